@@ -1,0 +1,128 @@
+"""The steps that led to a price, readable by buyer, operator and support alike.
+
+Owns the shape of a step, the table of Chinese texts and their filling in. Promises that steps form
+a chain (each begins with the amount the one before it ended with), and that a chain survives being
+stored as JSON with the order that it explains.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from kameng.pricing.money import Amount, format_yuan
+
+TRACE_TEXT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cost": "成本价 {cost_amount} 元",
+        "wholesale_rate": "批发价在成本上加 {rate_bps}",
+        "wholesale_minimum": "批发加价不足最低利润，改为加 {margin_amount} 元",
+        "list_price": "没有加价规则，按建议零售价 {list_amount} 元",
+        "markup_rate": "{scope}加价规则：加价 {rate_bps}",
+        "markup_amount": "{scope}加价规则：加价 {amount} 元",
+        "markup_fixed": "{scope}加价规则：一口价 {amount} 元",
+        "floor": "低于底价，提高到底价 {floor_amount} 元",
+        "ending": "价格尾数：{ending}",
+        "cap": "超过上限（建议零售价的 {cap_bps}），降到不超过 {cap_amount} 元",
+        "cap_below_floor": "上限 {cap_amount} 元低于底价，以底价 {floor_amount} 元为准",
+        "quantity": "数量 × {quantity}",
+        "round_to_fen": "应付金额四舍五入到分",
+        "raise_to_fen": "应付金额进到分，不低于底价",
+        "add_line": "加上另一件商品 {line_amount} 元",
+        "fee_buyer": "支付手续费 {rate_bps}，由买家承担",
+        "fee_site": "支付手续费 {fee_amount} 元，从站点利润中扣除",
+        "fee_main": "支付手续费 {fee_amount} 元，由主站承担",
+    }
+)
+
+SCOPE_TEXT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "platform": "平台默认",
+        "site": "全站",
+        "category": "分类",
+        "product": "商品",
+        "variant": "规格",
+    }
+)
+
+ENDING_TEXT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "none": "不处理",
+        "fen": "进到分",
+        "jiao": "进到角",
+        "yuan": "进到元",
+        "end_8": "以 .8 结尾",
+        "end_9": "以 .9 结尾",
+        "end_88": "以 .88 结尾",
+        "end_99": "以 .99 结尾",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """One step of a price: what was applied, to which amount, with which result."""
+
+    code: str
+    params: Mapping[str, int | str]
+    before_amount: Amount
+    after_amount: Amount
+
+
+def explain_step(step: TraceStep, *, translate: Callable[[str], str] = str) -> str:
+    """Write a step as one sentence; `translate` maps each Chinese text to the reader's language."""
+    filled = {
+        name: _param_text(name, value=value, translate=translate)
+        for name, value in step.params.items()
+    }
+    return translate(TRACE_TEXT[step.code]).format(**filled)
+
+
+def format_rate(rate_bps: int) -> str:
+    """Print basis points as a percentage without idle zeros: 850 is "8.5%"."""
+    whole, rest = divmod(rate_bps, 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + "%"
+
+
+def dump_trace(steps: Sequence[TraceStep]) -> list[dict[str, object]]:
+    """Return the steps as plain JSON values."""
+    return [
+        {
+            "code": step.code,
+            "params": dict(step.params),
+            "before": int(step.before_amount),
+            "after": int(step.after_amount),
+        }
+        for step in steps
+    ]
+
+
+def load_trace(rows: Sequence[Mapping[str, object]]) -> tuple[TraceStep, ...]:
+    """Return the steps that `dump_trace` wrote; raise ValueError for anything else."""
+    return tuple(_load_step(row) for row in rows)
+
+
+def _load_step(row: Mapping[str, object]) -> TraceStep:
+    code, params, before, after = (row.get(key) for key in ("code", "params", "before", "after"))
+    if code not in TRACE_TEXT or not isinstance(params, Mapping):
+        raise ValueError("trace_step")
+    if not isinstance(before, int) or not isinstance(after, int):
+        raise ValueError("trace_step")
+    return TraceStep(
+        code=str(code),
+        params=dict(params),
+        before_amount=Amount(before),
+        after_amount=Amount(after),
+    )
+
+
+def _param_text(name: str, *, value: int | str, translate: Callable[[str], str]) -> str:
+    if name == "scope":
+        return translate(SCOPE_TEXT[str(value)])
+    if name == "ending":
+        return translate(ENDING_TEXT[str(value)])
+    if isinstance(value, int) and name.endswith("amount"):
+        return format_yuan(Amount(value))
+    if isinstance(value, int) and name.endswith("_bps"):
+        return format_rate(value)
+    return str(value)
