@@ -192,7 +192,8 @@ def _apply_cap(steps: list[TraceStep], *, basis: PriceBasis, cap_bps: int, endin
     if price <= cap:
         return
     if cap < basis.floor_amount:
-        floor = basis.floor_amount
+        whole = Ending.NONE if ending is Ending.NONE else Ending.FEN
+        floor = raise_to_ending(basis.floor_amount, ending=whole)
         _append(steps, "cap_below_floor", after=floor, cap_amount=cap, floor_amount=floor)
         return
     lowered = (lower_to_ending(cap, ending=each) for each in (ending, Ending.FEN))
