@@ -1,0 +1,235 @@
+"""The port that every payment gateway fills, and what travels through it.
+
+Owns the words: an instruction for the buyer's browser, a confirmation read from a callback or a
+query, a refund and its outcome. Promises that an unknown outcome is never told as a failure:
+`ProviderUncertain` says "ask again", `ProviderRefused` says "nothing happened".
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol, TypeVar
+
+from django.utils.functional import Promise
+
+from kameng.pricing.money import Amount
+
+Device = Literal["pc", "mobile", "wechat", "alipay"]
+InstructionKind = Literal["redirect", "form", "qr"]
+Text = str | Promise
+
+
+class PaidStatus(StrEnum):
+    """What the gateway says of a payment.
+
+    NOT_FOUND is no failure: a gateway may know nothing of a payment until the buyer opens it.
+    CLOSED may also follow a whole refund: it never takes back an earlier PAID.
+    """
+
+    PAID = "paid"
+    PENDING = "pending"
+    CLOSED = "closed"
+    NOT_FOUND = "not_found"
+
+
+class RefundStatus(StrEnum):
+    """What became of a refund. UNKNOWN: ask again or repeat it with the same `refund_no`."""
+
+    DONE = "done"
+    PROCESSING = "processing"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayMethod:
+    """One way to pay that a gateway offers, as `PayRequest.method` names it."""
+
+    code: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a gateway's form in the console. A `secret` is never shown again."""
+
+    name: str
+    label: Text
+    help: Text = ""
+    secret: bool = False
+    multiline: bool = False
+    default: str = ""
+    choices: tuple[tuple[str, Text], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayRequest:
+    """A payment to open. `amount` is in whole fen; `subject` is shown to the buyer."""
+
+    payment_no: str
+    amount: Amount
+    subject: str
+    notify_url: str
+    return_url: str
+    client_ip: str
+    device: Device
+    expires_at: dt.datetime
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayInstruction:
+    """Where the buyer goes: a redirect, a form to post, or a text to show as a QR code."""
+
+    kind: InstructionKind
+    url: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    qr_text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRequest:
+    """A callback as it came over the wire: `query` without the question mark, both raw bytes."""
+
+    method: str
+    query: bytes = b""
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """What a verified callback or a query said.
+
+    `amount` is what the gateway received, zero when it named none; the caller compares it with its
+    own. `raw_digest` is the SHA-256 of the bytes it was read from.
+    """
+
+    payment_no: str
+    external_no: str
+    amount: Amount
+    status: PaidStatus
+    paid_at: dt.datetime | None
+    payer: str
+    raw_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """A refund of `amount` out of `total_amount`; repeat it only with the same `refund_no`."""
+
+    refund_no: str
+    payment_no: str
+    external_no: str
+    amount: Amount
+    total_amount: Amount
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOutcome:
+    """What became of a refund; `reason` is for the operator and holds no secret."""
+
+    status: RefundStatus
+    external_no: str = ""
+    reason: str = ""
+
+
+class ConfigInvalid(Exception):  # noqa: N818 - an answer to a form
+    """A gateway's form that cannot be taken: `problems` maps a field to a sentence."""
+
+    code = "config_invalid"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(self.code)
+        self.problems = dict(problems)
+
+
+class CallbackRejected(Exception):  # noqa: N818 - an answer, not a fault
+    """A callback that proves nothing. `code` is for our log; the sender sees one uniform answer."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ProviderUncertain(Exception):  # noqa: N818 - a state, not a fault
+    """The gateway may or may not have acted: query, never repeat blindly."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ProviderRefused(Exception):  # noqa: N818 - an answer, not a fault
+    """The gateway refused clearly: nothing happened. `message` is its own text, bounded."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+
+
+C = TypeVar("C")
+
+
+class Provider(Protocol[C]):
+    """A payment gateway. Stateless: the configuration comes with every call.
+
+    `supports_partial_refund` is false where the protocol has no refund number of its own, because
+    a repeated part cannot be told from a second part.
+    """
+
+    kind: str
+    label: Text
+    methods: tuple[PayMethod, ...]
+    fields: tuple[Field, ...]
+    supports_refund: bool
+    supports_partial_refund: bool
+
+    def config_from_form(self, form: Mapping[str, str]) -> C:
+        """Read a console form; raises ConfigInvalid."""
+        ...
+
+    def config_from_json(self, data: Mapping[str, str]) -> C:
+        """Read what `config.to_json()` gave; checks it as the form does."""
+        ...
+
+    def create(self, config: C, request: PayRequest) -> PayInstruction:
+        """Open a payment. May call out; raises ProviderUncertain or ProviderRefused."""
+        ...
+
+    def parse_callback(self, config: C, callback: CallbackRequest) -> Confirmation:
+        """Verify a callback, purely; raises CallbackRejected. An unpaid status is a result."""
+        ...
+
+    def callback_reply(self, ok: bool) -> tuple[int, bytes, str]:  # noqa: FBT001 - port
+        """Return status, body and content type that the gateway expects."""
+        ...
+
+    def query(self, config: C, payment_no: str) -> Confirmation:
+        """Ask the gateway; raises ProviderUncertain or ProviderRefused."""
+        ...
+
+    def close(self, config: C, payment_no: str) -> PaidStatus:
+        """Stop the payment if the gateway can; return what it is afterwards.
+
+        PENDING: this gateway cannot close, a late payment is possible. PAID: too late.
+        """
+        ...
+
+    def refund(self, config: C, request: RefundRequest) -> RefundOutcome:
+        """Refund; the same `refund_no` again gives the same result.
+
+        Raises ProviderUncertain, or ProviderRefused when the call itself was turned away.
+        """
+        ...
+
+    def query_refund(self, config: C, request: RefundRequest) -> RefundOutcome:
+        """Ask what became of a refund; raises ProviderUncertain or ProviderRefused."""
+        ...
+
+    def check(self, config: C) -> None:
+        """Prove the credentials by a real query; raises ProviderRefused or ProviderUncertain."""
+        ...
