@@ -1,0 +1,35 @@
+"""What the machine layer says: plain lines on the terminal, the same lines dated in a file.
+
+A line never holds a secret: no database address with a password, no key.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+Report = Callable[[str], None]
+
+
+def say(line: str) -> None:
+    """Print one line at once; a closed terminal is no reason to stop."""
+    try:
+        print(line, flush=True)
+    except (BrokenPipeError, OSError):
+        sys.stdout = sys.__stderr__
+
+
+def silent(line: str) -> None:
+    """Say nothing (for callers that speak themselves)."""
+
+
+def recorded(log: Path, *, aloud: Report = say) -> Report:
+    """Return a report that also writes each line, dated in UTC, to the file `log`."""
+
+    def report(line: str) -> None:
+        aloud(line)
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{stamp} {line}\n")
+
+    return report
