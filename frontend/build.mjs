@@ -1,0 +1,114 @@
+/**
+ * Build the two front ends and the icon sprite into the Django static folder.
+ *
+ * Every output carries a hash of its content in its name, so it may be cached for ever;
+ * manifest.json maps the stable name ("storefront.css") to the hashed path that the
+ * {% asset %} template tag prints. The outputs of the build before this one stay, so that a
+ * server that is running, or a page that is open, keeps finding its files.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const staticRoot = join(here, "..", "src", "kameng", "web", "static");
+const outputFolder = join(staticRoot, "kameng");
+const iconFolder = join(here, "node_modules", "@tabler", "icons", "icons", "outline");
+
+const ENTRIES = [
+  ["storefront.css", "storefront/storefront.css"],
+  ["storefront.js", "storefront/storefront.ts"],
+  ["console.css", "console/console.css"],
+  ["console.js", "console/console.ts"],
+];
+const STOREFRONT_LIMIT_BYTES = 40 * 1024;
+
+/** Repeat the dark rules of tokens.css for "auto" on a dark system, so that they are written once. */
+const autoDark = {
+  name: "auto-dark",
+  setup(builder) {
+    builder.onLoad({ filter: /tokens\.css$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const dark = source.match(/^\[data-theme="dark"\][^{]*\{[^}]*\}/gm) ?? [];
+      const auto = dark.join("\n").replaceAll('[data-theme="dark"]', '[data-theme="auto"]');
+      const marker = /\/\* auto-dark:[^*]*\*\//;
+      if (!marker.test(source)) throw new Error("tokens.css has no auto-dark marker");
+      const media = `@media (prefers-color-scheme: dark) {\n${auto}\n}`;
+      return { contents: source.replace(marker, () => media), loader: "css" };
+    });
+  },
+};
+
+async function bundle(source) {
+  const result = await build({
+    absWorkingDir: here,
+    entryPoints: [source],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "iife",
+    target: ["es2022", "chrome105", "safari15.4", "firefox110"],
+    charset: "utf8",
+    legalComments: "none",
+    logLevel: "warning",
+    plugins: [autoDark],
+  });
+  return Buffer.from(result.outputFiles[0].contents);
+}
+
+async function drawSprite() {
+  const names = JSON.parse(await readFile(join(here, "icons.json"), "utf8"));
+  const symbols = [];
+  for (const name of [...new Set(names)].sort()) {
+    const svg = await readFile(join(iconFolder, `${name}.svg`), "utf8").catch(() => {
+      throw new Error(`icons.json names "${name}", which @tabler/icons outline does not have`);
+    });
+    const body = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"));
+    const shape = body.replace(/\s*\n\s*/g, "").replace(/<path stroke="none"[^>]*>/, "");
+    symbols.push(`<symbol id="${name}" viewBox="0 0 24 24">${shape}</symbol>`);
+  }
+  return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);
+}
+
+function hashedName(name, content) {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 10);
+  const dot = name.lastIndexOf(".");
+  return `${name.slice(0, dot)}.${hash}${name.slice(dot)}`;
+}
+
+async function main() {
+  await mkdir(outputFolder, { recursive: true });
+  const outputs = await Promise.all(ENTRIES.map(async ([name, source]) => [name, await bundle(source)]));
+  outputs.push(["icons.svg", await drawSprite()]);
+
+  const manifest = {};
+  let storefrontBytes = 0;
+  for (const [name, content] of outputs) {
+    const file = hashedName(name, content);
+    await writeFile(join(outputFolder, file), content);
+    manifest[name] = `kameng/${file}`;
+    const compressed = gzipSync(content, { level: 9 }).length;
+    if (name.startsWith("storefront.")) storefrontBytes += compressed;
+    console.log(`${file.padEnd(32)} ${content.length} bytes, ${compressed} compressed`);
+  }
+  if (storefrontBytes > STOREFRONT_LIMIT_BYTES) {
+    throw new Error(`the storefront weighs ${storefrontBytes} bytes, over ${STOREFRONT_LIMIT_BYTES}`);
+  }
+
+  const manifestPath = join(outputFolder, "manifest.json");
+  const previous = JSON.parse(await readFile(manifestPath, "utf8").catch(() => "{}"));
+  await writeFile(`${manifestPath}.new`, `${JSON.stringify(manifest, null, 2)}\n`);
+  await rename(`${manifestPath}.new`, manifestPath);
+  const kept = new Set(["manifest.json"]);
+  for (const path of [...Object.values(manifest), ...Object.values(previous)]) {
+    kept.add(path.slice("kameng/".length));
+  }
+  for (const file of await readdir(outputFolder)) {
+    if (!kept.has(file)) await rm(join(outputFolder, file));
+  }
+}
+
+await main();

@@ -1,0 +1,1 @@
+"""Template tag libraries that every face loads."""
