@@ -30,7 +30,7 @@ def test_every_step_is_explained_without_gaps(unit: UnitQuote) -> None:
     for step in unit.trace:
         text = explain_step(step)
         assert text
-        assert "{" not in text
+        assert "%(" not in text
 
 
 @given(units())
@@ -57,7 +57,7 @@ def test_every_code_in_the_package_has_a_text_and_every_text_a_code() -> None:
 
 
 def test_texts_are_translated_before_they_are_filled_in() -> None:
-    english = {TRACE_TEXT["ending"]: "Ending: {ending}", ENDING_TEXT["end_9"]: "in .9"}
+    english = {TRACE_TEXT["ending"]: "Ending: %(ending)s", ENDING_TEXT["end_9"]: "in .9"}
     step = TraceStep(
         code="ending",
         params={"ending": "end_9"},

@@ -10,51 +10,54 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from kameng.core.problems import gettext_noop
 from kameng.pricing.money import Amount, format_yuan
 
 TRACE_TEXT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "cost": "成本价 {cost_amount} 元",
-        "wholesale_rate": "批发价在成本上加 {rate_bps}",
-        "wholesale_minimum": "批发加价不足最低利润，改为加 {margin_amount} 元",
-        "list_price": "没有加价规则，按建议零售价 {list_amount} 元",
-        "markup_rate": "{scope}加价规则：加价 {rate_bps}",
-        "markup_amount": "{scope}加价规则：加价 {amount} 元",
-        "markup_fixed": "{scope}加价规则：一口价 {amount} 元",
-        "floor": "低于底价，提高到底价 {floor_amount} 元",
-        "ending": "价格尾数：{ending}",
-        "cap": "超过上限（建议零售价的 {cap_bps}），降到不超过 {cap_amount} 元",
-        "cap_below_floor": "上限 {cap_amount} 元低于底价，以底价 {floor_amount} 元为准",
-        "quantity": "数量 × {quantity}",
-        "round_to_fen": "应付金额四舍五入到分",
-        "raise_to_fen": "应付金额进到分，不低于底价",
-        "add_line": "加上另一件商品 {line_amount} 元",
-        "fee_buyer": "支付手续费 {rate_bps}，由买家承担",
-        "fee_site": "支付手续费 {fee_amount} 元，从站点利润中扣除",
-        "fee_main": "支付手续费 {fee_amount} 元，由主站承担",
+        "cost": gettext_noop("成本价 %(cost_amount)s 元"),
+        "wholesale_rate": gettext_noop("批发价在成本上加 %(rate_bps)s"),
+        "wholesale_minimum": gettext_noop("批发加价不足最低利润，改为加 %(margin_amount)s 元"),
+        "list_price": gettext_noop("没有加价规则，按建议零售价 %(list_amount)s 元"),
+        "markup_rate": gettext_noop("%(scope)s加价规则：加价 %(rate_bps)s"),
+        "markup_amount": gettext_noop("%(scope)s加价规则：加价 %(amount)s 元"),
+        "markup_fixed": gettext_noop("%(scope)s加价规则：一口价 %(amount)s 元"),
+        "floor": gettext_noop("低于底价，提高到底价 %(floor_amount)s 元"),
+        "ending": gettext_noop("价格尾数：%(ending)s"),
+        "cap": gettext_noop("超过上限（建议零售价的 %(cap_bps)s），降到不超过 %(cap_amount)s 元"),
+        "cap_below_floor": gettext_noop(
+            "上限 %(cap_amount)s 元低于底价，以底价 %(floor_amount)s 元为准"
+        ),
+        "quantity": gettext_noop("数量 × %(quantity)s"),
+        "round_to_fen": gettext_noop("应付金额四舍五入到分"),
+        "raise_to_fen": gettext_noop("应付金额进到分，不低于底价"),
+        "add_line": gettext_noop("加上另一件商品 %(line_amount)s 元"),
+        "fee_buyer": gettext_noop("支付手续费 %(rate_bps)s，由买家承担"),
+        "fee_site": gettext_noop("支付手续费 %(fee_amount)s 元，从站点利润中扣除"),
+        "fee_main": gettext_noop("支付手续费 %(fee_amount)s 元，由主站承担"),
     }
 )
 
 SCOPE_TEXT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "platform": "平台默认",
-        "site": "全站",
-        "category": "分类",
-        "product": "商品",
-        "variant": "规格",
+        "platform": gettext_noop("平台默认"),
+        "site": gettext_noop("全站"),
+        "category": gettext_noop("分类"),
+        "product": gettext_noop("商品"),
+        "variant": gettext_noop("规格"),
     }
 )
 
 ENDING_TEXT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "none": "不处理",
-        "fen": "进到分",
-        "jiao": "进到角",
-        "yuan": "进到元",
-        "end_8": "以 .8 结尾",
-        "end_9": "以 .9 结尾",
-        "end_88": "以 .88 结尾",
-        "end_99": "以 .99 结尾",
+        "none": gettext_noop("不处理"),
+        "fen": gettext_noop("进到分"),
+        "jiao": gettext_noop("进到角"),
+        "yuan": gettext_noop("进到元"),
+        "end_8": gettext_noop("以 .8 结尾"),
+        "end_9": gettext_noop("以 .9 结尾"),
+        "end_88": gettext_noop("以 .88 结尾"),
+        "end_99": gettext_noop("以 .99 结尾"),
     }
 )
 
@@ -75,7 +78,7 @@ def explain_step(step: TraceStep, *, translate: Callable[[str], str] = str) -> s
         name: _param_text(name, value=value, translate=translate)
         for name, value in step.params.items()
     }
-    return translate(TRACE_TEXT[step.code]).format(**filled)
+    return translate(TRACE_TEXT[step.code]) % filled
 
 
 def format_rate(rate_bps: int) -> str:
