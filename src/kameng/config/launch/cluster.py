@@ -1,7 +1,8 @@
 """Where the data of one home lies, and how far it is: nothing yet, whole, or in use.
 
-Usually `<home>/postgres`. When the server's user cannot enter the home (root's home is closed to all), a folder
-below /var/lib/kameng, named in `<home>/postgres.location`. Data is never moved, adopted or deleted.
+Usually `<home>/postgres`. When the server's user cannot enter the home (root's home is closed to
+all), a folder below /var/lib/kameng, named in `<home>/postgres.location`. Data is never moved,
+adopted or deleted.
 """
 
 import hashlib
@@ -32,10 +33,12 @@ class Cluster:
 
     @property
     def data(self) -> Path:
+        """Where PostgreSQL keeps everything."""
         return self.base / "data"
 
     @property
     def pid_file(self) -> Path:
+        """The server's own note of its process id and state."""
         return self.data / "postmaster.pid"
 
     @property
@@ -45,6 +48,7 @@ class Cluster:
 
     @property
     def is_initialised(self) -> bool:
+        """Tell whether the data was made; it appears whole or not at all."""
         return (self.data / "PG_VERSION").exists()
 
     @property

@@ -1,7 +1,8 @@
 """The database inside a server: made once, and checked when it is someone else's server.
 
-Owns the role `kameng_owner` and the database it owns; the roles that the application uses are made by
-`kameng migrate`. Imports psycopg only when called, because the supervisor must stay small.
+Owns the role `kameng_owner` and the database it owns; the roles that the application uses are
+made by `kameng migrate`. Imports psycopg only when called, because the supervisor must stay
+small.
 """
 
 import contextlib

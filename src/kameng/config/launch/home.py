@@ -1,7 +1,7 @@
 """The home folder: where everything of one installation lies, and who may use it now.
 
-Owns its layout (secrets, logs, run, postgres), the claim that keeps two programs from serving one home,
-and the secrets that are made on the first start. Never changes a file that exists.
+Owns its layout (secrets, logs, run, postgres), the claim that keeps two programs from serving one
+home, and the secrets that are made on the first start. Never changes a file that exists.
 """
 
 import contextlib
@@ -29,25 +29,32 @@ class Home:
 
     @property
     def secrets(self) -> Path:
+        """Key files, for this user alone."""
         return self.path / "secrets"
 
     @property
     def keyring(self) -> Path:
-        return self.secrets / "keyring.json"
+        """The key file; KAMENG_KEYRING may keep it away from the data it opens."""
+        named = os.environ.get("KAMENG_KEYRING", "").strip()
+        return Path(named) if named else self.secrets / "keyring.json"
 
     @property
     def django_key(self) -> Path:
+        """The key that signs cookies and tokens."""
         return self.secrets / "django.key"
 
     @property
     def logs(self) -> Path:
+        """One file for each process, bounded by `launch.logs`."""
         return self.path / "logs"
 
     @property
     def run(self) -> Path:
+        """Locks and notes of what runs now; worthless when nothing does."""
         return self.path / "run"
 
     def log(self, name: str) -> Path:
+        """Return the log file of one process."""
         return self.logs / f"{name}.log"
 
 

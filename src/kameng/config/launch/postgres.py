@@ -1,7 +1,8 @@
 """The embedded PostgreSQL server: made, started, found again, recovered and stopped.
 
-Promise: whatever was killed, `ensure_server` gives a running server on whole data or says why not; it never
-starts a second server on one data folder, not even from another container. Unix socket only.
+Promise: whatever was killed, `ensure_server` gives a running server on whole data or says why
+not; it never starts a second server on one data folder, not even from another container. Unix
+socket only.
 """
 
 import os
@@ -53,6 +54,7 @@ class Server:
 
     @property
     def socket_dir(self) -> Path:
+        """The folder of the server's socket, the only way in."""
         return self.cluster.socket_folder
 
     def dsn(self, role: str = OWNER, dbname: str = DATABASE) -> str:
@@ -62,6 +64,7 @@ class Server:
 
     @property
     def is_alive(self) -> bool:
+        """Tell whether the server runs; a zombie or a stranger with its number does not count."""
         if self.process is not None:
             return self.process.poll() is None
         return _is_postmaster(self.pid, self.cluster)
@@ -151,6 +154,7 @@ def _initialise(cluster: Cluster, binaries: Binaries, *, report: Report) -> None
         env=_server_environment(),
         capture_output=True,
         text=True,
+        check=False,
         preexec_fn=die_with_parent(signal.SIGKILL),
         **cluster.account.identity,
     )
@@ -250,9 +254,7 @@ class _Start:
         # foreign process under the number in its lock file the server would refuse to start.
         for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
             (folder / name).unlink(missing_ok=True)
-        text = render_settings(
-            major=self.binaries.major, socket_folder=str(folder), extra=settings
-        )
+        text = render_settings(major=self.binaries.major, socket_folder=str(folder), extra=settings)
         handle, draft = tempfile.mkstemp(dir=self.cluster.data, prefix=".kameng-")
         with os.fdopen(handle, "w") as file:
             file.write(text)
@@ -280,7 +282,7 @@ class _Start:
                 stderr=output,
                 start_new_session=True,
                 pass_fds=(lock,),
-                preexec_fn=die_with_parent(signal.SIGINT),
+                preexec_fn=die_with_parent(signal.SIGINT),  # noqa: PLW1509  one system call
                 **self.cluster.account.identity,
             )
         self._wait_ready(process, log=log, log_start=log_start)
@@ -288,9 +290,7 @@ class _Start:
             cluster=self.cluster, binaries=self.binaries, pid=process.pid, process=process
         )
 
-    def _wait_ready(
-        self, process: subprocess.Popen[bytes], *, log: Path, log_start: int
-    ) -> None:
+    def _wait_ready(self, process: subprocess.Popen[bytes], *, log: Path, log_start: int) -> None:
         begun = time.monotonic()
         next_word = begun + REPORT_EVERY_SECONDS
         try:

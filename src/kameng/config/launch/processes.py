@@ -1,7 +1,8 @@
 """Processes as the kernel tells of them: who lives, who is whose, who ends with whom.
 
-A process id alone proves nothing (it may be a zombie, or used again by a stranger), so every question
-is answered from /proc with a second fact. Linux only; the caller says so where that matters.
+A process id alone proves nothing (it may be a zombie, or used again by a stranger), so every
+question is answered from /proc with a second fact. Linux only; the caller says so where that
+matters.
 """
 
 import ctypes
@@ -110,9 +111,7 @@ def send(pid: int, number: signal.Signals) -> bool:
     return True
 
 
-def wait_until(
-    condition: Callable[[], bool], *, seconds: float, pause: Pause = time.sleep
-) -> bool:
+def wait_until(condition: Callable[[], bool], *, seconds: float, pause: Pause = time.sleep) -> bool:
     """Wait at most `seconds` for the condition; return whether it came true."""
     end = time.monotonic() + seconds
     while not condition():

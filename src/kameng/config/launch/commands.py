@@ -1,0 +1,175 @@
+"""What each sub-command of `kameng` does, short of what the program's own modules do.
+
+Every function takes the arguments left over and returns an exit code; the program is imported
+only inside the commands that need it, so that `kameng --help` answers at once.
+"""
+
+import importlib
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kameng.config.launch import web
+from kameng.config.launch.binaries import choose_binaries
+from kameng.config.launch.failure import LaunchFailed
+from kameng.config.launch.home import (
+    find_home,
+    find_supervisor,
+    repository,
+    write_whole,
+)
+from kameng.config.launch.options import read_options
+from kameng.config.launch.postgres import DATABASE, SUPERUSER, find_server
+from kameng.config.launch.processes import send, wait_until
+from kameng.config.launch.report import say
+from kameng.config.launch.session import database_session, prepare
+from kameng.config.launch.up import WELCOME, run_up
+
+STOP_SECONDS = 180.0
+
+
+def _program(name: str) -> Any:
+    """Import one of the program's own modules, with Django ready."""
+    import django
+
+    django.setup()
+    return importlib.import_module(f"kameng.config.{name}")
+
+
+def up(arguments: Sequence[str]) -> int:
+    """Run everything."""
+    return run_up(find_home(), with_demo=False)
+
+
+def demo(arguments: Sequence[str]) -> int:
+    """Run everything, with the demo's shops and the gateway simulator."""
+    return run_up(find_home(), with_demo=True)
+
+
+def migrate(arguments: Sequence[str]) -> int:
+    """Bring roles, tables and functions of the database up to date."""
+    with database_session(find_home()):
+        _program("migrate").run()
+    return 0
+
+
+def load_demo(arguments: Sequence[str]) -> int:
+    """Load the demo into an empty database; keep what it has to say for the end of the start."""
+    home = find_home()
+    with database_session(home):
+        text = _program("demo").load()
+    write_whole(home.run / WELCOME, f"{text or ''}\n", mode=0o640)
+    return 0
+
+
+def worker(arguments: Sequence[str]) -> int:
+    """Run scheduled and slow work."""
+    with database_session(find_home()):
+        _program("worker").run()
+    return 0
+
+
+def serve_web(arguments: Sequence[str]) -> int:
+    """Run the web server alone."""
+    with database_session(find_home()):
+        web.serve(read_options())
+    return 0
+
+
+def simulate(arguments: Sequence[str]) -> int:
+    """Run the gateway simulator, on the port after the web server's."""
+    options = read_options()
+    home = prepare(find_home())
+    given = list(arguments)
+    for name, value in (
+        ("--port", str(options.simulator_port)),
+        ("--smtp-port", str(options.mail_port)),
+        ("--home", str(home.path / "simulator")),
+    ):
+        if not any(word == name or word.startswith(f"{name}=") for word in given):
+            given += [name, value]
+    result = importlib.import_module("kameng_simulator.app").main(given)
+    return int(result or 0)
+
+
+def audit(arguments: Sequence[str]) -> int:
+    """Check every invariant over the whole database."""
+    with database_session(find_home()):
+        return int(_program("audit").run(list(arguments)))
+
+
+def rotate_keys(arguments: Sequence[str]) -> int:
+    """Encrypt everything with a fresh key."""
+    with database_session(find_home()):
+        return int(_program("rotation").run(list(arguments)))
+
+
+def manage(arguments: Sequence[str]) -> int:
+    """Run one of Django's own management commands."""
+    from django.core.management import execute_from_command_line
+
+    with database_session(find_home()):
+        execute_from_command_line(["kameng manage", *arguments])
+    return 0
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Run the measurements of the source tree."""
+    root = repository()
+    script = root / "bench" / "__main__.py" if root else Path("bench/__main__.py")
+    if root is None or not script.is_file():
+        raise LaunchFailed(
+            "The measurements are part of the source tree, which is not here.",
+            remedy="Run `kameng bench` from a clone.",
+        )
+    sys.argv = ["kameng bench", *arguments]
+    sys.path.insert(0, str(root))
+    runpy.run_module("bench", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def psql(arguments: Sequence[str]) -> int:
+    """Open PostgreSQL's own client on the database."""
+    home = find_home()
+    options = read_options()
+    if options.database_url:
+        command = [choose_binaries(None).program("psql"), options.database_url, *arguments]
+        os.execv(command[0], command)  # noqa: S606  no shell is the point
+    with database_session(home):
+        server = find_server(home)
+        if server is None:
+            raise LaunchFailed("The database server has ended.", remedy="Try again.")
+        program = choose_binaries(server.binaries.major).program("psql")
+        address = server.dsn(SUPERUSER, DATABASE)
+        old = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's own
+        try:
+            status = subprocess.call([program, address, *arguments])
+        finally:
+            signal.signal(signal.SIGINT, old)
+    return status
+
+
+def stop(arguments: Sequence[str]) -> int:
+    """Stop what runs for this home: the supervisor and all its processes, or the server alone."""
+    home = find_home()
+    supervisor = find_supervisor(home)
+    if supervisor is not None:
+        if supervisor == 0 or not send(supervisor, signal.SIGTERM):
+            raise LaunchFailed("Kameng is just starting or stopping.", remedy="Try again.")
+        say(f"Stopping Kameng (process {supervisor}) …")
+        if not wait_until(lambda: find_supervisor(home) is None, seconds=STOP_SECONDS):
+            raise LaunchFailed(
+                f"Process {supervisor} has not stopped for {STOP_SECONDS:.0f} s.",
+                remedy=f"Its log is {home.log('kameng')}; `kill -9 {supervisor}` loses no data.",
+            )
+    server = find_server(home)
+    if server is not None:
+        say(f"Stopping the database server (process {server.pid}) …")
+        server.stop()
+    say("Stopped." if supervisor is not None or server is not None else "Nothing was running.")
+    return 0

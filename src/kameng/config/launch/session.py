@@ -1,0 +1,52 @@
+"""A command's session: home, key files and database ready, and their names in the environment.
+
+The database is the one that KAMENG_DATABASE_URL names, else the embedded server, which a command
+that finds it stopped starts for itself alone and stops again.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from kameng.config.launch.cluster import find_cluster
+from kameng.config.launch.databases import check_database, ensure_database
+from kameng.config.launch.home import Home, prepare_home, prepare_secrets
+from kameng.config.launch.options import read_options
+from kameng.config.launch.postgres import ensure_server
+from kameng.config.launch.report import Report, say
+
+SETTINGS_MODULE = "kameng.config.settings"
+
+
+def prepare(home: Home) -> Home:
+    """Make the home and its key files, and name them for everything that reads the environment."""
+    prepare_home(home)
+    cluster = find_cluster(home)
+    prepare_secrets(home, has_data=cluster is not None and cluster.is_initialised)
+    os.environ["KAMENG_HOME"] = str(home.path)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS_MODULE)
+    return home
+
+
+@contextlib.contextmanager
+def database_session(home: Home, *, report: Report = say) -> Iterator[str]:
+    """Give the address of the database to the block, also as KAMENG_DATABASE_URL.
+
+    Call from the main thread: a server that is started here ends with it.
+    """
+    prepare(home)
+    options = read_options()
+    if options.database_url:
+        if not options.is_supervised:
+            check_database(options.database_url)
+        yield options.database_url
+        return
+    server = ensure_server(home, report=report)
+    try:
+        url = ensure_database(server)
+        os.environ["KAMENG_DATABASE_URL"] = url
+        yield url
+    finally:
+        os.environ.pop("KAMENG_DATABASE_URL", None)
+        if server.process is not None:
+            server.stop()

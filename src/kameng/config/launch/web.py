@@ -1,0 +1,66 @@
+"""The web server's processes: Django under granian, one parent and a few workers.
+
+The program is imported in the parent and shared by its forked workers, which halves their memory;
+therefore importing `kameng.config.wsgi` must neither start a thread nor keep a connection. A
+worker that dies is replaced by the parent, workers end with the parent, and the parent with the
+supervisor.
+"""
+
+import gc
+import importlib
+import multiprocessing
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from kameng.config.launch.options import Options
+from kameng.config.launch.processes import die_with_parent
+
+TARGET = "kameng.config.wsgi"
+DRAIN_SECONDS = 10
+IDLE_THREAD_SECONDS = 120
+
+
+class _Loader:
+    """Gives a worker its application, and binds its life to its parent's."""
+
+    def __init__(self) -> None:
+        self.bind_to_parent = die_with_parent(signal.SIGTERM)
+
+    def __call__(self) -> Callable[..., Any]:
+        self.bind_to_parent()
+        application: Callable[..., Any] = importlib.import_module(TARGET).application
+        return application
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is in flight, at most ten seconds."""
+    from granian.constants import HTTPModes, Interfaces
+    from granian.server import Server
+
+    multiprocessing.set_start_method("fork", force=True)
+    importlib.import_module(TARGET)
+    _close_connections()
+    gc.collect()
+    gc.freeze()  # else the collector's marks would unshare the memory, page by page
+    server = Server(
+        TARGET,
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        workers=options.web_workers,
+        blocking_threads=options.web_threads,
+        blocking_threads_idle_timeout=IDLE_THREAD_SECONDS,
+        http=HTTPModes.http1,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_SECONDS,
+    )
+    server.serve(target_loader=_Loader(), wrap_loader=False)
+
+
+def _close_connections() -> None:
+    """A connection shared by two processes would mix their answers."""
+    from django.db import connections
+
+    connections.close_all()
