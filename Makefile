@@ -1,0 +1,47 @@
+# Every target sets up what it needs first: no system Node, no Docker, no running service.
+# make demo: the demo shops.  make up: without demo data.  make test: all tests.
+
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up stop test bench lint clean
+
+help:
+	@echo 'make setup   virtual environment, packages, front end, messages'
+	@echo 'make demo    serve the demo: a main site, three sub-sites, a gateway simulator'
+	@echo 'make up      serve without demo data'
+	@echo 'make stop    stop what runs in the background'
+	@echo 'make test    all tests (also brings Chromium and a Chinese font when run as root)'
+	@echo 'make bench   measure'
+	@echo 'make lint    format, lint, types, import order'
+	@echo 'make clean   delete what setup made (never data)'
+
+setup:
+	@$(PYTHON) tools/setup.py
+
+demo: setup
+	@.venv/bin/kameng demo
+
+up: setup
+	@.venv/bin/kameng up
+
+stop:
+	@.venv/bin/kameng stop
+
+test:
+	@$(PYTHON) tools/setup.py --test
+	@.venv/bin/python -m pytest $(ARGS)
+
+bench: setup
+	@.venv/bin/kameng bench $(ARGS)
+
+lint: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python tools/house_check.py
+
+clean:
+	rm -rf .venv frontend/node_modules src/kameng/web/static/kameng
+	find src -name '*.mo' -delete
