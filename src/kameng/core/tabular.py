@@ -65,7 +65,7 @@ PROBLEM_TEXT: Final = {
 }
 
 
-class TableUnreadable(Exception):  # noqa: N818 - a refusal of the file, not a fault
+class TableUnreadable(Exception):
     """The file is no table that can be read; `problem` says why and what to do."""
 
     def __init__(self, problem: Problem) -> None:

@@ -30,7 +30,7 @@ _REFUSALS: Final = {
 }
 
 
-class WorkbookRefused(Exception):  # noqa: N818 - a refusal of the file, not a fault
+class WorkbookRefused(Exception):
     """The workbook is none, is locked, or is beyond the bounds; `code` says which."""
 
     def __init__(self, code: str) -> None:
@@ -74,7 +74,7 @@ def read_workbook(data: bytes, *, row_limit: int, column_limit: int) -> Workbook
         source.flush()
         arguments = [source.name, str(row_limit), str(column_limit)]
         try:
-            ended = subprocess.run(  # noqa: S603 - our own file, our own arguments
+            ended = subprocess.run(
                 [sys.executable, "-P", str(_CHILD), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,0 +1,109 @@
+"""Tables of people. Two tables for two kinds of person: `User` is staff, `Customer` buys."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from kameng.tenancy.models import Site
+from kameng.tenancy.scoping import TenantModel
+
+
+class User(models.Model):
+    """A member of staff: of the platform, or of one or more sub-sites through `SiteRole`."""
+
+    login = models.CharField(max_length=64, unique=True)  # lower-case
+    display_name = models.CharField(max_length=40)
+    password = models.CharField(max_length=200)
+    is_platform = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    last_signed_in_at = models.DateTimeField(null=True)
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", _("站长")
+    MANAGER = "manager", _("管理员")
+    GOODS = "goods", _("商品")
+    SERVICE = "service", _("客服")
+    FINANCE = "finance", _("财务")
+    VIEWER = "viewer", _("只读")
+
+
+class SiteRole(TenantModel):
+    """What a staff user may do on a site."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=16, choices=Role)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "user"], name="accounts_one_role_a_site"),
+        ]
+
+
+class Customer(TenantModel):
+    """A buyer with an account on one site. The login (e-mail or phone) is stored encrypted."""
+
+    login_digest = models.BinaryField(max_length=16)
+    login_cipher = models.BinaryField()
+    login_kind = models.CharField(max_length=8)  # email, phone
+    login_hint = models.CharField(max_length=64)  # masked: 138****8000
+    nickname = models.CharField(max_length=40)
+    password = models.CharField(max_length=200)
+    is_active = models.BooleanField(default=True)
+    note = models.CharField(max_length=200, blank=True)  # the operator's own remark
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    last_signed_in_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site", "login_digest"], name="accounts_one_login_a_site"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="accounts_customer_by_site")]
+
+
+class Session(TenantModel):
+    """One signed-in browser on one site: of a customer or of a staff user, never both."""
+
+    token_digest = models.BinaryField(primary_key=True, max_length=32)
+    customer = models.ForeignKey(Customer, null=True, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    ip = models.CharField(max_length=45, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(customer__isnull=False, user__isnull=True)
+                | models.Q(customer__isnull=True, user__isnull=False),
+                name="accounts_session_of_one_person",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="accounts_session_expiry")]
+
+
+class OneTimeCode(TenantModel):
+    """A short code sent to a contact: bound to site, purpose and contact; used once."""
+
+    purpose = models.CharField(max_length=24)  # order_lookup, password_reset
+    target_digest = models.BinaryField(max_length=16)
+    code_digest = models.BinaryField(max_length=16)
+    attempts_left = models.SmallIntegerField(default=5)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar = [
+            models.Index(
+                fields=["site", "purpose", "target_digest", "-id"], name="accounts_code_by_target"
+            ),
+        ]

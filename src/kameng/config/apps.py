@@ -1,0 +1,14 @@
+"""Start of every process: the same-transaction column of the wiring is installed."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "kameng.config"
+    label = "config"
+
+    def ready(self) -> None:
+        from kameng.config import wiring  # noqa: PLC0415 - models must be loaded first
+        from kameng.core import events  # noqa: PLC0415
+
+        events.connect(wiring.SAME_TRANSACTION)

@@ -1,0 +1,74 @@
+"""Straight calls of SQL functions on the connection of this thread.
+
+The hot operations are one function call each. Django's cursor layers cost a third of such a call
+(measured: 1 204 against 1 618 orders a second), so this goes to psycopg directly, on the same
+connection and in the same transaction as the ORM.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from kameng.core.scope import current_scope
+
+
+class DatabaseAway(RuntimeError):  # noqa: N818
+    """The database does not answer now. Nothing is known to have changed; try again."""
+
+
+def in_transaction() -> bool:
+    """Tell whether a transaction is open on this thread's connection."""
+    return connection.in_atomic_block
+
+
+def _run(sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+    connection.ensure_connection()
+    scope = current_scope()
+    if scope is not connection._sent and scope != connection._sent:  # type: ignore[attr-defined]
+        connection.send_scope(scope)  # type: ignore[attr-defined]
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(sql, params, prepare=True)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []
+
+
+def fetch(sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement and return its rows.
+
+    Outside a transaction a lost connection is opened again and the statement repeated once: use it
+    only for statements that may run twice (reads, and functions guarded by a unique key).
+    Raises `DatabaseAway` when the server cannot be reached.
+    """
+    try:
+        return _run(sql, params)
+    except psycopg.OperationalError as fault:
+        if connection.in_atomic_block or not _is_lost(fault):
+            raise
+    except psycopg.InterfaceError:
+        if connection.in_atomic_block:
+            raise
+    connection.close()
+    try:
+        return _run(sql, params)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
+        connection.close()
+        raise DatabaseAway(str(type(fault).__name__)) from fault
+    except Exception as fault:
+        if _is_lost(fault.__cause__ or fault):
+            raise DatabaseAway(str(type(fault).__name__)) from fault
+        raise
+
+
+def _is_lost(fault: BaseException) -> bool:
+    """Tell a lost or refused connection from a statement that failed."""
+    if not isinstance(fault, psycopg.OperationalError):
+        return False
+    state = fault.sqlstate or ""
+    return state == "" or state.startswith(("08", "57P"))
+
+
+def fetch_one(sql: str, params: Sequence[object] = ()) -> tuple[Any, ...] | None:
+    """Run one statement and return its first row, or None."""
+    rows = fetch(sql, params)
+    return rows[0] if rows else None

@@ -1,0 +1,49 @@
+"""The base of every refusal that a person may read.
+
+An app's `errors.py` subclasses `Refusal` with a stable `code`, an HTTP `status` and a
+Chinese sentence that says what to do. The web layer turns them into answers in one place.
+"""
+
+from typing import ClassVar
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """A request that the rules refuse: nothing was changed, the text is for the person."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
+    message = _("请求无法完成，请检查后重试。")
+
+    def __init__(self, **params: object) -> None:
+        super().__init__(self.code)
+        self.params = params
+
+    def text(self) -> str:
+        """Return the sentence for the person, in the language in force."""
+        return str(self.message) % self.params if self.params else str(self.message)
+
+
+class NotFound(Refusal):
+    """The thing asked for does not exist here (or belongs to another site)."""
+
+    code = "not_found"
+    status = 404
+    message = _("没有找到您要的内容，可能已被移除。")
+
+
+class Conflict(Refusal):
+    """Someone else changed the thing first, or a repeated key came with another content."""
+
+    code = "conflict"
+    status = 409
+    message = _("内容刚刚发生了变化，请刷新后重试。")
+
+
+class TooMany(Refusal):
+    """A limit on the rate was reached; `retry_after_seconds` says when to come back."""
+
+    code = "too_many"
+    status = 429
+    message = _("操作太频繁，请在 %(retry_after_seconds)s 秒后再试。")

@@ -1,0 +1,95 @@
+"""The key ring: the only secret that stands outside the database.
+
+A JSON file `{"current": "2", "keys": {"1": base64, "2": base64}, "index": base64}`: AES-256 keys by
+version, and one key for blind indexes. A database dump without this file reads as noise.
+"""
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+class KeyringBroken(RuntimeError):  # noqa: N818
+    """The key file is missing, unreadable or malformed: nothing can be decrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """AES keys by version; new values are written with `current`."""
+
+    current: int
+    keys: dict[int, bytes]
+    index_key: bytes
+
+    def __repr__(self) -> str:
+        return f"Keyring(current={self.current}, versions={sorted(self.keys)})"
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".keyring-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o600)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def ensure(path: Path) -> Path:
+    """Make the key file on the first start; never touch one that exists."""
+    if not path.exists():
+        _write(path, {"current": "1", "keys": {"1": _new_key()}, "index": _new_key()})
+    return path
+
+
+def add_key(path: Path) -> int:
+    """Add a fresh key and make it current; return its version. Old keys stay readable."""
+    content = json.loads(path.read_text())
+    version = max(int(name) for name in content["keys"]) + 1
+    content["keys"][str(version)] = _new_key()
+    content["current"] = str(version)
+    _write(path, content)
+    load.cache_clear()
+    return version
+
+
+def drop_keys(path: Path, *, keep: int) -> None:
+    """Forget every key but `keep`; call only when no value is encrypted with the others."""
+    content = json.loads(path.read_text())
+    content["keys"] = {str(keep): content["keys"][str(keep)]}
+    _write(path, content)
+    load.cache_clear()
+
+
+@cache
+def load(path: Path) -> Keyring:
+    """Read the key file; raise `KeyringBroken` when it cannot serve."""
+    try:
+        content = json.loads(path.read_text())
+        keys = {int(name): base64.b64decode(key) for name, key in content["keys"].items()}
+        ring = Keyring(
+            current=int(content["current"]),
+            keys=keys,
+            index_key=base64.b64decode(content["index"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise KeyringBroken(f"the key file {path} cannot be read") from fault
+    if ring.current not in keys or any(len(k) != KEY_BYTES for k in (*keys.values(), ring.index_key)):
+        raise KeyringBroken(f"the key file {path} holds no usable key")
+    return ring

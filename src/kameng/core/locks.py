@@ -1,0 +1,15 @@
+"""The permanent registry of advisory lock keys. All are transaction-scoped, class 7001.
+
+Keys are never reused: SQL functions name them by number and point here. Row locks and their order
+are in docs/locking.md.
+"""
+
+LOCK_CLASS = 7001
+
+AUDIT_CHAIN = 1  # core_lock_audit_chain: one sealer
+ROLL_UP = 2  # ledger_roll_up: one roll-up at a time
+MIGRATE = 3  # config.migrate: one migration at a time
+
+# Reservations lock the person who reserves, so that caps hold in parallel: class 7002, key =
+# first four bytes of the actor's digest (inventory_reserve).
+RESERVING_ACTOR_CLASS = 7002

@@ -1,0 +1,48 @@
+-- Append events in the caller's transaction: one insert for the whole batch.
+create or replace function core_publish(
+    p_kind text[], p_site bigint[], p_subject bigint[], p_payload jsonb[])
+returns void language sql as $$
+    insert into core_event (kind, site_id, subject_id, payload)
+    select k, s, o, coalesce(p, '{}'::jsonb)
+      from unnest(p_kind, p_site, p_subject, p_payload) as t(k, s, o, p);
+$$;
+
+-- Make sure the consumer has a position and hold it until the end of the transaction.
+-- A new consumer starts at the beginning of the log.
+create or replace function core_open_consumer(p_consumer text)
+returns void language plpgsql as $$
+begin
+    insert into core_eventposition (consumer, xid, event_id)
+    values (p_consumer, '0'::xid8, 0) on conflict (consumer) do nothing;
+    perform 1 from core_eventposition where consumer = p_consumer for update;
+end $$;
+
+-- The next events of these kinds behind the position, in commit-safe order: only transactions older
+-- than every running one are read, so nothing can appear later in front of what was read.
+create or replace function core_read_events(p_consumer text, p_kinds text[], p_limit int)
+returns table (event_id bigint, event_xid xid8, kind text, site_id bigint, subject_id bigint,
+               payload jsonb)
+language sql stable as $$
+    select e.id, e.xid, e.kind, e.site_id, e.subject_id, e.payload
+      from core_eventposition p
+      join core_event e on (e.xid, e.id) > (p.xid, p.event_id)
+     where p.consumer = p_consumer
+       and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+       and e.kind = any (p_kinds)
+     order by e.xid, e.id
+     limit p_limit;
+$$;
+
+create or replace function core_move_consumer(p_consumer text, p_xid xid8, p_event bigint)
+returns void language sql as $$
+    update core_eventposition set xid = p_xid, event_id = p_event, updated_at = now()
+     where consumer = p_consumer;
+$$;
+
+-- Seconds since the oldest event this consumer has not read (null when it has read all).
+create or replace function core_consumer_lag(p_consumer text)
+returns double precision language sql stable as $$
+    select extract(epoch from now() - min(e.created_at))
+      from core_event e left join core_eventposition p on p.consumer = p_consumer
+     where p.consumer is null or (e.xid, e.id) > (p.xid, p.event_id);
+$$;

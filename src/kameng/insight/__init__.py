@@ -1,0 +1,1 @@
+"""Figures over everything: reads all apps, writes nothing but roll-ups of its own."""

@@ -1,0 +1,128 @@
+-- The ledger's own functions. Nothing else writes these tables: the application role has no right to.
+
+-- Lock the wallets of a batch (ascending account number, so that batches cannot deadlock) and say for
+-- each wish whether the wallet covers it, wishes before it in the batch included. Writes nothing; the
+-- locks last until the end of the transaction. A wallet without a row holds zero.
+create or replace function ledger_lock_funds(p_account bigint[], p_amount bigint[])
+returns boolean[] language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    result boolean[];
+begin
+    perform 1 from ledger_balance b
+      where b.account_id = any (p_account) order by b.account_id for no key update;
+    select array_agg(w.covered order by w.i) into result from (
+        select t.i,
+               coalesce(b.posted_amount, 0)
+                 >= sum(t.amount) over (partition by t.account order by t.i) as covered
+          from unnest(p_account, p_amount) with ordinality as t(account, amount, i)
+          left join ledger_balance b on b.account_id = t.account) w;
+    return result;
+end $$;
+
+-- Append transfers and move the balances of the wallets among them, in account order.
+-- Zero amounts are skipped. A wallet that would fall below zero fails the whole call (check constraint).
+create or replace function ledger_apply(
+    p_site bigint[], p_debit bigint[], p_credit bigint[], p_amount bigint[], p_code smallint[],
+    p_reference_kind smallint[], p_reference bigint[])
+returns void language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    spent int;
+    moved int;
+begin
+    insert into ledger_transfer
+        (site_id, debit_account, credit_account, amount, code, reference_kind, reference_id)
+    select t.site, t.debit, t.credit, t.amount, t.code, t.kind, t.reference
+      from unnest(p_site, p_debit, p_credit, p_amount, p_code, p_reference_kind, p_reference)
+           as t(site, debit, credit, amount, code, kind, reference)
+     where t.amount <> 0;
+
+    insert into ledger_balance as b (account_id, site_id, posted_amount)
+    select m.account, m.site, m.delta from (
+        select v.account, min(v.site) as site, sum(v.delta)::bigint as delta from (
+            select t.debit as account, t.site, -t.amount as delta
+              from unnest(p_debit, p_site, p_amount) as t(debit, site, amount) where t.debit < 0
+            union all
+            select t.credit, t.site, t.amount
+              from unnest(p_credit, p_site, p_amount) as t(credit, site, amount) where t.credit < 0
+        ) v group by v.account having sum(v.delta) <> 0 order by v.account
+    ) m where m.delta > 0
+        on conflict (account_id) do update
+       set posted_amount = b.posted_amount + excluded.posted_amount, updated_at = now();
+
+    update ledger_balance b
+       set posted_amount = b.posted_amount + m.delta, updated_at = now()
+      from (
+        select v.account, sum(v.delta)::bigint as delta from (
+            select t.debit as account, -t.amount as delta
+              from unnest(p_debit, p_amount) as t(debit, amount) where t.debit < 0
+            union all
+            select t.credit, t.amount
+              from unnest(p_credit, p_amount) as t(credit, amount) where t.credit < 0
+        ) v group by v.account having sum(v.delta) < 0
+      ) m
+     where b.account_id = m.account;
+    get diagnostics moved = row_count;
+
+    select count(*) into spent from (
+        select v.account from (
+            select t.debit as account, -t.amount as delta
+              from unnest(p_debit, p_amount) as t(debit, amount) where t.debit < 0
+            union all
+            select t.credit, t.amount
+              from unnest(p_credit, p_amount) as t(credit, amount) where t.credit < 0
+        ) v group by v.account having sum(v.delta) < 0) w;
+    if spent <> moved then  -- a wallet without a row holds zero: nothing can be taken from it
+        raise exception 'ledger: a wallet that holds nothing was debited' using errcode = '23514';
+    end if;
+end $$;
+
+-- Add what was committed since the last call to the totals per account. Only transactions older than
+-- every running one are read, so none is ever missed. One at a time (key 2 of core/locks.py).
+create or replace function ledger_roll_up(p_limit int)
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    counted int;
+begin
+    perform pg_advisory_xact_lock(7001, 2);
+    insert into ledger_rollupmark (id, xid, transfer_id) values (1, '0'::xid8, 0)
+        on conflict (id) do nothing;
+    with mark as materialized (
+        select xid, transfer_id from ledger_rollupmark where id = 1
+    ), fresh as materialized (
+        select t.site_id, t.debit_account, t.credit_account, t.amount, t.xid, t.id
+          from ledger_transfer t
+         where (t.xid, t.id) > ((select xid from mark), (select transfer_id from mark))
+           and t.xid < pg_snapshot_xmin(pg_current_snapshot())
+         order by t.xid, t.id limit p_limit
+    ), totals as (
+        insert into ledger_rollup as r (account_id, site_id, debit_amount, credit_amount)
+        select v.account, min(v.site), sum(v.debit), sum(v.credit) from (
+            select debit_account as account, site_id as site, amount as debit, 0::bigint as credit
+              from fresh
+            union all
+            select credit_account, site_id, 0, amount from fresh
+        ) v group by v.account order by v.account
+        on conflict (account_id) do update
+           set debit_amount = r.debit_amount + excluded.debit_amount,
+               credit_amount = r.credit_amount + excluded.credit_amount
+    ), moved as (
+        update ledger_rollupmark m set xid = f.xid, transfer_id = f.id
+          from (select xid, id from fresh order by xid desc, id desc limit 1) f where m.id = 1
+    )
+    select count(*) into counted from fresh;
+    return counted;
+end $$;
+
+-- Balance (credits minus debits) of any account as of now: stored totals plus the tail behind them.
+create or replace function ledger_balance_of(p_account bigint)
+returns bigint language sql stable security definer set search_path = public, pg_temp as $$
+    select coalesce((select credit_amount - debit_amount from ledger_rollup
+                      where account_id = p_account), 0)
+         + coalesce((select sum(case when t.credit_account = p_account then t.amount else -t.amount end)
+                       from ledger_transfer t, (
+                            select coalesce(max(xid), '0'::xid8) as xid,
+                                   coalesce(max(transfer_id), 0) as transfer_id
+                              from ledger_rollupmark) m
+                      where (t.xid, t.id) > (m.xid, m.transfer_id)
+                        and p_account in (t.debit_account, t.credit_account)), 0);
+$$;

@@ -1,0 +1,63 @@
+"""Tables of messages."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from kameng.tenancy.scoping import TenantModel
+
+
+class InboxMessage(TenantModel):
+    """A message that a customer reads on the site. `dedupe_key` makes a repeated event harmless."""
+
+    customer_id = models.BigIntegerField()
+    title = models.CharField(max_length=80)
+    body = models.TextField(max_length=2000)
+    link = models.CharField(max_length=200, blank=True)
+    dedupe_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    read_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site", "customer_id", "dedupe_key"], name="messaging_inbox_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "customer_id", "-id"], name="messaging_inbox_by_customer"),
+        ]
+
+
+class EmailState(models.IntegerChoices):
+    WAITING = 1, _("待发送")
+    SENT = 2, _("已发送")
+    FAILED = 3, _("发送失败")  # gave up; shown to the operator
+
+
+class Email(TenantModel):
+    """An e-mail to send. Address and text are encrypted; the worker decrypts to send."""
+
+    to_cipher = models.BinaryField()
+    subject = models.CharField(max_length=120)
+    body_cipher = models.BinaryField()
+    state = models.SmallIntegerField(choices=EmailState, default=EmailState.WAITING)
+    attempts = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=TransactionNow())
+    last_error = models.CharField(max_length=200, blank=True)
+    dedupe_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "dedupe_key"], name="messaging_email_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="messaging_email_waiting",
+                condition=models.Q(state=1),
+            ),
+        ]

@@ -1,0 +1,1 @@
+"""What machines call: callbacks of payment gateways, health, metrics. A face without pages."""

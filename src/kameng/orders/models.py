@@ -1,0 +1,186 @@
+"""Tables of orders. One order is one product in some quantity (ADR 0006)."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.fields import AmountField
+from kameng.tenancy.scoping import TenantModel
+
+
+class OrderState(models.IntegerChoices):
+    """The labels of `rules.State`."""
+
+    AWAITING_PAYMENT = 1, _("待付款")
+    AWAITING_DELIVERY = 2, _("待发货")
+    DELIVERED = 3, _("已发货")
+    CANCELLED = 4, _("已取消")
+    EXPIRED = 5, _("已过期")
+    REFUNDING = 6, _("退款中")
+    REFUNDED = 7, _("已退款")
+
+
+class PaidBy(models.IntegerChoices):
+    UNPAID = 0, _("未支付")
+    WALLET = 1, _("余额")
+    GATEWAY = 2, _("在线支付")
+
+
+class Order(TenantModel):
+    """What a buyer bought, at what price, and how far it has come.
+
+    total = what the buyer pays (whole fen); wholesale = the main site's part of it; the rest, less
+    the gateway's fee, is the operator's margin. `path` lists the states gone through, in order.
+    """
+
+    order_no = models.CharField(max_length=32, unique=True)
+    token_digest = models.BinaryField(max_length=32)  # of the 192-bit token in the buyer's link
+    main_site_id = models.BigIntegerField()  # owner of the goods
+    customer_id = models.BigIntegerField(null=True)
+    contact_cipher = models.BinaryField(null=True)
+    contact_digest = models.BinaryField(null=True, max_length=16)
+    product_id = models.BigIntegerField()
+    variant_id = models.BigIntegerField()
+    title = models.CharField(max_length=130)  # product and variant as they were called
+    delivery_kind = models.SmallIntegerField()
+    quantity = models.IntegerField()
+    unit_amount = AmountField()
+    total_amount = AmountField()
+    wholesale_amount = AmountField()
+    fee_amount = AmountField(default=0)
+    refunded_amount = AmountField(default=0)  # asked for or done; never above total
+    inputs_cipher = models.BinaryField(null=True)  # what the product asked for, JSON
+    state = models.SmallIntegerField(choices=OrderState)
+    path = ArrayField(models.SmallIntegerField())
+    paid_by = models.SmallIntegerField(choices=PaidBy, default=PaidBy.UNPAID)
+    payment_id = models.BigIntegerField(null=True)  # the payment that paid it
+    request_key = models.BinaryField(max_length=16)  # digest of (person, idempotency key)
+    request_digest = models.BinaryField(max_length=16)  # of the content that came with the key
+    buyer_ip = models.CharField(max_length=45, blank=True)
+    placed_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField(null=True)
+    paid_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    revealed_at = models.DateTimeField(null=True)  # first time the buyer saw the goods
+    staff_note = models.CharField(max_length=400, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "request_key"], name="orders_request_once"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1)
+                & Q(total_amount__gt=0)
+                & Q(wholesale_amount__gte=0)
+                & Q(wholesale_amount__lte=F("total_amount")),
+                name="orders_amounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("total_amount")),
+                name="orders_refund_within",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "-id"], name="orders_by_site"),
+            models.Index(
+                fields=["site", "customer_id", "-id"],
+                name="orders_by_customer",
+                condition=Q(customer_id__isnull=False),
+            ),
+            models.Index(
+                fields=["site", "contact_digest"],
+                name="orders_by_contact",
+                condition=Q(contact_digest__isnull=False),
+            ),
+            models.Index(
+                fields=["expires_at"], name="orders_to_expire", condition=Q(state=1)
+            ),
+            models.Index(
+                fields=["site", "paid_at"],
+                name="orders_queue",
+                condition=Q(state__in=(2, 6)),
+            ),
+            models.Index(fields=["site", "paid_at"], name="orders_by_day"),
+        ]
+
+
+class Delivery(TenantModel):
+    """Goods written by an operator (services, hand delivery). Card keys stay in inventory."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    content_cipher = models.BinaryField()
+    delivered_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar = [models.Index(fields=["order"], name="orders_delivery_by_order")]
+
+
+class UsedMark(TenantModel):
+    """The buyer's own mark: this key is used."""
+
+    order_id = models.BigIntegerField()
+    key_id = models.BigIntegerField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order_id", "key_id"], name="orders_used_once"),
+        ]
+
+
+class RefundTo(models.IntegerChoices):
+    WALLET = 1, _("退到余额")
+    SOURCE = 2, _("原路退回")
+
+
+class OrderRefundState(models.IntegerChoices):
+    WAITING = 1, _("退款中")
+    DONE = 2, _("已退款")
+    REFUSED = 3, _("通道拒绝")  # a person decides: again, to the wallet, or paid by hand
+
+
+class OrderRefund(TenantModel):
+    """Money given back for an order, whole or part, with the exact parts it takes from each side."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    refund_no = models.CharField(max_length=32, unique=True)
+    amount = AmountField()
+    own_amount = AmountField()  # taken back from the main site
+    margin_amount = AmountField()  # from the operator
+    fee_amount = AmountField(default=0)  # from the gateway's fee, where the gateway gives it back
+    refund_to = models.SmallIntegerField(choices=RefundTo)
+    state = models.SmallIntegerField(choices=OrderRefundState)
+    reason = models.CharField(max_length=200)
+    asked_by = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "idempotency_key"], name="orders_refund_once"),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0)
+                & Q(amount=F("own_amount") + F("margin_amount") + F("fee_amount")),
+                name="orders_refund_parts",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["order"], name="orders_refund_by_order")]
+
+
+class Note(TenantModel):
+    """A line of an order's time line that no column tells: repairs, staff acts, remarks."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    kind = models.CharField(max_length=32)  # resent, key_replaced, late_payment, …
+    text = models.CharField(max_length=400, blank=True)
+    actor_name = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar = [models.Index(fields=["order"], name="orders_note_by_order")]

@@ -1,0 +1,184 @@
+"""Tables of payments."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.fields import AmountField
+from kameng.tenancy.scoping import SharedDownModel, TenantModel
+
+
+class Gateway(SharedDownModel):
+    """A merchant account at a payment provider. Of the main site; its sub-sites take money by it."""
+
+    kind = models.CharField(max_length=24)  # registry key: epay, alipay
+    name = models.CharField(max_length=40)
+    method = models.CharField(max_length=24)  # what the buyer chooses: alipay, wxpay, page, qr …
+    config_cipher = models.BinaryField()
+    fee_bps = models.IntegerField(default=0)
+    min_amount = AmountField(default=0)
+    max_amount = AmountField(default=10_000_000_000)
+    is_enabled = models.BooleanField(default=False)
+    is_frozen = models.BooleanField(default=False)  # a query contradicted a valid signature
+    position = models.IntegerField(default=0)
+    checked_at = models.DateTimeField(null=True)  # last time the credentials were proved
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(SharedDownModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(fee_bps__gte=0) & Q(fee_bps__lte=2000), name="payments_gateway_fee"
+            ),
+            models.CheckConstraint(
+                condition=Q(min_amount__gte=0) & Q(max_amount__gte=models.F("min_amount")),
+                name="payments_gateway_range",
+            ),
+        ]
+
+
+class Purpose(models.IntegerChoices):
+    ORDER = 1, _("订单")
+    TOP_UP = 2, _("充值")
+
+
+class PaymentState(models.IntegerChoices):
+    OPEN = 1, _("待支付")
+    CONFIRMED = 2, _("已支付")
+    CLOSED = 3, _("已关闭")  # given up; a late confirmation is still accepted
+    MISMATCHED = 4, _("金额不符")  # the gateway says another amount: a person decides
+
+
+class Payment(TenantModel):
+    """One attempt to pay one thing through one gateway. `payment_no` is what the gateway knows."""
+
+    payment_no = models.CharField(max_length=32, unique=True)
+    purpose = models.SmallIntegerField(choices=Purpose)
+    subject_id = models.BigIntegerField()
+    gateway_id = models.BigIntegerField()
+    amount = AmountField()
+    fee_amount = AmountField(default=0)
+    state = models.SmallIntegerField(choices=PaymentState, default=PaymentState.OPEN)
+    external_no = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL: not known yet
+    received_amount = AmountField(null=True)
+    refunded_amount = AmountField(default=0)  # asked for or done; never above received
+    instruction = models.JSONField(null=True)  # what the buyer was told, to show it again
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    next_query_at = models.DateTimeField(null=True)  # when the gateway is asked; NULL: no need
+    query_count = models.SmallIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["gateway_id", "external_no"],
+                condition=Q(external_no__isnull=False),
+                name="payments_external_once",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(refunded_amount__gte=0)
+                & (
+                    Q(refunded_amount=0)
+                    | Q(received_amount__isnull=False, refunded_amount__lte=models.F("received_amount"))
+                ),
+                name="payments_refund_within",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "purpose", "subject_id"], name="payments_by_subject"),
+            models.Index(
+                fields=["next_query_at"],
+                name="payments_to_query",
+                condition=Q(next_query_at__isnull=False),
+            ),
+            models.Index(fields=["site", "-id"], name="payments_by_site"),
+        ]
+
+
+class Proof(TenantModel):
+    """Why a payment counts as paid: the verified statement. One a payment."""
+
+    payment = models.OneToOneField(
+        Payment, primary_key=True, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    source = models.CharField(max_length=12)  # callback, query, staff
+    raw_digest = models.BinaryField(max_length=32)  # SHA-256 of the statement as received
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+
+class RejectedCallback(models.Model):
+    """A callback that was refused, for the security view. Bounded by a sweep."""
+
+    gateway_id = models.BigIntegerField()
+    site_id = models.BigIntegerField()
+    code = models.CharField(max_length=32)
+    payment_no = models.CharField(max_length=64, blank=True)
+    ip = models.CharField(max_length=45, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["-created_at"], name="payments_rejected_recent")]
+
+
+class RefundState(models.IntegerChoices):
+    WAITING = 1, _("退款中")  # to be asked of the gateway, or asked and not known yet
+    DONE = 2, _("已退款")
+    REFUSED = 3, _("退款失败")  # the gateway refused: a person decides
+
+
+class GatewayRefund(TenantModel):
+    """Money sent back through the gateway it came by. `refund_no` is the gateway's idempotency key."""
+
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    refund_no = models.CharField(max_length=32, unique=True)
+    purpose = models.SmallIntegerField(choices=Purpose)
+    subject_id = models.BigIntegerField()  # the refund of the order, or the top-up
+    amount = AmountField()
+    reason = models.CharField(max_length=200, blank=True)
+    state = models.SmallIntegerField(choices=RefundState, default=RefundState.WAITING)
+    asked_count = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=TransactionNow())
+    last_error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_refund_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_attempt_at"], name="payments_refund_due", condition=Q(state=1)
+            ),
+            models.Index(fields=["site", "-id"], name="payments_refund_by_site"),
+        ]
+
+
+class TopUp(TenantModel):
+    """A customer's wish to put money into the wallet; credited when its payment is confirmed."""
+
+    top_up_no = models.CharField(max_length=32, unique=True)
+    customer_id = models.BigIntegerField()
+    amount = AmountField()
+    credited_at = models.DateTimeField(null=True)
+    idempotency_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_top_up_positive"),
+            models.UniqueConstraint(
+                fields=["site", "customer_id", "idempotency_key"], name="payments_top_up_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "customer_id", "-id"], name="payments_top_up_by_customer"),
+        ]

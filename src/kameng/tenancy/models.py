@@ -1,0 +1,97 @@
+"""Tables of sites: the tree of sites, their domains, the plans they are on."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class SiteKind(models.IntegerChoices):
+    MAIN = 1, _("主站")  # the one at the root: owns the goods
+    BRANCH = 2, _("分站")  # resells under its own name
+
+
+class SiteState(models.IntegerChoices):
+    OPEN = 1, _("营业中")
+    SUSPENDED = 2, _("已停用")  # the next request already sees a notice
+    CLOSED = 3, _("已关闭")
+
+
+class Plan(models.Model):
+    """What a sub-site pays for goods: the main site's cost plus a rate. Owned by the platform."""
+
+    name = models.CharField(max_length=40, unique=True)
+    description = models.CharField(max_length=200, blank=True)
+    wholesale_markup_bps = models.IntegerField()  # over the main site's cost
+    wholesale_minimum_amount = models.BigIntegerField(default=0)  # least margin a piece, 1/10000 yuan
+    is_offered = models.BooleanField(default=True)
+    position = models.IntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(wholesale_markup_bps__gte=0)
+                & models.Q(wholesale_markup_bps__lte=100_000),
+                name="tenancy_plan_markup",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(wholesale_minimum_amount__gte=0), name="tenancy_plan_minimum"
+            ),
+        ]
+        ordering: ClassVar = ["position", "id"]
+
+
+class Site(models.Model):
+    """One shop. `catalogue_version` grows with every change that can move a price or a listing."""
+
+    kind = models.SmallIntegerField(choices=SiteKind)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
+    slug = models.SlugField(max_length=32, unique=True)
+    name = models.CharField(max_length=40)
+    state = models.SmallIntegerField(choices=SiteState, default=SiteState.OPEN)
+    suspended_reason = models.CharField(max_length=200, blank=True)
+    catalogue_version = models.BigIntegerField(default=1)
+    settings = models.JSONField(default=dict)  # read through tenancy.settings.SiteSettings only
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(kind=1), name="tenancy_one_main_site"
+            ),
+            models.CheckConstraint(
+                condition=(
+                    models.Q(kind=1, parent__isnull=True)
+                    | models.Q(kind=2, parent__isnull=False, plan__isnull=False)
+                ),
+                name="tenancy_branch_has_parent",
+            ),
+        ]
+
+    @property
+    def is_main(self) -> bool:
+        """Tell whether this is the main site."""
+        return self.kind == SiteKind.MAIN
+
+    @property
+    def main_id(self) -> int:
+        """Return the id of the main site this one resells for (its own when it is the main)."""
+        return self.id if self.parent_id is None else self.parent_id
+
+
+class Domain(models.Model):
+    """A host name that leads to a site. Lower-case ASCII (IDNA), without port."""
+
+    host = models.CharField(max_length=253, unique=True)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
+    is_primary = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(is_primary=True), name="tenancy_one_primary"
+            ),
+        ]

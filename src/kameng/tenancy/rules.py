@@ -1,0 +1,29 @@
+"""Pure decisions about host names and site names."""
+
+import re
+
+HOST = re.compile(
+    r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+SLUG = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
+
+
+def clean_host(raw: str) -> str | None:
+    """Return the host of a Host header or of a form: lower-case, no port, IDNA; None when unusable."""
+    text = raw.strip().lower().rstrip(".")
+    if text.startswith("["):
+        return None
+    host, _, port = text.partition(":")
+    if port and not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        return None
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            return None
+    return host if HOST.fullmatch(host) else None
+
+
+def is_slug(text: str) -> bool:
+    """Tell whether `text` may name a site."""
+    return SLUG.fullmatch(text) is not None

@@ -1,0 +1,168 @@
+"""Reads of sites. Host → id is cached per process; what can change is read at each request."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kameng.core.database import fetch, fetch_one
+from kameng.core.scope import Scope, open_scope
+from kameng.tenancy.errors import PlanNotFound, SiteNotFound
+from kameng.tenancy.models import Domain, Plan, Site
+from kameng.tenancy.rules import clean_host
+from kameng.tenancy.settings import SiteSettings, parse_settings
+
+HOST_CACHE_SECONDS = 30.0
+HOST_CACHE_SIZE = 20_000
+_hosts: dict[str, tuple[int | None, float]] = {}
+_settings: dict[tuple[int, str], SiteSettings] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """A site as a request needs it."""
+
+    site_id: int
+    main_id: int
+    is_main: bool
+    slug: str
+    name: str
+    state: int
+    suspended_reason: str
+    plan_id: int | None
+    catalogue_version: int  # of the site itself
+    main_version: int  # of the main site it resells for
+    settings: SiteSettings
+
+
+SITE_COLUMNS = (
+    "s.id, coalesce(s.parent_id, s.id), s.slug, s.name, s.state, s.suspended_reason, s.plan_id,"
+    " s.catalogue_version, m.catalogue_version, s.settings::text"
+)
+
+
+def find_site_id(raw_host: str) -> int | None:
+    """Return the site of a Host header, or None: an unknown host is never a default site."""
+    known = _hosts.get(raw_host)
+    moment = time.monotonic()
+    if known is not None and known[1] > moment:
+        return known[0]
+    host = clean_host(raw_host)
+    row = None
+    if host is not None:
+        row = fetch_one("select site_id from tenancy_domain where host = %s", (host,))
+    site_id = row[0] if row else None
+    if len(_hosts) >= HOST_CACHE_SIZE:  # bounded: unknown hosts must not fill the memory
+        _hosts.clear()
+    _hosts[raw_host] = (site_id, moment + HOST_CACHE_SECONDS)
+    return site_id
+
+
+def forget_hosts() -> None:
+    """Empty this process's host cache (after a domain was changed here)."""
+    _hosts.clear()
+
+
+def site_view(row: tuple[object, ...]) -> SiteView:
+    """Build a view from the columns `SITE_COLUMNS`."""
+    site_id, main_id, slug, name, state, reason, plan_id, version, main_version, raw = row
+    key = (int(site_id), str(raw))  # type: ignore[call-overload]
+    settings = _settings.get(key)
+    if settings is None:
+        import json  # noqa: PLC0415 - only on a changed setting
+
+        if len(_settings) > HOST_CACHE_SIZE:
+            _settings.clear()
+        settings = _settings[key] = parse_settings(json.loads(str(raw)))
+    return SiteView(
+        site_id=site_id,  # type: ignore[arg-type]
+        main_id=main_id,  # type: ignore[arg-type]
+        is_main=site_id == main_id,
+        slug=str(slug),
+        name=str(name),
+        state=state,  # type: ignore[arg-type]
+        suspended_reason=str(reason),
+        plan_id=plan_id,  # type: ignore[arg-type]
+        catalogue_version=version,  # type: ignore[arg-type]
+        main_version=main_version,  # type: ignore[arg-type]
+        settings=settings,
+    )
+
+
+def get_site_view(site_id: int) -> SiteView:
+    """Return the site as of now; raise `SiteNotFound`."""
+    row = fetch_one(
+        f"select {SITE_COLUMNS} from tenancy_site s"
+        " join tenancy_site m on m.id = coalesce(s.parent_id, s.id) where s.id = %s",
+        (site_id,),
+    )
+    if row is None:
+        raise SiteNotFound
+    return site_view(row)
+
+
+def scope_of(view: SiteView) -> Scope:
+    """Return the scope of a site: it writes itself, it reads itself and the main site."""
+    reads = (view.site_id,) if view.is_main else (view.site_id, view.main_id)
+    return Scope(site_id=view.site_id, reads=reads)
+
+
+@contextmanager
+def site_scope(site_id: int) -> Iterator[SiteView]:
+    """Work as one site for the block."""
+    view = get_site_view(site_id)
+    with open_scope(scope_of(view)):
+        yield view
+
+
+def get_main_site() -> Site:
+    """Return the main site; raise `SiteNotFound` before there is one."""
+    site = Site.objects.filter(kind=1).first()
+    if site is None:
+        raise SiteNotFound
+    return site
+
+
+def get_site(site_id: int) -> Site:
+    """Return one site; raise `SiteNotFound`."""
+    site = Site.objects.filter(id=site_id).select_related("plan").first()
+    if site is None:
+        raise SiteNotFound
+    return site
+
+
+def find_site_by_slug(slug: str) -> Site | None:
+    """Return the site of this slug, or None."""
+    return Site.objects.filter(slug=slug).select_related("plan").first()
+
+
+def list_sites() -> list[Site]:
+    """Return all sites, the main one first."""
+    return list(Site.objects.select_related("plan").order_by("kind", "id"))
+
+
+def list_plans() -> list[Plan]:
+    """Return the plans in the owner's order."""
+    return list(Plan.objects.order_by("position", "id"))
+
+
+def get_plan(plan_id: int) -> Plan:
+    """Return one plan; raise `PlanNotFound`."""
+    plan = Plan.objects.filter(id=plan_id).first()
+    if plan is None:
+        raise PlanNotFound
+    return plan
+
+
+def list_domains(site_id: int) -> list[Domain]:
+    """Return the hosts of a site, the primary one first."""
+    return list(Domain.objects.filter(site_id=site_id).order_by("-is_primary", "host"))
+
+
+def primary_host(site_id: int) -> str | None:
+    """Return the host under which links to the site are written."""
+    rows = fetch(
+        "select host from tenancy_domain where site_id = %s order by is_primary desc, id limit 1",
+        (site_id,),
+    )
+    return rows[0][0] if rows else None

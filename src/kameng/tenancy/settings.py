@@ -1,0 +1,79 @@
+"""The settings of one site as one typed value, stored as JSON, with defaults.
+
+Unknown keys are kept out, wrong types fall back to the default: a site always opens.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+PALETTES = ("indigo", "teal", "vermilion", "ink")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """How one shop presents itself and behaves."""
+
+    palette: str = "indigo"
+    slogan: str = ""
+    notice: str = ""  # one line above the goods
+    banner_title: str = ""
+    banner_text: str = ""
+    contact_text: str = ""  # how to reach the operator
+    licence_no: str = ""  # 营业执照 / ICP, shown in the footer
+    icp_no: str = ""
+    timezone: str = "Asia/Shanghai"
+    order_hold_seconds: int = 900  # how long an unpaid order keeps its keys
+    open_orders_limit: int = 5  # unpaid orders one person may hold
+    reserve_share_bps: int = 3000  # of a product's stock one person may reserve unpaid
+    wallet_enabled: bool = True
+    guest_checkout: bool = True
+    mail_from: str = ""
+    hidden_gateway_ids: tuple[int, ...] = ()  # gateways of the main site this shop does not offer
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone in which this site's times are shown."""
+        return ZoneInfo(self.timezone)
+
+
+BOUNDS = {
+    "order_hold_seconds": (60, 86_400),
+    "open_orders_limit": (1, 100),
+    "reserve_share_bps": (1, 10_000),
+}
+
+
+def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
+    """Return the typed settings of what is stored, defaults where a value is absent or unusable."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(SiteSettings):
+        if field.name not in stored:
+            continue
+        value = stored[field.name]
+        default = field.default
+        if isinstance(default, tuple):
+            if isinstance(value, list) and all(type(item) is int for item in value):
+                values[field.name] = tuple(value)
+        elif type(value) is type(default):
+            values[field.name] = value
+    for name, (low, high) in BOUNDS.items():
+        if name in values and not low <= values[name] <= high:
+            del values[name]
+    if values.get("palette", "indigo") not in PALETTES:
+        del values["palette"]
+    try:
+        ZoneInfo(values.get("timezone", "Asia/Shanghai"))
+    except (KeyError, ValueError, OSError):
+        del values["timezone"]
+    return SiteSettings(**values)
+
+
+def settings_json(settings: SiteSettings) -> dict[str, Any]:
+    """Return the JSON form of `settings`."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(settings).items()
+    }
