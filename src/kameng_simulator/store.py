@@ -1,0 +1,315 @@
+"""Everything the simulator remembers, in one SQLite file that survives a kill.
+
+Owns the tables and every statement. One connection behind one lock: the load is a demo's.
+Every change of a payment is a compare-and-set, as the real ones do.
+"""
+
+import json
+import pathlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS credentials (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS payments (
+    id INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    trade_no TEXT NOT NULL UNIQUE,
+    out_trade_no TEXT NOT NULL,
+    method TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+    paid_fen INTEGER NOT NULL DEFAULT 0,
+    refunded_fen INTEGER NOT NULL DEFAULT 0 CHECK (refunded_fen <= paid_fen),
+    notify_url TEXT NOT NULL,
+    return_url TEXT NOT NULL DEFAULT '',
+    param TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'wait' CHECK (state IN ('wait', 'paid', 'closed')),
+    is_opened INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    paid_at REAL,
+    pay_at REAL,
+    remark TEXT NOT NULL DEFAULT '',
+    UNIQUE (gateway, out_trade_no)
+);
+CREATE TABLE IF NOT EXISTS notices (
+    id INTEGER PRIMARY KEY,
+    payment_id INTEGER NOT NULL REFERENCES payments,
+    kind TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    attempt_count INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    due_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS notices_due ON notices (due_at) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS attempts (
+    id INTEGER PRIMARY KEY,
+    notice_id INTEGER NOT NULL REFERENCES notices,
+    sent_at REAL NOT NULL,
+    status INTEGER NOT NULL,
+    reply TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS refunds (
+    id INTEGER PRIMARY KEY,
+    payment_id INTEGER NOT NULL REFERENCES payments,
+    refund_no TEXT NOT NULL,
+    amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+    refunded_at REAL NOT NULL,
+    UNIQUE (payment_id, refund_no)
+);
+CREATE TABLE IF NOT EXISTS mails (
+    id INTEGER PRIMARY KEY, arrived_at REAL NOT NULL, recipients TEXT NOT NULL, raw BLOB NOT NULL
+);
+"""
+KEPT_MAILS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One payment as the gateway sees it; times are seconds since 1970."""
+
+    id: int
+    gateway: str
+    trade_no: str
+    out_trade_no: str
+    method: str
+    subject: str
+    amount_fen: int
+    paid_fen: int
+    refunded_fen: int
+    notify_url: str
+    return_url: str
+    param: str
+    state: str
+    is_opened: int
+    created_at: float
+    expires_at: float
+    paid_at: float | None
+    pay_at: float | None
+    remark: str
+
+    @property
+    def is_expired(self) -> bool:
+        return self.state == "wait" and time.time() >= self.expires_at
+
+    @property
+    def shown_fen(self) -> int:
+        """What callbacks and queries name: what was paid, or what is asked."""
+        return self.paid_fen or self.amount_fen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One callback on its way, with the address it goes to."""
+
+    id: int
+    gateway: str
+    notify_url: str
+    fields: dict[str, str]
+    attempt_count: int
+
+
+class Store:
+    """The simulator's memory."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the lock and one transaction."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
+        with self._lock:
+            return self._db.execute(sql, values)
+
+    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def remember(self, name: str, make: Any) -> str:
+        """Return a stored credential, making it the first time."""
+        with self.transaction():
+            row = self._db.execute("SELECT value FROM credentials WHERE name=?", (name,)).fetchone()
+            if row:
+                return str(row["value"])
+            value = str(make())
+            self._db.execute("INSERT INTO credentials VALUES (?, ?)", (name, value))
+            return value
+
+    def open_payment(self, values: Mapping[str, object]) -> Payment:
+        """Create a payment, or return the one of the same gateway and number."""
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        sql = f"INSERT INTO payments ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+        self._run(sql, *values.values())
+        found = self.find_payment(str(values["gateway"]), str(values["out_trade_no"]))
+        if found is None:
+            raise RuntimeError("trade number taken twice")
+        return found
+
+    def find_payment(self, gateway: str, out_trade_no: str) -> Payment | None:
+        """Return a payment by the merchant's number."""
+        return self._one("gateway=? AND out_trade_no=?", gateway, out_trade_no)
+
+    def find_trade(self, trade_no: str) -> Payment | None:
+        """Return a payment by our number."""
+        return self._one("trade_no=?", trade_no)
+
+    def _one(self, condition: str, *values: object) -> Payment | None:
+        rows = self._all(f"SELECT * FROM payments WHERE {condition}", *values)  # noqa: S608
+        return Payment(**dict(rows[0])) if rows else None
+
+    def list_payments(self, *, limit: int, gateway: str = "%") -> list[Payment]:
+        """Return the newest payments."""
+        sql = "SELECT * FROM payments WHERE gateway LIKE ? ORDER BY id DESC LIMIT ?"
+        return [Payment(**dict(row)) for row in self._all(sql, gateway, limit)]
+
+    def mark_opened(self, payment_id: int) -> None:
+        """Remember that the buyer has seen the payment."""
+        self._run("UPDATE payments SET is_opened=1 WHERE id=?", payment_id)
+
+    def set_remark(self, payment_id: int, remark: str) -> None:
+        """Remember what was done last, for the list."""
+        self._run("UPDATE payments SET remark=? WHERE id=?", remark, payment_id)
+
+    def close_payment(self, payment_id: int) -> bool:
+        """Close an unpaid payment; say whether this call did it."""
+        sql = "UPDATE payments SET state='closed' WHERE id=? AND state='wait'"
+        return self._run(sql, payment_id).rowcount == 1
+
+    def pay(self, payment_id: int, *, paid_fen: int) -> bool:
+        """Take the money, even after a close: the buyer's bank was slower than the shop."""
+        sql = (
+            "UPDATE payments SET state='paid', paid_fen=?, paid_at=?, pay_at=NULL, is_opened=1"
+            " WHERE id=? AND state IN ('wait', 'closed')"
+        )
+        return self._run(sql, paid_fen, time.time(), payment_id).rowcount == 1
+
+    def plan_payment(self, payment_id: int, *, pay_at: float) -> None:
+        """Plan a late payment."""
+        self._run("UPDATE payments SET pay_at=?, is_opened=1 WHERE id=?", pay_at, payment_id)
+
+    def list_due_payments(self) -> list[Payment]:
+        """Return the late payments whose time has come."""
+        sql = "SELECT * FROM payments WHERE pay_at <= ? AND state <> 'paid' LIMIT 50"
+        return [Payment(**dict(row)) for row in self._all(sql, time.time())]
+
+    def refund(self, payment_id: int, *, refund_no: str, amount_fen: int) -> bool:
+        """Give money back once per number; raise ValueError if more than is left."""
+        with self.transaction():
+            sql = "SELECT amount_fen FROM refunds WHERE payment_id=? AND refund_no=?"
+            row = self._db.execute(sql, (payment_id, refund_no)).fetchone()
+            if row:
+                if row["amount_fen"] != amount_fen:
+                    raise ValueError("other amount")
+                return False
+            sql = (
+                "UPDATE payments SET refunded_fen=refunded_fen+? "
+                "WHERE id=? AND state='paid' AND refunded_fen+?<=paid_fen"
+            )
+            if self._db.execute(sql, (amount_fen, payment_id, amount_fen)).rowcount != 1:
+                raise ValueError("too much")
+            sql = (
+                "INSERT INTO refunds (payment_id, refund_no, amount_fen, refunded_at)"
+                " VALUES (?, ?, ?, ?)"
+            )
+            self._db.execute(sql, (payment_id, refund_no, amount_fen, time.time()))
+            return True
+
+    def find_refund(self, payment_id: int, refund_no: str) -> int | None:
+        """Return the fen of a refund."""
+        sql = "SELECT amount_fen FROM refunds WHERE payment_id=? AND refund_no=?"
+        rows = self._all(sql, payment_id, refund_no)
+        return int(rows[0]["amount_fen"]) if rows else None
+
+    def list_refunds(self, payment_id: int) -> list[dict[str, object]]:
+        """Return the refunds of a payment."""
+        sql = "SELECT refund_no, amount_fen FROM refunds WHERE payment_id=? ORDER BY id"
+        return [dict(row) for row in self._all(sql, payment_id)]
+
+    def add_notice(self, payment_id: int, *, kind: str, fields: Mapping[str, str]) -> None:
+        """Queue a callback, due now."""
+        sql = "INSERT INTO notices (payment_id, kind, fields, due_at) VALUES (?, ?, ?, ?)"
+        self._run(sql, payment_id, kind, json.dumps(fields, ensure_ascii=False), time.time())
+
+    def claim_notices(self, *, limit: int, lease_seconds: float) -> list[Notice]:
+        """Take the callbacks that are due; after a crash they come back when the lease ends."""
+        with self.transaction():
+            now = time.time()
+            sql = (
+                "SELECT n.id, n.fields, n.attempt_count, p.gateway, p.notify_url"
+                " FROM notices n JOIN payments p ON p.id = n.payment_id"
+                " WHERE n.state='waiting' AND n.due_at <= ? ORDER BY n.due_at LIMIT ?"
+            )
+            rows = self._db.execute(sql, (now, limit)).fetchall()
+            for row in rows:
+                lease = (now + lease_seconds, row["id"])
+                self._db.execute("UPDATE notices SET due_at=? WHERE id=?", lease)
+        return [Notice(**{**dict(row), "fields": json.loads(row["fields"])}) for row in rows]
+
+    def record_attempt(
+        self, notice: Notice, *, status: int, reply: str, next_at: float | None, done: bool
+    ) -> None:
+        """Remember what the shop answered, and when to send again."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO attempts (notice_id, sent_at, status, reply) VALUES (?, ?, ?, ?)",
+                (notice.id, time.time(), status, reply),
+            )
+            state = "done" if done else ("waiting" if next_at else "given up")
+            self._db.execute(
+                "UPDATE notices SET attempt_count=attempt_count+1, state=?, due_at=? WHERE id=?",
+                (state, next_at or 0, notice.id),
+            )
+
+    def list_notices(self, payment_id: int) -> list[dict[str, Any]]:
+        """Return the callbacks of a payment with their attempts."""
+        notices = self._all(
+            "SELECT id, kind, state, attempt_count, due_at FROM notices"
+            " WHERE payment_id=? ORDER BY id",
+            payment_id,
+        )
+        sql = "SELECT sent_at, status, reply FROM attempts WHERE notice_id=? ORDER BY id"
+        return [
+            {**dict(row), "attempts": [dict(a) for a in self._all(sql, row["id"])]}
+            for row in notices
+        ]
+
+    def add_mail(self, recipients: str, raw: bytes) -> None:
+        """Keep a mail; the oldest beyond a bound go."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO mails (arrived_at, recipients, raw) VALUES (?, ?, ?)",
+                (time.time(), recipients, raw),
+            )
+            sql = "DELETE FROM mails WHERE id <= (SELECT max(id) FROM mails) - ?"
+            self._db.execute(sql, (KEPT_MAILS,))
+
+    def list_mails(self, *, limit: int) -> list[tuple[float, str, bytes]]:
+        """Return the newest mails: arrival, recipients, raw bytes."""
+        sql = "SELECT arrived_at, recipients, raw FROM mails ORDER BY id DESC LIMIT ?"
+        rows = self._all(sql, limit)
+        return [(r["arrived_at"], r["recipients"], r["raw"]) for r in rows]
