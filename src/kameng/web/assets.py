@@ -48,9 +48,7 @@ def load_manifest(path: Path = MANIFEST_PATH, *, is_live: bool = False) -> dict[
     return _loaded[path].paths
 
 
-def get_asset_path(
-    name: str, *, manifest_path: Path = MANIFEST_PATH, is_live: bool = False
-) -> str:
+def get_asset_path(name: str, *, manifest_path: Path = MANIFEST_PATH, is_live: bool = False) -> str:
     """Return the hashed path of an asset, relative to the static prefix; raise AssetsNotBuilt."""
     try:
         return load_manifest(manifest_path, is_live=is_live)[name]

@@ -5,15 +5,18 @@ money is printed by `pricing.money` alone.
 """
 
 from datetime import datetime
+from typing import Any
 
-from django import template
+from django import forms, template
 from django.conf import settings
+from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from kameng.pricing.money import Amount, format_yuan
 from kameng.web.assets import get_asset_path
+from kameng.web.covers import get_style
 
 register = template.Library()
 
@@ -50,6 +53,45 @@ def icon(name: str, css_class: str = "", label: str = "") -> SafeString:
     )
 
 
+def _describe(bound: BoundField, kind: str) -> dict[str, Any]:
+    attrs: dict[str, Any] = {}
+    ids = [f"{bound.auto_id}-{part}" for part in ("help", "error")]
+    if kind not in ("check", "radios"):
+        attrs["class"] = "input"
+    attrs["aria-describedby"] = " ".join(ids)
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+    return attrs
+
+
+def _control_kind(widget: forms.Widget) -> str:
+    if isinstance(widget, forms.CheckboxInput):
+        return "check"
+    if isinstance(widget, (forms.RadioSelect, forms.CheckboxSelectMultiple)):
+        return "radios"
+    if isinstance(widget, forms.Select):
+        return "select"
+    return "file" if isinstance(widget, forms.FileInput) else "input"
+
+
+@register.inclusion_tag("web/partials/field.html")
+def field(bound: BoundField, prefix: str = "", suffix: str = "") -> dict[str, Any]:
+    """Print a form field whole: label, control, help and errors, tied together for screen readers.
+
+    `prefix` and `suffix` are set beside the control: {% field form.price prefix="¥" %}.
+    """
+    kind = _control_kind(bound.field.widget)
+    return {
+        "bound": bound,
+        "kind": kind,
+        "control": bound.as_widget(attrs=_describe(bound, kind)),
+        "prefix": prefix,
+        "suffix": suffix,
+        "help_id": f"{bound.auto_id}-help",
+        "error_id": f"{bound.auto_id}-error",
+    }
+
+
 @register.simple_tag
 def cover(url: str, alt: str = "", is_eager: bool = False) -> SafeString:  # noqa: FBT001, FBT002
     """Print a cover picture of fixed proportions, so that nothing moves when it arrives.
@@ -57,20 +99,22 @@ def cover(url: str, alt: str = "", is_eager: bool = False) -> SafeString:  # noq
     `is_eager` is for the one picture above the fold; all others are fetched when near the screen.
     """
     return format_html(
-        '<img class="cover" src="{}" alt="{}" width="400" height="300" loading="{}" decoding="async">',
+        '<img class="cover" src="{}" alt="{}" width="400" height="300" loading="{}" '
+        'decoding="async">',
         url,
         alt,
         "eager" if is_eager else "lazy",
     )
 
 
-def _signed_yuan(amount: int) -> tuple[str, str]:
-    sign = "-" if amount < 0 else ""
-    return sign, format_yuan(Amount(abs(amount)))
+@register.filter
+def hue(category_key: str) -> str:
+    """Print the classes that colour an icon: class="category-icon {{ key|hue }}"."""
+    return f"hue hue-{get_style(category_key).number}"
 
 
-def _grouped(yuan: str) -> str:
-    whole, _, rest = yuan.partition(".")
+def _grouped(amount: int) -> str:
+    whole, _, rest = format_yuan(Amount(abs(amount))).partition(".")
     return f"{int(whole):,}.{rest}"
 
 
@@ -79,29 +123,25 @@ def money(amount: int | None) -> str:
     """Print an amount as text: ¥1,234.56; a missing amount as a dash."""
     if amount is None:
         return "—"
-    sign, yuan = _signed_yuan(amount)
-    return f"{sign}¥{_grouped(yuan)}"
+    return f"{'-' if amount < 0 else ''}¥{_grouped(amount)}"
 
 
 @register.filter
 def signed_money(amount: int | None) -> str:
     """Print an amount of a statement with its sign: +¥12.00, -¥3.50, ¥0.00."""
-    if amount is None:
-        return "—"
-    return f"+{money(amount)}" if amount > 0 else money(amount)
+    return f"+{money(amount)}" if amount is not None and amount > 0 else money(amount)
 
 
 @register.filter
 def price(amount: int | None) -> SafeString:
     """Print an amount as a price: small currency sign, large yuan, small cents."""
     if amount is None:
-        return mark_safe('<span class="price">—</span>')  # noqa: S308 (a constant)
-    sign, yuan = _signed_yuan(amount)
-    whole, _, rest = _grouped(yuan).partition(".")
+        return format_html('<span class="price">{}</span>', "—")
+    whole, _, rest = _grouped(amount).partition(".")
     return format_html(
         '<span class="price"><span class="price-sign">{}¥</span>{}'
         '<span class="price-cents">.{}</span></span>',
-        sign,
+        "-" if amount < 0 else "",
         whole,
         rest,
     )
@@ -110,10 +150,7 @@ def price(amount: int | None) -> SafeString:
 @register.filter
 def yuan(amount: int | None) -> str:
     """Print an amount for a form field or a data attribute: 1234.56, empty when missing."""
-    if amount is None:
-        return ""
-    sign, text = _signed_yuan(amount)
-    return f"{sign}{text}"
+    return "" if amount is None else format_yuan(Amount(amount))
 
 
 @register.filter
@@ -148,7 +185,7 @@ def local_time(when: datetime | None, precision: str = "minute") -> str:
 def time_tag(when: datetime | None, precision: str = "minute") -> SafeString:
     """Print a time as a <time> element with the exact instant for machines and on hover."""
     if when is None:
-        return mark_safe("—")  # noqa: S308 (a constant)
+        return format_html("{}", "—")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         when.isoformat(),
