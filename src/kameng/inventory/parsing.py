@@ -121,7 +121,7 @@ class DuplicateFinder:
 
 
 _Scanned = tuple[int, tuple[str, str, str, str]]
-"""Line number, then: number before dashes, number behind its label, secret; or else the whole line."""
+"""Line number; number before dashes, number behind its label, secret; else the whole line."""
 
 
 def parse_keys(
@@ -197,23 +197,23 @@ _CUTS: Final = {
     KeyFormat.COMMA: re.compile(r"\s*,\s*"),
     KeyFormat.SPACE: re.compile(r"\s+"),
 }
-_LABEL_OF_NUMBER: Final = (
+_NUMBER_LABEL: Final = (
     r"(?:(?:充值)?卡\s*号码?|[账帐]\s*[号户]|用户名|序号|"
     r"card\s*(?:no\.?|number)?|account|user(?:\s*name)?)"
 )
-_LABEL_OF_SECRET: Final = (  # noqa: S105 - the words before a secret, not one
+_KEY_LABEL: Final = (
     r"(?:(?:卡\s*)?密\s*[码碼]|卡\s*密|口\s*令|(?:兑换|激活|充值|提取|授权|注册)码|序列号|"
     r"cd-?key|cdk|key|code|secret|password|passwd|pwd|pass|pin)"
 )
 _LABELLED: Final = re.compile(
     rf"(?:[^:]{{0,20}}[\s\])】、.])??"
-    rf"(?:{_LABEL_OF_NUMBER}\s*:\s*(?P<number>\S.{{0,199}}?))?[\s,;|/]*"
-    rf"(?:(?<![a-z0-9]){_LABEL_OF_SECRET}\s*:\s*(?P<secret>\S.*))?",
+    rf"(?:{_NUMBER_LABEL}\s*:\s*(?P<number>\S.{{0,199}}?))?[\s,;|/]*"
+    rf"(?:(?<![a-z0-9]){_KEY_LABEL}\s*:\s*(?P<secret>\S.*))?",
     re.IGNORECASE,
 )
-_HAS_LABEL: Final = re.compile(rf"(?:{_LABEL_OF_NUMBER}|{_LABEL_OF_SECRET})\s*:", re.IGNORECASE)
+_HAS_LABEL: Final = re.compile(rf"(?:{_NUMBER_LABEL}|{_KEY_LABEL})\s*:", re.IGNORECASE)
 _HEADING: Final = re.compile(
-    rf"(?:(?:编号|面值|备注|状态|{_LABEL_OF_NUMBER}|{_LABEL_OF_SECRET})(?:[\s,;|—-]+|$)){{1,6}}",
+    rf"(?:(?:编号|面值|备注|状态|{_NUMBER_LABEL}|{_KEY_LABEL})(?:[\s,;|—-]+|$)){{1,6}}",
     re.IGNORECASE,
 )
 _SUMMARY: Final = re.compile(r"(?:合计|总计|总数|小计|共计?)[\s:]*\d*\s*[张条个组]?")
