@@ -37,7 +37,7 @@ KEYWORDS = {
 DATA = {
     "catalog/parsing/": "headings and words of files that shop owners keep",
     "catalog/search.py": "synonyms and words that people type",
-    "catalog/words.py": "synonyms and words that people type",
+    "catalog/synonyms.py": "synonyms and words that people type",
     "inventory/parsing": "labels in files of keys",
     "core/tabular.py": "signs in files of tables",
     "core/problems.py": "the marker itself",
