@@ -27,6 +27,17 @@ from sample import CATEGORIES, make_products  # noqa: E402
 from kameng.web.assets import get_asset_path  # noqa: E402
 from kameng.web.covers import draw_cover, split_label  # noqa: E402
 
+PLACES = {
+    "shop-home": {"nav": "home", "tab": "home"},
+    "shop-list": {"tab": "list"},
+    "shop-orders": {"tab": "orders"},
+    "shop-account": {"tab": "me"},
+    "console-overview": {"nav": "today"},
+    "console-orders": {"nav": "orders"},
+    "console-order": {"nav": "orders"},
+    "console-form": {"nav": "goods"},
+    "console-import": {"nav": "goods"},
+}
 STATIC = ROOT / "src" / "kameng" / "web" / "static"
 
 
@@ -34,7 +45,7 @@ def configure() -> None:
     """Set up the few parts of Django that templates need."""
     settings.configure(
         DEBUG=False,
-        STATIC_URL="",
+        STATIC_URL="kameng-static/",
         USE_TZ=True,
         TIME_ZONE="Asia/Shanghai",
         LANGUAGE_CODE="zh-hans",
@@ -54,8 +65,8 @@ def inline_sprite(html: str) -> str:
     """Put the sprite into the page: a browser does not follow <use> into another local file."""
     path = get_asset_path("icons.svg")
     sprite = (STATIC / path).read_text(encoding="utf-8").replace("<svg ", "<svg hidden ", 1)
-    html = html.replace(f'href="{path}#', 'href="#')
-    html = re.sub(r"<link rel=\"preload\"[^>]*>\n", "", html)
+    html = html.replace("/kameng-static/", "").replace(f'href="{path}#', 'href="#')
+    html = re.sub(r'<link rel="preload"[^>]*>\n', "", html)
     return re.sub(r"(<body[^>]*>)", lambda found: found.group(1) + sprite, html, count=1)
 
 
@@ -91,7 +102,7 @@ def main() -> None:
         "pages": sorted(path.stem for path in (HERE / "pages").glob("[a-z]*.html")),
     }
     for page in context["pages"]:
-        html = get_template(f"{page}.html").render(context)
+        html = get_template(f"{page}.html").render(context | PLACES.get(page, {}))
         (OUTPUT / f"{page}.html").write_text(inline_sprite(html), encoding="utf-8")
     print(f"{len(context['pages'])} pages in {OUTPUT}")
 
