@@ -23,6 +23,8 @@ class User(models.Model):
 
 
 class Role(models.TextChoices):
+    """What a member of staff is on a site; `accounts.rules` says what each may do."""
+
     OWNER = "owner", _("站长")
     MANAGER = "manager", _("管理员")
     GOODS = "goods", _("商品")
