@@ -23,7 +23,7 @@ PAGES = ("alipay.trade.page.pay", "alipay.trade.wap.pay")
 Answer = dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 - an answer
+class Refused(Exception):
     """A business or gateway refusal with its codes."""
 
     def __init__(self, sub_code: str, sub_msg: str, *, code: str = "40004") -> None:

@@ -26,10 +26,10 @@ class Faults:
         self._planned: dict[str, list[str]] = {}
         self._stop = threading.Event()
 
-    def plan(self, gateway: str, fault: str, *, times: int) -> None:
-        """Plan a fault for the next calls; zero times takes all back."""
+    def plan(self, gateway: str, fault: str, *, times: int, after: int) -> None:
+        """Plan a fault for the calls that come `after` some good ones; zero times ends all."""
         with self._lock:
-            self._planned[gateway] = [fault] * times
+            self._planned[gateway] = [fault] * times + [""] * after
 
     def stop(self) -> None:
         """Let hanging calls go."""
@@ -112,10 +112,13 @@ class Control:
         }
 
     def _plan_fault(self, data: dict[str, Any]) -> Reply:
-        gateway, fault, times = data.get("gateway"), data.get("fault"), data.get("times", 1)
-        if gateway not in ("epay", "alipay") or fault not in FAULTS or not isinstance(times, int):
+        gateway, fault = data.get("gateway"), data.get("fault")
+        times, after = data.get("times", 1), data.get("after", 0)
+        numbers_fit = isinstance(times, int) and isinstance(after, int)
+        if gateway not in ("epay", "alipay") or fault not in FAULTS or not numbers_fit:
             return reply_json({"error": "gateway or fault", "faults": FAULTS}, status=400)
-        self._faults.plan(gateway, fault, times=max(0, min(times, 1000)))
+        times, after = max(0, min(times, 1000)), max(0, min(after, 1000))
+        self._faults.plan(str(gateway), str(fault), times=times, after=after)
         return reply_json({"ok": True})
 
 

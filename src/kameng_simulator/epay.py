@@ -19,7 +19,7 @@ LIFETIME_SECONDS = 15 * 60
 NAME_BYTES = 127
 
 
-class Refused(Exception):  # noqa: N818 - an answer
+class Refused(Exception):
     """The platform turns the call away with a code and a sentence."""
 
     def __init__(self, code: int, message: str) -> None:

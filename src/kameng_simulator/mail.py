@@ -18,7 +18,7 @@ class _Sink:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         content = envelope.content or b""
         raw = content if isinstance(content, bytes) else content.encode()
         self._store.add_mail(", ".join(envelope.rcpt_tos)[:500], raw)

@@ -84,7 +84,7 @@ def make_server(
         def do_POST(self) -> None:
             self._serve()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - base class
+        def log_message(self, format: str, *args: object) -> None:
             """Stay silent: addresses of the API hold keys."""
 
         def _serve(self) -> None:

@@ -131,9 +131,10 @@ def read_json_spans(text: str) -> dict[str, tuple[Any, str]]:
     members: dict[str, tuple[Any, str]] = {}
     position = _expect(text, 0, "{")
     while True:
+        _expect(text, position, '"')
         name, position = _decode_at(text, position)
-        if not isinstance(name, str) or name in members:
-            raise ValueError("doubled or odd member")
+        if name in members:
+            raise ValueError("doubled member")
         start = _skip_space(text, _expect(text, position, ":"))
         value, position = _decode_at(text, start)
         members[name] = (value, text[start:position])

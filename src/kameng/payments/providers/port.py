@@ -136,7 +136,7 @@ class RefundOutcome:
     reason: str = ""
 
 
-class ConfigInvalid(Exception):  # noqa: N818 - an answer to a form
+class ConfigInvalid(Exception):
     """A gateway's form that cannot be taken: `problems` maps a field to a sentence."""
 
     code = "config_invalid"
@@ -146,7 +146,7 @@ class ConfigInvalid(Exception):  # noqa: N818 - an answer to a form
         self.problems = dict(problems)
 
 
-class CallbackRejected(Exception):  # noqa: N818 - an answer, not a fault
+class CallbackRejected(Exception):
     """A callback that proves nothing. `code` is for our log; the sender sees one uniform answer."""
 
     def __init__(self, code: str) -> None:
@@ -154,7 +154,7 @@ class CallbackRejected(Exception):  # noqa: N818 - an answer, not a fault
         self.code = code
 
 
-class ProviderUncertain(Exception):  # noqa: N818 - a state, not a fault
+class ProviderUncertain(Exception):
     """The gateway may or may not have acted: query, never repeat blindly."""
 
     def __init__(self, code: str) -> None:
@@ -162,7 +162,7 @@ class ProviderUncertain(Exception):  # noqa: N818 - a state, not a fault
         self.code = code
 
 
-class ProviderRefused(Exception):  # noqa: N818 - an answer, not a fault
+class ProviderRefused(Exception):
     """The gateway refused clearly: nothing happened. `message` is its own text, bounded."""
 
     def __init__(self, code: str, message: str = "") -> None:

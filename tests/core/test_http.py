@@ -1,0 +1,123 @@
+"""The bounded client: what it refuses to call, and what it refuses to wait for."""
+
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from kameng.core import http
+from kameng.core.http import HttpClient, HttpLimits, HttpRequest
+from tests.providers.faulty import faulty_server
+
+LIMITS = HttpLimits(connect_seconds=0.5, read_seconds=0.5, total_seconds=0.7, reply_bytes=50_000)
+
+
+def send(port: int) -> bytes:
+    client = HttpClient(limits=LIMITS, allow_plain=True)
+    return client.send(HttpRequest(method="GET", url=f"http://127.0.0.1:{port}/api?key=s3cret"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("hang", http.Timeout),
+        ("dribble", http.Timeout),
+        ("dribble_head", http.Timeout),
+        ("reset", http.ConnectionLost),
+        ("close", http.ConnectionLost),
+        ("no_http", http.ConnectionLost),
+        ("huge", http.TooLarge),
+        ("endless", http.TooLarge),
+        ("gzip", http.TooLarge),
+        ("error", http.BadStatus),
+        ("redirect", http.BadStatus),
+    ],
+)
+def test_bad_server_gives_a_typed_error_in_time(fault: str, error: type[Exception]) -> None:
+    with faulty_server(fault) as port:
+        started = time.monotonic()
+        with pytest.raises(error) as caught:
+            send(port)
+
+    assert time.monotonic() - started < 3
+    assert "s3cret" not in str(caught.value)
+
+
+def test_closed_port_is_unreachable() -> None:
+    with faulty_server("close") as port:
+        pass
+    with pytest.raises(http.Unreachable):
+        send(port)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/",
+        "http://localhost:1/",
+        "http://shop.localhost:1/",
+        "http://[::1]:1/",
+        "http://pay.example.com/",
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://[::1]/",
+        "ftp://pay.example.com/",
+        "file:///etc/passwd",
+        "https:///x",
+    ],
+)
+def test_forbidden_addresses_are_not_called(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "create_connection", pytest.fail)
+
+    with pytest.raises(http.AddressRefused):
+        HttpClient().send(HttpRequest(method="GET", url=url))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.1",
+        "169.254.169.254",
+        "127.0.0.9",
+        "192.168.1.1",
+        "100.64.0.1",
+        "::1",
+        "fe80::1",
+        "::ffff:10.0.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "fd00::1",
+    ],
+)
+def test_name_that_resolves_inside_is_not_called(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", (address, 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", pytest.fail)
+
+    with pytest.raises(http.AddressRefused):
+        HttpClient().send(HttpRequest(method="GET", url="https://pay.example.com/"))
+
+
+def test_plain_http_leaves_this_machine_in_no_case() -> None:
+    with pytest.raises(http.AddressRefused):
+        HttpClient(allow_plain=True).send(HttpRequest(method="GET", url="http://pay.example.com/"))
+
+
+def test_log_holds_no_query(capsys: pytest.CaptureFixture[str]) -> None:
+    with faulty_server("error") as port, pytest.raises(http.BadStatus):
+        send(port)
+
+    assert "s3cret" not in "".join(capsys.readouterr())
+
+
+def test_request_shows_nothing_of_its_content() -> None:
+    request = HttpRequest(
+        method="POST", url="https://a/?key=s3cret", body=b"s3cret", headers={"K": "s3cret"}
+    )
+
+    assert "s3cret" not in repr(request)

@@ -1,0 +1,25 @@
+"""Fixtures of the provider tests: each gateway's case, a simulator, a shop."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.providers.cases import KINDS, Case, make_case
+from tests.providers.world import Shop, World, open_shop, open_world
+
+
+@pytest.fixture(params=KINDS)
+def case(request: pytest.FixtureRequest) -> Case:
+    return make_case(request.param)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("simulator")) as running:
+        yield running
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with open_shop() as running:
+        yield running

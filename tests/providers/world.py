@@ -1,0 +1,119 @@
+"""A simulator and a shop's callback address, both on loopback, and how to act on them."""
+
+import json
+import pathlib
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from kameng.payments.providers.port import CallbackRequest
+from kameng_simulator.app import Simulator
+
+
+@dataclass
+class Shop:
+    """Takes callbacks: keeps each one and answers as told."""
+
+    url: str
+    callbacks: list[CallbackRequest] = field(default_factory=list)
+    answers: list[bytes] = field(default_factory=list)
+
+    def wait_for(self, count: int, *, seconds: float = 5) -> list[CallbackRequest]:
+        wait_until(lambda: len(self.callbacks) >= count, seconds=seconds)
+        return self.callbacks[:]
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.01)
+
+
+@contextmanager
+def open_shop() -> Iterator[Shop]:
+    shop = Shop(url="")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._take()
+
+        def do_POST(self) -> None:
+            self._take()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def _take(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            callback = CallbackRequest(
+                method=self.command,
+                query=urlsplit(self.path).query.encode(),
+                body=self.rfile.read(length),
+                headers=dict(self.headers.items()),
+            )
+            answer = shop.answers.pop(0) if shop.answers else b"success"
+            shop.callbacks.append(callback)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    shop.url = f"http://lin.localhost:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield shop
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass(frozen=True)
+class World:
+    """A running simulator under its address."""
+
+    simulator: Simulator
+    url: str
+
+    def credentials(self, kind: str) -> dict[str, str]:
+        return dict(self._get("/credentials")[kind])
+
+    def pay(self, number: str, mode: str, **more: object) -> dict[str, Any]:
+        return dict(self._post("/control/pay", {"out_trade_no": number, "mode": mode, **more}))
+
+    def break_call(self, kind: str, fault: str, *, after: int = 0) -> None:
+        self._post("/control/fault", {"gateway": kind, "fault": fault, "after": after})
+
+    def state(self, number: str) -> dict[str, Any]:
+        return dict(self._get(f"/control/state?out_trade_no={number}")["payments"][0])
+
+    def browse(self, address: str) -> str:
+        with urllib.request.urlopen(address, timeout=5) as reply:
+            text: str = reply.read().decode()
+        return text
+
+    def _get(self, path: str) -> Any:
+        return json.loads(self.browse(self.url + path))
+
+    def _post(self, path: str, data: object) -> Any:
+        body = json.dumps(data).encode()
+        with urllib.request.urlopen(self.url + path, data=body, timeout=5) as reply:
+            return json.loads(reply.read())
+
+
+@contextmanager
+def open_world(home: pathlib.Path, *, speed: float = 1000) -> Iterator[World]:
+    simulator = Simulator(home, speed=speed)
+    port = simulator.start(port=0, smtp_port=None)
+    try:
+        yield World(simulator=simulator, url=f"http://127.0.0.1:{port}")
+    finally:
+        simulator.stop()
