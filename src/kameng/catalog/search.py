@@ -139,7 +139,7 @@ class SearchIndex:
             sounds=sounds,
             plain_sounds=tuple(sound.replace("'", "") for sound in sounds),
             vocabulary=tuple(sorted(vocabulary)),
-            words=_FIELD_END.join(sorted({_squeeze(text) for texts in fields for text in texts})),
+            words=_FIELD_END.join(book.runs),
             synonym_pattern=re.compile("|".join(map(re.escape, keys)) or "(?!)"),
         )
 

@@ -30,7 +30,8 @@ WORKBOOK: Final = "workbook"
 """Stands in `Table.delimiter` for a workbook, whose cells need none."""
 
 DELIMITERS: Final = ("\t", ",", ";", "|", "｜", "，", "；")
-_SAMPLE_LINES: Final = 60
+_SAMPLE_RECORDS: Final = 60
+_SAMPLE_CHARS: Final = 1 << 16
 _HEADING_ROWS: Final = 10
 _HEADING_CHARS: Final = 24
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -148,17 +149,18 @@ def table_of_text(text: str, *, encoding: str = "utf-8") -> Table:
 def guess_delimiter(text: str) -> str:
     """Return the delimiter that cuts the first lines most evenly, or "" for a single column."""
     best, best_score = "", 0
-    sample = [line for line in islice(_lines(text), _SAMPLE_LINES * 3) if line.strip()]
-    sample = sample[:_SAMPLE_LINES]
+    text = text[:_SAMPLE_CHARS]
     for delimiter in DELIMITERS:
-        counts = Counter(len(_cut(line, delimiter)[0]) for line in sample)
+        records = (cells for _, cells, _, _ in _records(text, delimiter) if any(cells))
+        counts = Counter(map(len, islice(records, _SAMPLE_RECORDS)))
+        total = counts.total()
         counts.pop(1, None)
         if not counts:
             continue
         width, even_count = max(counts.items(), key=lambda item: (item[1], item[0]))
         # Half of the lines must agree, else the sign belongs to the texts and not to the table.
         score = even_count * 100 + min(width, MAX_COLUMNS)
-        if even_count * 2 >= len(sample) and score > best_score:
+        if even_count * 2 >= total and score > best_score:
             best, best_score = delimiter, score
     return best
 
@@ -239,22 +241,27 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _text_rows(text: str, delimiter: str) -> Iterator[Row]:
+    for line_no, cells, line_count, is_open in _records(text, delimiter):
+        problem = Problem(code="open_quote") if is_open else None
+        yield _row(cells, line_no=line_no, line_count=line_count, problem=problem)
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], int, bool]]:
+    """Yield line number, cells, number of lines, and whether a quote never closed."""
     lines = _lines(text)
     ahead: list[str] = []
-    line_no = 0
+    line_no = 1
     while True:
         line = ahead.pop(0) if ahead else next(lines, None)
         if line is None:
             return
-        line_no += 1
         cells, is_open = _cut(line, delimiter)
         taken = 0
         if is_open:
             cells, taken = _join_lines(line, delimiter, ahead=ahead, lines=lines)
             del ahead[:taken]
-        problem = Problem(code="open_quote") if is_open and not taken else None
-        yield _row(cells, line_no=line_no, line_count=taken + 1, problem=problem)
-        line_no += taken
+        yield line_no, cells, taken + 1, bool(is_open and not taken)
+        line_no += taken + 1
 
 
 def _join_lines(
