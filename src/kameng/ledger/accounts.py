@@ -25,9 +25,9 @@ class AccountKind(IntEnum):
 class Code(IntEnum):
     """Why value moved. A permanent registry."""
 
-    TOP_UP = 10  # GATEWAY_CLEARING → WALLET: a customer put money in
+    TOP_UP = 10  # ORDER_SUSPENSE → WALLET: a customer put money in
     TOP_UP_FEE = 11  # SALES → GATEWAY_FEES: what the gateway kept of a top-up
-    PAYMENT = 20  # GATEWAY_CLEARING → ORDER_SUSPENSE: a buyer paid for an order
+    PAYMENT = 20  # GATEWAY_CLEARING → ORDER_SUSPENSE: a payment arrived (order or top-up)
     SALE_OWN = 30  # WALLET or ORDER_SUSPENSE → SALES: main site's part (its sale or wholesale)
     SALE_MARGIN = 31  # WALLET or ORDER_SUSPENSE → SITE_MARGIN: the operator's part
     SALE_FEE = 32  # ORDER_SUSPENSE → GATEWAY_FEES: what the gateway keeps
@@ -36,7 +36,7 @@ class Code(IntEnum):
     REFUND_FEE = 42  # GATEWAY_FEES → ORDER_SUSPENSE: only where the gateway gives it back
     REFUND_TO_WALLET = 50  # ORDER_SUSPENSE → WALLET
     REFUND_TO_SOURCE = 51  # ORDER_SUSPENSE → GATEWAY_CLEARING
-    TOP_UP_RETURNED = 52  # WALLET → GATEWAY_CLEARING
+    TOP_UP_RETURNED = 52  # WALLET → ORDER_SUSPENSE: a top-up goes back to its source
     ADJUST_UP = 60  # ADJUSTMENTS → WALLET: by staff, with a reason
     ADJUST_DOWN = 61  # WALLET → ADJUSTMENTS
     OPENING = 62  # ADJUSTMENTS → WALLET: a balance brought over at import

@@ -38,7 +38,6 @@ class Order(TenantModel):
     """
 
     order_no = models.CharField(max_length=32, unique=True)
-    token_digest = models.BinaryField(max_length=32)  # of the 192-bit token in the buyer's link
     main_site_id = models.BigIntegerField()  # owner of the goods
     customer_id = models.BigIntegerField(null=True)
     contact_cipher = models.BinaryField(null=True)

@@ -21,6 +21,8 @@ class Gateway(SharedDownModel):
     fee_bps = models.IntegerField(default=0)
     min_amount = AmountField(default=0)
     max_amount = AmountField(default=10_000_000_000)
+    # From this amount on (and for every top-up) a callback is believed only after a query.
+    verify_above_amount = AmountField(default=5_000_000)
     is_enabled = models.BooleanField(default=False)
     is_frozen = models.BooleanField(default=False)  # a query contradicted a valid signature
     position = models.IntegerField(default=0)
@@ -90,7 +92,7 @@ class Payment(TenantModel):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["site", "purpose", "subject_id"], name="payments_by_subject"),
+            models.Index(fields=["purpose", "subject_id"], name="payments_by_subject"),
             models.Index(
                 fields=["next_query_at"],
                 name="payments_to_query",

@@ -27,7 +27,7 @@ class SiteSettings:
     timezone: str = "Asia/Shanghai"
     order_hold_seconds: int = 900  # how long an unpaid order keeps its keys
     open_orders_limit: int = 5  # unpaid orders one person may hold
-    reserve_share_bps: int = 3000  # of a product's stock one person may reserve unpaid
+    reserve_share_bps: int = 5000  # of a product's stock one person may reserve unpaid
     wallet_enabled: bool = True
     guest_checkout: bool = True
     mail_from: str = ""

@@ -1,7 +1,7 @@
 -- Append events in the caller's transaction: one insert for the whole batch.
 create or replace function core_publish(
     p_kind text[], p_site bigint[], p_subject bigint[], p_payload jsonb[])
-returns void language sql as $$
+returns void language sql security definer set search_path = public, pg_temp as $$
     insert into core_event (kind, site_id, subject_id, payload)
     select k, s, o, coalesce(p, '{}'::jsonb)
       from unnest(p_kind, p_site, p_subject, p_payload) as t(k, s, o, p);

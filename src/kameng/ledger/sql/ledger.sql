@@ -19,6 +19,13 @@ begin
     return result;
 end $$;
 
+-- Lock the wallets of a batch, ascending, without asking what they hold.
+create or replace function ledger_lock_wallets(p_account bigint[])
+returns void language sql security definer set search_path = public, pg_temp as $$
+    select 1 from ledger_balance b
+     where b.account_id = any (p_account) order by b.account_id for no key update;
+$$;
+
 -- Append transfers and move the balances of the wallets among them, in account order.
 -- Zero amounts are skipped. A wallet that would fall below zero fails the whole call (check constraint).
 create or replace function ledger_apply(

@@ -1,0 +1,231 @@
+-- Taking stock. Every function takes a batch and gives one answer per wish; a wish that cannot be
+-- met never fails its neighbours.
+
+-- Take stock for orders: keys in import order (SKIP LOCKED: buyers never wait for each other), counted
+-- stock by a guarded decrement. p_state is what taken keys become: 1 reserved, 2 sold.
+-- p_hint is the last position the caller saw sold of a variant: everything before it is tried only
+-- when nothing is left behind it, so that a sale does not walk over what was sold before.
+create or replace function inventory_claim(
+    p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[], p_has_keys boolean[],
+    p_state smallint)
+returns table (i int, claimed boolean, last_position bigint)
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    wanted record;
+    wish record;
+    free_keys bigint[];
+    more bigint[];
+    taken int;
+    key_ids bigint[] := '{}';
+    key_orders bigint[] := '{}';
+    oks boolean[] := array_fill(false, array[cardinality(p_variant)]);
+    lasts bigint[] := array_fill(null::bigint, array[cardinality(p_variant)]);
+begin
+    for wanted in
+        select t.variant, sum(t.quantity)::int as total, max(t.hint) as hint
+          from unnest(p_variant, p_quantity, p_hint, p_has_keys) as t(variant, quantity, hint, has_keys)
+         where t.has_keys group by t.variant order by t.variant
+    loop
+        select coalesce(array_agg(k.position order by k.position), '{}') into free_keys from (
+            select c.position from inventory_cardkey c
+             where c.variant_id = wanted.variant and c.state = 0 and c.position > wanted.hint
+             order by c.position limit wanted.total for no key update skip locked) k;
+        if cardinality(free_keys) < wanted.total and wanted.hint > 0 then
+            select coalesce(array_agg(k.position order by k.position), '{}') into more from (
+                select c.position from inventory_cardkey c
+                 where c.variant_id = wanted.variant and c.state = 0 and c.position <= wanted.hint
+                 order by c.position limit wanted.total - cardinality(free_keys)
+                   for no key update skip locked) k;
+            free_keys := free_keys || more;
+        end if;
+        taken := 0;
+        for wish in
+            select t.number::int as number, t.quantity, t.order_id
+              from unnest(p_variant, p_quantity, p_order, p_has_keys) with ordinality
+                   as t(variant, quantity, order_id, has_keys, number)
+             where t.has_keys and t.variant = wanted.variant order by t.number
+        loop
+            if taken + wish.quantity <= cardinality(free_keys) then
+                key_ids := key_ids || free_keys[taken + 1 : taken + wish.quantity];
+                key_orders := key_orders || array_fill(wish.order_id, array[wish.quantity]);
+                taken := taken + wish.quantity;
+                oks[wish.number] := true;
+                lasts[wish.number] := free_keys[taken];
+            end if;
+        end loop;
+    end loop;
+
+    if cardinality(key_ids) > 0 then
+        update inventory_cardkey c
+           set state = p_state, order_id = t.order_id,
+               sold_at = case when p_state = 2 then now() end
+          from unnest(key_ids, key_orders) as t(id, order_id)
+         where c.id = t.id;
+    end if;
+
+    for wish in
+        select t.number::int as number, t.variant, t.quantity
+          from unnest(p_variant, p_quantity, p_has_keys) with ordinality
+               as t(variant, quantity, has_keys, number)
+         where not t.has_keys order by t.variant, t.number
+    loop
+        update inventory_stocklevel l set available_count = l.available_count - wish.quantity
+         where l.variant_id = wish.variant and l.available_count >= wish.quantity;
+        if not found then
+            oks[wish.number] := not exists (
+                select 1 from inventory_stocklevel l where l.variant_id = wish.variant);
+        else
+            oks[wish.number] := true;
+        end if;
+    end loop;
+
+    return query select u.number::int, u.ok, u.last
+      from unnest(oks, lasts) with ordinality as u(ok, last, number);
+end $$;
+
+-- Reserve stock for unpaid orders until p_expires, within what one person may hold: so many open
+-- orders, and no more than a share of a variant's stock (three pieces are always allowed).
+-- Answers 0 reserved, 1 no stock, 2 too much held. Parallel wishes of one person queue on an advisory
+-- lock (class 7002 of core/locks.py), so the caps hold.
+create or replace function inventory_reserve(
+    p_site bigint[], p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[],
+    p_has_keys boolean[], p_actor bytea[], p_expires timestamptz[], p_open_limit int[],
+    p_share_bps int[])
+returns table (i int, outcome smallint)
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    wish record;
+    held_orders bigint;
+    held_pieces bigint;
+    need bigint;
+    stock bigint;
+    ok boolean;
+begin
+    perform pg_advisory_xact_lock(7002, k.key) from (
+        select distinct ('x' || encode(substr(a, 1, 4), 'hex'))::bit(32)::int as key
+          from unnest(p_actor) as t(a) order by 1) k;
+    for wish in
+        select t.*, t.number::int as n
+          from unnest(p_site, p_variant, p_order, p_quantity, p_hint, p_has_keys, p_actor, p_expires,
+                      p_open_limit, p_share_bps) with ordinality
+               as t(site, variant, order_id, quantity, hint, has_keys, actor, expires, open_limit,
+                    share, number)
+         order by t.variant, t.number
+    loop
+        i := wish.n;
+        select count(*), coalesce(sum(r.count) filter (where r.variant_id = wish.variant), 0)
+          into held_orders, held_pieces
+          from inventory_reservation r where r.actor_digest = wish.actor;
+        outcome := 0;
+        if held_orders >= wish.open_limit then
+            outcome := 2;
+        elsif held_pieces + wish.quantity > 3 and wish.has_keys then
+            need := ceil((held_pieces + wish.quantity) * 10000.0 / wish.share) - held_pieces;
+            select count(*) into stock from (
+                select 1 from inventory_cardkey c
+                 where c.variant_id = wish.variant and c.state = 0 limit need) s;
+            if stock < wish.quantity then
+                outcome := 1;
+            elsif stock < need then
+                outcome := 2;
+            end if;
+        end if;
+        if outcome = 0 then
+            select c.claimed into ok from inventory_claim(
+                array[wish.variant], array[wish.order_id], array[wish.quantity], array[wish.hint],
+                array[wish.has_keys], 1::smallint) c;
+            if ok then
+                insert into inventory_reservation
+                    (order_id, site_id, variant_id, count, holds_keys, actor_digest, expires_at)
+                values (wish.order_id, wish.site, wish.variant, wish.quantity, wish.has_keys,
+                        wish.actor, wish.expires);
+            else
+                outcome := 1;
+            end if;
+        end if;
+        return next;
+    end loop;
+end $$;
+
+-- Give back what unpaid orders hold. Call with the orders locked.
+create or replace function inventory_release(p_order bigint[])
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    freed int;
+    held record;
+begin
+    update inventory_cardkey c set state = 0, order_id = null
+     where c.order_id = any (p_order) and c.state = 1;
+    get diagnostics freed = row_count;
+    for held in
+        delete from inventory_reservation r where r.order_id = any (p_order)
+        returning r.variant_id, r.count, r.holds_keys
+    loop
+        if not held.holds_keys then
+            update inventory_stocklevel l set available_count = l.available_count + held.count
+             where l.variant_id = held.variant_id;
+        end if;
+    end loop;
+    return freed;
+end $$;
+
+-- Turn what one order holds into a sale; the number of keys sold. Call with the order locked.
+create or replace function inventory_sell_reserved(p_order bigint)
+returns table (held boolean, keys int)
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    delete from inventory_reservation r where r.order_id = p_order;
+    held := found;
+    update inventory_cardkey c set state = 2, sold_at = now()
+     where c.order_id = p_order and c.state = 1;
+    get diagnostics keys = row_count;
+    return next;
+end $$;
+
+-- The keys that an order bought (sold ones), in order; for the page of its buyer.
+create or replace function inventory_keys_of(p_order bigint)
+returns table (key_id bigint, owner_site bigint, secret bytea)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select c.id, c.site_id, c.secret from inventory_cardkey c
+     where c.order_id = p_order and c.state = 2 order by c.id;
+$$;
+
+-- Replace one faulty key of an order by the next unsold one: the old one is never sold again.
+-- Answers the new key, or null when the key is not the order's or nothing is in stock.
+create or replace function inventory_replace_key(p_order bigint, p_key bigint)
+returns bigint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    v_variant bigint;
+    v_ok boolean;
+    v_position bigint;
+begin
+    update inventory_cardkey c set state = 4
+     where c.id = p_key and c.order_id = p_order and c.state = 2
+    returning c.variant_id into v_variant;
+    if not found then
+        return null;
+    end if;
+    select c.claimed, c.last_position into v_ok, v_position from inventory_claim(
+        array[v_variant], array[p_order], array[1], array[0::bigint], array[true], 2::smallint) c;
+    if not v_ok then
+        update inventory_cardkey c set state = 2 where c.id = p_key;
+        return null;
+    end if;
+    return v_position;
+end $$;
+
+-- Keys of a refunded order: back on the shelf when the buyer never saw them, otherwise void.
+create or replace function inventory_take_back(p_order bigint, p_resell boolean)
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    moved int;
+begin
+    if p_resell then
+        update inventory_cardkey c set state = 0, order_id = null, sold_at = null
+         where c.order_id = p_order and c.state = 2;
+    else
+        update inventory_cardkey c set state = 4 where c.order_id = p_order and c.state = 2;
+    end if;
+    get diagnostics moved = row_count;
+    return moved;
+end $$;

@@ -1,0 +1,87 @@
+"""Reads of the ledger: balances, a wallet's statement, the transfers behind an order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, Sum
+
+from kameng.ledger import store
+from kameng.ledger.accounts import (
+    CODE_NAMES,
+    AccountKind,
+    Code,
+    Reference,
+    account_id,
+    wallet_of,
+)
+from kameng.ledger.models import Balance, Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """One line of a wallet's statement: positive when money came in."""
+
+    transfer_id: int
+    amount: int
+    name: Any
+    reference_kind: int
+    reference_id: int
+    created_at: Any
+
+
+def wallet_amount(customer_id: int) -> int:
+    """Return what a customer of the site in force holds."""
+    row = Balance.objects.filter(account_id=wallet_of(customer_id)).values_list(
+        "posted_amount", flat=True
+    )
+    return next(iter(row), 0)
+
+
+def wallet_amounts(customer_ids: list[int]) -> dict[int, int]:
+    """Return what several customers of the site in force hold."""
+    accounts = {wallet_of(customer_id): customer_id for customer_id in customer_ids}
+    rows = Balance.objects.filter(account_id__in=accounts).values_list("account_id", "posted_amount")
+    held = {accounts[account]: amount for account, amount in rows}
+    return {customer_id: held.get(customer_id, 0) for customer_id in customer_ids}
+
+
+def list_wallet_lines(
+    customer_id: int, *, before_id: int | None = None, limit: int = 30
+) -> list[StatementLine]:
+    """Return a wallet's transfers, newest first; keyset by `before_id`."""
+    wallet = wallet_of(customer_id)
+    rows = Transfer.objects.filter(
+        Q(debit_account=wallet, debit_account__lt=0) | Q(credit_account=wallet, credit_account__lt=0)
+    )
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return [
+        StatementLine(
+            transfer_id=row.id,
+            amount=row.amount if row.credit_account == wallet else -row.amount,
+            name=CODE_NAMES.get(Code(row.code), row.code),
+            reference_kind=row.reference_kind,
+            reference_id=row.reference_id,
+            created_at=row.created_at,
+        )
+        for row in rows.order_by("-id")[:limit]
+    ]
+
+
+def list_order_transfers(order_id: int) -> list[Transfer]:
+    """Return the transfers of one order of the site in force, in order."""
+    return list(
+        Transfer.objects.filter(
+            reference_kind=Reference.ORDER, reference_id=order_id
+        ).order_by("id")
+    )
+
+
+def site_account_amount(kind: AccountKind, owner_id: int) -> int:
+    """Return credits minus debits of an account of a site or gateway (roll-up plus tail)."""
+    return store.balance_of(account_id(kind, owner_id))
+
+
+def wallets_total() -> int:
+    """Return what the customers of the site in force hold together."""
+    return Balance.objects.aggregate(total=Sum("posted_amount"))["total"] or 0

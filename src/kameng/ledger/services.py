@@ -1,0 +1,72 @@
+"""Writes of the ledger: post transfers, adjust a wallet by hand. Called from above, inside the
+transaction of the business it belongs to."""
+
+from collections.abc import Sequence
+
+import psycopg.errors
+from django.db import transaction
+
+from kameng.core.audit import Actor, record
+from kameng.ledger import store
+from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
+from kameng.ledger.errors import AdjustmentReasonMissing, WalletShort
+from kameng.ledger.store import Posting
+
+__all__ = ["Posting", "adjust_wallet", "post_transfers", "roll_up_balances"]
+
+ROLL_UP_BATCH = 20_000
+
+
+def post_transfers(postings: Sequence[Posting]) -> None:
+    """Append transfers; call inside a transaction. Locks wallets ascending, last of all locks.
+
+    Raises `WalletShort` when a wallet would fall below zero.
+    """
+    try:
+        with transaction.atomic():
+            store.apply(postings)
+    except psycopg.errors.CheckViolation as fault:
+        raise WalletShort from fault
+
+
+def adjust_wallet(
+    *, site_id: int, customer_id: int, amount: int, reason: str, actor: Actor
+) -> None:
+    """Add to (or with a negative amount take from) a customer's wallet, with a reason, audited.
+
+    Raises `AdjustmentReasonMissing`, `WalletShort`.
+    """
+    if not reason.strip() or amount == 0:
+        raise AdjustmentReasonMissing
+    other, wallet = account_id(AccountKind.ADJUSTMENTS, site_id), wallet_of(customer_id)
+    up = amount > 0
+    posting = Posting(
+        site_id=site_id,
+        debit=other if up else wallet,
+        credit=wallet if up else other,
+        amount=abs(amount),
+        code=Code.ADJUST_UP if up else Code.ADJUST_DOWN,
+        reference_kind=Reference.ADJUSTMENT,
+        reference_id=customer_id,
+    )
+    with transaction.atomic():
+        post_transfers([posting])
+        record(
+            "ledger.wallet.adjusted",
+            actor=actor,
+            site_id=site_id,
+            subject=("customer", customer_id),
+            detail={"amount": amount, "reason": reason},
+        )
+
+
+def roll_up_balances() -> int:
+    """Roll committed transfers into account totals until none is left; returns how many."""
+    total = 0
+    for _round in range(1000):
+        with transaction.atomic():
+            count = store.roll_up(ROLL_UP_BATCH)
+        total += count
+        if count < ROLL_UP_BATCH:
+            break
+    return total

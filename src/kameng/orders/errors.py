@@ -1,0 +1,95 @@
+"""Refusals of this app."""
+
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.errors import Conflict, NotFound, Refusal
+
+
+class OrderNotFound(NotFound):
+    code = "order_not_found"
+    message = _("没有找到这个订单。")
+
+
+class KeyReused(Conflict):
+    code = "idempotency_key_reused"
+    message = _("这次提交与上一次不同，请刷新页面后重新下单。")
+
+
+class PriceMoved(Conflict):
+    code = "price_moved"
+    message = _("价格或商品刚刚有变化，请查看最新价格后再下单，您还没有被扣款。")
+
+
+class OutOfStock(Conflict):
+    code = "out_of_stock"
+    message = _("库存不足，您没有被扣款。可以减少数量，或稍后再来看看。")
+
+
+class NotEnoughMoney(Refusal):
+    code = "not_enough_money"
+    status = 402
+    message = _("余额不足，请先充值，或选择其他支付方式。")
+
+
+class TooManyOpenOrders(Refusal):
+    code = "too_many_open_orders"
+    status = 429
+    message = _("您有未付款的订单占用了库存，请先付款或取消，再下新的订单。")
+
+
+class QuantityInvalid(Refusal):
+    code = "quantity_invalid"
+    message = _("购买数量需在 %(low)s 到 %(high)s 之间。")
+
+
+class InputInvalid(Refusal):
+    """An answer to a field of the product is missing or wrong; `name` is the field."""
+
+    code = "input_invalid"
+    message = _("“%(label)s”填写不正确：%(why)s")
+
+
+class ContactInvalid(Refusal):
+    code = "contact_invalid"
+    message = _("请填写正确的邮箱或手机号，用来找回订单。")
+
+
+class TotalMismatch(Conflict):
+    code = "total_mismatch"
+    message = _("应付金额已变为 ¥%(total)s，请确认后重新提交，您还没有被扣款。")
+
+
+class SignInNeeded(Refusal):
+    code = "sign_in_needed"
+    status = 401
+    message = _("请先登录。")
+
+
+class GatewayUnavailable(Refusal):
+    code = "gateway_unavailable"
+    message = _("这个支付方式暂不可用，请换一个。")
+
+
+class NotAllowedNow(Conflict):
+    code = "order_state_forbids"
+    message = _("订单当前状态是“%(state)s”，不能这样操作。请刷新页面查看最新状态。")
+
+
+class RefundTooLarge(Refusal):
+    code = "refund_too_large"
+    message = _("最多还能退 ¥%(left)s。")
+
+
+class RefundRouteMissing(Refusal):
+    code = "refund_route_missing"
+    message = _("这个订单不能这样退款：%(why)s")
+
+
+class LinkInvalid(NotFound):
+    code = "order_link_invalid"
+    message = _("链接无效或订单不存在。请使用下单时的链接，或用联系方式查询。")
+
+
+class KeyNotReplaceable(Conflict):
+    code = "key_not_replaceable"
+    message = _("没有可换的库存，或这张卡密不属于该订单。")

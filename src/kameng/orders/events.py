@@ -1,0 +1,45 @@
+"""Facts that this app publishes. From SQL in the statement of the change, except where noted."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kameng.core.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaid(Event):
+    """The order is paid; `delivered` tells whether its goods went out in the same moment."""
+
+    KIND: ClassVar[str] = "orders.paid"
+    customer_id: int | None
+    product_id: int
+    quantity: int
+    main_site_id: int
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDelivered(Event):
+    """Goods were delivered after the payment: by hand, or a late one. Published from Python."""
+
+    KIND: ClassVar[str] = "orders.delivered"
+    customer_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderClosed(Event):
+    """An unpaid order was cancelled (state 4) or ran out of time (state 5)."""
+
+    KIND: ClassVar[str] = "orders.closed"
+    customer_id: int | None
+    state: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefunded(Event):
+    """Money of an order reached the buyer. Published from Python."""
+
+    KIND: ClassVar[str] = "orders.refunded"
+    customer_id: int | None
+    refund_id: int
+    amount: int

@@ -1,0 +1,123 @@
+-- Money has arrived for an order: sell what it holds, or take stock anew when it came late, post the
+-- sale, and say what became of it (rules.Settlement). p_source is the account that pays: the site's
+-- suspense account, or the buyer's wallet. Call inside the transaction that confirmed the payment.
+-- Locks the order, then keys; wallets last.
+create or replace function orders_settle(p_order bigint, p_payment bigint, p_fee bigint, p_source bigint)
+returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    o orders_order;
+    v_held boolean := false;
+    v_keys int := 0;
+    v_ok boolean;
+    v_delivered boolean;
+    v_by_site bigint;
+    v_path smallint[];
+begin
+    select * into o from orders_order where id = p_order for no key update;
+    if not found then
+        raise exception 'orders: payment % names order % that does not exist', p_payment, p_order;
+    end if;
+    if o.state not in (1, 4, 5) then
+        return 3;
+    end if;
+    if o.state = 1 then
+        select s.held, s.keys into v_held, v_keys from inventory_sell_reserved(o.id) s;
+    end if;
+    v_ok := v_held and (o.delivery_kind <> 1 or v_keys = o.quantity);
+    if not v_ok then  -- late, or what was held is gone: whatever is left of it goes back, then anew
+        perform inventory_take_back(o.id, true);
+        select c.claimed into v_ok from inventory_claim(
+            array[o.variant_id], array[o.id], array[o.quantity], array[0::bigint],
+            array[o.delivery_kind = 1], 2::smallint) c;
+    end if;
+    v_delivered := v_ok and o.delivery_kind = 1;
+    v_path := o.path || 2::smallint;
+    if v_delivered then
+        v_path := v_path || 3::smallint;
+    end if;
+    update orders_order
+       set state = case when v_delivered then 3 else 2 end, path = v_path,
+           paid_by = case when p_source < 0 then 1 else 2 end, payment_id = p_payment,
+           fee_amount = p_fee, paid_at = now(),
+           delivered_at = case when v_delivered then now() end, closed_at = null
+     where id = o.id;
+    if o.state <> 1 then
+        insert into orders_note (site_id, order_id, kind, text, actor_name)
+        values (o.site_id, o.id, 'late_payment', '', 'system');
+    end if;
+    v_by_site := least(p_fee, o.total_amount - o.wholesale_amount);
+    perform ledger_apply(
+        array[o.site_id, o.site_id, o.site_id], array[p_source, p_source, p_source],
+        array[o.main_site_id * 100 + 40, o.site_id * 100 + 50,
+              coalesce((select p.gateway_id from payments_gateway_of(p_payment) p), 0) * 100 + 60],
+        array[o.wholesale_amount - (p_fee - v_by_site),
+              o.total_amount - o.wholesale_amount - v_by_site, p_fee],
+        array[30, 31, 32]::smallint[], array[1, 1, 1]::smallint[], array[o.id, o.id, o.id]);
+    perform core_publish(
+        array['orders.paid'], array[o.site_id], array[o.id],
+        array[jsonb_build_object(
+            'customer_id', o.customer_id, 'product_id', o.product_id, 'quantity', o.quantity,
+            'main_site_id', o.main_site_id, 'delivered', v_delivered)]);
+    return case when v_delivered then 0 when v_ok then 1 else 2 end;
+end $$;
+
+-- Pay one unpaid order from the buyer's wallet. Answers rules.Settlement, or 4 when the wallet does
+-- not cover it, or 3 when the order is not unpaid any more.
+create or replace function orders_pay_by_wallet(p_order bigint, p_customer bigint)
+returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    o orders_order;
+    v_wallet bigint := -(p_customer * 100 + 10);
+begin
+    select * into o from orders_order where id = p_order for no key update;
+    if not found or o.customer_id is distinct from p_customer or o.state <> 1 then
+        return 3;
+    end if;
+    if not (ledger_lock_funds(array[v_wallet], array[o.total_amount]))[1] then
+        return 4;
+    end if;
+    return orders_settle(p_order, null, 0, v_wallet);
+end $$;
+
+-- Give up one unpaid order (4 cancelled, 5 expired): true for the one caller whose arrow it was.
+create or replace function orders_close(p_order bigint, p_state smallint)
+returns boolean language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    o orders_order;
+begin
+    update orders_order set state = p_state, path = path || p_state, closed_at = now()
+     where id = p_order and state = 1 and (p_state = 4 or expires_at <= now())
+    returning * into o;
+    if not found then
+        return false;
+    end if;
+    perform inventory_release(array[p_order]);
+    perform payments_give_up(1::smallint, array[p_order]);
+    perform core_publish(array['orders.closed'], array[o.site_id], array[o.id],
+        array[jsonb_build_object('customer_id', o.customer_id, 'state', p_state)]);
+    return true;
+end $$;
+
+-- Expire unpaid orders whose time is over, by the database's clock; those being paid right now are
+-- skipped. Returns how many.
+create or replace function orders_expire(p_limit int)
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    due bigint[];
+begin
+    select array_agg(id order by id) into due from (
+        select id from orders_order where state = 1 and expires_at <= now()
+         order by expires_at limit p_limit for no key update skip locked) d;
+    if due is null then
+        return 0;
+    end if;
+    update orders_order set state = 5, path = path || 5::smallint, closed_at = now()
+     where id = any (due) and state = 1;
+    perform inventory_release(due);
+    perform payments_give_up(1::smallint, due);
+    perform core_publish(
+        array_agg('orders.closed'::text), array_agg(o.site_id), array_agg(o.id),
+        array_agg(jsonb_build_object('customer_id', o.customer_id, 'state', 5)))
+      from orders_order o where o.id = any (due);
+    return cardinality(due);
+end $$;

@@ -1,0 +1,67 @@
+"""Refusals of this app."""
+
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.errors import Conflict, NotFound, Refusal
+
+
+class GatewayNotFound(NotFound):
+    code = "gateway_not_found"
+    message = _("没有这个支付通道。")
+
+
+class GatewayNotUsable(Refusal):
+    code = "gateway_not_usable"
+    message = _("这个支付方式暂不可用，请换一个。")
+
+
+class GatewayConfigInvalid(Refusal):
+    """The credentials cannot be taken; `problems` maps a field to a sentence."""
+
+    code = "gateway_config_invalid"
+    message = _("支付通道的资料不完整或不正确，请按提示修改。")
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+class GatewayCheckFailed(Refusal):
+    code = "gateway_check_failed"
+    message = _("通道没有通过测试：%(why)s")
+
+
+class GatewayAway(Refusal):
+    code = "gateway_away"
+    status = 503
+    message = _("支付通道暂时没有响应，请稍后再试，或换一种支付方式。您没有被扣款。")
+
+
+class PaymentNotFound(NotFound):
+    code = "payment_not_found"
+    message = _("没有这笔支付。")
+
+
+class PaymentClosed(Conflict):
+    code = "payment_closed"
+    message = _("这笔支付已关闭或已完成，请刷新页面查看订单状态。")
+
+
+class RefundTooMuch(Conflict):
+    code = "refund_too_much"
+    message = _("退款金额超过了这笔支付的剩余金额。")
+
+
+class RefundUnsupported(Refusal):
+    code = "refund_unsupported"
+    message = _("这个支付通道不支持原路退款，请退到余额或线下退款。")
+
+
+class TopUpAmountInvalid(Refusal):
+    code = "top_up_amount_invalid"
+    message = _("充值金额需在 ¥%(low)s 到 ¥%(high)s 之间，最多两位小数。")
+
+
+class TopUpKeyReused(Conflict):
+    code = "idempotency_key_reused"
+    message = _("这次提交与上一次不同，请刷新页面后重试。")

@@ -1,0 +1,154 @@
+"""Reads of payments: what a buyer may choose, one payment, lists for the console."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kameng.payments import errors
+from kameng.payments.models import (
+    Gateway,
+    GatewayRefund,
+    Payment,
+    PaymentState,
+    Proof,
+
+    RefundState,
+    RejectedCallback,
+    TopUp,
+)
+from kameng.payments.providers.registry import PROVIDERS, get_provider
+from kameng.payments.rules import fits
+from kameng.pricing.margins import fee_of
+from kameng.pricing.money import Amount
+from kameng.tenancy.selectors import SiteView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayChoice:
+    """One way to pay that a buyer may choose for an amount."""
+
+    gateway_id: int
+    kind: str
+    method: str
+    name: str
+    fee_bps: int
+
+    def fee_for(self, amount: int) -> int:
+        """Return what the gateway keeps of this amount."""
+        return fee_of(Amount(amount), rate_bps=self.fee_bps)
+
+
+def list_pay_choices(view: SiteView, amount: int | None = None) -> list[PayChoice]:
+    """Return the gateways this site offers (for an amount), in the owner's order."""
+    rows = Gateway.objects.filter(is_enabled=True, is_frozen=False).order_by("position", "id")
+    hidden = set(view.settings.hidden_gateway_ids)
+    return [
+        PayChoice(
+            gateway_id=row.id, kind=row.kind, method=row.method, name=row.name, fee_bps=row.fee_bps
+        )
+        for row in rows
+        if row.id not in hidden
+        and (amount is None or fits(amount, min_amount=row.min_amount, max_amount=row.max_amount))
+    ]
+
+
+def get_pay_choice(view: SiteView, gateway_id: int, amount: int) -> PayChoice:
+    """Return one choice; raises `GatewayNotUsable` when the site does not offer it for the amount."""
+    for choice in list_pay_choices(view, amount):
+        if choice.gateway_id == gateway_id:
+            return choice
+    raise errors.GatewayNotUsable
+
+
+def list_gateways() -> list[Gateway]:
+    """Return the gateways in view of the site in force (its own and the main site's)."""
+    return list(Gateway.objects.order_by("position", "id"))
+
+
+def find_gateway(gateway_id: int) -> Gateway | None:
+    """Return a gateway in view of the site in force, or None."""
+    return Gateway.objects.filter(id=gateway_id).first()
+
+
+def list_kinds() -> list[tuple[str, Any]]:
+    """Return (kind, label) of each protocol a gateway can speak."""
+    return [(kind, get_provider(kind).label) for kind in PROVIDERS]
+
+
+def find_open_payment(purpose: int, paid_for: int) -> Payment | None:
+    """Return the newest attempt that may still be paid, of the site in force."""
+    return (
+        Payment.objects.filter(purpose=purpose, subject_id=paid_for, state=PaymentState.OPEN)
+        .order_by("-id")
+        .first()
+    )
+
+
+def list_payments_of(purpose: int, paid_for: int) -> list[Payment]:
+    """Return all attempts for one thing, oldest first."""
+    return list(Payment.objects.filter(purpose=purpose, subject_id=paid_for).order_by("id"))
+
+
+def get_payment(payment_id: int) -> Payment:
+    """Return one payment of the site in force; raises `PaymentNotFound`."""
+    payment = Payment.objects.filter(id=payment_id).first()
+    if payment is None:
+        raise errors.PaymentNotFound
+    return payment
+
+
+def find_payment_by_no(payment_no: str) -> Payment | None:
+    """Return a payment of the site in force by its number, or None."""
+    return Payment.objects.filter(payment_no=payment_no).first()
+
+
+def list_payments(
+    *, state: int | None = None, text: str = "", before_id: int | None = None, limit: int = 50
+) -> list[Payment]:
+    """Return payments of the site in force, newest first; `text` is any number printed anywhere."""
+    rows = Payment.objects.order_by("-id")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if text:
+        by_no, by_external = rows.filter(payment_no=text), rows.filter(external_no=text)
+        rows = by_no | by_external
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[:limit])
+
+
+def list_mismatched(limit: int = 50) -> list[Payment]:
+    """Return payments whose gateway received another amount, not yet given back whole."""
+    rows = Payment.objects.filter(state=PaymentState.MISMATCHED).order_by("-id")[:limit]
+    return [row for row in rows if row.refunded_amount < (row.received_amount or 0)]
+
+
+def list_gateway_refunds(purpose: int, paid_for: int) -> list[GatewayRefund]:
+    """Return the refunds through a gateway for one thing, oldest first."""
+    return list(GatewayRefund.objects.filter(purpose=purpose, subject_id=paid_for).order_by("id"))
+
+
+def list_refused_refunds(limit: int = 50) -> list[GatewayRefund]:
+    """Return refunds that a gateway refused and nobody has settled yet."""
+    return list(GatewayRefund.objects.filter(state=RefundState.REFUSED).order_by("-id")[:limit])
+
+
+def find_proof(payment_id: int) -> Proof | None:
+    """Return why a payment counts as paid."""
+    return Proof.objects.filter(payment_id=payment_id).first()
+
+
+def find_top_up(top_up_no: str) -> TopUp | None:
+    """Return a top-up of the site in force by its number."""
+    return TopUp.objects.filter(top_up_no=top_up_no).first()
+
+
+def list_top_ups(customer_id: int, limit: int = 30) -> list[TopUp]:
+    """Return a customer's top-ups, newest first."""
+    return list(TopUp.objects.filter(customer_id=customer_id).order_by("-id")[:limit])
+
+
+def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
+    """Return refused callbacks, newest first (of the site in force by row-level security)."""
+    return list(RejectedCallback.objects.order_by("-id")[:limit])
+
+

@@ -1,0 +1,233 @@
+"""Believing a gateway: callbacks, and the one writer that marks a payment as made.
+
+A callback counts only when its signature is good, it names our own number, gateway and exact
+amount, and, for top-ups and large sums, a query asked of the gateway says the same.
+"""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from kameng.core import clock
+from kameng.core.audit import SYSTEM, Actor, record
+from kameng.core.events import publish
+from kameng.core.scope import open_scope, platform_scope
+from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
+from kameng.ledger.services import Posting, post_transfers
+from kameng.payments import errors, store
+from kameng.payments.events import PaymentConfirmed
+from kameng.payments.models import (
+    Gateway,
+    Payment,
+    PaymentState,
+    Purpose,
+    RejectedCallback,
+    TopUp,
+)
+from kameng.payments.providers.port import (
+    CallbackRejected,
+    CallbackRequest,
+    Confirmation,
+    PaidStatus,
+    ProviderRefused,
+    ProviderUncertain,
+)
+from kameng.payments.rules import ConfirmOutcome
+from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
+from kameng.payments.store import Confirmed, Statement
+from kameng.tenancy.selectors import get_site_view, scope_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the gateway gets back: its own words for yes and no."""
+
+    status: int
+    body: bytes
+    content_type: str
+    accepted: bool
+
+
+def accept_callback(*, gateway_id: int, callback: CallbackRequest, ip: str) -> Reply:
+    """Read a callback and confirm its payment; repeats get the same yes.
+
+    Raises `GatewayNotFound` for an unknown gateway. A refusal is uniform and logged.
+    """
+    gateway = _find_gateway(gateway_id)
+    provider = provider_of(gateway)
+    try:
+        said = provider.parse_callback(config_of(gateway), callback)
+    except CallbackRejected as fault:
+        _reject(gateway, fault.code, "", ip)
+        return Reply(**_reply(provider.callback_reply(ok=False)), accepted=False)
+    code = _believe(gateway, said)
+    if code:
+        _reject(gateway, code, said.payment_no, ip)
+    return Reply(**_reply(provider.callback_reply(ok=not code)), accepted=not code)
+
+
+def _reply(parts: tuple[int, bytes, str]) -> dict[str, object]:
+    return {"status": parts[0], "body": parts[1], "content_type": parts[2]}
+
+
+def _find_gateway(gateway_id: int) -> Gateway:
+    with platform_scope("a callback names its gateway"):
+        gateway = Gateway.unscoped.filter(id=gateway_id).first()
+    if gateway is None:
+        raise errors.GatewayNotFound
+    return gateway
+
+
+def _believe(gateway: Gateway, said: Confirmation) -> str:
+    """Confirm what a good signature says; return an empty text, or why it is not believed."""
+    if said.status != PaidStatus.PAID:
+        return ""  # a status that changes nothing is acknowledged
+    if gateway.is_frozen:
+        return "gateway_frozen"
+    with platform_scope("a callback names its payment"):
+        payment = Payment.unscoped.filter(payment_no=said.payment_no).first()
+    if payment is None:
+        return "payment_unknown"
+    if payment.gateway_id != gateway.id:
+        return "other_gateway"
+    if payment.state in {PaymentState.CONFIRMED, PaymentState.MISMATCHED}:
+        return "" if payment.external_no == said.external_no else "paid_twice"
+    if payment.purpose == Purpose.TOP_UP or payment.amount >= gateway.verify_above_amount:
+        contradiction = _ask_back(gateway, said)
+        if contradiction:
+            return contradiction
+    outcome = confirm_payment(
+        said, gateway_id=gateway.id, source="callback", site_id=payment.site_id
+    ).outcome
+    return {
+        ConfirmOutcome.UNKNOWN: "payment_unknown",
+        ConfirmOutcome.OTHER_GATEWAY: "other_gateway",
+        ConfirmOutcome.EXTERNAL_REUSED: "external_reused",
+        ConfirmOutcome.PAID_TWICE: "paid_twice",
+    }.get(ConfirmOutcome(outcome), "")
+
+
+def _ask_back(gateway: Gateway, said: Confirmation) -> str:
+    """Ask the gateway itself; a clear no freezes it (its key signs what it does not know)."""
+    try:
+        answer = provider_of(gateway).query(config_of(gateway), said.payment_no)
+    except (ProviderUncertain, ProviderRefused):
+        return "query_unanswered"  # not acknowledged: the gateway calls again, and we query later
+    if answer.status == PaidStatus.PAID and answer.amount == said.amount:
+        return ""
+    with platform_scope("freeze a gateway"):
+        freeze_gateway(gateway=gateway, why=f"query said {answer.status}", actor=SYSTEM)
+    return "query_contradicts"
+
+
+def confirm_payment(
+    said: Confirmation, *, gateway_id: int, source: str, site_id: int, note: str = ""
+) -> Confirmed:
+    """Mark a payment as made: the only writer. A repeat changes nothing.
+
+    Publishes `PaymentConfirmed` (its same-transaction handlers settle the order). Locks the
+    payment, then what the handlers lock.
+    """
+    statement = Statement(
+        payment_no=said.payment_no,
+        gateway_id=gateway_id,
+        external_no=said.external_no or said.payment_no,
+        amount=said.amount,
+        source=source,
+        raw_digest=_digest(said.raw_digest),
+        note=note,
+    )
+    with open_scope(scope_of(get_site_view(site_id))), transaction.atomic():
+        done = store.confirm(statement)
+        if done.outcome == ConfirmOutcome.CONFIRMED:
+            _announce(done)
+    return done
+
+
+def _announce(done: Confirmed) -> None:
+    assert done.site_id is not None  # noqa: S101 - a confirmed row names all of these
+    assert done.payment_id is not None  # noqa: S101
+    assert done.paid_for is not None  # noqa: S101
+    if done.purpose == Purpose.TOP_UP:
+        _credit_top_up(done.site_id, done.paid_for, int(done.amount or 0))
+    publish(
+        PaymentConfirmed(
+            site_id=done.site_id,
+            subject_id=done.payment_id,
+            purpose=int(done.purpose or 0),
+            paid_for=done.paid_for,
+            amount=int(done.amount or 0),
+            fee_amount=int(done.fee_amount or 0),
+        )
+    )
+
+
+def _credit_top_up(site_id: int, top_up_id: int, amount: int) -> None:
+    """Credit the wallet once; the compare-and-set on `credited_at` is the guard."""
+    taken = TopUp.objects.filter(id=top_up_id, credited_at__isnull=True).update(
+        credited_at=clock.now()
+    )
+    if not taken:
+        return
+    customer_id = TopUp.objects.values_list("customer_id", flat=True).get(id=top_up_id)
+    post_transfers(
+        [
+            Posting(
+                site_id=site_id,
+                debit=account_id(AccountKind.ORDER_SUSPENSE, site_id),
+                credit=wallet_of(customer_id),
+                amount=amount,
+                code=Code.TOP_UP,
+                reference_kind=Reference.TOP_UP,
+                reference_id=top_up_id,
+            )
+        ]
+    )
+
+
+def confirm_by_staff(*, payment_id: int, actor: Actor) -> PaidStatus:
+    """Ask the gateway about a payment on a person's request, and confirm it if it was made.
+
+    Returns what the gateway said. Calls out: never inside a transaction. Audited.
+    Raises `GatewayAway`.
+    """
+    payment = Payment.objects.filter(id=payment_id).first()
+    if payment is None:
+        raise errors.PaymentNotFound
+    gateway = _find_gateway(payment.gateway_id)
+    try:
+        answer = provider_of(gateway).query(config_of(gateway), payment.payment_no)
+    except (ProviderUncertain, ProviderRefused) as fault:
+        raise errors.GatewayAway from fault
+    if answer.status == PaidStatus.PAID:
+        confirm_payment(
+            answer,
+            gateway_id=gateway.id,
+            source="query",
+            site_id=payment.site_id,
+            note=f"asked by {actor.name}",
+        )
+    with transaction.atomic():
+        record(
+            "payment.queried",
+            actor=actor,
+            site_id=payment.site_id,
+            subject=("payment", payment_id),
+            detail={"answer": str(answer.status)},
+        )
+    return answer.status
+
+
+def _digest(text: str) -> bytes:
+    return bytes.fromhex(text) if text else b""
+
+
+def _reject(gateway: Gateway, code: str, payment_no: str, ip: str) -> None:
+    with platform_scope("log a refused callback"):
+        RejectedCallback.objects.create(
+            gateway_id=gateway.id,
+            site_id=gateway.site_id,
+            code=code[:32],
+            payment_no=payment_no[:64],
+            ip=ip[:45],
+        )

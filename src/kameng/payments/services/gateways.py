@@ -1,0 +1,209 @@
+"""Gateways: their credentials, switches, and the proof that they work.
+
+Credentials are encrypted and never shown again; empty, default or malformed ones are refused with
+the reason; a gateway is enabled only after its credentials were proved by a real query.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from kameng.core import clock
+from kameng.core.audit import Actor, record
+from kameng.core.crypto import binding, decrypt_text, encrypt_text
+from kameng.core.scope import require_site_id
+from kameng.payments import errors
+from kameng.payments.models import Gateway
+from kameng.payments.providers.port import (
+    ConfigInvalid,
+    Provider,
+    ProviderRefused,
+    ProviderUncertain,
+)
+from kameng.payments.providers.registry import PROVIDERS, get_provider
+
+CONFIG_CACHE_SIZE = 256
+_configs: dict[bytes, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayTerms:
+    """What the owner decides about a gateway besides its credentials."""
+
+    name: str
+    method: str
+    fee_bps: int
+    min_amount: int
+    max_amount: int
+    position: int = 0
+
+
+def provider_of(gateway: Gateway) -> Provider[Any]:
+    """Return the provider that speaks a gateway's protocol."""
+    return get_provider(gateway.kind, allow_plain=settings.ALLOW_LOOPBACK_GATEWAYS)
+
+
+def config_of(gateway: Gateway) -> Any:
+    """Return a gateway's parsed credentials; parsed once per process and value."""
+    cipher = bytes(gateway.config_cipher)
+    key = hashlib.sha256(cipher).digest()
+    config = _configs.get(key)
+    if config is None:
+        plain = decrypt_text(cipher, binding(gateway.site_id, "gateway", gateway.id))
+        config = provider_of(gateway).config_from_json(json.loads(plain))
+        if len(_configs) >= CONFIG_CACHE_SIZE:
+            _configs.clear()
+        _configs[key] = config
+    return config
+
+
+def create_gateway(
+    *, kind: str, form: Mapping[str, str], terms: GatewayTerms, actor: Actor
+) -> Gateway:
+    """Add a gateway to the site in force, switched off. Raises `GatewayConfigInvalid`."""
+    site_id = require_site_id()
+    config = _read_form(kind, form)
+    with transaction.atomic():
+        gateway = Gateway.objects.create(
+            site_id=site_id, kind=kind, config_cipher=b"", **_terms(terms)
+        )
+        _store_config(gateway, config)
+        record("gateway.created", actor=actor, site_id=site_id, subject=("gateway", gateway.id))
+    return gateway
+
+
+def change_gateway(
+    *, gateway_id: int, form: Mapping[str, str] | None, terms: GatewayTerms, actor: Actor
+) -> Gateway:
+    """Change terms and, with a form, the credentials; new credentials switch it off until proved.
+
+    Secrets left empty in the form keep their value. Raises `GatewayConfigInvalid`.
+    """
+    site_id = require_site_id()
+    with transaction.atomic():
+        gateway = _lock(gateway_id)
+        Gateway.objects.filter(id=gateway_id).update(**_terms(terms))
+        if form is not None:
+            merged = {**_stored(gateway), **{k: v for k, v in form.items() if v.strip()}}
+            config = _read_form(gateway.kind, merged)
+            _store_config(gateway, config)
+            Gateway.objects.filter(id=gateway_id).update(
+                is_enabled=False, is_frozen=False, checked_at=None
+            )
+        record(
+            "gateway.changed",
+            actor=actor,
+            site_id=site_id,
+            subject=("gateway", gateway_id),
+            detail={"credentials": form is not None, "fee_bps": terms.fee_bps},
+        )
+    return Gateway.objects.get(id=gateway_id)
+
+
+def test_gateway(*, gateway_id: int, actor: Actor) -> None:
+    """Prove a gateway's credentials by a real query; raises `GatewayCheckFailed` with the reason.
+
+    Calls out: never inside a transaction.
+    """
+    gateway = get_own_gateway(gateway_id)
+    try:
+        provider_of(gateway).check(config_of(gateway))
+    except ProviderRefused as fault:
+        raise errors.GatewayCheckFailed(why=f"{fault.code} {fault.message}".strip()) from None
+    except ProviderUncertain as fault:
+        raise errors.GatewayCheckFailed(why=fault.code) from None
+    with transaction.atomic():
+        Gateway.objects.filter(id=gateway_id).update(checked_at=clock.now(), is_frozen=False)
+        record(
+            "gateway.tested",
+            actor=actor,
+            site_id=gateway.site_id,
+            subject=("gateway", gateway_id),
+        )
+
+
+def switch_gateway(*, gateway_id: int, is_enabled: bool, actor: Actor) -> None:
+    """Offer a gateway to buyers or not. Switching on needs proved credentials."""
+    gateway = get_own_gateway(gateway_id)
+    if is_enabled and gateway.checked_at is None:
+        raise errors.GatewayCheckFailed(why="unproved")
+    with transaction.atomic():
+        Gateway.objects.filter(id=gateway_id).update(is_enabled=is_enabled)
+        record(
+            "gateway.switched",
+            actor=actor,
+            site_id=gateway.site_id,
+            subject=("gateway", gateway_id),
+            detail={"enabled": is_enabled},
+        )
+
+
+def freeze_gateway(*, gateway: Gateway, why: str, actor: Actor) -> None:
+    """Stop a gateway whose signed word was contradicted by its own query: its key may have leaked."""
+    with transaction.atomic():
+        Gateway.objects.filter(id=gateway.id).update(is_frozen=True)
+        record(
+            "gateway.frozen",
+            actor=actor,
+            site_id=gateway.site_id,
+            subject=("gateway", gateway.id),
+            detail={"why": why},
+        )
+
+
+def get_own_gateway(gateway_id: int) -> Gateway:
+    """Return a gateway that the site in force owns; raises `GatewayNotFound`."""
+    gateway = Gateway.objects.filter(id=gateway_id, site_id=require_site_id()).first()
+    if gateway is None:
+        raise errors.GatewayNotFound
+    return gateway
+
+
+def _lock(gateway_id: int) -> Gateway:
+    gateway = (
+        Gateway.objects.select_for_update().filter(id=gateway_id, site_id=require_site_id()).first()
+    )
+    if gateway is None:
+        raise errors.GatewayNotFound
+    return gateway
+
+
+def _terms(terms: GatewayTerms) -> dict[str, Any]:
+    return {
+        "name": terms.name,
+        "method": terms.method,
+        "fee_bps": terms.fee_bps,
+        "min_amount": terms.min_amount,
+        "max_amount": terms.max_amount,
+        "position": terms.position,
+    }
+
+
+def _read_form(kind: str, form: Mapping[str, str]) -> Any:
+    if kind not in PROVIDERS:
+        raise errors.GatewayNotFound
+    provider = get_provider(kind, allow_plain=settings.ALLOW_LOOPBACK_GATEWAYS)
+    try:
+        return provider.config_from_form(form)
+    except ConfigInvalid as fault:
+        raise errors.GatewayConfigInvalid({k: str(v) for k, v in fault.problems.items()}) from None
+
+
+def _stored(gateway: Gateway) -> dict[str, str]:
+    plain = decrypt_text(
+        bytes(gateway.config_cipher), binding(gateway.site_id, "gateway", gateway.id)
+    )
+    stored: dict[str, str] = json.loads(plain)
+    return stored
+
+
+def _store_config(gateway: Gateway, config: Any) -> None:
+    cipher = encrypt_text(
+        json.dumps(config.to_json()), binding(gateway.site_id, "gateway", gateway.id)
+    )
+    Gateway.objects.filter(id=gateway.id).update(config_cipher=cipher)

@@ -1,0 +1,140 @@
+"""Opening payments and telling the buyer where to pay. The gateway is called outside transactions."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from kameng.core import clock
+from kameng.core.database import in_transaction
+from kameng.core.ids import new_number
+from kameng.core.scope import require_site_id
+from kameng.payments import errors
+from kameng.payments.models import Gateway, Payment, PaymentState, Purpose, TopUp
+from kameng.payments.providers.port import (
+    Device,
+    PayInstruction,
+    PayRequest,
+    ProviderRefused,
+    ProviderUncertain,
+)
+from kameng.payments.rules import is_top_up_amount
+from kameng.payments.selectors import PayChoice
+from kameng.payments.services.gateways import config_of, provider_of
+from kameng.pricing.money import Amount, format_yuan
+
+TOP_UP_SECONDS = 1800
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """Where the buyer stands: address, device, and the addresses to come back to."""
+
+    client_ip: str
+    device: Device
+    notify_url: str  # without the gateway's id: "{scheme}://{host}/notify/"
+    return_url: str
+
+
+def open_payment(
+    *, purpose: Purpose, paid_for: int, amount: int, choice: PayChoice, expires_at: dt.datetime
+) -> Payment:
+    """Open one more attempt to pay something of the site in force. The caller holds its lock."""
+    return Payment.objects.create(
+        site_id=require_site_id(),
+        payment_no=new_number(clock.now()),
+        purpose=purpose,
+        subject_id=paid_for,
+        gateway_id=choice.gateway_id,
+        amount=amount,
+        fee_amount=choice.fee_for(amount),
+        expires_at=expires_at,
+        next_query_at=clock.now() + dt.timedelta(seconds=30),
+    )
+
+
+def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstruction:
+    """Return where the buyer pays: asked of the gateway once, then the first answer again.
+
+    Calls out: never inside a transaction. Raises `GatewayAway`, `GatewayNotUsable`, `PaymentClosed`.
+    """
+    if in_transaction_of_request():
+        raise RuntimeError("a gateway must not be called inside a transaction")
+    if payment.state != PaymentState.OPEN:
+        raise errors.PaymentClosed
+    if payment.instruction is not None:
+        return PayInstruction(**payment.instruction)
+    gateway = Gateway.objects.filter(id=payment.gateway_id, is_enabled=True, is_frozen=False).first()
+    if gateway is None:
+        raise errors.GatewayNotUsable
+    request = PayRequest(
+        payment_no=payment.payment_no,
+        amount=Amount(payment.amount),
+        subject=subject,
+        notify_url=f"{payer.notify_url}{gateway.id}/",
+        return_url=payer.return_url,
+        client_ip=payer.client_ip,
+        device=payer.device,
+        expires_at=payment.expires_at,
+        method=gateway.method,
+    )
+    try:
+        instruction = provider_of(gateway).create(config_of(gateway), request)
+    except ProviderUncertain as fault:
+        raise errors.GatewayAway from fault
+    except ProviderRefused as fault:
+        raise errors.GatewayNotUsable from fault
+    stored: Mapping[str, Any] = {
+        **dataclasses.asdict(instruction),
+        "fields": dict(instruction.fields),
+    }
+    Payment.objects.filter(id=payment.id, instruction__isnull=True).update(instruction=stored)
+    return instruction
+
+
+def in_transaction_of_request() -> bool:
+    """Tell whether a transaction is open; tests that wrap each case in one replace this."""
+    return in_transaction()
+
+
+def start_top_up(
+    *, customer_id: int, amount: int, choice: PayChoice, idempotency_key: str
+) -> tuple[TopUp, Payment]:
+    """Open a wallet top-up with its payment; the same key and amount give the first one again.
+
+    Raises `TopUpAmountInvalid`, `TopUpKeyReused`.
+    """
+    if not is_top_up_amount(amount):
+        raise errors.TopUpAmountInvalid(low=_yuan(10_000), high=_yuan(50_000_000))
+    site_id = require_site_id()
+    try:
+        with transaction.atomic():
+            top_up = TopUp.objects.create(
+                site_id=site_id,
+                top_up_no=new_number(clock.now()),
+                customer_id=customer_id,
+                amount=amount,
+                idempotency_key=idempotency_key,
+            )
+            expires_at = clock.now() + dt.timedelta(seconds=TOP_UP_SECONDS)
+            payment = open_payment(
+                purpose=Purpose.TOP_UP,
+                paid_for=top_up.id,
+                amount=amount,
+                choice=choice,
+                expires_at=expires_at,
+            )
+    except IntegrityError:
+        top_up = TopUp.objects.get(customer_id=customer_id, idempotency_key=idempotency_key)
+        first = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).first()
+        if top_up.amount != amount or first is None:
+            raise errors.TopUpKeyReused from None
+        return top_up, first
+    return top_up, payment
+
+
+def _yuan(amount: int) -> str:
+    return format_yuan(Amount(amount))

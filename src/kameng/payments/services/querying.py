@@ -1,0 +1,65 @@
+"""Asking gateways about payments whose callback did not come, and closing what was given up."""
+
+import datetime as dt
+
+from kameng.core import clock
+from kameng.core.scope import open_scope, platform_scope
+from kameng.payments import store
+from kameng.payments.models import Gateway, Payment, PaymentState
+from kameng.payments.providers.port import PaidStatus, ProviderRefused, ProviderUncertain
+from kameng.payments.rules import next_query_at
+from kameng.payments.services.confirming import confirm_payment
+from kameng.payments.services.gateways import config_of, provider_of
+from kameng.tenancy.selectors import get_site_view, scope_of
+
+BATCH = 20
+
+
+def query_due_payments() -> int:
+    """Ask the gateways of payments that are due; return how many were asked. Calls out."""
+    with platform_scope("payments due for a query"):
+        due = store.claim_queries(BATCH)
+    for payment_id, site_id in due:
+        with open_scope(scope_of(get_site_view(site_id))):
+            query_payment(payment_id)
+    return len(due)
+
+
+def query_payment(payment_id: int) -> PaidStatus | None:
+    """Ask about one payment of the site in force; confirm, close or put off. Calls out."""
+    payment = Payment.objects.filter(id=payment_id).first()
+    if payment is None or payment.state in {PaymentState.CONFIRMED, PaymentState.MISMATCHED}:
+        return None
+    gateway = Gateway.objects.filter(id=payment.gateway_id).first()
+    if gateway is None:
+        return None
+    provider, config = provider_of(gateway), config_of(gateway)
+    try:
+        answer = provider.query(config, payment.payment_no)
+        status = answer.status
+        if status == PaidStatus.PAID:
+            confirm_payment(
+                answer, gateway_id=gateway.id, source="query", site_id=payment.site_id
+            )
+            return status
+        if payment.state == PaymentState.OPEN and payment.expires_at <= clock.now():
+            status = provider.close(config, payment.payment_no)
+    except (ProviderUncertain, ProviderRefused):
+        status = None
+    _put_off(payment, status)
+    return status
+
+
+def _put_off(payment: Payment, status: PaidStatus | None) -> None:
+    """Plan the next ask. A closed payment may still be paid late: it is asked for a day more."""
+    now = clock.now()
+    later: dt.datetime | None = next_query_at(now, query_count=payment.query_count)
+    if status == PaidStatus.PAID:  # closing came too late: it was paid meanwhile
+        later = now
+    elif status == PaidStatus.CLOSED:
+        later = None
+    changes: dict[str, object] = {"next_query_at": later}
+    over = payment.expires_at <= now
+    if payment.state == PaymentState.OPEN and over and status not in {None, PaidStatus.PAID}:
+        changes.update(state=PaymentState.CLOSED, closed_at=now)
+    Payment.objects.filter(id=payment.id, state=payment.state).update(**changes)

@@ -1,0 +1,184 @@
+"""Sending money back through the gateway it came by: asked until the outcome is known.
+
+reserve → call → finish: the wish is a row with its own number first; the gateway is called outside
+any transaction, always with the same number; an unknown outcome is asked again, never re-issued.
+"""
+
+from django.db import transaction
+from django.db.models import F
+
+from kameng.core import clock
+from kameng.core.events import publish
+from kameng.core.ids import new_number
+from kameng.core.scope import open_scope, platform_scope
+from kameng.ledger.accounts import AccountKind, Code, account_id
+from kameng.ledger.services import Posting, post_transfers
+from kameng.payments import errors, store
+from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused
+from kameng.payments.models import Gateway, GatewayRefund, Payment, RefundState
+from kameng.payments.providers.port import (
+    ProviderRefused,
+    ProviderUncertain,
+    RefundOutcome,
+    RefundRequest,
+    RefundStatus,
+)
+from kameng.payments.rules import next_refund_at
+from kameng.payments.services.gateways import config_of, provider_of
+from kameng.pricing.money import Amount
+from kameng.tenancy.selectors import get_site_view, scope_of
+
+BATCH = 20
+
+
+def check_refundable(*, payment: Payment, amount: int) -> None:
+    """Raise `RefundUnsupported` unless the gateway can give back this amount."""
+    gateway = Gateway.objects.filter(id=payment.gateway_id).first()
+    if gateway is None:
+        raise errors.RefundUnsupported
+    provider = provider_of(gateway)
+    whole = amount == (payment.received_amount or 0)
+    if not provider.supports_refund or (not whole and not provider.supports_partial_refund):
+        raise errors.RefundUnsupported
+
+
+def request_refund(
+    *, payment: Payment, amount: int, reason: str, refund_no: str | None = None
+) -> GatewayRefund:
+    """Ask for money back on a payment of the site in force; the worker calls the gateway.
+
+    Call inside the transaction of what is refunded. Raises `RefundTooMuch`, `RefundUnsupported`.
+    """
+    check_refundable(payment=payment, amount=amount)
+    taken = Payment.objects.filter(
+        id=payment.id,
+        received_amount__isnull=False,
+        refunded_amount__lte=F("received_amount") - amount,
+    ).update(refunded_amount=F("refunded_amount") + amount)
+    if not taken:
+        raise errors.RefundTooMuch
+    return GatewayRefund.objects.create(
+        site_id=payment.site_id,
+        payment_id=payment.id,
+        refund_no=refund_no or new_number(clock.now()),
+        purpose=payment.purpose,
+        subject_id=payment.subject_id,
+        amount=amount,
+        reason=reason[:200],
+    )
+
+
+def ask_due_refunds() -> int:
+    """Ask the gateways for refunds that are due; return how many were asked. Calls out."""
+    with platform_scope("refunds due"):
+        due = store.claim_refunds(BATCH)
+    for refund_id, site_id in due:
+        with open_scope(scope_of(get_site_view(site_id))):
+            ask_refund(refund_id)
+    return len(due)
+
+
+def ask_refund(refund_id: int) -> RefundStatus | None:
+    """Ask the gateway for one refund of the site in force, or what became of it. Calls out."""
+    refund = GatewayRefund.objects.filter(id=refund_id, state=RefundState.WAITING).first()
+    if refund is None:
+        return None
+    payment = Payment.objects.get(id=refund.payment_id)
+    gateway = Gateway.objects.get(id=payment.gateway_id)
+    provider, config = provider_of(gateway), config_of(gateway)
+    request = RefundRequest(
+        refund_no=refund.refund_no,
+        payment_no=payment.payment_no,
+        external_no=payment.external_no or "",
+        amount=Amount(refund.amount),
+        total_amount=Amount(payment.received_amount or payment.amount),
+        reason=refund.reason,
+    )
+    try:
+        outcome = RefundOutcome(status=RefundStatus.UNKNOWN)
+        if refund.asked_count > 1:  # asked before: first find out what became of that
+            outcome = provider.query_refund(config, request)
+        if outcome.status == RefundStatus.UNKNOWN:
+            outcome = provider.refund(config, request)
+    except ProviderUncertain as fault:
+        outcome = RefundOutcome(status=RefundStatus.UNKNOWN, reason=fault.code)
+    except ProviderRefused as fault:
+        outcome = RefundOutcome(status=RefundStatus.REFUSED, reason=f"{fault.code} {fault.message}")
+    _finish(refund, payment, outcome)
+    return outcome.status
+
+
+def _finish(refund: GatewayRefund, payment: Payment, outcome: RefundOutcome) -> None:
+    if outcome.status == RefundStatus.DONE:
+        finish_refund(refund=refund, gateway_id=payment.gateway_id)
+    elif outcome.status == RefundStatus.REFUSED:
+        with transaction.atomic():
+            moved = GatewayRefund.objects.filter(id=refund.id, state=RefundState.WAITING).update(
+                state=RefundState.REFUSED,
+                next_attempt_at=None,
+                last_error=outcome.reason[:200],
+            )
+            if moved:
+                Payment.objects.filter(id=payment.id).update(
+                    refunded_amount=F("refunded_amount") - refund.amount
+                )
+                publish(
+                    GatewayRefundRefused(
+                        site_id=refund.site_id,
+                        subject_id=refund.id,
+                        purpose=refund.purpose,
+                        paid_for=refund.subject_id,
+                        refund_no=refund.refund_no,
+                        reason=outcome.reason[:200],
+                    )
+                )
+    else:
+        GatewayRefund.objects.filter(id=refund.id, state=RefundState.WAITING).update(
+            next_attempt_at=next_refund_at(clock.now(), asked_count=refund.asked_count),
+            last_error=outcome.reason[:200],
+        )
+
+
+def finish_refund(*, refund: GatewayRefund, gateway_id: int) -> bool:
+    """Mark a refund as done, once, and post it: the site's suspense → the gateway's clearing.
+
+    Publishes `GatewayRefundDone`. Returns false when someone else did it.
+    """
+    with transaction.atomic():
+        moved = GatewayRefund.objects.filter(id=refund.id, state=RefundState.WAITING).update(
+            state=RefundState.DONE, done_at=clock.now(), next_attempt_at=None
+        )
+        if not moved:
+            return False
+        post_transfers(
+            [
+                Posting(
+                    site_id=refund.site_id,
+                    debit=account_id(AccountKind.ORDER_SUSPENSE, refund.site_id),
+                    credit=account_id(AccountKind.GATEWAY_CLEARING, gateway_id),
+                    amount=refund.amount,
+                    code=Code.REFUND_TO_SOURCE,
+                    reference_kind=refund.purpose,
+                    reference_id=refund.subject_id,
+                )
+            ]
+        )
+        publish(
+            GatewayRefundDone(
+                site_id=refund.site_id,
+                subject_id=refund.id,
+                purpose=refund.purpose,
+                paid_for=refund.subject_id,
+                refund_no=refund.refund_no,
+                amount=refund.amount,
+            )
+        )
+    return True
+
+
+def refund_mismatched(*, payment: Payment, reason: str) -> GatewayRefund:
+    """Give back whole a payment whose amount was wrong. Raises as `request_refund`."""
+    with transaction.atomic():
+        locked = Payment.objects.select_for_update().get(id=payment.id)
+        left = (locked.received_amount or 0) - locked.refunded_amount
+        return request_refund(payment=locked, amount=left, reason=reason)

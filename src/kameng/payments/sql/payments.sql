@@ -1,0 +1,97 @@
+-- Open payments for orders that are being placed: one insert for the batch.
+create or replace function payments_open(
+    p_site bigint[], p_payment_no text[], p_purpose smallint[], p_subject bigint[],
+    p_gateway bigint[], p_amount bigint[], p_fee bigint[], p_expires timestamptz[])
+returns void language sql security definer set search_path = public, pg_temp as $$
+    insert into payments_payment
+        (site_id, payment_no, purpose, subject_id, gateway_id, amount, fee_amount, state,
+         refunded_amount, expires_at, next_query_at, query_count)
+    select t.site, t.no, t.purpose, t.subject, t.gateway, t.amount, t.fee, 1, 0, t.expires,
+           now() + interval '30 seconds', 0
+      from unnest(p_site, p_payment_no, p_purpose, p_subject, p_gateway, p_amount, p_fee, p_expires)
+           as t(site, no, purpose, subject, gateway, amount, fee, expires);
+$$;
+
+-- Accept a verified statement that a payment was made. Locks the payment row; the second statement
+-- is a repeat. Outcomes: 0 confirmed, 1 repeat, 2 unknown number, 3 another gateway's payment,
+-- 4 amount differs (recorded, a person decides), 5 the gateway's number already paid something else,
+-- 6 this payment was already made under another number of the gateway.
+-- The money received is posted at once: from the gateway's clearing to the site's suspense account.
+create or replace function payments_confirm(
+    p_payment_no text, p_gateway bigint, p_external text, p_amount bigint, p_source text,
+    p_digest bytea, p_note text)
+returns table (outcome smallint, payment_id bigint, site_id bigint, purpose smallint,
+               subject_id bigint, amount bigint, fee bigint)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    p payments_payment;
+begin
+    select * into p from payments_payment where payment_no = p_payment_no for no key update;
+    if not found then
+        outcome := 2; return next; return;
+    end if;
+    payment_id := p.id; site_id := p.site_id; purpose := p.purpose; subject_id := p.subject_id;
+    amount := p.amount; fee := p.fee_amount;
+    if p.gateway_id <> p_gateway then
+        outcome := 3; return next; return;
+    end if;
+    if p.state in (2, 4) then
+        outcome := case when p.external_no is distinct from p_external then 6 else 1 end;
+        return next; return;
+    end if;
+    if exists (select 1 from payments_payment o
+                where o.gateway_id = p_gateway and o.external_no = p_external) then
+        outcome := 5; return next; return;
+    end if;
+    update payments_payment
+       set state = case when p_amount = p.amount then 2 else 4 end, external_no = p_external,
+           received_amount = p_amount, confirmed_at = now(), next_query_at = null
+     where id = p.id;
+    insert into payments_proof (payment_id, site_id, source, raw_digest, note)
+    values (p.id, p.site_id, p_source, p_digest, p_note);
+    perform ledger_apply(
+        array[p.site_id], array[p_gateway * 100 + 20], array[p.site_id * 100 + 30],
+        array[p_amount], array[20::smallint],
+        array[p.purpose::smallint], array[p.subject_id]);
+    outcome := case when p_amount = p.amount then 0 else 4 end;
+    return next;
+end $$;
+
+-- The gateway of a payment.
+create or replace function payments_gateway_of(p_payment bigint)
+returns table (gateway_id bigint)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select gateway_id from payments_payment where id = p_payment;
+$$;
+
+-- What the payments are for was given up: ask the gateway soon and close them there.
+create or replace function payments_give_up(p_purpose smallint, p_subject bigint[])
+returns void language sql security definer set search_path = public, pg_temp as $$
+    update payments_payment set next_query_at = now()
+     where purpose = p_purpose and subject_id = any (p_subject) and state = 1;
+$$;
+
+-- Payments whose gateway should be asked now; each is put off by a minute for the one who took it.
+create or replace function payments_claim_queries(p_limit int)
+returns table (payment_id bigint, site_id bigint)
+language sql security definer set search_path = public, pg_temp as $$
+    update payments_payment p
+       set next_query_at = now() + interval '1 minute', query_count = p.query_count + 1
+      from (select id from payments_payment where next_query_at <= now()
+             order by next_query_at limit p_limit for no key update skip locked) due
+     where p.id = due.id
+    returning p.id, p.site_id;
+$$;
+
+-- Refunds that should be asked of their gateway now, put off by two minutes for the one who took them.
+create or replace function payments_claim_refunds(p_limit int)
+returns table (refund_id bigint, site_id bigint)
+language sql security definer set search_path = public, pg_temp as $$
+    update payments_gatewayrefund r
+       set next_attempt_at = now() + interval '2 minutes', asked_count = r.asked_count + 1
+      from (select id from payments_gatewayrefund where state = 1 and next_attempt_at <= now()
+             order by next_attempt_at limit p_limit for no key update skip locked) due
+     where r.id = due.id
+    returning r.id, r.site_id;
+$$;

@@ -1,0 +1,72 @@
+"""The hand-written SQL of this app: one function per SQL function in sql/payments.sql.
+
+By hand because a callback is a hot path: lock, compare, mark, prove and post is one round trip
+here and seven through the ORM.
+"""
+
+from dataclasses import dataclass
+
+from kameng.core.database import fetch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """What payments_confirm answered; `outcome` is `rules.ConfirmOutcome`."""
+
+    outcome: int
+    payment_id: int | None
+    site_id: int | None
+    purpose: int | None
+    paid_for: int | None
+    amount: int | None
+    fee_amount: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A verified statement: `external_no` of `gateway_id` paid `amount` for `payment_no`."""
+
+    payment_no: str
+    gateway_id: int
+    external_no: str
+    amount: int
+    source: str
+    raw_digest: bytes
+    note: str = ""
+
+
+def confirm(statement: Statement) -> Confirmed:
+    """Accept a verified statement; call inside a transaction. Locks the payment row."""
+    rows = fetch(
+        "select outcome, payment_id, site_id, purpose, subject_id, amount, fee"
+        " from payments_confirm(%s, %s, %s, %s, %s, %s, %s)",
+        (
+            statement.payment_no,
+            statement.gateway_id,
+            statement.external_no,
+            statement.amount,
+            statement.source,
+            statement.raw_digest,
+            statement.note[:200],
+        ),
+    )
+    outcome, payment_id, site_id, purpose, paid_for, amount, fee = rows[0]
+    return Confirmed(
+        outcome=outcome,
+        payment_id=payment_id,
+        site_id=site_id,
+        purpose=purpose,
+        paid_for=paid_for,
+        amount=amount,
+        fee_amount=fee,
+    )
+
+
+def claim_queries(limit: int) -> list[tuple[int, int]]:
+    """Take (payment, site) pairs whose gateway should be asked now; skips what others took."""
+    return [(row[0], row[1]) for row in fetch("select * from payments_claim_queries(%s)", (limit,))]
+
+
+def claim_refunds(limit: int) -> list[tuple[int, int]]:
+    """Take (refund, site) pairs that should be asked of their gateway now."""
+    return [(row[0], row[1]) for row in fetch("select * from payments_claim_refunds(%s)", (limit,))]
