@@ -4,6 +4,7 @@ Promises a fixed number of queries whatever the number of goods: three for goods
 products, variants), two for a site (rules, listings), one for its plan.
 """
 
+import logging
 from collections import defaultdict
 from typing import Final
 
@@ -18,10 +19,18 @@ from kameng.catalog.snapshot import (
     StoredProduct,
     StoredVariant,
 )
-from kameng.pricing.markups import Ending, MarkupKind, MarkupRule, RuleScope, WholesalePlan
+from kameng.pricing.markups import (
+    Ending,
+    MarkupKind,
+    MarkupRule,
+    RuleInvalid,
+    RuleScope,
+    WholesalePlan,
+)
 from kameng.pricing.money import Amount
 from kameng.tenancy.selectors import get_plan
 
+_log = logging.getLogger(__name__)
 KEPT_INDEXES: Final = 500
 _indexes: dict[int, LazyIndex] = {}
 
@@ -58,7 +67,12 @@ def load_rules(plan_id: int | None) -> RuleBook:
     site: MarkupRule | None = None
     maps: dict[RuleScope, dict[int, MarkupRule]] = defaultdict(dict)
     for row in PriceRule.objects.all():
-        rule = markup_rule(row)
+        try:
+            rule = markup_rule(row)
+        except (RuleInvalid, ValueError) as fault:
+            # The site goes on selling at list prices; saving a rule checks what is read here.
+            _log.warning("price rule %s is not usable: %s", row.id, fault)
+            continue
         if rule.scope is RuleScope.SITE:
             site = rule
         else:

@@ -13,6 +13,8 @@ from kameng.tenancy.scoping import SharedDownModel, TenantModel
 
 
 class DeliveryKind(models.IntegerChoices):
+    """How goods reach the buyer."""
+
     CARD = 1, _("自动发货")  # pre-stocked card keys
     MANUAL = 2, _("人工服务")  # an operator does it and writes the result
     TOP_UP = 3, _("直充")  # to an account; by an operator until a supplier is connected
@@ -44,7 +46,7 @@ class Product(SharedDownModel):
     tutorial = models.TextField(max_length=8000, blank=True)
     after_sale = models.TextField(max_length=4000, blank=True)
     delivery_kind = models.SmallIntegerField(choices=DeliveryKind)
-    # [{"name","label","kind":"text|number|phone|email|choice","required","pattern","choices","help"}]
+    # shape: inputs.load_fields
     input_fields = models.JSONField(default=list)
     min_quantity = models.IntegerField(default=1)
     max_quantity = models.IntegerField(default=100)
@@ -70,7 +72,7 @@ class Product(SharedDownModel):
 
 
 class Variant(SharedDownModel):
-    """What is sold: one face value of a product, with what it costs the owner and its list price."""
+    """What is sold: one face value of a product, with its cost to the owner and its list price."""
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=40)  # 100元, 月卡
@@ -93,7 +95,7 @@ class Variant(SharedDownModel):
 
 
 class Listing(TenantModel):
-    """A site's own view of a product of the main site: hidden, pinned. Sparse: only what differs."""
+    """A site's own view of a main site's product: hidden, pinned. Sparse: only what differs."""
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     is_listed = models.BooleanField(default=True)
@@ -136,11 +138,15 @@ class PriceRule(TenantModel):
 
 
 class ImportKind(models.TextChoices):
+    """What an import brings in."""
+
     PRODUCTS = "products", _("商品")
     CARD_KEYS = "card_keys", _("卡密")
 
 
 class ImportState(models.IntegerChoices):
+    """How far an import has come."""
+
     DRAFT = 1, _("待确认")  # dry run done, waits for a person
     RUNNING = 2, _("导入中")
     DONE = 3, _("已完成")
@@ -154,7 +160,7 @@ class ImportJob(TenantModel):
     kind = models.CharField(max_length=16, choices=ImportKind)
     state = models.SmallIntegerField(choices=ImportState, default=ImportState.DRAFT)
     filename = models.CharField(max_length=120, blank=True)
-    file_path = models.CharField(max_length=200)  # encrypted upload under KAMENG_HOME, removed at end
+    file_path = models.CharField(max_length=200)  # encrypted upload in KAMENG_HOME, removed at end
     options = models.JSONField(default=dict)  # mapping, target variant, …
     total_count = models.IntegerField(default=0)
     done_count = models.IntegerField(default=0)

@@ -87,6 +87,5 @@ def _load_catalogue(view: SiteView, key: CatalogueKey) -> Catalogue:
         )
         if view.is_main:
             return build_catalogue(key, goods=[main], rules=load_rules(None), listings={})
-        own = load_goods(view.site_id, version=view.catalogue_version)
         rules = load_rules(view.plan_id)
-        return build_catalogue(key, goods=[main, own], rules=rules, listings=load_listings())
+        return build_catalogue(key, goods=[main], rules=rules, listings=load_listings())

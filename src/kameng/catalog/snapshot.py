@@ -228,6 +228,7 @@ class Catalogue:
     main_version: int
     categories: tuple[CategoryView, ...]
     products: tuple[ProductView, ...]
+    hot: tuple[ProductView, ...] = field(repr=False)
     goods: tuple[Goods, ...] = field(repr=False)
     products_by_id: Mapping[int, ProductView] = field(repr=False)
     variants_by_id: Mapping[int, tuple[ProductView, VariantView]] = field(repr=False)
@@ -255,10 +256,7 @@ class Catalogue:
 
     def list_hot(self, limit: int = HOT_LIMIT) -> tuple[ProductView, ...]:
         """Return what sells best, then what has weight."""
-        by_sales = sorted(
-            self.products, key=lambda each: (-each.sold_count, -each.weight, -each.id)
-        )
-        return tuple(by_sales[:limit])
+        return self.hot[:limit]
 
     def search(self, text: str, limit: int = SEARCH_LIMIT) -> list[ProductView]:
         """Return the listed products that fit the text, best first."""
@@ -313,6 +311,7 @@ def build_catalogue(
         main_version=key.main_version,
         categories=_category_views(goods, shelves),
         products=tuple(products),
+        hot=tuple(sorted(products, key=lambda each: (-each.sold_count, -each.weight, -each.id))),
         goods=tuple(goods),
         products_by_id=MappingProxyType({product.id: product for product in products}),
         variants_by_id=MappingProxyType(

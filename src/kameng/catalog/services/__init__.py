@@ -1,0 +1,1 @@
+"""Writes of the catalogue, one module a kind of act."""
