@@ -19,6 +19,8 @@ _CURRENCY: Final = re.compile(r"人民币|rmb|cny|[¥$]|元整?|块钱?|圆", re
 _PER_PIECE: Final = re.compile(r"[/每](张|个|件|份|条|次|月|年|卡|套|枚|点|单)$")
 _THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 _RANGE: Final = re.compile(r"[\d.]+[-~到至][\d.]+")
+_TOO_FINE: Final = re.compile(r"\d+\.\d{5,}", re.ASCII)
+_TOO_LONG: Final = re.compile(r"\d{11,}(\.\d*)?", re.ASCII)
 _ON_REQUEST: Final = re.compile(r"面议|议价|电议|待定|询价|咨询|联系|私聊|问客服|另议|时价|浮动")
 _NO_VALUE: Final = frozenset(
     ("", "-", "--", "/", "\\", "无", "空", "暂无", "n/a", "null", "none", "#n/a")
@@ -77,8 +79,12 @@ def read_money(cell: str) -> tuple[Amount | None, Problem | None]:
     try:
         return parse_yuan(_plain_decimals(text)), None
     except MoneyInvalid as invalid:
-        known = {"money_precision", "money_range"}
-        code = invalid.code if invalid.code in known else "money_unclear"
+        if _TOO_FINE.fullmatch(text):
+            code = "money_precision"
+        elif invalid.code == "money_range" or _TOO_LONG.fullmatch(text):
+            code = "money_range"
+        else:
+            code = "money_unclear"
         return None, Problem(code=code, params={"text": shown})
 
 
