@@ -96,6 +96,7 @@ class Payment:
 
     @property
     def is_expired(self) -> bool:
+        """Whether the time to pay ran out."""
         return self.state == "wait" and time.time() >= self.expires_at
 
     @property

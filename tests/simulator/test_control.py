@@ -1,0 +1,56 @@
+"""The control API refuses nonsense with a 4xx and does nothing."""
+
+import json
+import socket
+
+import pytest
+
+from tests.providers.world import World
+from tests.simulator.calls import call, open_epay
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "status"),
+    [
+        ("/control/pay", b'{"out_trade_no":"P1","mode":"steal"}', 400),
+        ("/control/pay", b'{"out_trade_no":"P9","mode":"success"}', 404),
+        ("/control/pay", b"[]", 400),
+        ("/control/pay", b"{", 400),
+        ("/control/pay", b"\xff", 400),
+        ("/control/fault", b'{"gateway":"epay","fault":"fire"}', 400),
+        ("/control/fault", b'{"gateway":"x","fault":"hang"}', 400),
+        ("/control/nothing", b"{}", 404),
+        ("/submit.php", b"x" * 70_000, 413),
+        ("/submit.php", b"a=%ff", 400),
+    ],
+)
+def test_nonsense_is_a_4xx(world: World, path: str, data: bytes, status: int) -> None:
+    open_epay(world, "P1")
+
+    assert call(world.url + path, data=data)[0] == status
+    assert world.state("P1")["state"] == "wait"
+
+
+def test_state_tells_payments_callbacks_and_refunds(world: World) -> None:
+    open_epay(world, "P1")
+    world.pay("P1", "forged")
+
+    state = world.state("P1")
+
+    assert state["state"] == "wait"
+    assert [notice["kind"] for notice in state["notices"]] == ["伪造"]
+    assert state["refunds"] == []
+
+
+def test_broken_http_does_not_stop_the_server(world: World) -> None:
+    port = int(world.url.rpartition(":")[2])
+    for data in (
+        b"\x00\xff\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(data)
+            connection.recv(100)
+
+    assert json.loads(world.browse(world.url + "/healthz")) == {"ok": True}
