@@ -321,11 +321,14 @@ class _Start:
 
 
 def _last_complaint(log: Path, log_start: int) -> str:
-    """Return the last fatal line that the server wrote since `log_start`."""
+    """Return what the server gave as its reason since `log_start`."""
     with log.open("rb") as file:
         file.seek(log_start)
         lines = file.read().decode(errors="replace").splitlines()
-    grave = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-    if not grave:
-        return lines[-1] if lines else "it ended without a word."
-    return grave[-1].split(":  ", 1)[-1] + "."
+    words = [line.split(":  ", 1)[-1] for line in lines]
+    for number in reversed(range(len(lines))):
+        if "FATAL:" in lines[number] or "PANIC:" in lines[number]:
+            # Of a wrong setting the last line tells only the file; the one before tells which.
+            is_vague = number > 0 and words[number].endswith("contains errors")
+            return f"{words[number - 1] if is_vague else words[number]}."
+    return words[-1] if words else "it ended without a word."

@@ -79,12 +79,9 @@ class Supervisor:
             self.signals.pause(0.1)
 
     def _give_up(self, child: Child) -> None:
-        log = self.home.log(child.name)
-        for line in tail(log):
-            self.report(f"  {child.name}: {line}")
         raise LaunchFailed(
             f"The {child.name} process ends as soon as it is started.",
-            remedy=f"Its last words stand above, the rest in {log}.",
+            remedy=f"Its last words stand above, the rest in {self.home.log(child.name)}.",
         )
 
     def watch(self) -> None:
@@ -140,6 +137,9 @@ class Supervisor:
             f"The {child.name} process has ended ({describe_code(code)});"
             f" starting it again in {child.delay_seconds:.1f} s."
         )
+        if child.early_death_count == HOPELESS_DEATHS:
+            for line in tail(self.home.log(child.name)):
+                self.report(f"  {child.name}: {line}")
         child.process = None
         child.start_again_at = now + child.delay_seconds
         child.delay_seconds = min(child.delay_seconds * 2, LONGEST_DELAY_SECONDS)

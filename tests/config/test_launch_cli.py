@@ -1,0 +1,196 @@
+"""The command line: quick to answer, one clear line for every failure, no secret in it."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kameng.config.cli import WORDS
+from kameng.config.launch import commands
+from kameng.config.launch.databases import check_database
+from kameng.config.launch.failure import LaunchFailed
+from kameng.config.launch.home import Home, find_home, prepare_home, prepare_secrets, repository
+from kameng.config.launch.options import read_options
+
+
+def kameng(
+    *words: str, home: Path, timeout: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("KAMENG_")}
+    return subprocess.run(
+        [sys.executable, "-m", "kameng.config.cli", *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**clean, "KAMENG_HOME": str(home), **environment},
+    )
+
+
+def test_help_names_every_command_and_loads_no_program(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom kameng.config.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'django', 'psycopg', 'granian', 'kameng.config.launch.commands'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert "loaded: []" in done.stdout
+    shown = [name for name, word in WORDS.items() if not word.is_hidden]
+    assert all(f"  {name} " in done.stdout for name in shown)
+
+
+def test_every_command_has_its_function() -> None:
+    for word in WORDS.values():
+        assert callable(getattr(commands, word.function))
+
+
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("up", "extra"), ("migrate", "--fast")])
+def test_wrong_words_are_refused_with_the_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = kameng(*words, home=tmp_path)
+
+    assert done.returncode == 2
+    assert "kameng" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "eighty", "65534", "８０００", "80.5"])
+def test_wrong_port_is_one_line_with_name_and_range(tmp_path: Path, value: str) -> None:
+    done = kameng("up", home=tmp_path, KAMENG_PORT=value)
+
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "KAMENG_PORT" in done.stderr
+    assert "1 to 65533" in done.stderr
+
+
+def test_database_that_does_not_answer_is_one_line_without_the_password(tmp_path: Path) -> None:
+    url = "postgresql://shop:topsecret@127.0.0.1:1/shop"
+
+    done = kameng("migrate", home=tmp_path, KAMENG_DATABASE_URL=url)
+
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "KAMENG_DATABASE_URL" in done.stderr
+    assert "topsecret" not in done.stdout + done.stderr
+
+
+def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
+    done = kameng("up", home=tmp_path, KAMENG_PORT="x", KAMENG_DEBUG="1")
+
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = kameng("up", home=tmp_path / "file" / "home")
+
+    assert done.returncode == 1
+    assert str(tmp_path / "file" / "home") in done.stderr
+    assert "KAMENG_HOME" in done.stderr
+
+
+def test_stop_of_nothing_says_so(tmp_path: Path) -> None:
+    done = kameng("stop", home=tmp_path)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "Nothing was running.")
+
+
+@pytest.mark.parametrize(("version", "is_known"), [(150000, True), (180006, True), (140012, False)])
+def test_server_older_than_15_is_refused(
+    monkeypatch: pytest.MonkeyPatch, version: int, is_known: bool
+) -> None:
+    class Connection:
+        def __init__(self) -> None:
+            self.info = self
+            self.server_version = version
+
+        def __enter__(self) -> "Connection":
+            return self
+
+        def __exit__(self, *words: object) -> None:
+            return None
+
+    def connect(url: str, **options: Any) -> Connection:
+        return Connection()
+
+    monkeypatch.setattr("psycopg.connect", connect)
+
+    if is_known:
+        check_database("postgresql://x/y")
+    else:
+        with pytest.raises(LaunchFailed, match=r"PostgreSQL 14\. .*15 or newer"):
+            check_database("postgresql://x/y")
+
+
+def test_home_is_named_or_lies_in_the_source_tree(tmp_path: Path) -> None:
+    root = repository()
+
+    assert find_home({"KAMENG_HOME": str(tmp_path)}) == Home(tmp_path)
+    assert root is not None
+    assert find_home({}) == Home(root / "var")
+    assert find_home({"KAMENG_HOME": "  "}) == Home(root / "var")
+
+
+def test_secrets_are_made_once_and_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KAMENG_KEYRING", raising=False)
+    home = prepare_home(Home(tmp_path / "home"))
+    prepare_secrets(home, has_data=False)
+    texts = [home.keyring.read_text(), home.django_key.read_text()]
+
+    prepare_secrets(home, has_data=True)
+
+    assert [home.keyring.read_text(), home.django_key.read_text()] == texts
+    assert len(texts[1].strip()) >= 64
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (home.keyring, home.django_key)]
+    assert modes == [0o600, 0o600]
+    assert stat.S_IMODE(home.secrets.stat().st_mode) == 0o700
+
+
+def test_lost_key_file_is_never_replaced_when_there_is_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KAMENG_KEYRING", raising=False)
+    home = prepare_home(Home(tmp_path / "home"))
+
+    with pytest.raises(LaunchFailed, match=r"keyring\.json is missing.*backup"):
+        prepare_secrets(home, has_data=True)
+
+    assert not home.keyring.exists()
+
+
+def test_options_have_defaults_and_neighbouring_ports() -> None:
+    options = read_options({})
+
+    assert (options.host, options.port, options.web_workers) == ("127.0.0.1", 8000, 2)
+    assert (options.simulator_port, options.mail_port) == (8001, 8002)
+    assert read_options({"KAMENG_HOST": "0.0.0.0"}).probe_host == "127.0.0.1"
+
+
+def test_interrupt_is_no_failure_report(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys\nfrom kameng.config import cli\n"
+        "from kameng.config.launch import commands\n"
+        f"commands.stop = lambda words: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
+        "sys.exit(cli.main(['stop']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")

@@ -1,0 +1,324 @@
+"""The supervisor: what dies comes back, what is killed leaves nothing, what fails says why."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from kameng.config.launch.failure import LaunchFailed
+from kameng.config.launch.home import Home, claim, find_supervisor, prepare_home
+from kameng.config.launch.logs import rotate, tail
+from kameng.config.launch.options import SUPERVISED
+from kameng.config.launch.postgres import find_server
+from kameng.config.launch.processes import (
+    end_processes,
+    list_marked,
+    read_process,
+    wait_until,
+)
+from kameng.config.launch.supervisor import describe_code
+from kameng.config.launch.up import find_port_fault, read_processes
+
+WEB = """
+import http.server, sys
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"well")
+    def log_message(self, *words): pass
+http.server.ThreadingHTTPServer.allow_reuse_address = True
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Page).serve_forever()
+"""
+IDLE = "import time; print('worker here', flush=True); time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+BROKEN = "raise SystemExit('the reason of it all')"
+
+DRIVER = """
+import json, os, sys
+from pathlib import Path
+from kameng.config.launch import supervisor as module
+from kameng.config.launch.failure import LaunchFailed, StopRequested
+from kameng.config.launch.home import Home, claim, prepare_home
+from kameng.config.launch.options import SUPERVISED, read_options
+from kameng.config.launch.postgres import ensure_server
+from kameng.config.launch.report import say
+from kameng.config.launch.signals import Signals
+
+order = json.loads(sys.argv[1])
+module.GRACE_SECONDS = order["grace_seconds"]
+home = prepare_home(Home(Path(order["home"])))
+with claim(home), Signals() as signals:
+    one = module.Supervisor(
+        home=home, options=read_options(), signals=signals, report=say,
+        environment={**os.environ, SUPERVISED: order["home"]},
+        children=[
+            module.Child(name=name, command=[sys.executable, "-c", *words])
+            for name, words in order["children"].items()
+        ],
+    )
+    if order["with_server"]:
+        one.server = ensure_server(home, report=say, pause=signals.pause)
+    try:
+        one.start()
+        say("ready")
+        one.watch()
+    except (LaunchFailed, StopRequested) as end:
+        say(f"end: {end}")
+    finally:
+        one.stop()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """A home that the database server's user can enter, empty of processes at the end."""
+    path = Path(tempfile.mkdtemp(prefix="kameng-test-"))
+    path.chmod(0o755)
+    yield Home(path)
+    end_processes(list_marked(SUPERVISED, str(path)), grace_seconds=5.0)
+    assert wait_until(lambda: find_server(Home(path)) is None, seconds=20)
+    shutil.rmtree(path)
+
+
+Run = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def supervise(home: Home) -> Iterator[Run]:
+    """Start a supervisor of small programs in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+    port = free_port()
+
+    def start(
+        *,
+        web: str = WEB,
+        worker: str = IDLE,
+        with_server: bool = False,
+        grace_seconds: float = 15.0,
+    ) -> subprocess.Popen[str]:
+        order = {
+            "home": str(home.path),
+            "children": {"web": [web, str(port)], "worker": [worker]},
+            "with_server": with_server,
+            "grace_seconds": grace_seconds,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", DRIVER, json.dumps(order)],
+            env={**os.environ, "KAMENG_PORT": str(port), "KAMENG_HOST": "127.0.0.1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if line.strip() == "ready":
+            return lines
+    raise AssertionError(lines)
+
+
+def is_gone(pid: int) -> bool:
+    facts = read_process(pid)
+    return facts is None or not facts.is_alive
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_killed_child_comes_back(home: Home, supervise: Run, name: str) -> None:
+    supervisor = supervise()
+    wait_ready(supervisor)
+    before = read_processes(home)
+
+    os.kill(before[name], signal.SIGKILL)
+
+    assert wait_until(lambda: read_processes(home)[name] != before[name], seconds=5)
+    others = {key: pid for key, pid in before.items() if key != name}
+    assert {key: read_processes(home)[key] for key in others} == others
+
+
+def test_killed_database_comes_back_and_the_others_stay(home: Home, supervise: Run) -> None:
+    supervisor = supervise(with_server=True)
+    wait_ready(supervisor)
+    before = read_processes(home)
+
+    os.kill(before["postgres"], signal.SIGKILL)
+
+    assert wait_until(lambda: read_processes(home)["postgres"] != before["postgres"], seconds=20)
+    assert read_processes(home)["web"] == before["web"]
+    supervisor.send_signal(signal.SIGTERM)
+    said = supervisor.communicate(timeout=30)[0]
+    assert "The database server runs again." in said
+
+
+def test_kill_9_of_the_supervisor_leaves_nothing(home: Home, supervise: Run) -> None:
+    supervisor = supervise(with_server=True)
+    wait_ready(supervisor)
+    pids = read_processes(home)
+
+    supervisor.kill()
+
+    assert wait_until(lambda: all(map(is_gone, pids.values())), seconds=10)
+    assert find_supervisor(home) is None
+    again = supervise(with_server=True)
+    wait_ready(again)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_stops_everything_in_order(
+    home: Home, supervise: Run, number: signal.Signals
+) -> None:
+    supervisor = supervise()
+    wait_ready(supervisor)
+    pids = read_processes(home)
+    assert find_supervisor(home) == supervisor.pid
+
+    supervisor.send_signal(number)
+
+    assert supervisor.wait(timeout=20) == 0
+    assert all(map(is_gone, pids.values()))
+    assert read_processes(home) == {}
+
+
+def test_child_that_does_not_listen_is_ended_after_its_grace(home: Home, supervise: Run) -> None:
+    supervisor = supervise(worker=STUBBORN, grace_seconds=1.0)
+    wait_ready(supervisor)
+    time.sleep(0.5)  # let it refuse the signal
+    worker = read_processes(home)["worker"]
+
+    supervisor.send_signal(signal.SIGTERM)
+
+    assert supervisor.wait(timeout=20) == 0
+    assert is_gone(worker)
+
+
+def test_second_request_does_not_wait_for_the_grace(supervise: Run) -> None:
+    supervisor = supervise(worker=STUBBORN, grace_seconds=60.0)
+    wait_ready(supervisor)
+    time.sleep(0.5)
+
+    begun = time.monotonic()
+    supervisor.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    supervisor.send_signal(signal.SIGINT)
+
+    assert supervisor.wait(timeout=20) == 0
+    assert time.monotonic() - begun < 15
+
+
+def test_web_server_that_dies_at_once_ends_the_start_with_its_last_words(supervise: Run) -> None:
+    supervisor = supervise(web=BROKEN)
+
+    said = supervisor.communicate(timeout=60)[0]
+
+    assert "web: the reason of it all" in said
+    assert "end: The web process ends as soon as it is started." in said
+
+
+def test_worker_that_dies_at_once_is_shown_and_tried_again(supervise: Run) -> None:
+    supervisor = supervise(worker=BROKEN)
+    wait_ready(supervisor)
+    assert supervisor.stdout is not None
+
+    assert any("worker: the reason of it all" in line for line in supervisor.stdout)
+    assert supervisor.poll() is None
+
+
+def test_second_supervisor_of_a_home_is_refused(home: Home) -> None:
+    prepare_home(home)
+    with ExitStack() as stack:
+        stack.enter_context(claim(home))
+        with pytest.raises(LaunchFailed, match=f"already runs .*process {os.getpid()}"):
+            stack.enter_context(claim(home))
+        assert find_supervisor(home) == os.getpid()
+
+    assert find_supervisor(home) is None
+
+
+def test_child_answers_where_it_was_told_to(home: Home, supervise: Run) -> None:
+    supervisor = supervise()
+    wait_ready(supervisor)
+    environment = Path(f"/proc/{supervisor.pid}/environ").read_bytes().split(b"\0")
+    port = next(line for line in environment if line.startswith(b"KAMENG_PORT="))[12:].decode()
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+        assert answer.read() == b"well"
+
+
+def test_port_in_use_is_named_with_the_setting() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        fault = find_port_fault("127.0.0.1", port)
+
+    assert fault is not None
+    assert f"Port {port} is in use" in str(fault)
+    assert "KAMENG_PORT" in str(fault)
+    assert find_port_fault("127.0.0.1", port) is None
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_wrong_host_is_named_with_the_setting(host: str) -> None:
+    assert "KAMENG_HOST" in str(find_port_fault(host, 8000))
+
+
+def test_full_log_moves_and_the_writer_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    with log.open("ab", buffering=0) as writer:
+        for line in (b"one\n", b"two\n", b"three\n", b"four\n"):
+            writer.write(line)
+            assert rotate(log, limit_bytes=4, kept_count=3)
+        writer.write(b"new")
+
+    texts = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert texts == {
+        "web.log": "new",
+        "web.log.1": "four\n",
+        "web.log.2": "three\n",
+        "web.log.3": "two\n",
+    }
+    assert not rotate(log, limit_bytes=4)
+    assert not rotate(tmp_path / "none.log", limit_bytes=4)
+
+
+def test_tail_is_bounded(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    log.write_text("".join(f"{n}\n" for n in range(5000)))
+
+    assert tail(log, line_count=2) == ["4998", "4999"]
+    assert tail(tmp_path / "none.log") == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(0, "exit code 0"), (-9, "SIGKILL"), (-99, "signal 99")]
+)
+def test_end_of_a_process_is_told_in_words(code: int, words: str) -> None:
+    assert describe_code(code) == words
