@@ -45,6 +45,11 @@ def make_products() -> list[dict[str, Any]]:
     """Return the sample products with the addresses of their covers."""
     keys = ("name", "category", "delivery", "stock_note", "price_amount", "list_amount", "sold")
     return [
-        dict(zip(keys, row, strict=True)) | {"id": 40 + number, "cover_url": f"covers/{number}.svg"}
+        dict(zip(keys, row, strict=True))
+        | {
+            "id": 40 + number,
+            "cover_url": f"covers/{number}.svg",
+            "profit_amount": row[4] // 1700 * 100,
+        }
         for number, row in enumerate(_ROWS)
     ]

@@ -1,1 +1,12 @@
-export {};
+/** The shop's script. Everything works without it; it saves a press here and a look there. */
+import { startForms } from "../shared/forms.ts";
+import { startLive } from "../shared/live.ts";
+import { startOverlays } from "../shared/overlay.ts";
+import { startBuying } from "./buying.ts";
+import { startSearch } from "./search.ts";
+
+startOverlays();
+startForms();
+startLive();
+startBuying();
+startSearch();
