@@ -134,6 +134,7 @@ def test_unsigned_business_answers_are_not_believed(config: Config) -> None:
     [
         {"code": "20000", "msg": "Service Currently Unavailable"},
         {"code": "40004", "sub_code": "ACQ.SYSTEM_ERROR"},
+        {"code": "40006", "sub_code": "isp.call-limited"},
         found(out_trade_no="P2"),
         found(trade_status="PAID"),
         found(total_amount="1e3"),

@@ -355,6 +355,20 @@ def test_credentials_are_proved_by_a_real_query(
         provider.check(case.config(gateway_url=world.credentials(case.kind)["gateway_url"]))
 
 
+def test_refused_question_about_a_refund_is_no_refusal_of_the_refund(
+    case: Case, world: World
+) -> None:
+    """A shop that took it for one would give the money back a second time."""
+    stranger = case.config(gateway_url=world.credentials(case.kind)["gateway_url"])
+
+    with pytest.raises(ProviderUncertain):
+        case.provider().query_refund(stranger, make_refund("P1", refund_no="R1"))
+    with pytest.raises(ProviderUncertain):
+        case.provider(allow_plain=False).query_refund(
+            case.config(), make_refund("P1", refund_no="R1")
+        )
+
+
 def test_payment_from_opening_to_refund(
     case: Case, world: World, shop: Shop, account: tuple[Any, Any]
 ) -> None:

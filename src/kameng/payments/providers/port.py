@@ -227,7 +227,11 @@ class Provider(Protocol[C]):
         ...
 
     def query_refund(self, config: C, request: RefundRequest) -> RefundOutcome:
-        """Ask what became of a refund; raises ProviderUncertain or ProviderRefused."""
+        """Ask what became of a refund; raises ProviderUncertain, and never ProviderRefused.
+
+        A question that was turned away says nothing of a refund that was asked for before: to
+        read it as a refusal would give the money back twice.
+        """
         ...
 
     def check(self, config: C) -> None:

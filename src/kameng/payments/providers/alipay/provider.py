@@ -12,7 +12,7 @@ from kameng.core.clock import now
 from kameng.core.http import HttpClient
 from kameng.payments.providers.alipay import wire
 from kameng.payments.providers.alipay.config import FIELDS, Config
-from kameng.payments.providers.calling import call
+from kameng.payments.providers.calling import call, question
 from kameng.payments.providers.decoding import clean_subject
 from kameng.payments.providers.port import (
     CallbackRequest,
@@ -103,8 +103,9 @@ class AlipayProvider:
     def query_refund(self, config: Config, request: RefundRequest) -> RefundOutcome:
         """Ask what became of a refund."""
         content = {"out_trade_no": request.payment_no, "out_request_no": request.refund_no}
-        body = self._call(config, "alipay.trade.fastpay.refund.query", content)
-        return wire.parse_refund_query(config, request, body)
+        with question():
+            body = self._call(config, "alipay.trade.fastpay.refund.query", content)
+            return wire.parse_refund_query(config, request, body)
 
     def check(self, config: Config) -> None:
         """Query a payment that cannot exist: an honest "not found" proves both keys."""

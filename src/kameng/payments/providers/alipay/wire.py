@@ -56,8 +56,9 @@ _STATUS = {
     "TRADE_CLOSED": PaidStatus.CLOSED,
 }
 _NOT_EXIST = "ACQ.TRADE_NOT_EXIST"
-# The gateway stumbled; it may have acted.
-_UNSURE = ("ACQ.SYSTEM_ERROR", "SYSTEM_ERROR", "aop.ACQ.SYSTEM_ERROR", "isp.unknow-error")
+# The gateway stumbled or had too much to do; it may have acted.
+_UNSURE = ("ACQ.SYSTEM_ERROR", "SYSTEM_ERROR")
+_UNSURE_FAMILIES = ("isp.", "aop.")
 
 
 def sign_text(text: str, private_key: str) -> str:
@@ -215,7 +216,8 @@ def read_reply(config: Config, *, method: str, body: bytes) -> dict[str, Any]:
         source.encode(), signature=signature, public_key=config.alipay_public_key
     ):
         raise ProviderUncertain("bad_reply_signature")
-    if code in ("20000", "10003") or sub_code in _UNSURE:
+    is_unsure = sub_code in _UNSURE or sub_code.startswith(_UNSURE_FAMILIES)
+    if code in ("20000", "10003") or is_unsure:
         raise ProviderUncertain("gateway_busy")
     return answer
 

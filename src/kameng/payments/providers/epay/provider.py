@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext_lazy
 
 from kameng.core.http import HttpClient
-from kameng.payments.providers.calling import call
+from kameng.payments.providers.calling import call, question
 from kameng.payments.providers.epay import wire
 from kameng.payments.providers.epay.config import FIELDS, Config
 from kameng.payments.providers.port import (
@@ -98,12 +98,13 @@ class EpayProvider:
 
     def query_refund(self, config: Config, request: RefundRequest) -> RefundOutcome:
         """Tell from the payment's state; a payment still shown as paid says UNKNOWN."""
-        body = call(self._client, wire.build_order_query(config, request.payment_no))
-        order = wire.parse_order(config, request.payment_no, body)
-        if order.status is PaidStatus.NOT_FOUND or order.status is PaidStatus.PENDING:
-            return RefundOutcome(status=RefundStatus.REFUSED, reason="payment_not_paid")
-        if wire.is_refunded(config, body):
-            return RefundOutcome(status=RefundStatus.DONE, external_no=order.external_no)
+        with question():
+            body = call(self._client, wire.build_order_query(config, request.payment_no))
+            order = wire.parse_order(config, request.payment_no, body)
+            if order.status is PaidStatus.PENDING:
+                return RefundOutcome(status=RefundStatus.REFUSED, reason="payment_not_paid")
+            if order.status is not PaidStatus.NOT_FOUND and wire.is_refunded(config, body):
+                return RefundOutcome(status=RefundStatus.DONE, external_no=order.external_no)
         return RefundOutcome(status=RefundStatus.UNKNOWN, reason="refund_not_seen")
 
     def check(self, config: Config) -> None:
