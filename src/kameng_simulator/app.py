@@ -117,7 +117,7 @@ class Simulator:
                 return render_result(payment, mode="success", address=address)
             return render_cashier(payment, address=f"{request.base_url}/pay/{trade_no}")
         is_open = payment.state == "wait" and not payment.is_expired
-        if not is_open and mode not in ("late", "forged", "repeat"):
+        if not is_open and mode not in ("late", "forged"):
             return render_problem("订单已支付、超时或关闭，不能再付款。", status=409)
         payment = self.cashier.act(payment, mode)
         self.courier.wake()

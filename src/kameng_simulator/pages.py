@@ -92,7 +92,7 @@ def _draw_code(address: str) -> str:
 def _draw_buttons(payment: Payment, *, colour: str, is_open: bool) -> str:
     forms = []
     for mode, label in MODES.items():
-        usable = is_open or mode in ("late", "forged", "repeat")
+        usable = is_open or mode in ("late", "forged")
         main = f' class="main" style="background:{colour}"' if mode == "success" else ""
         off = "" if usable else " disabled"
         forms.append(
