@@ -1,0 +1,162 @@
+"""Reads of people. Customers and roles are those of the site in force."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from kameng.accounts import store
+from kameng.accounts.errors import CustomerNotFound, UserNotFound
+from kameng.accounts.models import Customer, Session, SiteRole, User
+from kameng.accounts.people import (
+    GUEST,
+    CustomerPerson,
+    OpenedRequest,
+    Person,
+    StaffPerson,
+)
+from kameng.accounts.rules import Login, clean_login
+from kameng.core import clock
+from kameng.core.crypto import binding, blind_digest, decrypt_text
+from kameng.core.ids import token_digest
+from kameng.core.scope import platform_scope, require_site_id
+from kameng.tenancy.selectors import site_view
+
+SITE_COLUMN_COUNT = 10
+PAGE_SIZE = 50
+TOKEN_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """One signed-in browser of a person; `handle` names it in a form."""
+
+    handle: str
+    ip: str
+    agent: str
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    is_this_one: bool
+
+
+def open_request(site_id: int, *, token: str) -> OpenedRequest | None:
+    """Return the site and the person behind a session token, in one query; None without the site.
+
+    An unknown, ended or foreign token is a guest.
+    """
+    digest = token_digest(token) if token and len(token) <= TOKEN_MAX else None
+    row = store.open_request(site_id, digest)
+    if row is None:
+        return None
+    site = site_view(row[:SITE_COLUMN_COUNT])
+    customer_id, user_id, name, is_platform, role_sites, role_names = row[SITE_COLUMN_COUNT:]
+    person: Person = GUEST
+    if customer_id is not None:
+        person = CustomerPerson(customer_id=customer_id, name=name)
+    elif user_id is not None:
+        person = StaffPerson(
+            user_id=user_id,
+            name=name,
+            is_platform=is_platform,
+            main_id=site.main_id,
+            roles=dict(zip(role_sites or (), role_names or (), strict=True)),
+        )
+    return OpenedRequest(site=site, person=person)
+
+
+def digest_login(login: Login, *, site_id: int) -> bytes:
+    """Return the keyed digest under which a login is looked up on one site."""
+    return blind_digest(login.text.encode(), domain=f"login:{site_id}")
+
+
+def get_customer(customer_id: int) -> Customer:
+    """Return a customer of the site in force; raise `CustomerNotFound`."""
+    customer: Customer | None = Customer.objects.filter(id=customer_id).first()
+    if customer is None:
+        raise CustomerNotFound
+    return customer
+
+
+def find_customer_by_login(login_text: str) -> Customer | None:
+    """Return the customer of the site in force who signs in with this login, or None."""
+    login = clean_login(login_text)
+    if login is None:
+        return None
+    digest = digest_login(login, site_id=require_site_id())
+    return Customer.objects.filter(login_digest=digest).first()
+
+
+def login_of(customer: Customer) -> str:
+    """Return a customer's login in clear: personal data, show it to its owner or by permission."""
+    aad = binding(customer.site_id, "customer", bytes(customer.login_digest).hex())
+    return decrypt_text(bytes(customer.login_cipher), aad)
+
+
+def list_customers(
+    *, text: str = "", before_id: int | None = None, limit: int = PAGE_SIZE
+) -> list[Customer]:
+    """Return customers newest first, found by exact login or part of the name; keyset by id."""
+    rows = Customer.objects.order_by("-id")
+    text = text.strip()
+    if text:
+        login = clean_login(text)
+        if login is not None:
+            rows = rows.filter(login_digest=digest_login(login, site_id=require_site_id()))
+        else:
+            rows = rows.filter(nickname__icontains=text)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[: min(limit, PAGE_SIZE * 2)])
+
+
+def list_customers_by_id(customer_ids: set[int]) -> dict[int, Customer]:
+    """Return the customers of the site in force among these ids."""
+    return Customer.objects.in_bulk(customer_ids)
+
+
+def count_customers(*, since: dt.datetime | None = None) -> int:
+    """Count customers of the site in force, or those who came since a moment."""
+    rows = Customer.objects.all()
+    return rows.filter(created_at__gte=since).count() if since else rows.count()
+
+
+def list_sessions(person: Person, *, token: str) -> list[SessionView]:
+    """Return where a person is signed in on this site, newest first."""
+    rows = Session.objects.filter(
+        customer_id=person.customer_id, user_id=person.user_id, expires_at__gt=clock.now()
+    ).order_by("-created_at")[:PAGE_SIZE]
+    own = token_digest(token)
+    return [
+        SessionView(
+            handle=bytes(row.token_digest)[:8].hex(),
+            ip=row.ip,
+            agent=row.agent,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            is_this_one=bytes(row.token_digest) == own,
+        )
+        for row in rows
+    ]
+
+
+def get_user(user_id: int) -> User:
+    """Return a member of staff; raise `UserNotFound`."""
+    user = User.objects.filter(id=user_id).first()
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+def list_staff() -> list[SiteRole]:
+    """Return the roles on the site in force, each with its user."""
+    return list(SiteRole.objects.select_related("user").order_by("id"))
+
+
+def list_platform_users() -> list[User]:
+    """Return the administrators of the platform."""
+    return list(User.objects.filter(is_platform=True).order_by("id"))
+
+
+def list_owners(site_ids: list[int]) -> dict[int, str]:
+    """Return the name of the first owner of each site, for the platform's list of sites."""
+    with platform_scope("name the owners of sites"):
+        rows = SiteRole.unscoped.filter(site_id__in=site_ids, role="owner").order_by("-id")
+        return {row.site_id: row.user.display_name for row in rows.select_related("user")}

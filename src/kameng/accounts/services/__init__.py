@@ -1,0 +1,1 @@
+"""Writes of people, one module for each business: registering, signing in, codes, staff."""
