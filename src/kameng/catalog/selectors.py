@@ -4,11 +4,30 @@ The snapshot is kept in the process by site and catalogue version, so a warm rea
 any change of a price or a listing grows a version, which the request reads with its site.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Count, Q, QuerySet
+
 from kameng.catalog.caching import SnapshotCache
-from kameng.catalog.errors import QuantityInvalid, VariantNotFound
-from kameng.catalog.loading import load_goods, load_listings, load_rules
+from kameng.catalog.errors import (
+    CategoryNotFound,
+    ImportNotFound,
+    ProductNotFound,
+    QuantityInvalid,
+    VariantNotFound,
+)
+from kameng.catalog.loading import load_goods, load_listings, load_rules, markup_rule
+from kameng.catalog.models import (
+    Category,
+    DeliveryKind,
+    ImportJob,
+    Listing,
+    PriceRule,
+    Product,
+    Variant,
+)
 from kameng.catalog.snapshot import (
     Catalogue,
     CatalogueKey,
@@ -17,12 +36,15 @@ from kameng.catalog.snapshot import (
     VariantView,
     build_catalogue,
 )
-from kameng.core.scope import open_scope
+from kameng.core.scope import open_scope, require_site_id
 from kameng.pricing.margins import NO_FEE, FeeTerms
-from kameng.pricing.quote import OrderLine, OrderQuote, quote_order
-from kameng.tenancy.selectors import SiteView, scope_of
+from kameng.pricing.markups import RuleScope
+from kameng.pricing.money import Amount
+from kameng.pricing.quote import OrderLine, OrderQuote, UnitQuote, quote_order, quote_unit
+from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 FRESH_SECONDS = 60  # how old a count of sales may look
+PAGE_LIMIT = 200
 CACHED_VARIANTS = 40_000  # about 100 MB in the worst case, when every site is busy at once
 
 _catalogues: SnapshotCache[CatalogueKey, Catalogue] = SnapshotCache(
@@ -45,6 +67,67 @@ class PurchaseQuote:
     variant: VariantView
     quantity: int
     quote: OrderQuote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsFilter:
+    """What the back office asks for; `state` is all, listed, unlisted or pinned."""
+
+    text: str = ""
+    category_id: int | None = None
+    delivery_kind: int | None = None
+    state: str = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsVariant:
+    """A stored variant with its price on the site in force."""
+
+    variant: Variant
+    unit: UnitQuote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsRow:
+    """A product as the operator of one site sees it, unlisted ones too.
+
+    `is_listed_by_owner` is the main site's word; where it says no, nobody can list it.
+    """
+
+    product: Product
+    category_name: str
+    is_own: bool
+    is_listed: bool
+    is_listed_by_owner: bool
+    is_pinned: bool
+    weight: int
+    variants: tuple[GoodsVariant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsPage:
+    """One page of goods and how many there are in all."""
+
+    rows: tuple[GoodsRow, ...]
+    total_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryRow:
+    """A shelf in the back office; every product counts."""
+
+    category: Category
+    is_own: bool
+    product_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """A mark-up rule with the name of what it covers."""
+
+    rule: PriceRule
+    scope: RuleScope
+    target_name: str
 
 
 def get_catalogue(view: SiteView) -> Catalogue:
@@ -73,6 +156,90 @@ def quote_purchase(
     return PurchaseQuote(product=product, variant=variant, quantity=quantity, quote=quote)
 
 
+def list_goods(filters: GoodsFilter, *, offset: int = 0, limit: int = 50) -> GoodsPage:
+    """Return a page of what the site in force owns or may resell, with its prices."""
+    rows = _filtered(filters).order_by("-is_pinned", "-weight", "-id")
+    start = max(offset, 0)
+    page = list(rows[start : start + min(max(limit, 1), PAGE_LIMIT)])
+    return GoodsPage(rows=_goods_rows(page), total_count=rows.count())
+
+
+def get_goods(product_id: int) -> GoodsRow:
+    """Return one product with its prices here; raise `ProductNotFound`."""
+    product = Product.objects.filter(id=product_id).first()
+    if product is None:
+        raise ProductNotFound
+    return _goods_rows([product])[0]
+
+
+def get_variant(variant_id: int) -> Variant:
+    """Return a stored variant with its product, listed or not; raise `VariantNotFound`."""
+    variant = Variant.objects.filter(id=variant_id).select_related("product").first()
+    if variant is None:
+        raise VariantNotFound
+    found: Variant = variant
+    return found
+
+
+def list_card_variants() -> list[Variant]:
+    """Return the own variants that are delivered as card keys, with their products."""
+    rows = Variant.objects.filter(
+        site_id=require_site_id(), product__delivery_kind=DeliveryKind.CARD
+    )
+    return list(rows.select_related("product").order_by("product__title", "position", "id"))
+
+
+def get_category(category_id: int) -> Category:
+    """Return a shelf; raise `CategoryNotFound`."""
+    category = Category.objects.filter(id=category_id).first()
+    if category is None:
+        raise CategoryNotFound
+    found: Category = category
+    return found
+
+
+def list_categories() -> list[CategoryRow]:
+    """Return every shelf that the site in force owns or resells from, in the shop's order."""
+    counted = Product.objects.values_list("category_id").annotate(count=Count("id"))
+    counts = dict(counted.order_by())
+    site_id = require_site_id()
+    return [
+        CategoryRow(
+            category=row, is_own=row.site_id == site_id, product_count=counts.get(row.id, 0)
+        )
+        for row in Category.objects.order_by("position", "id")
+    ]
+
+
+def list_rules() -> list[RuleRow]:
+    """Return the mark-up rules of the site in force, the widest first."""
+    rules = PriceRule.objects.select_related("category", "product", "variant__product")
+    rows = [
+        RuleRow(rule=rule, scope=markup_rule(rule).scope, target_name=_target_name(rule))
+        for rule in rules
+    ]
+    return sorted(rows, key=lambda row: (row.scope, row.target_name, row.rule.id))
+
+
+def get_import(job_id: int) -> ImportJob:
+    """Return an import of the site in force; raise `ImportNotFound`."""
+    job = ImportJob.objects.filter(id=job_id).first()
+    if job is None:
+        raise ImportNotFound
+    found: ImportJob = job
+    return found
+
+
+def list_imports(
+    kind: str, *, before_id: int | None = None, limit: int = 20
+) -> Sequence[ImportJob]:
+    """Return imports of a kind, newest first, by key set."""
+    rows = ImportJob.objects.filter(kind=kind)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows.order_by("-id")[: min(max(limit, 1), PAGE_LIMIT)])
+
+
 def forget_catalogues() -> None:
     """Empty this process's snapshots (tests, and after a fork)."""
     _catalogues.clear()
@@ -89,3 +256,82 @@ def _load_catalogue(view: SiteView, key: CatalogueKey) -> Catalogue:
             return build_catalogue(key, goods=[main], rules=load_rules(None), listings={})
         rules = load_rules(view.plan_id)
         return build_catalogue(key, goods=[main], rules=rules, listings=load_listings())
+
+
+def _filtered(filters: GoodsFilter) -> QuerySet[Product]:
+    rows: QuerySet[Product] = Product.objects.all()
+    text = filters.text.strip()[:60]
+    if text:
+        rows = rows.filter(
+            Q(title__icontains=text) | Q(brand__icontains=text) | Q(code__iexact=text)
+        )
+    if filters.category_id is not None:
+        rows = rows.filter(category_id=filters.category_id)
+    if filters.delivery_kind is not None:
+        rows = rows.filter(delivery_kind=filters.delivery_kind)
+    hidden = Listing.objects.filter(is_listed=False).values("product_id")
+    pinned = Listing.objects.filter(is_pinned=True).values("product_id")
+    unpinned = Listing.objects.filter(is_pinned=False).values("product_id")
+    if filters.state == "listed":
+        rows = rows.filter(is_listed=True).exclude(id__in=hidden)
+    elif filters.state == "unlisted":
+        rows = rows.filter(Q(is_listed=False) | Q(id__in=hidden))
+    elif filters.state == "pinned":
+        rows = rows.filter(Q(is_pinned=True) | Q(id__in=pinned)).exclude(id__in=unpinned)
+    return rows
+
+
+def _goods_rows(products: Sequence[Product]) -> tuple[GoodsRow, ...]:
+    view = get_site_view(require_site_id())
+    ids = [product.id for product in products]
+    listings = load_listings()
+    names = dict(Category.objects.values_list("id", "name"))
+    variants = _priced_variants(view, ids)
+    rows = []
+    for product in products:
+        listing = listings.get(product.id)
+        is_pinned, weight, is_listed = product.is_pinned, product.weight, product.is_listed
+        if listing is not None:
+            is_pinned = is_pinned if listing.is_pinned is None else listing.is_pinned
+            weight += listing.weight
+            is_listed = is_listed and listing.is_listed
+        rows.append(
+            GoodsRow(
+                product=product,
+                category_name=names.get(product.category_id, ""),
+                is_own=product.site_id == view.site_id,
+                is_listed=is_listed,
+                is_listed_by_owner=product.is_listed,
+                is_pinned=is_pinned,
+                weight=weight,
+                variants=tuple(variants[product.id]),
+            )
+        )
+    return tuple(rows)
+
+
+def _priced_variants(view: SiteView, product_ids: Iterable[int]) -> dict[int, list[GoodsVariant]]:
+    rules = load_rules(None if view.is_main else view.plan_id)
+    rows = Variant.objects.filter(product_id__in=list(product_ids)).select_related("product")
+    found: dict[int, list[GoodsVariant]] = defaultdict(list)
+    for variant in rows.order_by("position", "id"):
+        unit = quote_unit(
+            cost_amount=Amount(variant.cost_amount),
+            list_amount=Amount(variant.list_amount),
+            plan=None if variant.site_id == view.site_id else rules.plan,
+            rules=rules.rules_of(
+                variant.id,
+                product_id=variant.product_id,
+                category_id=variant.product.category_id,
+            ),
+        )
+        found[variant.product_id].append(GoodsVariant(variant=variant, unit=unit))
+    return found
+
+
+def _target_name(rule: PriceRule) -> str:
+    if rule.variant is not None:
+        return f"{rule.variant.product.title} {rule.variant.name}"
+    if rule.product is not None:
+        return str(rule.product.title)
+    return str(rule.category.name) if rule.category is not None else ""

@@ -163,12 +163,12 @@ class RuleBook:
     variants: Mapping[int, MarkupRule] = field(default_factory=dict)
     plan: WholesalePlan | None = None
 
-    def rules_of(self, product: StoredProduct, *, variant_id: int) -> list[MarkupRule]:
+    def rules_of(self, variant_id: int, *, product_id: int, category_id: int) -> list[MarkupRule]:
         """Return every rule that covers a variant; `pricing` chooses among them."""
         covering = (
             self.site,
-            self.categories.get(product.category_id),
-            self.products.get(product.id),
+            self.categories.get(category_id),
+            self.products.get(product_id),
             self.variants.get(variant_id),
         )
         return [rule for rule in covering if rule is not None]
@@ -352,7 +352,9 @@ def _price_variants(
                 cost_amount=row.cost_amount,
                 list_amount=row.list_amount,
                 plan=plan,
-                rules=rules.rules_of(product, variant_id=row.id),
+                rules=rules.rules_of(
+                    row.id, product_id=product.id, category_id=product.category_id
+                ),
             )
         except (MoneyInvalid, RuleInvalid) as fault:
             # No price, no sale; the neighbours go on selling.
