@@ -161,6 +161,28 @@ def test_secrets_are_made_once_and_closed_to_others(
     assert stat.S_IMODE(home.secrets.stat().st_mode) == 0o700
 
 
+def test_home_and_secrets_are_made_once_by_commands_at_once(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from kameng.config.launch.home import Home, prepare_home, prepare_secrets\n"
+        f"home = prepare_home(Home(Path({str(tmp_path / 'home')!r})))\n"
+        "prepare_secrets(home, has_data=False)\n"
+        "print(home.keyring.read_text() + home.django_key.read_text())"
+    )
+    clean = {key: value for key, value in os.environ.items() if key != "KAMENG_KEYRING"}
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=clean
+        )
+        for _ in range(6)
+    ]
+
+    texts = {maker.communicate(timeout=60)[0] for maker in makers}
+
+    assert len(texts) == 1
+    assert all(maker.returncode == 0 for maker in makers)
+
+
 def test_lost_key_file_is_never_replaced_when_there_is_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ home, and the secrets that are made on the first start. Never changes a file tha
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -72,14 +73,28 @@ def find_home(environ: Mapping[str, str] | None = None) -> Home:
     return Home((repository() or Path.cwd()) / "var")
 
 
+def _make_folder(folder: Path, *, mode: int) -> None:
+    """Make a folder with these rights; leave one that exists, or that another command just made."""
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=mode)
+        folder.chmod(mode)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file stands in its place", str(folder))
+
+
 def prepare_home(home: Home) -> Home:
     """Make the folders that are missing; raise when this user cannot write there."""
     try:
-        for folder, mode in ((home.path, 0o755), (home.secrets, 0o700), (home.logs, 0o750)):
-            if not folder.is_dir():
-                folder.mkdir(parents=True)
-                folder.chmod(mode)
-        home.run.mkdir(exist_ok=True)
+        for folder, mode in (
+            (home.path, 0o755),
+            (home.secrets, 0o700),
+            (home.logs, 0o750),
+            (home.run, 0o755),
+        ):
+            _make_folder(folder, mode=mode)
     except OSError as fault:
         raise LaunchFailed(
             f"The home folder {home.path} cannot be made: {fault.strerror}.",
@@ -101,14 +116,17 @@ def prepare_secrets(home: Home, *, has_data: bool) -> None:
     """
     from kameng.core import keyring
 
-    if has_data and not home.keyring.exists():
-        raise LaunchFailed(
-            f"The key file {home.keyring} is missing, but the database holds data made with it.",
-            remedy="Put the key file back from your backup; without it no card key can be read.",
-        )
-    keyring.ensure(home.keyring)
-    if not home.django_key.exists():
-        write_whole(home.django_key, secrets.token_urlsafe(64) + "\n", mode=0o600)
+    with turn(home.run / "secrets.lock", waiting_for="it makes the key files"):
+        if has_data and not home.keyring.exists():
+            raise LaunchFailed(
+                f"The key file {home.keyring} is missing, but the database holds data made with"
+                " it.",
+                remedy="Put the key file back from your backup; without it no card key can be"
+                " read.",
+            )
+        keyring.ensure(home.keyring)
+        if not home.django_key.exists():
+            write_whole(home.django_key, secrets.token_urlsafe(64) + "\n", mode=0o600)
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
