@@ -13,7 +13,7 @@ from kameng.accounts.people import (
     Person,
     StaffPerson,
 )
-from kameng.accounts.rules import Login, clean_login
+from kameng.accounts.rules import Login, clean_login, clean_staff_login
 from kameng.core import clock
 from kameng.core.crypto import binding, blind_digest, decrypt_text
 from kameng.core.ids import token_digest
@@ -60,6 +60,14 @@ def open_request(site_id: int, *, token: str) -> OpenedRequest | None:
             roles=dict(zip(role_sites or (), role_names or (), strict=True)),
         )
     return OpenedRequest(site=site, person=person)
+
+
+def normal_login(login_text: str, *, is_staff: bool = False) -> str:
+    """Return the stored form of what a person typed, or the text itself, cut, when it is none."""
+    if is_staff:
+        return clean_staff_login(login_text) or login_text[:200]
+    login = clean_login(login_text)
+    return login.text if login else login_text[:200]
 
 
 def digest_login(login: Login, *, site_id: int) -> bytes:

@@ -1,0 +1,36 @@
+"""The limits, each in one line: how many, in how long. Pure; numbers only.
+
+Chosen so that a person in a hurry never meets one, several buyers behind one address seldom do,
+and a script soon does.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `hits` in `seconds`."""
+
+    hits: int
+    seconds: int
+
+
+SIGN_IN_BY_ACCOUNT = Limit(10, 900)
+SIGN_IN_BY_IP = Limit(40, 900)
+SIGN_IN_BY_SITE = Limit(600, 60)  # a guess spread over many accounts and addresses
+REGISTER_BY_IP = Limit(20, 3600)
+CODE_BY_CONTACT_MINUTE = Limit(1, 60)
+CODE_BY_CONTACT_DAY = Limit(10, 86_400)
+CODE_BY_IP = Limit(20, 3600)
+CODE_TRY_BY_IP = Limit(30, 600)
+LOOKUP_BY_IP = Limit(30, 600)  # order numbers and tokens tried by hand
+SEARCH_BY_IP = Limit(120, 60)
+CALLBACK_BY_IP = Limit(1200, 60)  # far above what a gateway sends
+PASSWORD_BY_PERSON = Limit(10, 900)
+
+# In-process windows of one worker: the true limit is this times the number of workers.
+ORDERS_BY_PERSON = Limit(30, 60)
+ORDERS_BY_IP = Limit(300, 60)
+ORDERS_BY_SITE = Limit(300_000, 60)
+WINDOW_KEYS = 20_000
+"""How many people and addresses one worker keeps in view; the ones quiet longest are forgotten."""

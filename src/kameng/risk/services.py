@@ -1,0 +1,121 @@
+"""Throttles and the assessment of a checkout.
+
+Two kinds of counter. `hit` counts in the database, for all processes: sign-in, codes, look-ups.
+`assess_checkout` counts in this process alone, because an order has no round trip to spare: with
+two workers twice the limit may pass, which the limits allow for. Keys are stored as digests.
+"""
+
+import ipaddress
+
+from kameng.accounts.permits import SignInPermit
+from kameng.accounts.selectors import normal_login
+from kameng.core.crypto import blind_digest
+from kameng.risk import clearance, store
+from kameng.risk.clearance import Clearance
+from kameng.risk.errors import TooManyAttempts, TooManyOrders
+from kameng.risk.rules import (
+    ORDERS_BY_IP,
+    ORDERS_BY_PERSON,
+    ORDERS_BY_SITE,
+    PASSWORD_BY_PERSON,
+    SIGN_IN_BY_ACCOUNT,
+    SIGN_IN_BY_IP,
+    SIGN_IN_BY_SITE,
+    WINDOW_KEYS,
+    Limit,
+)
+from kameng.risk.windows import SlidingWindows
+
+by_person = SlidingWindows(ORDERS_BY_PERSON, keys=WINDOW_KEYS)
+by_ip = SlidingWindows(ORDERS_BY_IP, keys=WINDOW_KEYS)
+by_site = SlidingWindows(ORDERS_BY_SITE, keys=WINDOW_KEYS)
+
+
+def hit(bucket: str, *, key: str, limit: Limit) -> None:
+    """Count one attempt; raise `TooManyAttempts` (with `retry_after_seconds`) over the limit.
+
+    Call outside a transaction that a refusal would roll back, or the attempt would not count.
+    """
+    hits, seconds_left = store.hit(_digest(bucket, key), limit.seconds)
+    if hits > limit.hits:
+        raise TooManyAttempts(retry_after_seconds=seconds_left)
+
+
+def peek(bucket: str, *, key: str) -> int:
+    """Return the hits in the running window without counting one."""
+    return store.peek(_digest(bucket, key))[0]
+
+
+def forget(bucket: str, *, key: str) -> None:
+    """Begin anew for a key, after a success."""
+    store.forget(_digest(bucket, key))
+
+
+def admit_sign_in(
+    *, site_id: int, login: str, ip: str, agent: str = "", is_staff: bool = False
+) -> SignInPermit:
+    """Count a sign-in by account, by address and by site; return the permit to try it.
+
+    Raises `TooManyAttempts`. Existing and unknown accounts are counted alike.
+    """
+    hit("sign_in_site", key=str(site_id), limit=SIGN_IN_BY_SITE)
+    hit("sign_in_ip", key=network_of(ip), limit=SIGN_IN_BY_IP)
+    hit("sign_in", key=_account(site_id, login, is_staff=is_staff), limit=SIGN_IN_BY_ACCOUNT)
+    return SignInPermit(site_id=site_id, login=login, ip=ip, agent=agent)
+
+
+def forget_sign_ins(permit: SignInPermit, *, is_staff: bool = False) -> None:
+    """Forget the failed tries of an account that has signed in; its address keeps its own."""
+    forget("sign_in", key=_account(permit.site_id, permit.login, is_staff=is_staff))
+
+
+def admit_password_change(person_key: str) -> None:
+    """Count a try of one's own old password; raise `TooManyAttempts`."""
+    hit("password", key=person_key, limit=PASSWORD_BY_PERSON)
+
+
+def assess_checkout(*, site_id: int, actor: str, ip: str) -> Clearance:
+    """Let a checkout through or raise `TooManyOrders`. No round trip, no lock held.
+
+    `actor` names the person: `customer:<id>`, or the digest of a guest's contact.
+    """
+    for windows, key in (
+        (by_person, (site_id, actor)),
+        (by_ip, network_of(ip)),
+        (by_site, site_id),
+    ):
+        seconds = windows.hit(key)
+        if seconds:
+            raise TooManyOrders(retry_after_seconds=seconds)
+    return clearance.grant(site_id=site_id, actor=actor, ip=ip)
+
+
+def network_of(ip: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 that one IPv6 line has."""
+    if ":" not in ip:
+        return ip
+    try:
+        return str(ipaddress.ip_network((ip.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return ip
+
+
+def sweep_throttles() -> int:
+    """Delete windows that have ended; return how many rows."""
+    return store.sweep()
+
+
+def forget_windows() -> None:
+    """Empty this process's counters of orders."""
+    for windows in (by_person, by_ip, by_site):
+        windows.clear()
+
+
+def _account(site_id: int, login: str, *, is_staff: bool) -> str:
+    # Staff are global, so their tries on every site count together.
+    text = normal_login(login, is_staff=is_staff)
+    return f"staff:{text}" if is_staff else f"{site_id}:{text}"
+
+
+def _digest(bucket: str, key: str) -> bytes:
+    return blind_digest(key.encode("utf-8", "surrogatepass"), domain=f"throttle:{bucket}")
