@@ -104,7 +104,7 @@ def main() -> None:
     for page in context["pages"]:
         html = get_template(f"{page}.html").render(context | PLACES.get(page, {}))
         (OUTPUT / f"{page}.html").write_text(inline_sprite(html), encoding="utf-8")
-    print(f"{len(context['pages'])} pages in {OUTPUT}")
+    sys.stdout.write(f"{len(context['pages'])} pages in {OUTPUT}\n")
 
 
 main()
