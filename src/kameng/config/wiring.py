@@ -1,9 +1,36 @@
-"""Every event and who hears it, on one page."""
+"""Every event and who hears it, on one page.
+
+SAME_TRANSACTION: what must be true together; each handler takes a few milliseconds.
+AFTER_COMMIT: consumers that read the event log in batches, each with a position of its own; at
+least once, idempotent, set-based. Events published from SQL (orders.paid, orders.closed) reach the
+second column only.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kameng.core.events import BatchHandler, Event
+from kameng.orders import handlers as orders
+from kameng.orders.events import OrderPaid
+from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
 
-SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {}
-AFTER_COMMIT: Mapping[str, tuple[tuple[type[Event], ...], BatchHandler]] = {}
+SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
+    PaymentConfirmed: (orders.settle_payment,),
+    GatewayRefundDone: (orders.finish_refund,),
+    GatewayRefundRefused: (orders.refuse_refund,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """A reader of the event log: its permanent name, what it reads, what it does."""
+
+    name: str
+    events: tuple[type[Event], ...]
+    handler: BatchHandler
+
+
+AFTER_COMMIT: tuple[Consumer, ...] = (
+    Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
+)

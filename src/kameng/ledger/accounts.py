@@ -36,6 +36,7 @@ class Code(IntEnum):
     REFUND_FEE = 42  # GATEWAY_FEES → ORDER_SUSPENSE: only where the gateway gives it back
     REFUND_TO_WALLET = 50  # ORDER_SUSPENSE → WALLET
     REFUND_TO_SOURCE = 51  # ORDER_SUSPENSE → GATEWAY_CLEARING
+    REFUND_BY_HAND = 53  # ORDER_SUSPENSE → ADJUSTMENTS: staff paid the buyer outside the system
     TOP_UP_RETURNED = 52  # WALLET → ORDER_SUSPENSE: a top-up goes back to its source
     ADJUST_UP = 60  # ADJUSTMENTS → WALLET: by staff, with a reason
     ADJUST_DOWN = 61  # WALLET → ADJUSTMENTS
@@ -64,6 +65,7 @@ CODE_NAMES = {
     Code.REFUND_TO_WALLET: _("退款到余额"),
     Code.REFUND_TO_SOURCE: _("原路退款"),
     Code.TOP_UP_RETURNED: _("充值退回"),
+    Code.REFUND_BY_HAND: _("线下退款"),
     Code.ADJUST_UP: _("人工增加"),
     Code.ADJUST_DOWN: _("人工扣减"),
     Code.OPENING: _("期初余额"),

@@ -1,0 +1,63 @@
+"""`kameng audit`: every invariant over the whole database, and the row that breaks one.
+
+Reads only. I1–I9 are the promises of docs/architecture.md; each check yields one sentence for each
+breach. Runs after every concurrency test, after the benchmark, and whenever an owner wants to know.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+SHOWN = 20  # breaches named for each check
+
+Check = Callable[[], Iterator[str]]
+
+
+def run(argv: Sequence[str] = ()) -> int:
+    """Print what was checked and what was found; 0 when everything holds."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
+    import django  # noqa: PLC0415
+    from django.apps import apps  # noqa: PLC0415
+
+    if not apps.ready:
+        django.setup()
+    quiet = "--quiet" in argv
+    bad = 0
+    for name, title, check in checks():
+        started = time.perf_counter()
+        found = list(check())
+        bad += len(found)
+        if not quiet or found:
+            took = (time.perf_counter() - started) * 1000
+            print(f"{'ok ' if not found else 'BAD'} {name:<4} {title}  ({took:.0f} ms)")  # noqa: T201
+        for line in found[:SHOWN]:
+            print(f"      {line}")  # noqa: T201
+        if len(found) > SHOWN:
+            print(f"      … and {len(found) - SHOWN} more")  # noqa: T201
+    print("every invariant holds" if not bad else f"{bad} breaches")  # noqa: T201
+    return 1 if bad else 0
+
+
+def find_breaches() -> list[str]:
+    """Return one sentence for each breach of any invariant; empty when all hold."""
+    return [f"{name}: {line}" for name, _title, check in checks() for line in check()]
+
+
+def checks() -> list[tuple[str, str, Check]]:
+    """Return (name, what it proves, check) in order."""
+    from kameng.config import auditing as a  # noqa: PLC0415 - needs Django set up
+
+    return [
+        ("I1", "transfers are whole: two sides, positive, known codes, roll-up equal", a.transfers),
+        ("I2", "stored balances equal their transfers; no wallet below zero", a.balances),
+        ("I3", "a key is sold to exactly one order; counts fit quantities", a.keys),
+        ("I4", "every paid order is delivered, refunded, or on a screen; none stuck", a.orders),
+        ("I5", "refunds stay within payments; parts add up; margins reversed", a.refunds),
+        ("I6", "a gateway's number pays once; every paid row has its proof", a.payments),
+        ("I7", "order histories follow the declared arrows", a.histories),
+        ("I8", "the audit log's hash chain verifies", a.chain),
+        ("I9", "row-level security is forced on every tenant table", a.isolation),
+        ("I10", "the money of each order is posted exactly once", a.postings),
+        ("I11", "rows point at sites, orders, payments and products that exist", a.references),
+        ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
+    ]

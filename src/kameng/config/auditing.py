@@ -1,0 +1,304 @@
+"""The checks of `kameng audit`, one function an invariant, one sentence a breach.
+
+Each is a set-based query over the whole database under a platform scope.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+from kameng.config.security import kameng_tables
+from kameng.core.audit import verify_chain
+from kameng.core.scope import platform_scope
+from kameng.ledger.accounts import Code
+from kameng.orders.rules import is_path
+
+
+STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
+
+
+def _rows(sql: str, params: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    with platform_scope("audit of every invariant"), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def transfers() -> Iterator[str]:
+    """I1: each transfer has two sides and a known code; rolled-up totals equal the transfers."""
+    codes = [int(code) for code in Code]
+    for row in _rows(
+        "select id, debit_account, credit_account, amount, code from ledger_transfer"
+        " where amount <= 0 or debit_account = credit_account or not code = any (%s)",
+        (codes,),
+    ):
+        yield f"ledger_transfer {row[0]}: debit {row[1]}, credit {row[2]}, amount {row[3]}, code {row[4]}"
+    for row in _rows(
+        """
+        with mark as (select coalesce(max(xid), '0'::xid8) xid, coalesce(max(transfer_id), 0) id
+                        from ledger_rollupmark),
+        truth as (
+            select account, sum(debit)::bigint debit, sum(credit)::bigint credit from (
+                select debit_account account, amount debit, 0::bigint credit, xid, id
+                  from ledger_transfer
+                union all
+                select credit_account, 0, amount, xid, id from ledger_transfer) t, mark
+             where (t.xid, t.id) <= (mark.xid, mark.id) group by account)
+        select coalesce(r.account_id, t.account), r.debit_amount, t.debit, r.credit_amount, t.credit
+          from ledger_rollup r full join truth t on t.account = r.account_id
+         where (r.debit_amount, r.credit_amount) is distinct from (t.debit, t.credit)
+        """
+    ):
+        yield f"ledger_rollup {row[0]}: debits {row[1]} should be {row[2]}, credits {row[3]}/{row[4]}"
+
+
+def balances() -> Iterator[str]:
+    """I2: every wallet's stored balance equals credits minus debits, and is not negative."""
+    for row in _rows(
+        """
+        with truth as (
+            select account, sum(delta)::bigint as amount from (
+                select debit_account account, -amount delta from ledger_transfer
+                 where debit_account < 0
+                union all
+                select credit_account, amount from ledger_transfer where credit_account < 0) t
+             group by account)
+        select coalesce(b.account_id, t.account), coalesce(b.posted_amount, 0), coalesce(t.amount, 0)
+          from ledger_balance b full join truth t on t.account = b.account_id
+         where coalesce(b.posted_amount, 0) <> coalesce(t.amount, 0)
+            or coalesce(b.posted_amount, 0) < 0
+        """
+    ):
+        yield f"ledger_balance {row[0]}: stored {row[1]}, transfers say {row[2]}"
+
+
+def keys() -> Iterator[str]:
+    """I3: sold keys belong to one delivered order of the same variant, as many as it bought."""
+    for row in _rows(
+        """
+        select o.order_no, o.quantity, count(k.id), o.state
+          from orders_order o left join inventory_cardkey k on k.order_id = o.id and k.state = 2
+         where o.delivery_kind = 1 and o.state = 3
+           and not exists (select 1 from orders_delivery d where d.order_id = o.id)
+         group by o.id having count(k.id) <> o.quantity
+        """
+    ):
+        yield f"order {row[0]}: bought {row[1]}, holds {row[2]} keys in state {row[3]}"
+    for row in _rows(
+        """
+        select k.id, k.order_id, o.order_no, o.state from inventory_cardkey k
+          left join orders_order o on o.id = k.order_id
+         where k.state = 2 and (o.id is null or o.state <> 3 or o.variant_id <> k.variant_id)
+        """
+    ):
+        yield f"inventory_cardkey {row[0]}: sold to order {row[2] or row[1]} in state {row[3]}"
+    for row in _rows(
+        "select site_id, encode(digest, 'hex'), count(*) from inventory_cardkey"
+        " group by site_id, digest having count(*) > 1"
+    ):
+        yield f"site {row[0]}: {row[2]} keys with the digest {row[1]}"
+
+
+def orders() -> Iterator[str]:
+    """I4: no paid order of keys waits for long while keys are there; refunds move."""
+    for row in _rows(
+        """
+        select o.order_no, o.paid_at from orders_order o
+         where o.state = 2 and o.delivery_kind = 1 and o.paid_at < now() - make_interval(mins => %s)
+           and not exists (select 1 from orders_note n where n.order_id = o.id)
+        """,
+        (STUCK_MINUTES,),
+    ):
+        yield f"order {row[0]}: paid at {row[1]:%Y-%m-%d %H:%M}, neither delivered nor explained"
+    for row in _rows(
+        """
+        select o.order_no from orders_order o
+         where (o.state = 7) <> (o.refunded_amount = o.total_amount and not exists (
+                 select 1 from orders_orderrefund r where r.order_id = o.id and r.state <> 2))
+           and o.state in (3, 6, 7) and o.state <> 6
+        """
+    ):
+        yield f"order {row[0]}: its state and its refunds disagree"
+    for row in _rows(
+        """
+        select o.order_no from orders_order o where o.state = 6
+           and not exists (select 1 from orders_orderrefund r
+                            where r.order_id = o.id and r.state in (1, 3))
+        """
+    ):
+        yield f"order {row[0]}: refunding, but no refund is on its way"
+    for row in _rows(
+        """
+        select order_no, state from orders_order
+         where (paid_at is not null) <> (state in (2, 3, 6, 7))
+            or (paid_by <> 0) <> (state in (2, 3, 6, 7))
+        """
+    ):
+        yield f"order {row[0]}: state {row[1]} does not fit its payment"
+
+
+def refunds() -> Iterator[str]:
+    """I5: refunds of an order add up to what it counts, and never exceed what was paid."""
+    for row in _rows(
+        """
+        select o.order_no, o.refunded_amount, coalesce(sum(r.amount), 0), o.total_amount
+          from orders_order o left join orders_orderrefund r on r.order_id = o.id
+         group by o.id
+        having o.refunded_amount <> coalesce(sum(r.amount), 0) or o.refunded_amount > o.total_amount
+        """
+    ):
+        yield f"order {row[0]}: counts {row[1]} refunded, refunds say {row[2]} of {row[3]}"
+    for row in _rows(
+        """
+        select p.payment_no, p.refunded_amount, sum(g.amount) from payments_payment p
+          join payments_gatewayrefund g on g.payment_id = p.id and g.state <> 3
+         group by p.id having sum(g.amount) > coalesce(p.received_amount, 0)
+                           or sum(g.amount) > p.refunded_amount
+        """
+    ):
+        yield f"payment {row[0]}: {row[2]} refunded by the gateway, {row[1]} accounted for"
+
+
+def payments() -> Iterator[str]:
+    """I6: one proof for each paid payment, none for others, no gateway number twice."""
+    for row in _rows(
+        """
+        select p.payment_no, p.state, f.payment_id is not null
+          from payments_payment p left join payments_proof f on f.payment_id = p.id
+         where (p.state in (2, 4)) <> (f.payment_id is not null)
+            or (p.state = 2 and p.received_amount is distinct from p.amount)
+        """
+    ):
+        yield f"payment {row[0]}: state {row[1]}, proof {row[2]}"
+    for row in _rows(
+        "select gateway_id, external_no, count(*) from payments_payment"
+        " where external_no is not null group by 1, 2 having count(*) > 1"
+    ):
+        yield f"gateway {row[0]}: number {row[1]} paid {row[2]} payments"
+    for row in _rows(
+        """
+        select t.top_up_no from payments_topup t
+         where (t.credited_at is not null) <> exists (
+                select 1 from payments_payment p where p.purpose = 2 and p.subject_id = t.id
+                   and p.state = 2)
+            or (t.credited_at is not null) <> exists (
+                select 1 from ledger_transfer l where l.reference_kind = 2 and l.code = 10
+                   and l.reference_id = t.id and l.amount = t.amount)
+        """
+    ):
+        yield f"top-up {row[0]}: credit and payment disagree"
+
+
+def histories() -> Iterator[str]:
+    """I7: the path of every order is a path in the declared graph and ends in its state."""
+    for path, count, example, state in _rows(
+        "select path, count(*), min(order_no), state from orders_order group by path, state"
+    ):
+        if not is_path(list(path)) or path[-1] != state:
+            yield f"order {example} (and {count - 1} more): history {path} in state {state}"
+
+
+def chain() -> Iterator[str]:
+    """I8: the sealed part of the audit log is unbroken."""
+    yield from verify_chain()
+
+
+def isolation() -> Iterator[str]:
+    """I9: every tenant table has row-level security enabled and forced, with its policy."""
+    state = {
+        row[0]: (row[1], row[2], row[3])
+        for row in _rows(
+            "select c.relname, c.relrowsecurity, c.relforcerowsecurity,"
+            " exists (select 1 from pg_policy p where p.polrelid = c.oid and p.polname = 'own_site')"
+            " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+            " where n.nspname = 'public' and c.relkind = 'r'"
+        )
+    }
+    for table, has_site, _shared in kameng_tables():
+        if has_site and state.get(table) != (True, True, True):
+            yield f"{table}: row-level security is {state.get(table)}"
+
+
+def postings() -> Iterator[str]:
+    """I10: a paid order's sale is posted once and whole; an unpaid one has none."""
+    for row in _rows(
+        """
+        with sold as (
+            select reference_id, sum(amount) filter (where code in (30, 31, 32)) sale,
+                   sum(amount) filter (where code in (40, 41, 42)) reversed,
+                   sum(amount) filter (where code = 31) margin
+              from ledger_transfer where reference_kind = 1 group by reference_id)
+        select o.order_no, o.state, o.total_amount, s.sale, o.refunded_amount, s.reversed
+          from orders_order o left join sold s on s.reference_id = o.id
+         where coalesce(s.sale, 0) <> case when o.paid_by <> 0 then o.total_amount else 0 end
+            or coalesce(s.reversed, 0) <> o.refunded_amount
+        """
+    ):
+        yield (
+            f"order {row[0]} in state {row[1]}: total {row[2]}, posted {row[3]};"
+            f" refunded {row[4]}, reversed {row[5]}"
+        )
+    for row in _rows(
+        """
+        select p.payment_no, p.received_amount, coalesce(sum(l.amount), 0)
+          from payments_payment p left join ledger_transfer l
+            on l.code = 20 and l.reference_kind = p.purpose and l.reference_id = p.subject_id
+           and l.debit_account = p.gateway_id * 100 + 20
+         where p.state in (2, 4)
+         group by p.id having coalesce(sum(l.amount), 0) < p.received_amount
+        """
+    ):
+        yield f"payment {row[0]}: received {row[1]}, posted {row[2]}"
+
+
+def references() -> Iterator[str]:
+    """I11: ids without a database constraint (the hot tables) point at rows that exist."""
+    pairs = [
+        (table, "site_id", "tenancy_site", "id")
+        for table, has_site, _shared in kameng_tables()
+        if has_site
+    ]
+    pairs += [
+        ("orders_order", "customer_id", "accounts_customer", "id"),
+        ("orders_order", "variant_id", "catalog_variant", "id"),
+        ("orders_order", "payment_id", "payments_payment", "id"),
+        ("payments_payment", "gateway_id", "payments_gateway", "id"),
+        ("inventory_cardkey", "variant_id", "catalog_variant", "id"),
+        ("inventory_cardkey", "batch_id", "inventory_cardbatch", "id"),
+        ("orders_delivery", "order_id", "orders_order", "id"),
+        ("orders_orderrefund", "order_id", "orders_order", "id"),
+    ]
+    for table, column, target, key in pairs:
+        for row in _rows(
+            f"select distinct a.{column} from {table} a where a.{column} is not null"  # noqa: S608
+            f" and not exists (select 1 from {target} b where b.{key} = a.{column}) limit 20"
+        ):
+            yield f"{table}.{column} {row[0]}: no such row in {target}"
+
+
+def reservations() -> Iterator[str]:
+    """I12: nothing is reserved for an order that is not waiting for its payment."""
+    for row in _rows(
+        """
+        select k.id, o.order_no, o.state from inventory_cardkey k
+          left join orders_order o on o.id = k.order_id
+         where k.state = 1 and (o.id is null or o.state <> 1 or not exists (
+                select 1 from inventory_reservation r where r.order_id = k.order_id))
+        """
+    ):
+        yield f"inventory_cardkey {row[0]}: reserved for order {row[1]} in state {row[2]}"
+    for row in _rows(
+        """
+        select r.order_id, o.state from inventory_reservation r
+          left join orders_order o on o.id = r.order_id where o.id is null or o.state <> 1
+        """
+    ):
+        yield f"inventory_reservation {row[0]}: its order is in state {row[1]}"
+    for row in _rows(
+        """
+        select r.order_id, r.count, count(k.id) from inventory_reservation r
+          left join inventory_cardkey k on k.order_id = r.order_id and k.state = 1
+         where r.holds_keys group by r.order_id having count(k.id) <> r.count
+        """
+    ):
+        yield f"inventory_reservation {row[0]}: holds {row[2]} of {row[1]} keys"

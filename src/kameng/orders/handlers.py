@@ -1,0 +1,116 @@
+"""Reactions of orders to events of the apps below. Reached through `config.wiring` only."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from kameng.catalog.services.sales import add_sales
+from kameng.core.audit import SYSTEM
+from kameng.core.events import LoggedEvent
+from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
+from kameng.ledger.services import Posting, post_transfers
+from kameng.orders import store
+from kameng.orders.errors import RefundRouteMissing
+from kameng.orders.models import Note, Order, RefundTo
+from kameng.orders.rules import Settlement
+from kameng.orders.services.refunding import (
+    finish_source_refund,
+    refund_order,
+    refuse_source_refund,
+)
+from kameng.payments.errors import RefundUnsupported
+from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
+from kameng.payments.models import Payment, Purpose
+from kameng.payments.services.refunding import request_refund
+
+
+def settle_payment(event: PaymentConfirmed) -> None:
+    """Same transaction: a payment was proved, so its order is paid, delivered, queued or refunded.
+
+    A late payment without stock goes back by itself; a second payment of a paid order too.
+    """
+    if event.purpose != Purpose.ORDER:
+        return
+    settlement = Settlement(
+        store.settle(
+            order_id=event.paid_for,
+            payment_id=event.subject_id,
+            fee_amount=event.fee_amount,
+            source=account_id(AccountKind.ORDER_SUSPENSE, event.site_id),
+        )
+    )
+    if settlement == Settlement.NO_STOCK:
+        _refund_late(event)
+    elif settlement == Settlement.ALREADY_PAID:
+        _give_back_second(event)
+
+
+def _refund_late(event: PaymentConfirmed) -> None:
+    """Nothing left for a late payment: the money goes back; where it cannot, staff decide."""
+    order = Order.objects.get(id=event.paid_for)
+    for refund_to in (RefundTo.SOURCE, RefundTo.WALLET):
+        try:
+            refund_order(
+                order_id=order.id,
+                amount=None,
+                refund_to=refund_to,
+                reason="late payment, out of stock",
+                idempotency_key=f"late:{event.subject_id}",
+                actor=SYSTEM,
+            )
+        except RefundRouteMissing:
+            continue
+        return
+    _note(order, "late_unrefundable")
+
+
+def _give_back_second(event: PaymentConfirmed) -> None:
+    """The order was paid already: this money goes back to its source, else to the wallet."""
+    order = Order.objects.get(id=event.paid_for)
+    payment = Payment.objects.get(id=event.subject_id)
+    _note(order, "paid_twice", payment.payment_no)
+    try:
+        request_refund(payment=payment, amount=event.amount, reason="order was paid already")
+    except RefundUnsupported:
+        if order.customer_id is None:
+            _note(order, "paid_twice_unrefundable", payment.payment_no)
+            return
+        post_transfers(
+            [
+                Posting(
+                    site_id=event.site_id,
+                    debit=account_id(AccountKind.ORDER_SUSPENSE, event.site_id),
+                    credit=wallet_of(order.customer_id),
+                    amount=event.amount,
+                    code=Code.REFUND_TO_WALLET,
+                    reference_kind=Reference.ORDER,
+                    reference_id=order.id,
+                )
+            ]
+        )
+        Payment.objects.filter(id=payment.id).update(refunded_amount=event.amount)
+
+
+def _note(order: Order, kind: str, text: str = "") -> None:
+    Note.objects.create(
+        site_id=order.site_id, order_id=order.id, kind=kind, text=text, actor_name="system"
+    )
+
+
+def finish_refund(event: GatewayRefundDone) -> None:
+    """Same transaction: the gateway gave money back, so the order's refund is done."""
+    if event.purpose == Purpose.ORDER:
+        finish_source_refund(refund_no=event.refund_no)
+
+
+def refuse_refund(event: GatewayRefundRefused) -> None:
+    """Same transaction: the gateway refused, so the order's refund waits for a person."""
+    if event.purpose == Purpose.ORDER:
+        refuse_source_refund(refund_no=event.refund_no, reason=event.reason)
+
+
+def count_sales(events: Sequence[LoggedEvent]) -> None:
+    """After commit: add what was sold to the products' counters, one statement a batch."""
+    sold: Counter[int] = Counter()
+    for event in events:
+        sold[int(event.payload["product_id"])] += int(event.payload["quantity"])
+    add_sales(sold)

@@ -1,0 +1,1 @@
+"""Writes of orders, one module per business: placing, paying, delivering, refunding, closing."""

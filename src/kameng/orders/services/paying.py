@@ -1,0 +1,83 @@
+"""Paying an order that was placed unpaid: another attempt, another gateway, or the wallet."""
+
+from django.db import transaction
+
+from kameng.core import clock
+from kameng.ledger.selectors import wallet_amount
+from kameng.orders import errors, store
+from kameng.orders.models import Order, OrderState
+from kameng.orders.rules import Settlement, State
+from kameng.payments.models import Payment, PaymentState, Purpose
+from kameng.payments.providers.port import PayInstruction
+from kameng.payments.selectors import PayChoice, find_open_payment
+from kameng.payments.services.paying import Payer, instruct_buyer, open_payment
+
+NOT_COVERED = 4
+
+
+def lock_order(order_id: int) -> Order:
+    """Lock one order of the site in force, in a transaction; raises `OrderNotFound`.
+
+    Everyone who moves an order's state takes this lock (or its SQL function does): settling,
+    closing, delivering, refunding. Order of locks: docs/locking.md.
+    """
+    order = Order.objects.select_for_update(no_key=True).filter(id=order_id).first()
+    if order is None:
+        raise errors.OrderNotFound
+    return order
+
+
+def begin_payment(*, order: Order, payer: Payer, choice: PayChoice | None = None) -> PayInstruction:
+    """Return where the buyer pays an unpaid order, by its open payment or by another gateway.
+
+    Calls the gateway outside any transaction. Raises `NotAllowedNow`, `GatewayAway`.
+    """
+    payment = find_open_payment(Purpose.ORDER, order.id)
+    if choice is not None and (payment is None or payment.gateway_id != choice.gateway_id):
+        payment = _open_another(order.id, choice)
+    if payment is None or payment.state != PaymentState.OPEN:
+        raise errors.NotAllowedNow(state=OrderState(order.state).label)
+    return instruct_buyer(payment=payment, subject=order.title, payer=payer)
+
+
+def _open_another(order_id: int, choice: PayChoice) -> Payment:
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.state != State.AWAITING_PAYMENT or (
+            order.expires_at is not None and order.expires_at <= clock.now()
+        ):
+            raise errors.NotAllowedNow(state=OrderState(order.state).label)
+        known = Payment.objects.filter(
+            purpose=Purpose.ORDER,
+            subject_id=order.id,
+            gateway_id=choice.gateway_id,
+            state=PaymentState.OPEN,
+        ).first()
+        if known is not None:
+            return known
+        if Payment.objects.filter(purpose=Purpose.ORDER, subject_id=order.id).count() >= 10:
+            raise errors.GatewayUnavailable
+        assert order.expires_at is not None  # noqa: S101 - unpaid orders always expire
+        return open_payment(
+            purpose=Purpose.ORDER,
+            paid_for=order.id,
+            amount=order.total_amount,
+            choice=choice,
+            expires_at=order.expires_at,
+        )
+
+
+def pay_from_wallet(*, order: Order, customer_id: int) -> Settlement:
+    """Pay an unpaid order of a customer from the wallet; once, whoever else pays at the moment.
+
+    Raises `NotEnoughMoney`, `NotAllowedNow`.
+    """
+    if wallet_amount(customer_id) < order.total_amount:
+        raise errors.NotEnoughMoney
+    answer = store.pay_by_wallet(order_id=order.id, customer_id=customer_id)
+    if answer == NOT_COVERED:
+        raise errors.NotEnoughMoney
+    if answer == Settlement.ALREADY_PAID:
+        fresh = Order.objects.filter(id=order.id).values_list("state", flat=True).first()
+        raise errors.NotAllowedNow(state=OrderState(fresh or order.state).label)
+    return Settlement(answer)

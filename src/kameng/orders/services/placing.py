@@ -1,0 +1,210 @@
+"""Placing an order: quote, compare with what was shown, and one round trip to the database.
+
+By wallet the order is paid and, where keys are sold, delivered in that same statement. Otherwise
+it holds stock until it expires, and a payment is opened beside it.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from kameng.catalog.inputs import clean_answers
+from kameng.catalog.models import DeliveryKind
+from kameng.catalog.selectors import PurchaseQuote, get_catalogue, quote_purchase
+from kameng.core import clock
+from kameng.core.batching import Batcher
+from kameng.core.crypto import binding, encrypt_text
+from kameng.core.database import in_transaction
+from kameng.core.ids import new_number
+from kameng.orders import errors, store
+from kameng.orders.links import contact_digest, order_token
+from kameng.orders.rules import Outcome
+from kameng.orders.store import Placed, Placement
+from kameng.payments.selectors import PayChoice
+from kameng.pricing.money import format_yuan
+from kameng.risk.services import Clearance
+from kameng.tenancy.selectors import SiteView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buyer:
+    """Who orders. `actor` names the person for caps and repeats: a customer, or a guest's address."""
+
+    customer_id: int | None
+    contact: str  # e-mail or phone, already cleaned; may be empty for a customer
+    ip: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is ordered. `shown_amount` is the total the buyer saw; `choice` None pays by wallet."""
+
+    variant_id: int
+    quantity: int
+    answers: Mapping[str, str]
+    shown_amount: int | None
+    idempotency_key: str
+    choice: PayChoice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedOrder:
+    """What the buyer gets: where the order stands and the token that opens it."""
+
+    order_id: int
+    order_no: str
+    token: str
+    state: int
+    is_repeat: bool
+
+
+REFUSALS: dict[Outcome, type[errors.Refusal]] = {
+    Outcome.KEY_REUSED: errors.KeyReused,
+    Outcome.STALE: errors.PriceMoved,
+    Outcome.NO_STOCK: errors.OutOfStock,
+    Outcome.NO_MONEY: errors.NotEnoughMoney,
+    Outcome.TOO_MANY_OPEN: errors.TooManyOpenOrders,
+}
+
+
+def place_order(
+    *, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance
+) -> PlacedOrder:
+    """Place an order of the site in force; the same key and content give the first answer again.
+
+    Needs a clearance of `risk`. Raises VariantNotFound, QuantityInvalid, Input…, TotalMismatch and
+    those of `REFUSALS`; then nothing was changed. Publishes `OrderPaid` when paid by wallet.
+    """
+    if (clearance.site_id, clearance.actor) != (view.site_id, buyer.actor):
+        raise PermissionError("the clearance was given to someone else")
+    if wish.choice is None and buyer.customer_id is None:
+        raise errors.SignInNeeded
+    if not buyer.customer_id and not buyer.contact:
+        raise errors.ContactInvalid
+    quoted = quote_purchase(
+        get_catalogue(view), variant_id=wish.variant_id, quantity=wish.quantity
+    )
+    answers = clean_answers(quoted.product.input_fields, wish.answers)
+    total = quoted.quote.total_amount
+    if wish.shown_amount is not None and wish.shown_amount != total:
+        raise errors.TotalMismatch(total=format_yuan(total))
+    placement = _placement(view, buyer, wish, quoted=quoted, answers=answers)
+    lane = _wallet_lane if wish.choice is None else _open_lane
+    placed = _submit(lane, placement)
+    outcome = Outcome(placed.outcome)
+    if outcome in REFUSALS:
+        raise REFUSALS[outcome]
+    if placed.order_id is None or placed.order_no is None or placed.state is None:
+        raise errors.PriceMoved  # a repeat whose first order was refused meanwhile
+    return PlacedOrder(
+        order_id=placed.order_id,
+        order_no=placed.order_no,
+        token=order_token(view.site_id, placed.order_no),
+        state=placed.state,
+        is_repeat=outcome == Outcome.REPEATED,
+    )
+
+
+def _placement(
+    view: SiteView,
+    buyer: Buyer,
+    wish: Wish,
+    *,
+    quoted: PurchaseQuote,
+    answers: Mapping[str, str],
+) -> Placement:
+    now = clock.now()
+    order_no = new_number(now)
+    aad = binding(view.site_id, "order", order_no)
+    total = quoted.quote.total_amount
+    inputs = json.dumps(answers, ensure_ascii=False) if answers else ""
+    choice = wish.choice
+    content = (wish.variant_id, wish.quantity, inputs, buyer.contact, choice and choice.gateway_id)
+    return Placement(
+        site_id=view.site_id,
+        main_site_id=quoted.product.owner_id,
+        catalogue_version=view.catalogue_version,
+        main_version=view.main_version,
+        order_no=order_no,
+        customer_id=buyer.customer_id,
+        contact_cipher=encrypt_text(buyer.contact, aad) if buyer.contact else None,
+        contact_digest=contact_digest(view.site_id, buyer.contact) if buyer.contact else None,
+        product_id=quoted.product.id,
+        variant_id=quoted.variant.id,
+        title=f"{quoted.product.title} {quoted.variant.name}"[:130].strip(),
+        delivery_kind=quoted.product.delivery_kind,
+        quantity=wish.quantity,
+        unit_amount=quoted.variant.unit.price_amount,
+        total_amount=total,
+        wholesale_amount=total if view.is_main else quoted.quote.wholesale_amount,
+        inputs_cipher=encrypt_text(inputs, aad) if inputs else None,
+        request_key=_digest(f"{buyer.actor}|{wish.idempotency_key}"),
+        request_digest=_digest(repr(content)),
+        buyer_ip=buyer.ip,
+        actor_digest=_digest(f"{view.site_id}|{buyer.actor}"),
+        expires_at=now + dt.timedelta(seconds=view.settings.order_hold_seconds),
+        open_limit=view.settings.open_orders_limit,
+        share_bps=view.settings.reserve_share_bps,
+        payment_no=new_number(now) if choice else None,
+        gateway_id=choice.gateway_id if choice else None,
+        fee_amount=choice.fee_for(total) if choice else 0,
+    )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+Answer = Placed | psycopg.Error
+
+
+def _place_batch(batch: Sequence[Placement], *, by_wallet: bool) -> list[Answer]:
+    """Place what has arrived; when the whole fails (a deadlock, say), each goes alone."""
+    try:
+        return list(store.place(batch, by_wallet=by_wallet))
+    except psycopg.Error:
+        if len(batch) == 1:
+            raise
+    answers: list[Answer] = []
+    for placement in batch:
+        try:
+            answers.extend(store.place([placement], by_wallet=by_wallet))
+        except psycopg.Error as fault:
+            answers.append(fault)
+    return answers
+
+
+def _place_paid(batch: Sequence[Placement]) -> list[Answer]:
+    return _place_batch(batch, by_wallet=True)
+
+
+def _place_open(batch: Sequence[Placement]) -> list[Answer]:
+    return _place_batch(batch, by_wallet=False)
+
+
+_wallet_lane: Batcher[Placement, Answer] = Batcher(_place_paid)
+_open_lane: Batcher[Placement, Answer] = Batcher(_place_open)
+
+
+def _submit(lane: Batcher[Placement, Answer], placement: Placement) -> Placed:
+    """Send one placement with whatever other threads place at this moment.
+
+    Inside a transaction of the caller it goes alone: it must not commit other people's orders.
+    """
+    if in_transaction():
+        answer: Answer = store.place([placement], by_wallet=lane is _wallet_lane)[0]
+    else:
+        answer = lane.submit(placement)
+    if isinstance(answer, psycopg.Error):
+        raise answer
+    return answer
+
+
+def is_automatic(delivery_kind: int) -> bool:
+    """Tell whether goods of this kind go out the moment they are paid."""
+    return delivery_kind == DeliveryKind.CARD
