@@ -17,6 +17,7 @@ from kameng.catalog.services.listing import set_listed, set_pinned, set_weight
 from kameng.catalog.services.marking import RuleTarget, RuleTerms, save_rule
 from kameng.catalog.snapshot import Catalogue
 from kameng.core.audit import SYSTEM
+from kameng.core.scope import platform_scope
 from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
@@ -112,7 +113,8 @@ def test_another_plan_moves_the_floor_at_once(main_site: Site, site_a: Site) -> 
     assert price_of(site_a, variant.id) == 108_900
 
     plan = make_plan("专业版", markup_bps=500)
-    change_site(site_id=site_a.id, name=site_a.name, plan=plan, actor=SYSTEM)
+    with platform_scope("the owner moves a site to another plan"):
+        change_site(site_id=site_a.id, name=site_a.name, plan=plan, actor=SYSTEM)
 
     assert price_of(site_a, variant.id) == 104_000  # 9.45 × 1.1 = 10.395, up to the fen
 
