@@ -147,6 +147,7 @@ class ImportKind(models.TextChoices):
 class ImportState(models.IntegerChoices):
     """How far an import has come."""
 
+    CHECKING = 0, _("检查中")  # the dry run goes on
     DRAFT = 1, _("待确认")  # dry run done, waits for a person
     RUNNING = 2, _("导入中")
     DONE = 3, _("已完成")

@@ -1,0 +1,94 @@
+"""Uploaded files on disk, encrypted piece by piece, for as long as an import needs them.
+
+Owns the format and the folder. Promises that a file on disk reads as noise without the key ring,
+that pieces of another file or site, a missing end or a changed order are refused, and that
+reading and writing hold one piece in memory.
+"""
+
+import os
+import secrets
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from kameng.core.crypto import CipherBroken, binding, decrypt, encrypt
+
+PIECE_BYTES: Final = 1 << 20
+_LENGTH: Final = struct.Struct(">I")
+_SUFFIX: Final = ".upload"
+
+
+class UploadMissing(RuntimeError):
+    """The file is gone or damaged: the import has to be started again with the file."""
+
+
+def upload_path(name: str) -> Path:
+    """Return where the upload of this name lies."""
+    return Path(settings.HOME) / "uploads" / name
+
+
+def store_upload(chunks: Iterable[bytes], *, site_id: int) -> str:
+    """Write a file under a new random name and return the name; it survives a crash."""
+    name = secrets.token_hex(16) + _SUFFIX
+    path = upload_path(name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            number = 0
+            for number, piece in enumerate(_pieces(chunks), start=1):
+                file.write(_sealed(piece, _place(site_id, name, number)))
+            file.write(_sealed(b"", _place(site_id, name, number + 1)))
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return name
+
+
+def read_upload(path: Path, *, site_id: int) -> Iterator[bytes]:
+    """Yield the pieces of a file; raise `UploadMissing` when it is gone, cut or damaged."""
+    try:
+        with path.open("rb") as file:
+            number = 1
+            while True:
+                length = file.read(_LENGTH.size)
+                if len(length) < _LENGTH.size:
+                    raise UploadMissing("the upload has no end")
+                sealed = file.read(_LENGTH.unpack(length)[0])
+                piece = decrypt(sealed, _place(site_id, path.name, number))
+                if not piece:
+                    return
+                yield piece
+                number += 1
+    except (OSError, CipherBroken) as fault:
+        raise UploadMissing("the upload cannot be read") from fault
+
+
+def remove_upload(name: str) -> None:
+    """Remove a file; it is no fault when it is gone already."""
+    if name:
+        upload_path(name).unlink(missing_ok=True)
+
+
+def _place(site_id: int, name: str, number: int) -> bytes:
+    return binding(site_id, "upload", f"{name}:{number}")
+
+
+def _sealed(piece: bytes, place: bytes) -> bytes:
+    body = encrypt(piece, place)
+    return _LENGTH.pack(len(body)) + body
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        while len(held) >= PIECE_BYTES:
+            yield bytes(held[:PIECE_BYTES])
+            del held[:PIECE_BYTES]
+    if held:
+        yield bytes(held)
