@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from kameng.accounts.models import Customer
 from kameng.core.database import fetch_one
@@ -62,3 +62,15 @@ def test_parallel_calls_have_connections_of_their_own(
 def test_the_named_people_exist(ada: Staff, lin: Staff, wei: Staff, mei: Buyer) -> None:
     assert [ada.user.is_platform, lin.user.is_platform] == [True, False]
     assert mei.customer.site_id != wei.user.id
+
+
+def test_a_refused_row_leaves_the_transaction_usable_under_any_scope(
+    site_a: Site, site_b: Site, mei: Buyer
+) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic(), site_scope(site_a.id):
+        factories.make_customer(site_a, login=mei.login)
+
+    with site_scope(site_b.id):
+        assert Customer.objects.count() == 0
+    with site_scope(site_a.id):
+        assert Customer.objects.count() == 1

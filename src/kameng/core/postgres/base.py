@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 from kameng.core.scope import NO_SCOPE, Scope, current_scope
 
@@ -33,9 +34,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self, execute: Any, sql: Any, params: Any, many: bool, context: Any
     ) -> Any:  # the shape Django gives to execute wrappers
         scope = current_scope()
-        if scope is not self._sent and scope != self._sent:
+        if scope is not self._sent and scope != self._sent and not self._is_broken():
             self.send_scope(scope)
         return execute(sql, params, many, context)
+
+    def _is_broken(self) -> bool:
+        """Tell a failed transaction: it takes nothing but its own rollback."""
+        return bool(self.connection.info.transaction_status == TransactionStatus.INERROR)
 
     def send_scope(self, scope: Scope) -> None:
         """Tell the server which scope the next statements run under."""
@@ -53,5 +58,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super()._rollback()
 
     def _savepoint_rollback(self, sid: str) -> None:
-        self._sent = None
         super()._savepoint_rollback(sid)
+        self._sent = None
