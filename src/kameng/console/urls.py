@@ -1,6 +1,26 @@
-"""Addresses of this face."""
+"""Addresses of this face: signing in, and everything else under the slug of a site."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
+
+from kameng.console import urls_goods, urls_orders
+from kameng.console.views import account, frame, overview, palette, sign_in
 
 app_name = "console"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+site_urls: list[URLPattern | URLResolver] = [
+    path("", overview.overview, name="overview"),
+    path("palette/", palette.palette, name="palette"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.change_password, name="change_password"),
+    path("account/end-session/", account.end_session, name="end_session"),
+    path("", include(urls_orders.urlpatterns)),
+    path("", include(urls_goods.urlpatterns)),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", frame.enter, name="enter"),
+    path("sign-in/", sign_in.sign_in, name="sign_in"),
+    path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("language/", sign_in.choose_language, name="language"),
+    path("<slug:site_slug>/", include(site_urls)),
+]

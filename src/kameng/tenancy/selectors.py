@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from kameng.core.database import fetch, fetch_one
 from kameng.core.scope import Scope, open_scope
 from kameng.tenancy.errors import PlanNotFound, SiteNotFound
@@ -166,3 +168,16 @@ def primary_host(site_id: int) -> str | None:
         (site_id,),
     )
     return rows[0][0] if rows else None
+
+
+def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:
+    """Return the main site and the newest sub-sites, or those whose name or slug holds `text`."""
+    rows = Site.objects.select_related("plan").order_by("kind", "-id")
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
+    return list(rows[:limit])
+
+
+def list_sites_by_id(site_ids: list[int]) -> list[Site]:
+    """Return these sites, the main one first."""
+    return list(Site.objects.filter(id__in=site_ids).select_related("plan").order_by("kind", "id"))

@@ -1,0 +1,22 @@
+"""Refusals of the back office itself."""
+
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.errors import Refusal
+
+
+class SignInNeeded(Refusal):
+    code = "sign_in_needed"
+    status = 401
+    message = _("请先登录后台。")
+
+
+class PermissionMissing(Refusal):
+    code = "permission_missing"
+    status = 403
+    message = _("您的角色没有这项权限。需要的话，请本站站长在“员工与权限”里为您调整。")
+
+
+class ReasonMissing(Refusal):
+    code = "reason_missing"
+    message = _("请写明原因，它会记入审计日志。")

@@ -1,0 +1,42 @@
+"""Forms about people: signing in, one's own password, customers."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+PASSWORD_MAX = 128
+
+
+class SignInForm(forms.Form):
+    """What a member of staff types to come in."""
+
+    login = forms.CharField(
+        label=_("账号"),
+        max_length=64,
+        error_messages={"required": _("请填写账号。")},
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("密码"),
+        max_length=PASSWORD_MAX,
+        strip=False,
+        error_messages={"required": _("请填写密码。")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class PasswordForm(forms.Form):
+    """One's own new password, proved by the old one."""
+
+    old_password = forms.CharField(
+        label=_("原密码"),
+        max_length=PASSWORD_MAX,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new_password = forms.CharField(
+        label=_("新密码"),
+        max_length=PASSWORD_MAX,
+        strip=False,
+        help_text=_("至少 8 个字符。改好后，其他设备上的登录会全部退出。"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )

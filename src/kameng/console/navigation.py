@@ -1,0 +1,199 @@
+"""The map of the back office: what stands in the navigation, who sees it, what the palette finds.
+
+One entry is one page of the operator's jobs. A page that is not in `NAV` is a detail of the entry
+whose address begins its own. Promises that an entry is shown only to who may open it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from kameng.tenancy.selectors import SiteView
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One page: its route in this face, its permission, and where on the map it stands."""
+
+    route: str
+    label: Text
+    permission: str
+    icon: str = "arrow-right"
+    is_main_only: bool = False
+    is_branch_only: bool = False
+    is_foot: bool = False
+    children: tuple["Entry", ...] = ()
+
+
+NAV: tuple[Entry, ...] = (
+    Entry(route="overview", label=_("今日"), permission="overview.view", icon="layout-dashboard"),
+    Entry(
+        route="orders",
+        label=_("订单"),
+        permission="orders.view",
+        icon="clipboard-list",
+        children=(
+            Entry(route="orders", label=_("全部订单"), permission="orders.view"),
+            Entry(route="delivery_queue", label=_("人工发货"), permission="orders.repair"),
+            Entry(route="refunds", label=_("退款"), permission="orders.view"),
+        ),
+    ),
+    Entry(
+        route="goods",
+        label=_("商品"),
+        permission="goods.view",
+        icon="package",
+        children=(
+            Entry(route="goods", label=_("全部商品"), permission="goods.view"),
+            Entry(route="categories", label=_("分类"), permission="goods.view"),
+            Entry(route="prices", label=_("加价规则"), permission="prices.edit"),
+            Entry(route="product_imports", label=_("导入商品"), permission="goods.edit"),
+        ),
+    ),
+    Entry(
+        route="card_keys",
+        label=_("卡密"),
+        permission="goods.view",
+        icon="key",
+        children=(
+            Entry(route="card_keys", label=_("卡密库存"), permission="goods.view"),
+            Entry(route="key_imports", label=_("导入卡密"), permission="keys.import"),
+            Entry(route="find_key", label=_("查找卡密"), permission="keys.reveal"),
+        ),
+    ),
+    Entry(route="customers", label=_("客户"), permission="customers.view", icon="users"),
+    Entry(
+        route="ledger",
+        label=_("资金"),
+        permission="money.view",
+        icon="wallet",
+    ),
+    Entry(
+        route="payments",
+        label=_("支付"),
+        permission="orders.view",
+        icon="credit-card",
+        children=(
+            Entry(route="payments", label=_("支付记录"), permission="orders.view"),
+            Entry(route="gateways", label=_("支付通道"), permission="settings.edit"),
+            Entry(route="rejected_callbacks", label=_("被拒的通知"), permission="audit.view"),
+        ),
+    ),
+    Entry(
+        route="sites",
+        label=_("站点"),
+        permission="sites.manage",
+        icon="building-store",
+        is_main_only=True,
+        children=(
+            Entry(route="sites", label=_("全部站点"), permission="sites.manage"),
+            Entry(route="plans", label=_("套餐"), permission="sites.manage"),
+            Entry(route="health", label=_("系统状态"), permission="sites.manage"),
+        ),
+    ),
+    Entry(
+        route="settings",
+        label=_("设置"),
+        permission="settings.edit",
+        icon="settings",
+        is_foot=True,
+        children=(
+            Entry(route="settings", label=_("店铺设置"), permission="settings.edit"),
+            Entry(route="staff", label=_("员工与权限"), permission="staff.manage"),
+        ),
+    ),
+    Entry(
+        route="audit_log",
+        label=pgettext_lazy("navigation", "日志"),
+        permission="audit.view",
+        icon="history",
+        is_foot=True,
+    ),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Link:
+    """An entry as one person sees it on one site."""
+
+    url: str
+    label: Text
+    icon: str
+    route: str
+    is_foot: bool = False
+    is_current: bool = False
+    is_open: bool = False
+    children: list["Link"] = field(default_factory=list)
+
+
+def build_links(
+    *, site: SiteView, path: str, can: Callable[[str], bool], entries: tuple[Entry, ...] = NAV
+) -> list[Link]:
+    """Return the entries that a person may open on a site, the current one marked by `path`."""
+    links = []
+    for entry in entries:
+        if not _stands(entry, site):
+            continue
+        children = build_links(site=site, path="", can=can, entries=entry.children)
+        if not can(entry.permission) and not children:
+            continue
+        url = _address(entry, site) if can(entry.permission) else children[0].url
+        if not url:
+            continue
+        links.append(
+            Link(
+                url=url,
+                label=entry.label,
+                icon=entry.icon,
+                route=entry.route,
+                is_foot=entry.is_foot,
+                children=children,
+            )
+        )
+    if path:
+        _mark_current(links, path, home=reverse("console:overview", args=[site.slug]))
+    return links
+
+
+def _address(entry: Entry, site: SiteView) -> str:
+    try:
+        return reverse(f"console:{entry.route}", args=[site.slug])
+    except NoReverseMatch:
+        return ""
+
+
+def _stands(entry: Entry, site: SiteView) -> bool:
+    return not (entry.is_main_only and not site.is_main) and not (
+        entry.is_branch_only and site.is_main
+    )
+
+
+def _mark_current(links: list[Link], path: str, *, home: str) -> None:
+    """Mark the entry whose address begins `path` with the longest match, and its child."""
+    best, owner = None, None
+    for link in links:
+        for candidate in (link, *link.children):
+            fits = path == home if candidate.url == home else path.startswith(candidate.url)
+            if fits and (best is None or len(candidate.url) >= len(best.url)):
+                best, owner = candidate, link
+    if best is None or owner is None:
+        return
+    best.is_current = True
+    owner.is_open = True
+    owner.is_current = True
+
+
+def list_pages(links: list[Link]) -> list[Link]:
+    """Return every page once, for the palette."""
+    pages: dict[str, Link] = {}
+    for link in links:
+        for page in link.children or [link]:
+            page.icon = link.icon
+            pages.setdefault(page.url, page)
+    return list(pages.values())

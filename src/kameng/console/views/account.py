@@ -1,0 +1,69 @@
+"""One's own account in the back office: password, and where one is signed in."""
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from kameng.accounts.selectors import list_sessions
+from kameng.accounts.services.sessions import close_session_by_handle
+from kameng.accounts.services.staff import change_staff_password
+from kameng.console.forms.people import PasswordForm
+from kameng.console.views.frame import ConsoleRequest, console_page, show, tell
+from kameng.core.errors import Refusal
+from kameng.core.scope import open_scope
+from kameng.risk.services import admit_password_change
+from kameng.tenancy.selectors import SiteView, scope_of
+
+
+@console_page("overview.view")
+def account(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Show the person's own password form and sessions."""
+    return _show_account(request, PasswordForm())
+
+
+@console_page("overview.view")
+def change_password(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Change the person's own password; other sessions end."""
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("console:account", args=[site.slug]))
+    form = PasswordForm(request.POST)
+    if not form.is_valid():
+        return _show_account(request, form, status=400)
+    user_id = int(request.person.user_id or 0)
+    try:
+        admit_password_change(f"user:{user_id}")
+        change_staff_password(
+            user_id,
+            old_password=form.cleaned_data["old_password"],
+            new_password=form.cleaned_data["new_password"],
+            keep_token=request.COOKIES.get(settings.SESSION_COOKIE, ""),
+        )
+    except Refusal as refusal:
+        return _show_account(request, form, status=refusal.status, fault=refusal.text())
+    return tell(
+        request,
+        _("密码已修改，其他设备上的登录已退出。"),
+        reverse("console:account", args=[site.slug]),
+    )
+
+
+@console_page("overview.view")
+def end_session(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """End one of the person's own sessions."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    with open_scope(scope_of(request.site)):  # sessions belong to the host's site
+        close_session_by_handle(request.person, handle=request.POST.get("handle", "")[:64])
+    return tell(request, _("那台设备已退出登录。"), reverse("console:account", args=[site.slug]))
+
+
+def _show_account(
+    request: ConsoleRequest, form: PasswordForm, *, status: int = 200, fault: str = ""
+) -> HttpResponse:
+    with open_scope(scope_of(request.site)):
+        sessions = list_sessions(
+            request.person, token=request.COOKIES.get(settings.SESSION_COOKIE, "")
+        )
+    context = {"form": form, "sessions": sessions, "fault": fault}
+    return show(request, "console/account.html", context, status=status)

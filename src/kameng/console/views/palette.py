@@ -1,0 +1,101 @@
+"""Ctrl-K: any page, order, product, customer or site by a few characters."""
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from kameng.accounts.people import StaffPerson
+from kameng.accounts.selectors import list_customers
+from kameng.catalog.selectors import get_catalogue
+from kameng.console.navigation import build_links, list_pages
+from kameng.console.views.frame import ConsoleRequest, console_page
+from kameng.orders.selectors import OrderFilter, list_orders
+from kameng.tenancy.selectors import SiteView, list_sites_newest
+
+TEXT_MAX = 60
+EACH = 5
+Item = dict[str, str]
+
+
+@console_page("overview.view")
+def palette(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Answer {groups: [{name, items: [{url, title, note, icon}]}]} for `q`."""
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:TEXT_MAX]
+    groups = [{"name": _("页面"), "items": _pages(request, site, text)}]
+    if text:
+        finders = (
+            ("orders.view", _("订单"), _orders),
+            ("goods.view", _("商品"), _goods),
+            ("customers.view", _("客户"), _customers),
+        )
+        for permission, name, find in finders:
+            if request.person.can(permission, site.site_id):
+                groups.append({"name": name, "items": find(site, text)})
+        groups.append({"name": _("站点"), "items": _sites(request, text)})
+    return JsonResponse({"groups": [group for group in groups if group["items"]]})
+
+
+def _pages(request: ConsoleRequest, site: SiteView, text: str) -> list[Item]:
+    links = build_links(site=site, path="", can=lambda name: request.person.can(name, site.site_id))
+    wanted = text.lower()
+    return [
+        {"url": page.url, "title": str(page.label), "icon": page.icon}
+        for page in list_pages(links)
+        if wanted in str(page.label).lower() or wanted in page.route
+    ]
+
+
+def _orders(site: SiteView, text: str) -> list[Item]:
+    if len(text) < 2:
+        return []
+    found = list_orders(OrderFilter(text=text), site_id=site.site_id, limit=EACH)
+    return [
+        {
+            "url": reverse("console:order", args=[site.slug, order.order_no]),
+            "title": order.title,
+            "note": order.order_no,
+            "icon": "clipboard-list",
+        }
+        for order in found
+    ]
+
+
+def _goods(site: SiteView, text: str) -> list[Item]:
+    return [
+        {
+            "url": f"{reverse('console:orders', args=[site.slug])}?product={product.id}",
+            "title": product.title,
+            "note": _("看订单"),
+            "icon": "package",
+        }
+        for product in get_catalogue(site).search(text)[:EACH]
+    ]
+
+
+def _customers(site: SiteView, text: str) -> list[Item]:
+    return [
+        {
+            "url": reverse("console:customer", args=[site.slug, customer.id]),
+            "title": customer.nickname,
+            "note": customer.login_hint,
+            "icon": "user",
+        }
+        for customer in list_customers(text=text, limit=EACH)
+    ]
+
+
+def _sites(request: ConsoleRequest, text: str) -> list[Item]:
+    person: Any = request.person
+    if not (request.site.is_main and isinstance(person, StaffPerson) and person.is_platform):
+        return []
+    return [
+        {
+            "url": reverse("console:overview", args=[row.slug]),
+            "title": row.name,
+            "note": row.slug,
+            "icon": "building-store",
+        }
+        for row in list_sites_newest(text=text, limit=EACH)
+    ]
