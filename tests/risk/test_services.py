@@ -32,7 +32,8 @@ from kameng.risk.services import (
 
 
 @pytest.fixture(autouse=True)
-def _fresh_windows() -> Iterator[None]:
+def _fresh_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("kameng.risk.windows.time.monotonic_ns", lambda: 1_000_000_000)
     services.forget_windows()
     yield
     services.forget_windows()
@@ -182,10 +183,10 @@ def test_a_person_who_orders_in_a_burst_is_refused_and_others_are_not() -> None:
 
 def test_an_address_that_orders_in_a_burst_is_refused() -> None:
     for number in range(ORDERS_BY_IP.hits):
-        assess_checkout(site_id=1, actor=f"customer:{number}", ip="192.0.2.1")
+        assess_checkout(site_id=1, actor=f"guest:{number}", ip="192.0.2.1")
 
     with pytest.raises(TooManyOrders):
-        assess_checkout(site_id=1, actor="customer:9999", ip="192.0.2.1")
+        assess_checkout(site_id=1, actor="guest:9999", ip="192.0.2.1")
 
 
 def test_a_clearance_cannot_be_made_by_hand_or_changed() -> None:
@@ -196,3 +197,16 @@ def test_a_clearance_cannot_be_made_by_hand_or_changed() -> None:
     cleared = assess_checkout(site_id=1, actor="customer:7", ip="192.0.2.1")
     with pytest.raises(AttributeError):
         cleared.site_id = 2  # type: ignore[misc]
+
+
+def test_a_clearance_holds_for_its_own_site() -> None:
+    cleared = assess_checkout(site_id=1, actor="customer:7", ip="192.0.2.1")
+
+    cleared.require(1)
+    with pytest.raises(ValueError, match="another site"):
+        cleared.require(2)
+
+
+def test_customers_behind_one_address_do_not_count_together() -> None:
+    for number in range(ORDERS_BY_IP.hits + 1):
+        assess_checkout(site_id=1, actor=f"customer:{number}", ip="192.0.2.1")

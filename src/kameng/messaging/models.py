@@ -32,6 +32,8 @@ class InboxMessage(TenantModel):
 
 
 class EmailState(models.IntegerChoices):
+    """How far an e-mail has come."""
+
     WAITING = 1, _("待发送")
     SENT = 2, _("已发送")
     FAILED = 3, _("发送失败")  # gave up; shown to the operator

@@ -22,6 +22,11 @@ class Clearance:
         if self.seal is not _SEAL:
             raise TypeError("a clearance is made by risk.services.assess_checkout alone")
 
+    def require(self, site_id: int) -> None:
+        """Raise when this clearance was given for another site: a defect."""
+        if self.site_id != site_id:
+            raise ValueError("the clearance is for another site")
+
 
 def grant(*, site_id: int, actor: str, ip: str) -> Clearance:
     """Make a clearance; for `risk.services` alone."""

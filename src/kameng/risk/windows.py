@@ -44,6 +44,12 @@ class SlidingWindows:
             return 0
         return max(1, (window_ns - inside_ns) // NANOSECONDS)
 
+    def over(self, key: object) -> bool:
+        """Tell whether a key has used up its window, without counting."""
+        number = time.monotonic_ns() // (self.limit.seconds * NANOSECONDS)
+        last, _before, now = self._windows.get(key, (number, 0, 0))
+        return last == number and now >= self.limit.hits
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

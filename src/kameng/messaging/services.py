@@ -1,0 +1,219 @@
+"""Writes of messages: into inboxes and into the e-mail queue, each once by its dedupe key.
+
+Works on the site in force, or for many sites at once inside a platform scope (consumers of
+events). E-mails are sent by `deliver_due_emails` in the worker, at least once.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from kameng.core import clock
+from kameng.core.audit import Actor, record
+from kameng.core.crypto import CipherBroken, binding, decrypt_text, encrypt_text, ring
+from kameng.core.scope import current_scope, platform_scope
+from kameng.messaging import store
+from kameng.messaging.channels.email.channel import MailChannel, is_configured, open_channel
+from kameng.messaging.channels.email.wire import OutgoingMail
+from kameng.messaging.errors import EmailNotFound, SendFailed
+from kameng.messaging.models import Email, EmailState, InboxMessage
+from kameng.messaging.rules import (
+    CLAIM_LIMIT,
+    KEEP_SENT_DAYS,
+    LEASE_SECONDS,
+    clean_body,
+    clean_header,
+    is_last,
+    wait_seconds,
+)
+from kameng.tenancy.selectors import get_site_view
+
+BATCH = 500
+log = structlog.get_logger("kameng.messaging")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxDraft:
+    """A message for a customer's inbox."""
+
+    site_id: int
+    customer_id: int
+    title: str
+    body: str
+    dedupe_key: str  # at most 64 characters: the event and its subject
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailDraft:
+    """An e-mail to an address in clear; `repr` shows neither address nor text."""
+
+    site_id: int
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    body: str = field(repr=False)
+    dedupe_key: str  # at most 64 characters
+
+
+def send_inbox(drafts: Sequence[InboxDraft]) -> None:
+    """Put messages into inboxes, in one statement; one that is there already is left alone."""
+    rows = [
+        InboxMessage(
+            site_id=draft.site_id,
+            customer_id=draft.customer_id,
+            title=clean_header(draft.title, limit=80),
+            body=clean_body(draft.body)[:2000],
+            link=draft.link[:200],
+            dedupe_key=draft.dedupe_key,
+        )
+        for draft in drafts
+    ]
+    _rows(InboxMessage).bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+
+
+def send_email(drafts: Sequence[EmailDraft]) -> None:
+    """Queue e-mails, encrypted, in one statement; one that is there already is left alone."""
+    rows = [
+        Email(
+            site_id=draft.site_id,
+            to_cipher=encrypt_text(draft.to, _aad(draft.site_id, "email_to", draft.dedupe_key)),
+            subject=clean_header(draft.subject),
+            body_cipher=encrypt_text(
+                clean_body(draft.body), _aad(draft.site_id, "email_body", draft.dedupe_key)
+            ),
+            dedupe_key=draft.dedupe_key,
+        )
+        for draft in drafts
+    ]
+    _rows(Email).bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+
+
+def mark_inbox_read(customer_id: int, *, up_to_id: int | None = None) -> int:
+    """Mark a customer's messages as read, all or up to one; return how many were unread."""
+    rows = InboxMessage.objects.filter(customer_id=customer_id, read_at__isnull=True)
+    if up_to_id is not None:
+        rows = rows.filter(id__lte=up_to_id)
+    return int(rows.update(read_at=clock.now()))
+
+
+def retry_email(email_id: int, *, actor: Actor) -> None:
+    """Queue an e-mail of the site in force anew that was given up. Raises `EmailNotFound`."""
+    with transaction.atomic():
+        changed = Email.objects.filter(id=email_id, state=EmailState.FAILED).update(
+            state=EmailState.WAITING, attempts=0, next_attempt_at=clock.now(), last_error=""
+        )
+        if not changed:
+            raise EmailNotFound
+        record(
+            "email.retried",
+            actor=actor,
+            site_id=current_scope().site_id,
+            subject=("email", email_id),
+        )
+
+
+def deliver_due_emails() -> int:
+    """Send what is due, over one connection; return how many were sent.
+
+    Claims by one statement, sends outside any transaction, writes the outcomes by one statement.
+    A worker killed between sending and writing sends again after the lease. Without a mail server
+    nothing is claimed: e-mails wait, and `selectors.find_mail_trouble` says why.
+    """
+    if not is_configured():
+        return 0
+    with platform_scope("deliver e-mails of every site"):
+        claimed = store.claim_emails(limit=CLAIM_LIMIT, lease_seconds=LEASE_SECONDS)
+        if not claimed:
+            return 0
+        outcomes = _deliver(claimed)
+        store.finish_emails(outcomes)
+    return sum(outcome[1] == EmailState.SENT for outcome in outcomes)
+
+
+def sweep_emails() -> int:
+    """Delete e-mails sent a month ago; return how many rows."""
+    limit = clock.now() - dt.timedelta(days=KEEP_SENT_DAYS)
+    with platform_scope("sweep sent e-mails"):
+        old = Email.unscoped.filter(state=EmailState.SENT, created_at__lt=limit)
+        return int(old.delete()[0])
+
+
+def rotate_messaging() -> Iterator[int]:
+    """Encrypt e-mails with the current key where they are not; yield the size of each batch.
+
+    Resumable. Each batch is one transaction.
+    """
+    current = bytes((ring().current % 256,))
+    last_id = 0
+    while True:
+        with platform_scope("rotate the keys of e-mails"), transaction.atomic():
+            rows = list(Email.unscoped.filter(id__gt=last_id).order_by("id")[:BATCH])
+            if not rows:
+                return
+            last_id = rows[-1].id
+            stale = [row for row in rows if bytes(row.to_cipher)[:1] != current]
+            for row in stale:
+                _encrypt_anew(row)
+            Email.unscoped.bulk_update(stale, ["to_cipher", "body_cipher"])
+        yield len(stale)
+
+
+def _encrypt_anew(row: Email) -> None:
+    for column, name in (("to_cipher", "email_to"), ("body_cipher", "email_body")):
+        value = bytes(getattr(row, column))
+        if value:
+            aad = _aad(row.site_id, name, row.dedupe_key)
+            setattr(row, column, encrypt_text(decrypt_text(value, aad), aad))
+
+
+def _deliver(claimed: Sequence[tuple[Any, ...]]) -> list[tuple[int, int, int, str]]:
+    try:
+        with open_channel() as channel:
+            return [_deliver_one(row, channel) for row in claimed]
+    except SendFailed as fault:
+        log.warning("mail_server_away", code=fault.code)
+        return [_outcome(row, fault) for row in claimed]
+
+
+def _deliver_one(row: tuple[Any, ...], channel: MailChannel) -> tuple[int, int, int, str]:
+    email_id, site_id, to_cipher, subject, body_cipher, key, _attempts = row
+    site = get_site_view(site_id)
+    try:
+        mail = OutgoingMail(
+            to=decrypt_text(to_cipher, _aad(site_id, "email_to", key)),
+            sender=site.settings.mail_from or settings.MAIL_FROM,
+            sender_name=site.name,
+            subject=subject,
+            body=decrypt_text(body_cipher, _aad(site_id, "email_body", key)),
+            reference=f"kameng.{email_id}",
+        )
+        channel.send(mail)
+    except CipherBroken:
+        return _outcome(row, SendFailed("unreadable", is_final=True))
+    except SendFailed as fault:
+        return _outcome(row, fault)
+    return email_id, EmailState.SENT, 0, ""
+
+
+def _outcome(row: tuple[Any, ...], fault: SendFailed) -> tuple[int, int, int, str]:
+    email_id, attempts = row[0], row[6]
+    if fault.is_final or is_last(attempts):
+        log.warning("email_given_up", email_id=email_id, code=fault.code, attempts=attempts)
+        return email_id, EmailState.FAILED, 0, fault.code[:200]
+    return email_id, EmailState.WAITING, wait_seconds(attempts), fault.code[:200]
+
+
+def _aad(site_id: int, column: str, key: str) -> bytes:
+    return binding(site_id, column, key)
+
+
+def _rows(model: Any) -> QuerySet[Any]:
+    manager = model.unscoped if current_scope().is_platform else model.objects
+    rows: QuerySet[Any] = manager.get_queryset()
+    return rows

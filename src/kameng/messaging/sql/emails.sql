@@ -1,0 +1,28 @@
+-- Take due e-mails for this worker: each is out of sight of others for the lease, so a worker that dies
+-- gives its e-mails back by itself. Index messaging_email_waiting; other workers' rows are skipped.
+create or replace function messaging_claim_emails(p_limit int, p_lease_seconds int)
+returns table (id bigint, site_id bigint, to_cipher bytea, subject text, body_cipher bytea,
+               dedupe_key text, attempts smallint)
+language sql as $$
+    with due as (
+        select e.id from messaging_email e
+         where e.state = 1 and e.next_attempt_at <= now()
+         order by e.next_attempt_at limit p_limit for update skip locked)
+    update messaging_email m
+       set attempts = m.attempts + 1, next_attempt_at = now() + make_interval(secs => p_lease_seconds)
+      from due where m.id = due.id
+    returning m.id, m.site_id, m.to_cipher, m.subject, m.body_cipher, m.dedupe_key, m.attempts;
+$$;
+
+-- Write what became of claimed e-mails. The text of one that was sent is not kept.
+create or replace function messaging_finish_emails(
+    p_id bigint[], p_state smallint[], p_wait_seconds int[], p_error text[])
+returns void language sql as $$
+    update messaging_email m
+       set state = t.state,
+           next_attempt_at = now() + make_interval(secs => t.wait_seconds),
+           last_error = t.error,
+           body_cipher = case when t.state = 2 then ''::bytea else m.body_cipher end
+      from unnest(p_id, p_state, p_wait_seconds, p_error) as t(id, state, wait_seconds, error)
+     where m.id = t.id and m.state = 1;
+$$;
