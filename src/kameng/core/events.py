@@ -80,7 +80,15 @@ def consume(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
     The position moves in the same transaction as what the handler writes, so its database effects
     happen once. Holds the consumer's position row: a second reader of the same name waits.
     """
-    with platform_scope(f"event consumer {consumer}"), transaction.atomic():
+    with platform_scope(f"event consumer {consumer}"):
+        waiting = fetch_one("select core_events_waiting(%s, %s::text[])", (consumer, list(kinds)))
+        if not (waiting and waiting[0]):
+            return 0
+        return _consume_batch(consumer, kinds, handler)
+
+
+def _consume_batch(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
+    with transaction.atomic():
         fetch("select core_open_consumer(%s)", (consumer,))
         rows = fetch(
             "select event_id, event_xid::text, kind, site_id, subject_id, payload"

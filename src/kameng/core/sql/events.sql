@@ -46,3 +46,31 @@ returns double precision language sql stable as $$
       from core_event e left join core_eventposition p on p.consumer = p_consumer
      where p.consumer is null or (e.xid, e.id) > (p.xid, p.event_id);
 $$;
+
+-- Whether a consumer has something to read; a cheap look before it locks its position.
+create or replace function core_events_waiting(p_consumer text, p_kinds text[])
+returns boolean language sql stable as $$
+    select exists (
+        select 1 from core_event e
+         where (e.xid, e.id) > (
+                coalesce((select p.xid from core_eventposition p where p.consumer = p_consumer),
+                         '0'::xid8),
+                coalesce((select p.event_id from core_eventposition p
+                           where p.consumer = p_consumer), 0))
+           and e.xid < pg_snapshot_xmin(pg_current_snapshot()) and e.kind = any (p_kinds));
+$$;
+
+-- Delete a batch of old events that every consumer has read.
+create or replace function core_purge_events(p_days int, p_limit int)
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    gone int;
+begin
+    delete from core_event where id in (
+        select e.id from core_event e
+         where e.created_at < now() - make_interval(days => p_days)
+           and not exists (select 1 from core_eventposition p where (p.xid, p.event_id) < (e.xid, e.id))
+         order by e.xid, e.id limit p_limit);
+    get diagnostics gone = row_count;
+    return gone;
+end $$;

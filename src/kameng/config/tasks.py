@@ -1,0 +1,23 @@
+"""The calendar of work that no app schedules for itself: mail, and sweeping what has ended."""
+
+from procrastinate.contrib.django import app
+
+from kameng.accounts import tasks as accounts
+from kameng.messaging import tasks as messaging
+from kameng.risk import tasks as risk
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queue="mail", queueing_lock="deliver_emails")
+def deliver_emails(timestamp: int) -> None:
+    """Send the e-mails that are due."""
+    messaging.deliver_emails()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queue="hot", queueing_lock="sweep")
+def sweep(timestamp: int) -> None:
+    """Delete ended sessions, codes, counters and old mail."""
+    accounts.sweep()
+    risk.sweep()
+    messaging.sweep()
