@@ -66,7 +66,7 @@ def inline_sprite(html: str) -> str:
     path = get_asset_path("icons.svg")
     sprite = (STATIC / path).read_text(encoding="utf-8").replace("<svg ", "<svg hidden ", 1)
     html = html.replace("/kameng-static/", "").replace(f'href="{path}#', 'href="#')
-    html = re.sub(r'<link rel="preload"[^>]*>\n', "", html)
+    html = html.replace(f'data-sprite="{path}"', 'data-sprite=""')
     return re.sub(r"(<body[^>]*>)", lambda found: found.group(1) + sprite, html, count=1)
 
 

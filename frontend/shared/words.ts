@@ -12,8 +12,8 @@ export function makeIcon(name: string, size = ""): SVGSVGElement {
   svg.setAttribute("class", size ? `icon ${size}` : "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  const sprite = document.querySelector<HTMLLinkElement>('link[rel="preload"][type="image/svg+xml"]');
-  use.setAttribute("href", `${sprite?.getAttribute("href") ?? ""}#${name}`);
+  const sprite = document.querySelector<HTMLTemplateElement>("#words")?.dataset["sprite"] ?? "";
+  use.setAttribute("href", `${sprite}#${name}`);
   svg.append(use);
   return svg;
 }
