@@ -8,7 +8,7 @@ class ConfigConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
-        from kameng.config import wiring  # noqa: PLC0415 - models must be loaded first
-        from kameng.core import events  # noqa: PLC0415
+        from kameng.config import wiring
+        from kameng.core import events
 
         events.connect(wiring.SAME_TRANSACTION)

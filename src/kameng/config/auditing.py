@@ -14,7 +14,6 @@ from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import Code
 from kameng.orders.rules import is_path
 
-
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
 
 

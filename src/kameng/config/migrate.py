@@ -23,15 +23,15 @@ APPS = (  # lowest first: a function may call those of lower apps
 MINIMUM_VERSION = 150_000
 
 
-class DatabaseTooOld(RuntimeError):  # noqa: N818
+class DatabaseTooOld(RuntimeError):
     """The server is older than PostgreSQL 15."""
 
 
 def run(*, verbosity: int = 0) -> None:
     """Bring the database to this version of the code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
-    import django  # noqa: PLC0415 - the environment must be set first
-    from django.apps import apps  # noqa: PLC0415
+    import django
+    from django.apps import apps
 
     if not apps.ready:
         django.setup()
@@ -40,11 +40,11 @@ def run(*, verbosity: int = 0) -> None:
 
 def migrate(*, alias: str, verbosity: int = 0) -> None:
     """Migrate the database of a connection whose role owns it."""
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.db import connections, transaction  # noqa: PLC0415
+    from django.core.management import call_command
+    from django.db import connections, transaction
 
-    from kameng.config.security import ensure_roles, secure_tables  # noqa: PLC0415
-    from kameng.core.sqlfiles import install  # noqa: PLC0415
+    from kameng.config.security import ensure_roles, secure_tables
+    from kameng.core.sqlfiles import install
 
     connection = connections[alias]
     with connection.cursor() as cursor:

@@ -83,7 +83,9 @@ def secure_tables(cursor: Any, functions: list[str]) -> None:
         _grant(cursor, table)
         if has_site:
             _confine(cursor, table, shared=shared)
-    cursor.execute(f"grant usage, select on all sequences in schema public to {APP_ROLE}, {ENGINE_ROLE}")
+    cursor.execute(
+        f"grant usage, select on all sequences in schema public to {APP_ROLE}, {ENGINE_ROLE}"
+    )
     _grant_jobs(cursor)
     cursor.execute(
         "select p.oid::regprocedure::text, p.prosecdef from pg_proc p"

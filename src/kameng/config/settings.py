@@ -86,9 +86,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
-UPLOAD_LIMIT_BYTES = environment.number(
-    "KAMENG_UPLOAD_LIMIT_MB", default=128, low=1, high=2048
-) * 1_000_000
+UPLOAD_LIMIT_BYTES = (
+    environment.number("KAMENG_UPLOAD_LIMIT_MB", default=128, low=1, high=2048) * 1_000_000
+)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # Behind a reverse proxy that ends TLS, name its addresses; only then X-Forwarded-* is believed.
@@ -102,9 +102,9 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = PUBLIC_SCHEME == "https"
 CSRF_FAILURE_VIEW = "kameng.web.errors.csrf_failure"
 SESSION_COOKIE = "kameng_session"
-SESSION_SECONDS = environment.number(
-    "KAMENG_SESSION_HOURS", default=24 * 14, low=1, high=24 * 90
-) * 3600
+SESSION_SECONDS = (
+    environment.number("KAMENG_SESSION_HOURS", default=24 * 14, low=1, high=24 * 90) * 3600
+)
 
 MAIL_HOST = environment.text("KAMENG_MAIL_HOST")
 MAIL_PORT = environment.number("KAMENG_MAIL_PORT", default=25, low=1, high=65_535)

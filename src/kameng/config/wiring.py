@@ -12,7 +12,7 @@ from typing import Any
 
 from kameng.core.events import BatchHandler, Event
 from kameng.orders import handlers as orders
-from kameng.orders.events import OrderPaid
+from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
@@ -32,5 +32,10 @@ class Consumer:
 
 
 AFTER_COMMIT: tuple[Consumer, ...] = (
+    Consumer(
+        name="orders.notify_buyers",
+        events=(OrderPaid, OrderDelivered, OrderClosed, OrderRefunded),
+        handler=orders.notify_buyers,
+    ),
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
 )

@@ -22,8 +22,8 @@ log = structlog.get_logger("kameng.worker")
 def run() -> None:
     """Work until asked to stop (SIGTERM, SIGINT)."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
-    import django  # noqa: PLC0415
-    from django.apps import apps  # noqa: PLC0415
+    import django
+    from django.apps import apps
 
     if not apps.ready:
         django.setup()
@@ -39,7 +39,7 @@ def run() -> None:
 
 async def _run_jobs() -> None:
     """Run jobs until a signal; the database coming back after a restart is waited for."""
-    from procrastinate.contrib.django import app  # noqa: PLC0415
+    from procrastinate.contrib.django import app
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -77,10 +77,10 @@ async def _run_worker(app: object) -> None:
 
 def read_events(stop: threading.Event) -> None:
     """Feed every consumer until `stop`; a consumer that fails is tried again and holds up no other."""
-    from django.db import connection  # noqa: PLC0415
+    from django.db import connection
 
-    from kameng.config.wiring import AFTER_COMMIT  # noqa: PLC0415
-    from kameng.core.events import consume  # noqa: PLC0415
+    from kameng.config.wiring import AFTER_COMMIT
+    from kameng.core.events import consume
 
     rest_until: dict[str, float] = {}
     while not stop.is_set():
@@ -102,7 +102,7 @@ def read_events(stop: threading.Event) -> None:
 
 def _beat() -> None:
     """Touch the heartbeat file that /healthz reads."""
-    from django.conf import settings  # noqa: PLC0415
+    from django.conf import settings
 
     beat = Path(settings.HOME) / "run" / "worker.beat"
     try:

@@ -21,7 +21,7 @@ NONCE_BYTES = 12
 DIGEST_BYTES = 16
 
 
-class CipherBroken(RuntimeError):  # noqa: N818
+class CipherBroken(RuntimeError):
     """A stored value does not open: wrong key, wrong row, or damaged."""
 
 

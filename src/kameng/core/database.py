@@ -14,7 +14,7 @@ from django.db import connection
 from kameng.core.scope import current_scope
 
 
-class DatabaseAway(RuntimeError):  # noqa: N818
+class DatabaseAway(RuntimeError):
     """The database does not answer now. Nothing is known to have changed; try again."""
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.utils.translation import gettext_lazy as _
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+class Refusal(Exception):
     """A request that the rules refuse: nothing was changed, the text is for the person."""
 
     code: ClassVar[str] = "refused"

@@ -46,7 +46,7 @@ BatchHandler = Callable[[Sequence[LoggedEvent]], None]
 _same_transaction: dict[type[Event], tuple[SameTransactionHandler, ...]] = {}
 
 
-class PublishedOutside(RuntimeError):  # noqa: N818
+class PublishedOutside(RuntimeError):
     """An event was published outside a transaction: it could speak of a change that never was."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 KEY_BYTES = 32
 
 
-class KeyringBroken(RuntimeError):  # noqa: N818
+class KeyringBroken(RuntimeError):
     """The key file is missing, unreadable or malformed: nothing can be decrypted."""
 
 
@@ -90,6 +90,8 @@ def load(path: Path) -> Keyring:
         )
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise KeyringBroken(f"the key file {path} cannot be read") from fault
-    if ring.current not in keys or any(len(k) != KEY_BYTES for k in (*keys.values(), ring.index_key)):
+    if ring.current not in keys or any(
+        len(k) != KEY_BYTES for k in (*keys.values(), ring.index_key)
+    ):
         raise KeyringBroken(f"the key file {path} holds no usable key")
     return ring

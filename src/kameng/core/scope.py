@@ -28,7 +28,7 @@ NO_SCOPE = Scope()
 _current: ContextVar[Scope] = ContextVar("kameng_scope", default=NO_SCOPE)
 
 
-class ScopeMissing(RuntimeError):  # noqa: N818
+class ScopeMissing(RuntimeError):
     """A query on tenant-owned rows ran outside any scope: a defect, never a user's error."""
 
 

@@ -77,4 +77,3 @@ class RollUpMark(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     xid = Xid8Field()
     transfer_id = models.BigIntegerField(default=0)
-

@@ -40,7 +40,9 @@ def wallet_amount(customer_id: int) -> int:
 def wallet_amounts(customer_ids: list[int]) -> dict[int, int]:
     """Return what several customers of the site in force hold."""
     accounts = {wallet_of(customer_id): customer_id for customer_id in customer_ids}
-    rows = Balance.objects.filter(account_id__in=accounts).values_list("account_id", "posted_amount")
+    rows = Balance.objects.filter(account_id__in=accounts).values_list(
+        "account_id", "posted_amount"
+    )
     held = {accounts[account]: amount for account, amount in rows}
     return {customer_id: held.get(customer_id, 0) for customer_id in customer_ids}
 
@@ -51,7 +53,8 @@ def list_wallet_lines(
     """Return a wallet's transfers, newest first; keyset by `before_id`."""
     wallet = wallet_of(customer_id)
     rows = Transfer.objects.filter(
-        Q(debit_account=wallet, debit_account__lt=0) | Q(credit_account=wallet, credit_account__lt=0)
+        Q(debit_account=wallet, debit_account__lt=0)
+        | Q(credit_account=wallet, credit_account__lt=0)
     )
     if before_id is not None:
         rows = rows.filter(id__lt=before_id)
@@ -71,9 +74,9 @@ def list_wallet_lines(
 def list_order_transfers(order_id: int) -> list[Transfer]:
     """Return the transfers of one order of the site in force, in order."""
     return list(
-        Transfer.objects.filter(
-            reference_kind=Reference.ORDER, reference_id=order_id
-        ).order_by("id")
+        Transfer.objects.filter(reference_kind=Reference.ORDER, reference_id=order_id).order_by(
+            "id"
+        )
     )
 
 

@@ -11,6 +11,7 @@ from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import store
 from kameng.orders.errors import RefundRouteMissing
 from kameng.orders.models import Note, Order, RefundTo
+from kameng.orders.notices import send_notices
 from kameng.orders.rules import Settlement
 from kameng.orders.services.refunding import (
     finish_source_refund,
@@ -114,3 +115,8 @@ def count_sales(events: Sequence[LoggedEvent]) -> None:
     for event in events:
         sold[int(event.payload["product_id"])] += int(event.payload["quantity"])
     add_sales(sold)
+
+
+def notify_buyers(events: Sequence[LoggedEvent]) -> None:
+    """After commit: tell buyers what became of their orders, in the inbox and by e-mail."""
+    send_notices(events)

@@ -95,9 +95,7 @@ class Order(TenantModel):
                 name="orders_by_contact",
                 condition=Q(contact_digest__isnull=False),
             ),
-            models.Index(
-                fields=["expires_at"], name="orders_to_expire", condition=Q(state=1)
-            ),
+            models.Index(fields=["expires_at"], name="orders_to_expire", condition=Q(state=1)),
             models.Index(
                 fields=["site", "paid_at"],
                 name="orders_queue",
@@ -110,7 +108,9 @@ class Order(TenantModel):
 class Delivery(TenantModel):
     """Goods written by an operator (services, hand delivery). Card keys stay in inventory."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
     content_cipher = models.BinaryField()
     delivered_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=TransactionNow())
@@ -146,7 +146,9 @@ class OrderRefundState(models.IntegerChoices):
 class OrderRefund(TenantModel):
     """Money given back for an order, whole or part, with the exact parts it takes from each side."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
     refund_no = models.CharField(max_length=32, unique=True)
     amount = AmountField()
     own_amount = AmountField()  # taken back from the main site
@@ -175,7 +177,9 @@ class OrderRefund(TenantModel):
 class Note(TenantModel):
     """A line of an order's time line that no column tells: repairs, staff acts, remarks."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
     kind = models.CharField(max_length=32)  # resent, key_replaced, late_payment, …
     text = models.CharField(max_length=400, blank=True)
     actor_name = models.CharField(max_length=64, blank=True)

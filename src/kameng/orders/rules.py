@@ -26,9 +26,7 @@ ALLOWED: dict[State, frozenset[State]] = {
     State.REFUNDED: frozenset(),
 }
 
-PAID_STATES = frozenset(
-    {State.AWAITING_DELIVERY, State.DELIVERED, State.REFUNDING, State.REFUNDED}
-)
+PAID_STATES = frozenset({State.AWAITING_DELIVERY, State.DELIVERED, State.REFUNDING, State.REFUNDED})
 
 
 def is_path(states: list[int]) -> bool:

@@ -20,9 +20,7 @@ PAGE = 50
 STUCK_AFTER = dt.timedelta(minutes=10)  # a paid order of keys that still waits
 
 
-def open_order(
-    *, site_id: int, order_no: str, token: str, customer_id: int | None
-) -> Order:
+def open_order(*, site_id: int, order_no: str, token: str, customer_id: int | None) -> Order:
     """Return the order that a token opens, or that the signed-in customer owns.
 
     Raises `LinkInvalid`, the same for a wrong token and an unknown number.
@@ -68,7 +66,9 @@ def list_customer_orders(
 def list_contact_orders(*, site_id: int, contact: str, limit: int = 20) -> list[Order]:
     """Return the orders of a contact, newest first; the caller has proved the contact by a code."""
     return list(
-        Order.objects.filter(contact_digest=contact_digest(site_id, contact)).order_by("-id")[:limit]
+        Order.objects.filter(contact_digest=contact_digest(site_id, contact)).order_by("-id")[
+            :limit
+        ]
     )
 
 
@@ -193,7 +193,9 @@ def list_moments(order: Order) -> list[Moment]:
     """Return everything that happened to an order, in order of time."""
     moments = [Moment(at=order.placed_at, code="placed")]
     for payment in list_payments_of(Purpose.ORDER, order.id):
-        moments.append(Moment(at=payment.created_at, code="payment_opened", text=payment.payment_no))
+        moments.append(
+            Moment(at=payment.created_at, code="payment_opened", text=payment.payment_no)
+        )
         if payment.confirmed_at:
             moments.append(
                 Moment(at=payment.confirmed_at, code="payment_confirmed", text=payment.payment_no)
@@ -206,7 +208,11 @@ def list_moments(order: Order) -> list[Moment]:
     )
     moments.extend(Moment(at=at, code=code) for at, code in dated if at is not None)
     for refund in list_refunds(order.id):
-        moments.append(Moment(at=refund.created_at, code="refund_asked", text=refund.reason, actor=refund.asked_by))
+        moments.append(
+            Moment(
+                at=refund.created_at, code="refund_asked", text=refund.reason, actor=refund.asked_by
+            )
+        )
         if refund.done_at:
             moments.append(Moment(at=refund.done_at, code="refund_done"))
     moments.extend(

@@ -86,7 +86,10 @@ class Payment(TenantModel):
                 condition=Q(refunded_amount__gte=0)
                 & (
                     Q(refunded_amount=0)
-                    | Q(received_amount__isnull=False, refunded_amount__lte=models.F("received_amount"))
+                    | Q(
+                        received_amount__isnull=False,
+                        refunded_amount__lte=models.F("received_amount"),
+                    )
                 ),
                 name="payments_refund_within",
             ),

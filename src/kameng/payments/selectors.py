@@ -10,7 +10,6 @@ from kameng.payments.models import (
     Payment,
     PaymentState,
     Proof,
-
     RefundState,
     RejectedCallback,
     TopUp,
@@ -150,5 +149,3 @@ def list_top_ups(customer_id: int, limit: int = 30) -> list[TopUp]:
 def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
     """Return refused callbacks, newest first (of the site in force by row-level security)."""
     return list(RejectedCallback.objects.order_by("-id")[:limit])
-
-

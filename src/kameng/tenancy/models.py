@@ -24,7 +24,9 @@ class Plan(models.Model):
     name = models.CharField(max_length=40, unique=True)
     description = models.CharField(max_length=200, blank=True)
     wholesale_markup_bps = models.IntegerField()  # over the main site's cost
-    wholesale_minimum_amount = models.BigIntegerField(default=0)  # least margin a piece, 1/10000 yuan
+    wholesale_minimum_amount = models.BigIntegerField(
+        default=0
+    )  # least margin a piece, 1/10000 yuan
     is_offered = models.BooleanField(default=True)
     position = models.IntegerField(default=0)
 

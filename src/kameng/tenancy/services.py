@@ -52,9 +52,7 @@ def add_domain(*, site_id: int, host: str, is_primary: bool, actor: Actor) -> Do
             if is_primary:
                 Domain.objects.filter(site_id=site_id, is_primary=True).update(is_primary=False)
             domain = Domain.objects.create(site_id=site_id, host=clean, is_primary=is_primary)
-            record(
-                "site.domain.added", actor=actor, site_id=site_id, subject=("domain", clean)
-            )
+            record("site.domain.added", actor=actor, site_id=site_id, subject=("domain", clean))
     except IntegrityError as fault:
         raise errors.HostTaken from fault
     forget_hosts()

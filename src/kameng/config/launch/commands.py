@@ -6,7 +6,6 @@ only inside the commands that need it, so that `kameng --help` answers at once.
 
 import importlib
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kameng.config.launch import web
 from kameng.config.launch.binaries import choose_binaries
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import (
@@ -76,6 +74,8 @@ def worker(arguments: Sequence[str]) -> int:
 
 def serve_web(arguments: Sequence[str]) -> int:
     """Run the web server alone."""
+    from kameng.config.launch import web
+
     with database_session(find_home()):
         web.serve(read_options())
     return 0
@@ -127,6 +127,8 @@ def bench(arguments: Sequence[str]) -> int:
             "The measurements are part of the source tree, which is not here.",
             remedy="Run `kameng bench` from a clone.",
         )
+    import runpy
+
     sys.argv = ["kameng bench", *arguments]
     sys.path.insert(0, str(root))
     runpy.run_module("bench", run_name="__main__", alter_sys=True)

@@ -19,6 +19,11 @@ def say(line: str) -> None:
         sys.stdout = sys.__stderr__
 
 
+def say_aside(line: str) -> None:
+    """Print one line beside the output proper, which another program may be reading."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def silent(line: str) -> None:
     """Say nothing (for callers that speak themselves)."""
 

@@ -13,7 +13,7 @@ from kameng.config.launch.databases import check_database, ensure_database
 from kameng.config.launch.home import Home, prepare_home, prepare_secrets
 from kameng.config.launch.options import read_options
 from kameng.config.launch.postgres import ensure_server
-from kameng.config.launch.report import Report, say
+from kameng.config.launch.report import Report, say_aside
 
 SETTINGS_MODULE = "kameng.config.settings"
 
@@ -29,7 +29,7 @@ def prepare(home: Home) -> Home:
 
 
 @contextlib.contextmanager
-def database_session(home: Home, *, report: Report = say) -> Iterator[str]:
+def database_session(home: Home, *, report: Report = say_aside) -> Iterator[str]:
     """Give the address of the database to the block, also as KAMENG_DATABASE_URL.
 
     Call from the main thread: a server that is started here ends with it.

@@ -5,10 +5,10 @@ the database too. All children end with the supervisor, also when it is killed; 
 behind the next one ends.
 """
 
-import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -31,6 +31,8 @@ READY_SECONDS = 120.0
 TICK_SECONDS = 0.5
 ROTATE_SECONDS = 5.0
 HOPELESS_DEATHS = 3
+PROBE_SECONDS = 5.0
+PROBE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,16 +186,14 @@ class Supervisor:
 
     def is_answering(self) -> bool:
         """Ask the web server whether it is well; no answer is a no."""
-        connection = http.client.HTTPConnection(
-            self.options.probe_host, self.options.port, timeout=5
-        )
+        address = (self.options.probe_host, self.options.port)
         try:
-            connection.request("GET", "/healthz", headers={"Host": "localhost"})
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+            with socket.create_connection(address, timeout=PROBE_SECONDS) as connection:
+                # By hand: http.client would cost the supervisor a quarter of its memory.
+                connection.sendall(PROBE)
+                return b" 200 " in connection.makefile("rb").readline(100)
+        except OSError:
             return False
-        finally:
-            connection.close()
 
     def stop(self) -> None:
         """Stop the children in order, then the database; a second request makes it abrupt."""

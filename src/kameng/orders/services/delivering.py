@@ -40,9 +40,7 @@ def collect_goods(order: Order, *, by_buyer: bool) -> list[Goods]:
         return []
     if by_buyer and order.revealed_at is None:
         Order.objects.filter(id=order.id, revealed_at__isnull=True).update(revealed_at=clock.now())
-    marks = dict(
-        UsedMark.objects.filter(order_id=order.id).values_list("key_id", "created_at")
-    )
+    marks = dict(UsedMark.objects.filter(order_id=order.id).values_list("key_id", "created_at"))
     goods = []
     if order.delivery_kind == DeliveryKind.CARD:
         goods = [

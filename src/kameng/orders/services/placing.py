@@ -72,9 +72,7 @@ REFUSALS: dict[Outcome, type[errors.Refusal]] = {
 }
 
 
-def place_order(
-    *, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance
-) -> PlacedOrder:
+def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance) -> PlacedOrder:
     """Place an order of the site in force; the same key and content give the first answer again.
 
     Needs a clearance of `risk`. Raises VariantNotFound, QuantityInvalid, Input…, TotalMismatch and
@@ -86,9 +84,7 @@ def place_order(
         raise errors.SignInNeeded
     if not buyer.customer_id and not buyer.contact:
         raise errors.ContactInvalid
-    quoted = quote_purchase(
-        get_catalogue(view), variant_id=wish.variant_id, quantity=wish.quantity
-    )
+    quoted = quote_purchase(get_catalogue(view), variant_id=wish.variant_id, quantity=wish.quantity)
     answers = clean_answers(quoted.product.input_fields, wish.answers)
     total = quoted.quote.total_amount
     if wish.shown_amount is not None and wish.shown_amount != total:

@@ -33,6 +33,7 @@ from kameng.payments.services.refunding import request_refund
 from kameng.pricing.margins import SaleParts, refund_parts, split_sale
 from kameng.pricing.money import Amount, format_yuan
 
+
 def sale_parts(order: Order) -> SaleParts:
     """Return how the sale of an order was split between main site, operator and gateway."""
     return split_sale(
@@ -60,7 +61,9 @@ def refund_order(
     """
     with transaction.atomic():
         order = lock_order(order_id)
-        known = OrderRefund.objects.filter(order_id=order.id, idempotency_key=idempotency_key).first()
+        known = OrderRefund.objects.filter(
+            order_id=order.id, idempotency_key=idempotency_key
+        ).first()
         if known is not None:
             if amount is not None and known.amount != amount:
                 raise errors.KeyReused
@@ -230,9 +233,7 @@ def refuse_source_refund(*, refund_no: str, reason: str) -> None:
     )
 
 
-def settle_refused_refund(
-    *, refund_id: int, way: str, reason: str, actor: Actor
-) -> OrderRefund:
+def settle_refused_refund(*, refund_id: int, way: str, reason: str, actor: Actor) -> OrderRefund:
     """Decide a refund that the gateway refused: `again`, to the `wallet`, or paid by `hand`.
 
     Raises `NotAllowedNow` when it is not refused (any more). Audited.
@@ -257,9 +258,7 @@ def settle_refused_refund(
         else:
             suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
             outside = account_id(AccountKind.ADJUSTMENTS, order.site_id)
-            post_transfers(
-                [_posting(order, suspense, outside, refund.amount, Code.REFUND_BY_HAND)]
-            )
+            post_transfers([_posting(order, suspense, outside, refund.amount, Code.REFUND_BY_HAND)])
             _finish(order, refund)
         Note.objects.create(
             site_id=order.site_id,

@@ -67,7 +67,9 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         raise errors.PaymentClosed
     if payment.instruction is not None:
         return PayInstruction(**payment.instruction)
-    gateway = Gateway.objects.filter(id=payment.gateway_id, is_enabled=True, is_frozen=False).first()
+    gateway = Gateway.objects.filter(
+        id=payment.gateway_id, is_enabled=True, is_frozen=False
+    ).first()
     if gateway is None:
         raise errors.GatewayNotUsable
     request = PayRequest(

@@ -38,9 +38,7 @@ def query_payment(payment_id: int) -> PaidStatus | None:
         answer = provider.query(config, payment.payment_no)
         status = answer.status
         if status == PaidStatus.PAID:
-            confirm_payment(
-                answer, gateway_id=gateway.id, source="query", site_id=payment.site_id
-            )
+            confirm_payment(answer, gateway_id=gateway.id, source="query", site_id=payment.site_id)
             return status
         if payment.state == PaymentState.OPEN and payment.expires_at <= clock.now():
             status = provider.close(config, payment.payment_no)

@@ -1,0 +1,58 @@
+"""Finding one's orders again as a guest: a contact, proved by a one-time code sent to it.
+
+Never by contact alone, and never telling whether a contact has orders.
+"""
+
+from kameng.accounts.services.codes import ORDER_LOOKUP, issue_code, redeem_code
+from kameng.core.ids import new_token
+from kameng.messaging.rendering import render_mail
+from kameng.messaging.services import EmailDraft, send_email
+from kameng.orders.models import Order
+from kameng.orders.selectors import list_contact_orders
+from kameng.risk.rules import (
+    CODE_BY_CONTACT_DAY,
+    CODE_BY_CONTACT_MINUTE,
+    CODE_BY_IP,
+    CODE_TRY_BY_IP,
+)
+from kameng.risk.services import hit, network_of
+from kameng.tenancy.addresses import site_url
+from kameng.tenancy.selectors import SiteView
+
+
+def send_lookup_code(*, view: SiteView, contact: str, ip: str) -> None:
+    """Send a code to an e-mail address, whether or not it has orders (the answer is the same).
+
+    `contact` is cleaned already. Raises TooManyAttempts over the limits by contact and address.
+    """
+    hit("code_minute", key=f"{view.site_id}:{contact}", limit=CODE_BY_CONTACT_MINUTE)
+    hit("code_day", key=f"{view.site_id}:{contact}", limit=CODE_BY_CONTACT_DAY)
+    hit("code_ip", key=network_of(ip), limit=CODE_BY_IP)
+    code = issue_code(purpose=ORDER_LOOKUP, target=contact)
+    if "@" not in contact:
+        return  # no short messages yet: phones look orders up by their link
+    mail = render_mail(
+        "one_time_code",
+        {"site_name": view.name, "code": code, "site_url": site_url(view.site_id)},
+    )
+    send_email(
+        [
+            EmailDraft(
+                site_id=view.site_id,
+                to=contact,
+                subject=mail.subject,
+                body=mail.body,
+                dedupe_key=f"code:{new_token()}",
+            )
+        ]
+    )
+
+
+def find_orders_of_contact(*, view: SiteView, contact: str, code: str, ip: str) -> list[Order]:
+    """Return the orders of a contact whose code is right, newest first; uses the code up.
+
+    Raises CodeRefused, the same for a wrong, used, foreign or ended code; TooManyAttempts.
+    """
+    hit("code_try", key=network_of(ip), limit=CODE_TRY_BY_IP)
+    redeem_code(purpose=ORDER_LOOKUP, target=contact, code=code)
+    return list_contact_orders(site_id=view.site_id, contact=contact)
