@@ -2,7 +2,7 @@
 
 A value is `version (1 byte) | nonce (12) | ciphertext and tag`. Associated data `site|table|row` is
 authenticated with it, so a cipher text moved to another row or site does not open. Blind indexes
-are keyed HMAC-SHA256, cut to 16 bytes: equal texts can be found, none can be guessed without the key.
+are keyed HMAC-SHA256, cut to 16 bytes: equal texts are found, none can be guessed without the key.
 """
 
 import hashlib
