@@ -64,6 +64,8 @@ def read_stamps() -> dict[str, str]:
 
 def write_stamp(name: str, value: str) -> None:
     """Note that a step is done, whole or not at all."""
+    if read_stamps().get(name) == value:
+        return
     draft = STAMPS.with_suffix(".new")
     draft.write_text(json.dumps({**read_stamps(), name: value}, indent=1, sort_keys=True) + "\n")
     draft.replace(STAMPS)
@@ -133,8 +135,11 @@ def install_by_apt(packages: Sequence[str], *, why: str) -> None:
 
 
 def environment_works() -> bool:
-    """Tell whether the virtual environment has a Python that runs and a pip."""
-    if not PYTHON.exists():
+    """Tell whether the virtual environment has a Python that runs and a pip, and was made here.
+
+    Its commands name their Python by full path: after the clone was moved they would not start.
+    """
+    if not PYTHON.exists() or read_stamps().get("root", str(ROOT)) != str(ROOT):
         return False
     check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     done = subprocess.run([PYTHON, "-c", check], check=False, capture_output=True)
@@ -297,6 +302,7 @@ def main() -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would write the same files
             if not environment_works():
                 make_environment()
+            write_stamp("root", str(ROOT))
             for step in steps():
                 step.run()
             if wanted.test:

@@ -32,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its serv
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the server's user can enter (pytest's own is closed to it under root)."""
-    path = Path(tempfile.mkdtemp(prefix="kameng-test-"))
+    path = Path(tempfile.mkdtemp(prefix="kameng-launch-"))
     path.chmod(0o755)
     yield path
     for home in (folder for folder in path.iterdir() if (folder / "run").is_dir()):

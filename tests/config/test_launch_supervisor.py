@@ -89,7 +89,7 @@ def free_port() -> int:
 @pytest.fixture
 def home() -> Iterator[Home]:
     """A home that the database server's user can enter, empty of processes at the end."""
-    path = Path(tempfile.mkdtemp(prefix="kameng-test-"))
+    path = Path(tempfile.mkdtemp(prefix="kameng-launch-"))
     path.chmod(0o755)
     yield Home(path)
     end_processes(list_marked(SUPERVISED, str(path)), grace_seconds=5.0)

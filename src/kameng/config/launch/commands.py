@@ -74,7 +74,7 @@ def worker(arguments: Sequence[str]) -> int:
 
 def serve_web(arguments: Sequence[str]) -> int:
     """Run the web server alone."""
-    from kameng.config.launch import web
+    from kameng.config.launch import web  # too large for the supervisor to carry
 
     with database_session(find_home()):
         web.serve(read_options())
@@ -127,7 +127,7 @@ def bench(arguments: Sequence[str]) -> int:
             "The measurements are part of the source tree, which is not here.",
             remedy="Run `kameng bench` from a clone.",
         )
-    import runpy
+    import runpy  # needed here alone
 
     sys.argv = ["kameng bench", *arguments]
     sys.path.insert(0, str(root))
