@@ -229,7 +229,7 @@ def steps() -> Iterable[Step]:
     lock = ROOT / "requirements.lock"
     yield Step(
         name="packages",
-        announcement="Python packages (about 150, from the lock file)",
+        announcement="Python packages, by the lock file",
         digest=digest(version, files=[lock]),
         action=install_packages,
     )
