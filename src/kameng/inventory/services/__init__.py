@@ -1,0 +1,1 @@
+"""Writes of stock, one module a kind of act."""
