@@ -12,6 +12,8 @@ from kameng.tenancy.scoping import TenantModel
 
 
 class KeyState(models.IntegerChoices):
+    """Where a key is in its life."""
+
     UNSOLD = 0, _("未售")
     RESERVED = 1, _("已预占")  # for an unpaid order, until it expires
     SOLD = 2, _("已售")
@@ -48,9 +50,11 @@ class CardKey(TenantModel):
     secret = models.BinaryField()
     digest = models.BinaryField(max_length=16)
     sold_at = models.DateTimeField(null=True)
-    # The id once more, under a name that the primary key's index cannot serve: see `inventory_unsold`.
+    # The id once more, under a name that the primary key's index cannot serve.
     position = models.GeneratedField(
-        expression=models.F("id"), output_field=models.BigIntegerField(), db_persist=True
+        expression=models.F("id"),  # type: ignore[arg-type]
+        output_field=models.BigIntegerField(),
+        db_persist=True,
     )
 
     class Meta(TenantModel.Meta):
@@ -73,7 +77,7 @@ class CardKey(TenantModel):
                 name="inventory_by_order",
                 condition=Q(order_id__isnull=False),
             ),
-            models.Index(fields=["batch_id"], name="inventory_by_batch"),
+            models.Index(fields=["batch_id", "state", "id"], name="inventory_by_batch"),
         ]
 
 
