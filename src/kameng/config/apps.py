@@ -12,3 +12,6 @@ class ConfigConfig(AppConfig):
         from kameng.core import events
 
         events.connect(wiring.SAME_TRANSACTION)
+        events.connect_consumers(
+            {each.name: [event.KIND for event in each.events] for each in wiring.AFTER_COMMIT}
+        )

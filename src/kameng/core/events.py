@@ -43,6 +43,7 @@ class LoggedEvent:
 SameTransactionHandler = Callable[[Any], None]
 BatchHandler = Callable[[Sequence[LoggedEvent]], None]
 
+_consumed: dict[str, tuple[str, ...]] = {}
 _same_transaction: dict[type[Event], tuple[SameTransactionHandler, ...]] = {}
 
 
@@ -54,6 +55,12 @@ def connect(table: Mapping[type[Event], tuple[SameTransactionHandler, ...]]) -> 
     """Install the same-transaction column of `config.wiring`; called once at start."""
     _same_transaction.clear()
     _same_transaction.update(table)
+
+
+def connect_consumers(kinds: Mapping[str, Sequence[str]]) -> None:
+    """Tell which kinds each after-commit consumer reads, for its lag; called once at start."""
+    _consumed.clear()
+    _consumed.update({name: tuple(each) for name, each in kinds.items()})
 
 
 def publish(event: Event) -> None:
@@ -109,8 +116,11 @@ def _consume_batch(consumer: str, kinds: Sequence[str], handler: BatchHandler) -
         return len(rows)
 
 
-def lag_seconds(consumer: str) -> float:
-    """Return the age of the oldest event that `consumer` has not read, in seconds."""
+def list_lags() -> dict[str, float]:
+    """Return for each consumer the age in seconds of the oldest event of its kinds not yet read."""
+    lags: dict[str, float] = {}
     with platform_scope("event lag"):
-        row = fetch_one("select core_consumer_lag(%s)", (consumer,))
-    return float(row[0]) if row and row[0] is not None else 0.0
+        for consumer, kinds in _consumed.items():
+            row = fetch_one("select core_consumer_lag(%s, %s::text[])", (consumer, list(kinds)))
+            lags[consumer] = float(row[0]) if row and row[0] is not None else 0.0
+    return lags

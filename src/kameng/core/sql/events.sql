@@ -39,12 +39,12 @@ returns void language sql as $$
      where consumer = p_consumer;
 $$;
 
--- Seconds since the oldest event this consumer has not read (null when it has read all).
-create or replace function core_consumer_lag(p_consumer text)
+-- Seconds since the oldest event of these kinds that the consumer has not read (null: none).
+create or replace function core_consumer_lag(p_consumer text, p_kinds text[])
 returns double precision language sql stable as $$
     select extract(epoch from now() - min(e.created_at))
       from core_event e left join core_eventposition p on p.consumer = p_consumer
-     where p.consumer is null or (e.xid, e.id) > (p.xid, p.event_id);
+     where (p.consumer is null or (e.xid, e.id) > (p.xid, p.event_id)) and e.kind = any (p_kinds);
 $$;
 
 -- Whether a consumer has something to read; a cheap look before it locks its position.
