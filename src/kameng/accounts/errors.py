@@ -108,3 +108,9 @@ class PlanMissing(Refusal):
 class MainSiteExists(Conflict):
     code = "main_site_exists"
     message = _("主站已经开通。")
+
+
+class StaffOfOthers(Refusal):
+    code = "staff_of_others"
+    status = 403
+    message = _("这位员工还管理其他站点，密码只能由本人或平台管理员修改。")

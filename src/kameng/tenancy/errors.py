@@ -40,6 +40,11 @@ class PlanNotFound(NotFound):
     message = _("没有这个套餐。")
 
 
+class PlanNameTaken(Conflict):
+    code = "plan_name_taken"
+    message = _("已经有同名的套餐，请换一个名称。")
+
+
 class SettingInvalid(Refusal):
     code = "setting_invalid"
     message = _("设置“%(name)s”的值不正确。")

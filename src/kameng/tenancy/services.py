@@ -131,27 +131,33 @@ def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor)
 def save_plan(
     *, plan_id: int | None, name: str, markup_bps: int, minimum_amount: int, actor: Actor
 ) -> Plan:
-    """Create or change a plan. Prices of every sub-site on it change at once."""
-    with transaction.atomic():
-        values = {
-            "name": name,
-            "wholesale_markup_bps": markup_bps,
-            "wholesale_minimum_amount": minimum_amount,
-        }
-        if plan_id is None:
-            plan = Plan.objects.create(**values)
-        else:
-            if not Plan.objects.filter(id=plan_id).update(**values):
-                raise errors.PlanNotFound
-            plan = Plan.objects.get(id=plan_id)
-        Site.objects.filter(plan_id=plan.id).update(catalogue_version=F("catalogue_version") + 1)
-        record(
-            "plan.saved",
-            actor=actor,
-            site_id=None,
-            subject=("plan", plan.id),
-            detail={"name": name, "markup_bps": markup_bps, "minimum_amount": minimum_amount},
-        )
+    """Create or change a plan. Prices of every sub-site on it change at once.
+
+    Raises `PlanNotFound`, `PlanNameTaken`.
+    """
+    try:
+        with transaction.atomic():
+            values = {
+                "name": name,
+                "wholesale_markup_bps": markup_bps,
+                "wholesale_minimum_amount": minimum_amount,
+            }
+            if plan_id is None:
+                plan = Plan.objects.create(**values)
+            else:
+                if not Plan.objects.filter(id=plan_id).update(**values):
+                    raise errors.PlanNotFound
+                plan = Plan.objects.get(id=plan_id)
+            Site.objects.filter(plan_id=plan.id).update(catalogue_version=F("catalogue_version") + 1)
+            record(
+                "plan.saved",
+                actor=actor,
+                site_id=None,
+                subject=("plan", plan.id),
+                detail={"name": name, "markup_bps": markup_bps, "minimum_amount": minimum_amount},
+            )
+    except IntegrityError as fault:
+        raise errors.PlanNameTaken from fault
     return plan
 
 
