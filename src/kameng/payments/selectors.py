@@ -16,6 +16,7 @@ from kameng.payments.models import (
 )
 from kameng.payments.providers.registry import PROVIDERS, get_provider
 from kameng.payments.rules import fits
+from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.margins import fee_of
 from kameng.pricing.money import Amount
 from kameng.tenancy.selectors import SiteView
@@ -149,3 +150,10 @@ def list_top_ups(customer_id: int, limit: int = 30) -> list[TopUp]:
 def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
     """Return refused callbacks, newest first (of the site in force by row-level security)."""
     return list(RejectedCallback.objects.order_by("-id")[:limit])
+
+
+def read_open_config(gateway: Gateway) -> dict[str, str]:
+    """Return the part of a gateway's credentials that may be shown again: everything not secret."""
+    secrets = {field.name for field in provider_of(gateway).fields if field.secret}
+    stored: dict[str, str] = config_of(gateway).to_json()
+    return {name: value for name, value in stored.items() if name not in secrets}
