@@ -1,0 +1,144 @@
+"""A shop for races: goods, buyers with money, a gateway whose callbacks the tests sign themselves."""
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db import connection
+
+from kameng.accounts.models import Customer
+from kameng.catalog.models import Variant
+from kameng.core.audit import Actor
+from kameng.orders.models import Order
+from kameng.orders.services.placing import Buyer, PlacedOrder, Wish, place_order
+from kameng.payments.models import Gateway, Payment
+from kameng.payments.providers.port import CallbackRequest
+from kameng.payments.selectors import PayChoice
+from kameng.payments.services.confirming import Reply, accept_callback
+from kameng.payments.services.gateways import GatewayTerms, create_gateway
+from kameng.pricing.money import Amount, format_yuan
+from kameng.risk import services as risk
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import SiteView, site_scope
+from tests.factories import make_card_keys, make_product, make_variant
+
+KEY = "9f1c27aa5b7e4d0c8e6f13527aa5b7e4"
+PID = "1001"
+STAFF = Actor(kind="user", actor_id=1, name="Lin")
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A sub-site that sells one variant of the main site."""
+
+    site: Site
+    variant: Variant
+    choice: PayChoice
+
+
+def open_shop(main: Site, site: Site, *, keys: int = 10) -> Shop:
+    """Stock a variant with keys and connect a gateway to the main site."""
+    variant = make_variant(make_product(main, title="测试点卡"))
+    if keys:
+        make_card_keys(variant, keys)
+    with site_scope(main.id):
+        gateway = create_gateway(
+            kind="epay",
+            form={"gateway_url": "https://pay.example.com/", "pid": PID, "key": KEY},
+            terms=GatewayTerms(
+                name="支付宝", method="alipay", fee_bps=60, min_amount=0, max_amount=10**10
+            ),
+            actor=STAFF,
+        )
+        Gateway.objects.filter(id=gateway.id).update(is_enabled=True)
+    choice = PayChoice(
+        gateway_id=gateway.id, kind="epay", method="alipay", name="支付宝", fee_bps=60
+    )
+    return Shop(site=site, variant=variant, choice=choice)
+
+
+def order(
+    shop: Shop,
+    *,
+    customer: Customer | None = None,
+    by_wallet: bool = False,
+    quantity: int = 1,
+    key: str = "",
+    contact: str = "",
+) -> PlacedOrder:
+    """Place one order on the shop's site, as a customer or as a guest."""
+    contact = contact or ("" if customer else f"guest{next(_numbers)}@example.com")
+    actor = f"customer:{customer.id}" if customer else f"guest:{contact}"
+    buyer = Buyer(
+        customer_id=customer.id if customer else None,
+        contact=contact,
+        ip="192.0.2.1",
+        actor=actor,
+    )
+    wish = Wish(
+        variant_id=shop.variant.id,
+        quantity=quantity,
+        answers={},
+        shown_amount=None,
+        idempotency_key=key or f"key-{next(_numbers)}",
+        choice=None if by_wallet else shop.choice,
+    )
+    with site_scope(shop.site.id) as view:
+        return place(view, buyer, wish)
+
+
+def place(view: SiteView, buyer: Buyer, wish: Wish) -> PlacedOrder:
+    """Clear and place, without the limits on rates, which are not what races are about."""
+    risk.forget_windows()
+    clearance = risk.assess_checkout(site_id=view.site_id, actor=buyer.actor, ip=buyer.ip)
+    return place_order(view=view, buyer=buyer, wish=wish, clearance=clearance)
+
+
+def payment_of(shop: Shop, placed: PlacedOrder) -> Payment:
+    """Return the open payment of an order."""
+    with site_scope(shop.site.id):
+        return Payment.objects.filter(subject_id=placed.order_id, purpose=1).latest("id")
+
+
+def fresh(shop: Shop, placed: PlacedOrder) -> Order:
+    """Return the order as it stands now."""
+    with site_scope(shop.site.id):
+        return Order.objects.get(id=placed.order_id)
+
+
+def signed_query(fields: dict[str, str], key: str = KEY) -> bytes:
+    """Sign as the gateway does: sorted, raw, key appended, lower MD5."""
+    text = "&".join(f"{k}={v}" for k, v in sorted(fields.items()) if v) + key
+    signed = {**fields, "sign": hashlib.md5(text.encode()).hexdigest(), "sign_type": "MD5"}  # noqa: S324
+    return urlencode(signed).encode()
+
+
+def notify(
+    shop: Shop, payment: Payment, *, external_no: str = "", amount: int | None = None
+) -> Reply:
+    """Send the callback of a paid payment, as the gateway would."""
+    fields = {
+        "pid": PID,
+        "trade_no": external_no or f"EXT{payment.payment_no}",
+        "out_trade_no": payment.payment_no,
+        "type": "alipay",
+        "name": "测试点卡",
+        "money": format_yuan(Amount(payment.amount if amount is None else amount)),
+        "trade_status": "TRADE_SUCCESS",
+    }
+    return accept_callback(
+        gateway_id=shop.choice.gateway_id,
+        callback=CallbackRequest(method="GET", query=signed_query(fields)),
+        ip="192.0.2.9",
+    )
+
+
+def count(sql: str, *params: object) -> int:
+    """Return the number that one query over the whole database gives."""
+    from kameng.core.scope import platform_scope
+
+    with platform_scope("a test counts"), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.fetchone()[0])
