@@ -106,6 +106,11 @@ SESSION_SECONDS = (
     environment.number("KAMENG_SESSION_HOURS", default=24 * 14, low=1, high=24 * 90) * 3600
 )
 
+# Guest orders one address may place a minute, in each web worker; customers count by account.
+GUEST_ORDERS_PER_MINUTE = environment.number(
+    "KAMENG_GUEST_ORDERS_PER_MINUTE", default=300, low=1, high=100_000_000
+)
+
 MAIL_HOST = environment.text("KAMENG_MAIL_HOST")
 MAIL_PORT = environment.number("KAMENG_MAIL_PORT", default=25, low=1, high=65_535)
 MAIL_USER = environment.text("KAMENG_MAIL_USER")

@@ -30,7 +30,6 @@ PASSWORD_BY_PERSON = Limit(10, 900)
 
 # In-process windows of one worker: the true limit is this times the number of workers.
 ORDERS_BY_PERSON = Limit(30, 60)
-ORDERS_BY_IP = Limit(300, 60)
 ORDERS_BY_SITE = Limit(300_000, 60)
 WINDOW_KEYS = 20_000
 """How many people and addresses one worker keeps in view; the ones quiet longest are forgotten."""

@@ -7,6 +7,8 @@ two workers twice the limit may pass, which the limits allow for. Keys are store
 
 import ipaddress
 
+from django.conf import settings
+
 from kameng.accounts.permits import SignInPermit
 from kameng.accounts.selectors import normal_login
 from kameng.core.crypto import blind_digest
@@ -14,7 +16,6 @@ from kameng.risk import clearance, store
 from kameng.risk.clearance import Clearance
 from kameng.risk.errors import TooManyAttempts, TooManyOrders
 from kameng.risk.rules import (
-    ORDERS_BY_IP,
     ORDERS_BY_PERSON,
     ORDERS_BY_SITE,
     PASSWORD_BY_PERSON,
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 by_person = SlidingWindows(ORDERS_BY_PERSON, keys=WINDOW_KEYS)
-by_ip = SlidingWindows(ORDERS_BY_IP, keys=WINDOW_KEYS)
+by_ip = SlidingWindows(Limit(settings.GUEST_ORDERS_PER_MINUTE, 60), keys=WINDOW_KEYS)
 by_site = SlidingWindows(ORDERS_BY_SITE, keys=WINDOW_KEYS)
 
 

@@ -24,7 +24,8 @@ from kameng.orders import errors, store
 from kameng.orders.links import contact_digest, order_token
 from kameng.orders.rules import Outcome
 from kameng.orders.store import Placed, Placement
-from kameng.payments.selectors import PayChoice
+from kameng.payments.models import Purpose
+from kameng.payments.selectors import PayChoice, list_payments_of
 from kameng.pricing.money import format_yuan
 from kameng.risk.services import Clearance
 from kameng.tenancy.selectors import SiteView
@@ -61,6 +62,8 @@ class PlacedOrder:
     token: str
     state: int
     is_repeat: bool
+    total_amount: int
+    payment_no: str | None  # of the payment that was opened beside it; None when paid by wallet
 
 
 REFUSALS: dict[Outcome, type[errors.Refusal]] = {
@@ -103,7 +106,17 @@ def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearanc
         token=order_token(view.site_id, placed.order_no),
         state=placed.state,
         is_repeat=outcome == Outcome.REPEATED,
+        total_amount=total,
+        payment_no=_payment_no(placement, placed.order_id, outcome),
     )
+
+
+def _payment_no(placement: Placement, order_id: int, outcome: Outcome) -> str | None:
+    """The number of the order's first payment: ours, or on a repeat the one that was opened then."""
+    if placement.gateway_id is None or outcome == Outcome.PLACED:
+        return placement.payment_no
+    payments = list_payments_of(Purpose.ORDER, order_id)
+    return payments[0].payment_no if payments else None
 
 
 def _placement(

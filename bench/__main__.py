@@ -1,0 +1,179 @@
+"""`kameng bench`: every figure of speed and memory in one run, and whether the data is right after it."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from bench.processes import cpu_seconds, family, pss_mib
+from bench.stack import Stack, running_stack
+
+CLIENTS = 32
+HOT_BUYERS = 200
+HOT_KEYS = 50
+
+
+def say(text: str) -> None:
+    """Tell a person what is going on, beside the figures."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def load(stack: Stack, kind: str, shop: dict[str, Any], **limits: Any) -> dict[str, Any]:
+    """Run one load in a process of its own; return its result with the processor time it cost."""
+    pids = family(stack.process.pid, home=str(stack.home))
+    before = cpu_seconds(pids)
+    wanted = json.dumps({"kind": kind, "port": stack.port, "shop": shop, "limits": limits})
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.client"],
+        input=wanted,
+        env=stack.environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    result["cpu_seconds"] = cpu_seconds(family(stack.process.pid, home=str(stack.home))) - before
+    if result["errors"] or (result["refused"] and kind != "hot"):
+        say(f"  {kind}: {result['errors']} errors, {result['refused']} refused {result['samples']}")
+    return result
+
+
+def figures(result: dict[str, Any], limit: float) -> dict[str, Any]:
+    """Return the fields of one kind of order."""
+    rate = result["count"] / result["seconds"] if result["seconds"] else 0.0
+    return {
+        "per_second": round(rate, 1),
+        "p50_ms": round(result["p50_ms"], 2),
+        "p99_ms": round(result["p99_ms"], 2),
+        "cpu_ms_per_order": round(result["cpu_seconds"] / max(1, result["count"]) * 1000, 3),
+        "database_limit_per_second": round(limit, 1),
+        "ratio": round(rate / limit, 3) if limit else 0.0,
+        "refused": result["refused"],
+        "errors": result["errors"],
+    }
+
+
+def measure(*, quick: bool) -> dict[str, Any]:
+    """Run everything on one stack; return the object that --json prints."""
+    seconds = 5 if quick else 15
+    os.environ["KAMENG_GUEST_ORDERS_PER_MINUTE"] = "100000000"
+    with running_stack() as stack:
+        say(f"stack on port {stack.port}")
+        # Enough keys that nothing sells out, enough customers that no limit on a person is met.
+        keys = 1600 * seconds * 2 // 40
+        customers = 600 if quick else 1600
+        shop = json.loads(
+            stack.run("-m", "bench.shop", "--keys", str(keys), "--customers", str(customers))
+        )
+        time.sleep(2.0)
+        pids = family(stack.process.pid, home=str(stack.home))
+        memory = {"idle": round(pss_mib(pids), 1)}
+        report: dict[str, Any] = {}
+        load(stack, "wallet", shop, clients=CLIENTS, seconds=2)  # warm: caches, plans, files
+        say("orders by wallet …")
+        wallet = load(stack, "wallet", shop, clients=CLIENTS, seconds=seconds)
+        say("the database alone …")
+        limit = float(
+            stack.run("-m", "bench.limit", "--seconds", str(seconds), "--clients", str(CLIENTS))
+        )
+        say("orders through the gateway …")
+        gateway = load(stack, "gateway", shop, clients=CLIENTS, seconds=seconds)
+        report["order"] = figures(wallet, limit)
+        report["gateway_order"] = figures(gateway, limit)
+        say("one hot product …")
+        report["hot_product"] = hot(stack, shop, rounds=2 if quick else 5)
+        say("pages …")
+        report["storefront"] = pages(stack, shop, seconds=3 if quick else 8)
+        memory["loaded"] = round(pss_mib(family(stack.process.pid, home=str(stack.home))), 1)
+        say("card keys …")
+        report["key_import"] = keys_import(stack, 100_000 if quick else 1_000_000)
+        report["memory_mib"] = memory
+        say("audit …")
+        report["correct"] = audit(stack)
+    return report
+
+
+def hot(stack: Stack, shop: dict[str, Any], *, rounds: int) -> dict[str, Any]:
+    """Let 200 buyers want 50 keys at once, a few times; the worst round counts."""
+    made = json.loads(
+        stack.run("-m", "bench.shop", "--hot", str(rounds), "--hot-keys", str(HOT_KEYS))
+    )
+    outcomes = []
+    for _product, variant in made:
+        result = load(stack, "hot", shop, variant=variant, buyers=HOT_BUYERS)
+        outcomes.append(result)
+        time.sleep(0.2)
+    off = [r for r in outcomes if r["count"] != HOT_KEYS or r["refused"] != HOT_BUYERS - HOT_KEYS]
+    shown = off[0] if off else outcomes[0]
+    rates = sorted(HOT_BUYERS / r["seconds"] for r in outcomes)
+    return {
+        "sold": shown["count"],
+        "refused": shown["refused"],
+        "errors": sum(r["errors"] for r in outcomes),
+        "per_second": round(rates[len(rates) // 2], 1),
+        "rounds": rounds,
+    }
+
+
+def pages(stack: Stack, shop: dict[str, Any], *, seconds: int) -> dict[str, float]:
+    """Return pages a second, home and product."""
+    rates = {}
+    for kind in ("home", "product"):
+        load(stack, kind, shop, clients=16, seconds=1)
+        result = load(stack, kind, shop, clients=16, seconds=seconds)
+        rates[f"{kind}_per_second"] = round(result["count"] / result["seconds"], 1)
+    return rates
+
+
+def keys_import(stack: Stack, count: int) -> dict[str, Any]:
+    """Import so many keys through the product's import."""
+    path = stack.home / "keys.txt"
+    text = stack.run("-m", "bench.keys", "--keys", str(count), "--file", str(path))
+    done: dict[str, Any] = json.loads(text)
+    return done
+
+
+def audit(stack: Stack) -> bool:
+    """Tell whether every invariant holds after all that."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kameng.config.cli", "audit", "--quiet"],
+        env=stack.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        say(done.stdout + done.stderr)
+    return done.returncode == 0
+
+
+def table(report: dict[str, Any]) -> str:
+    """Return the report for a person."""
+    lines = [f"{'figure':<34}{'value':>14}"]
+    for section, values in report.items():
+        if isinstance(values, dict):
+            lines += [f"{section + '.' + name:<34}{value:>14}" for name, value in values.items()]
+        else:
+            lines.append(f"{section:<34}{values!s:>14}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure and print; 1 when the data is not right afterwards."""
+    parser = argparse.ArgumentParser(prog="kameng bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under a minute, smaller runs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    wanted = parser.parse_args()
+    started = time.perf_counter()
+    report = measure(quick=wanted.quick)
+    sys.stdout.write((json.dumps(report) if wanted.json else table(report)) + "\n")
+    say(f"{time.perf_counter() - started:.0f} s in all")
+    return 0 if report["correct"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
