@@ -11,6 +11,11 @@ from kameng.inventory.services.importing import (
     check_key_import,
     run_key_import,
 )
+from kameng.inventory.services.withdrawing import (
+    SETTLE_TASK,
+    settle_batch,
+    settle_withdrawn,
+)
 from kameng.tenancy.selectors import site_scope
 
 # An import continues where it was: a database that restarts costs a wait, not the import.
@@ -31,3 +36,20 @@ def import_keys(*, site_id: int, job_id: int) -> None:
     close_old_connections()  # a connection that an earlier failure broke
     with site_scope(site_id):
         run_key_import(job_id)
+
+
+@app.task(name=SETTLE_TASK, queue=QUEUE, retry=RETRY)
+def settle(*, site_id: int, batch_id: int) -> None:
+    """Move the keys of a large batch to where it belongs."""
+    close_old_connections()
+    with site_scope(site_id):
+        settle_batch(batch_id)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="inventory.settle_withdrawn", queue=QUEUE, queueing_lock="settle_withdrawn")
+def settle_all(timestamp: int) -> None:
+    """Take out of sale what came back to withdrawn batches."""
+    del timestamp
+    close_old_connections()
+    settle_withdrawn()
