@@ -2,9 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from kameng.openapi.views import callbacks
+from kameng.openapi.views import callbacks, document, machines
 
 app_name = "openapi"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", machines.health, name="health"),
+    path("metrics", machines.show_metrics, name="metrics"),
+    path("openapi.json", document.show_document, name="document"),
     path("notify/<int:gateway_id>/", callbacks.gateway_callback, name="gateway_callback"),
 ]

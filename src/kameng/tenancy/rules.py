@@ -10,10 +10,11 @@ SLUG = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
 def clean_host(raw: str) -> str | None:
     """Return the host of a Host header or of a form: lower-case, no port, IDNA; None when unusable."""
-    text = raw.strip().lower().rstrip(".")
+    text = raw.strip().lower()
     if text.startswith("["):
         return None
     host, _, port = text.partition(":")
+    host = host.removesuffix(".")  # the root's own name, as some clients write it
     if port and not (port.isascii() and port.isdigit() and int(port) <= 65_535):
         return None
     if not host.isascii():

@@ -1,0 +1,82 @@
+"""Addresses for machines: /healthz for whoever supervises, /metrics for Prometheus.
+
+They answer on any host, need no site, and tell strangers nothing but whether the system works.
+"""
+
+import hmac
+import ipaddress
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from kameng.core.events import list_lags
+from kameng.web import metrics
+from kameng.web.answers import AWAY
+from kameng.web.api import answer_json
+
+BEAT_SECONDS = 30
+LAG_SECONDS = 60
+
+
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """Answer 200 while the shop can sell, 503 while the database does not answer.
+
+    A worker that does not beat, or events that wait, are told and leave the answer at 200: buyers
+    are served meanwhile, and a new web server would not help.
+    """
+    checks = {"database": "ok", "worker": "ok", "events": "ok"}
+    try:
+        if max(list_lags().values(), default=0) > LAG_SECONDS:
+            checks["events"] = "late"
+    except AWAY:
+        checks["database"], checks["events"] = "away", "unknown"
+    if find_beat_age() > BEAT_SECONDS:
+        checks["worker"] = "away"
+    is_away = checks["database"] != "ok"
+    status = "away" if is_away else "ok" if set(checks.values()) == {"ok"} else "degraded"
+    return answer_json({"status": status, "checks": checks}, status=503 if is_away else 200)
+
+
+@require_safe
+def show_metrics(request: HttpRequest) -> HttpResponse:
+    """Answer in Prometheus' text format, to this machine or to who has the token."""
+    if not may_read_metrics(request):
+        raise Http404
+    gauges = dict[str, metrics.Figure](kameng_worker_beat_age_seconds=find_beat_age())
+    try:
+        gauges |= {
+            f'kameng_event_lag_seconds{{consumer="{name}"}}': lag
+            for name, lag in list_lags().items()
+        }
+        gauges["kameng_database_up"] = 1
+    except AWAY:
+        gauges["kameng_database_up"] = 0
+    return HttpResponse(metrics.render(gauges), content_type="text/plain; version=0.0.4")
+
+
+def may_read_metrics(request: HttpRequest) -> bool:
+    """Tell whether the figures may be shown: by token, or to this machine when it asks itself."""
+    token = str(settings.METRICS_TOKEN)
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
+        return True
+    # A proxy on this machine that is not named in the settings must not open this to the world.
+    if {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"} & request.META.keys():
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def find_beat_age() -> int:
+    """Return the seconds since the worker last showed life; very many when it never did."""
+    try:
+        beaten_at = (Path(settings.HOME) / "run" / "worker.beat").stat().st_mtime_ns
+    except OSError:
+        return 2**31
+    return max(0, (time.time_ns() - beaten_at) // 1_000_000_000)

@@ -1,0 +1,59 @@
+"""The cookies of a browser: its session and its language. Secure where the browser speaks TLS."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from kameng.accounts.services.sessions import SignedIn
+
+LANGUAGE_SECONDS = 365 * 24 * 3600
+
+
+def session_token(request: HttpRequest) -> str:
+    """Return the session token that a browser sent, or an empty text."""
+    return request.COOKIES.get(settings.SESSION_COOKIE, "")
+
+
+def give_session(request: HttpRequest, response: HttpResponse, signed_in: SignedIn) -> None:
+    """Give the browser its session, out of reach of scripts; forms begin anew (CSRF)."""
+    response.set_cookie(
+        settings.SESSION_COOKIE,
+        signed_in.token,
+        max_age=signed_in.seconds,
+        httponly=True,
+        samesite="Lax",
+        secure=_is_secure(request),
+    )
+    rotate_token(request)
+
+
+def take_session(response: HttpResponse) -> None:
+    """Take the session cookie away."""
+    response.delete_cookie(settings.SESSION_COOKIE)
+
+
+def safe_next(request: HttpRequest, *, default: str = "/") -> str:
+    """Return where to go on: an address of this host from `next`, else `default`."""
+    goal = request.POST.get("next", "") or request.GET.get("next", "")
+    is_ours = goal.startswith("/") and url_has_allowed_host_and_scheme(goal, allowed_hosts=None)
+    return goal if is_ours and "\\" not in goal else default
+
+
+def choose_language(request: HttpRequest, *, default: str = "/") -> HttpResponse:
+    """Keep the language of the form's button in a cookie and go back to the page."""
+    response = HttpResponseRedirect(safe_next(request, default=default))
+    language = request.POST.get("language", "")
+    if language in dict(settings.LANGUAGES):
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=LANGUAGE_SECONDS,
+            samesite="Lax",
+            secure=_is_secure(request),
+        )
+    return response
+
+
+def _is_secure(request: HttpRequest) -> bool:
+    return request.is_secure() or bool(settings.CSRF_COOKIE_SECURE)

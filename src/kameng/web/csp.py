@@ -1,0 +1,46 @@
+"""The security headers of every answer, the content security policy above all.
+
+No inline script, style or handler anywhere: what is not from this host or does not carry the
+nonce of the answer does not run. A page that sends a form to a gateway names it first.
+"""
+
+from urllib.parse import urlsplit
+
+from django.http.response import HttpResponseBase
+
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+)
+STRICT_TRANSPORT = "max-age=31536000"
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}' 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'{targets};"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def allow_form_target(response: HttpResponseBase, url: str) -> None:
+    """Let the forms of this page be sent to the origin of `url` (a gateway), redirects included."""
+    parts = urlsplit(url)
+    if parts.scheme in {"http", "https"} and parts.netloc and not set(parts.netloc) & set(" ;,'\""):
+        known = getattr(response, "form_targets", "")
+        response.form_targets = f"{known} {parts.scheme}://{parts.netloc}"  # type: ignore[attr-defined]
+
+
+def protect(response: HttpResponseBase, *, nonce: str, is_secure: bool) -> None:
+    """Set the security headers; a header that the view has set stays."""
+    headers = response.headers
+    for name, value in HEADERS:
+        headers.setdefault(name, value)
+    if is_secure:
+        headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
+    if "Content-Security-Policy" not in headers:
+        targets = getattr(response, "form_targets", "")
+        headers["Content-Security-Policy"] = POLICY.format(nonce=nonce, targets=targets)
+    # What depends on a person or a site is never shared; views of public pictures say otherwise.
+    headers.setdefault("Cache-Control", "private, no-cache")

@@ -1,0 +1,1 @@
+"""What stands around every view, outermost first: requests, (tenancy's) sites, people."""
