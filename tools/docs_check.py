@@ -30,7 +30,8 @@ def check_settings(root: pathlib.Path) -> Iterator[str]:
         for path in _files(root / folder, "*.py", "*.sh"):
             if path.resolve() != pathlib.Path(__file__).resolve():
                 used |= set(SETTING.findall(_read(path)))
-    used |= set(SETTING.findall(_read(root / "Makefile")))
+    for path in (root / "Makefile", root / "tests" / "conftest.py"):
+        used |= set(SETTING.findall(_read(path)))
     yield from (f"docs/settings.md: {name} is not documented" for name in sorted(used - named))
     yield from (f"docs/settings.md: {name} does not exist" for name in sorted(named - used))
 
