@@ -1,6 +1,52 @@
 """Addresses of this face."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from kameng.storefront.views import (
+    account,
+    buying,
+    information,
+    lookup,
+    order,
+    paying,
+    shop,
+    signing,
+)
 
 app_name = "storefront"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", shop.home, name="home"),
+    path("c/<int:category_id>/", shop.category, name="category"),
+    path("search/", shop.search, name="search"),
+    path("suggest/", shop.suggest, name="suggest"),
+    path("p/<int:product_id>/", shop.product, name="product"),
+    path("p/<int:product_id>/stock/", shop.stock, name="stock"),
+    path("covers/<int:product_id>.<slug:version>.svg", shop.cover, name="cover"),
+    path("checkout/", buying.checkout, name="checkout"),
+    path("pay/<str:order_no>/", paying.pay, name="pay"),
+    path("pay/<str:order_no>/go/", paying.pay_go, name="pay_go"),
+    path("pay/<str:order_no>/status/", paying.pay_status, name="pay_status"),
+    path("pay/<str:order_no>/cancel/", paying.pay_cancel, name="pay_cancel"),
+    path("o/<str:order_no>/", order.order, name="order"),
+    path("o/<str:order_no>/keys.txt", order.order_keys, name="order_keys"),
+    path("o/<str:order_no>/used/", order.order_used, name="order_used"),
+    path("lookup/", lookup.lookup, name="lookup"),
+    path("register/", signing.register, name="register"),
+    path("sign-in/", signing.sign_in, name="sign_in"),
+    path("sign-out/", signing.sign_out, name="sign_out"),
+    path("forgot/", signing.forgot, name="forgot"),
+    path("account/", account.account, name="account"),
+    path("account/orders/", account.orders, name="orders"),
+    path("account/wallet/", account.wallet, name="wallet"),
+    path("account/wallet/<str:top_up_no>/", account.top_up, name="top_up"),
+    path("account/wallet/<str:top_up_no>/status/", account.top_up_status, name="top_up_status"),
+    path("account/messages/", account.messages, name="messages"),
+    path("account/security/", account.security, name="security"),
+    path("help/", information.help_page, name="help"),
+    path("terms/", information.terms, name="terms"),
+    path("privacy/", information.privacy, name="privacy"),
+    path("language/", information.language, name="language"),
+    path("robots.txt", information.robots, name="robots"),
+    path("favicon.svg", information.favicon, name="favicon"),
+    path("manifest.webmanifest", information.manifest, name="manifest"),
+]

@@ -1,0 +1,168 @@
+"""Reading what browsers and programs send to the shop: strict, bounded, and kept for another try.
+
+Numbers are ASCII digits within bounds, texts are printable and short; what cannot be meant is
+refused with the name of the field, never guessed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
+
+from kameng.catalog.errors import InputInvalid, InputMissing
+from kameng.catalog.inputs import InputField, InputKind, clean_answer
+from kameng.core.errors import Refusal
+from kameng.orders.errors import ContactInvalid
+from kameng.payments.providers.port import Device
+from kameng.pricing.money import MoneyInvalid, parse_fen_yuan
+from kameng.storefront.errors import FormInvalid
+from kameng.web.forms import parse_whole
+
+FIELD_PREFIX: Final = "field_"
+KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+ORDER_NO: Final = re.compile(r"[0-9]{6,32}")
+MAX_ID: Final = 10**18 - 1
+CONTACT_CHARS: Final = 120
+TYPED_CHARS: Final = 400  # what is shown again after a refusal
+PATTERNS: Final[Mapping[InputKind, tuple[str, str]]] = {
+    InputKind.NUMBER: ("numeric", "[0-9]{1,20}"),
+    InputKind.PHONE: ("tel", "1[3-9][0-9]{9}"),
+    InputKind.EMAIL: ("email", r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,24}"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One thing to fill in for a product, as a page shows it."""
+
+    field: InputField
+    name: str
+    value: str
+    error: str = ""
+
+    @property
+    def input_mode(self) -> str:
+        """The keyboard that a phone offers."""
+        return PATTERNS.get(self.field.kind, ("", ""))[0]
+
+    @property
+    def pattern(self) -> str:
+        """The pattern that the browser checks before the server does."""
+        return PATTERNS.get(self.field.kind, ("", self.field.pattern))[1]
+
+    @property
+    def message(self) -> str:
+        """What the browser says when the pattern does not fit."""
+        return _("“%(label)s”填写不正确，请检查。") % {"label": self.field.label}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutForm:
+    """What a checkout sends, read but not yet judged; `raw` texts are kept for another try."""
+
+    variant_id: int
+    quantity: int
+    pay: str
+    contact_raw: str
+    idempotency_key: str
+    shown_raw: str
+    is_agreed: bool
+    answers: Mapping[str, str]
+
+    @property
+    def shown_amount(self) -> int | None:
+        """The total that the buyer saw; none when the caller does not say."""
+        if not self.shown_raw:
+            return None
+        try:
+            return parse_fen_yuan(self.shown_raw)
+        except MoneyInvalid:
+            raise FormInvalid(label=_("应付金额")) from None
+
+
+def read_checkout(data: QueryDict) -> CheckoutForm:
+    """Read a checkout; raise `FormInvalid` when it names no variant or quantity."""
+    return CheckoutForm(
+        variant_id=read_number(data, "variant", label=_("规格")),
+        quantity=read_number(data, "quantity", label=_("数量"), default="1"),
+        pay=read_text(data, "pay", limit=20),
+        contact_raw=read_text(data, "contact", limit=TYPED_CHARS),
+        idempotency_key=read_text(data, "idempotency_key", limit=TYPED_CHARS),
+        shown_raw=read_text(data, "shown_total", limit=20),
+        is_agreed=data.get("agree") == "1",
+        answers={
+            name.removeprefix(FIELD_PREFIX): str(data[name])[:TYPED_CHARS]
+            for name in data
+            if name.startswith(FIELD_PREFIX)
+        },
+    )
+
+
+def read_number(data: QueryDict, name: str, *, label: str, default: str = "") -> int:
+    """Return a whole number in ASCII digits; raise `FormInvalid`."""
+    number = parse_whole(str(data.get(name, default)).strip(), low=0, high=MAX_ID)
+    if number is None:
+        raise FormInvalid(label=label)
+    return number
+
+
+def read_text(data: QueryDict, name: str, *, limit: int) -> str:
+    """Return a text without white space around it, cut at `limit`."""
+    return str(data.get(name, "")).strip()[:limit]
+
+
+def read_secret(data: QueryDict, name: str) -> str:
+    """Return a password as typed, cut far above its longest length."""
+    return str(data.get(name, ""))[:TYPED_CHARS]
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text may be an idempotency key."""
+    return KEY.fullmatch(text) is not None
+
+
+def clean_contact(raw: str, *, is_required: bool) -> str:
+    """Return an e-mail address or phone number in its stored form; raise `ContactInvalid`."""
+    text = unicodedata.normalize("NFKC", raw).strip().lower()
+    if not text and not is_required:
+        return ""
+    kind = InputKind.EMAIL if "@" in text else InputKind.PHONE
+    if kind is InputKind.PHONE:
+        text = re.sub(r"^(?:\+|00)?86(?=1[3-9][0-9]{9}$)", "", re.sub(r"[ -]", "", text))
+    try:
+        if len(text) > CONTACT_CHARS:
+            raise ContactInvalid
+        return clean_answer(InputField(name="contact", label="", kind=kind), text)
+    except (InputInvalid, InputMissing):
+        raise ContactInvalid from None
+
+
+def make_slots(
+    fields: Sequence[InputField], answers: Mapping[str, str], *, is_checked: bool
+) -> list[Slot]:
+    """Return the fields of a product with what was typed and, when checked, what is wrong."""
+    slots = []
+    for field in fields:
+        value = answers.get(field.name, "")
+        error = ""
+        if is_checked:
+            try:
+                clean_answer(field, value)
+            except Refusal as refusal:
+                error = refusal.text()
+        slots.append(Slot(field=field, name=FIELD_PREFIX + field.name, value=value, error=error))
+    return slots
+
+
+def device_of(request: HttpRequest) -> Device:
+    """Return what the buyer holds: gateways show other pages inside WeChat and on phones."""
+    agent = request.headers.get("User-Agent", "")
+    if "MicroMessenger" in agent:
+        return "wechat"
+    if "AlipayClient" in agent:
+        return "alipay"
+    return "mobile" if "Mobi" in agent or "Android" in agent else "pc"

@@ -1,0 +1,118 @@
+"""The ways to pay as a buyer chooses: the wallet first where it covers, then gateways."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from kameng.accounts.people import CustomerPerson
+from kameng.ledger.selectors import wallet_amount
+from kameng.payments.selectors import PayChoice, get_pay_choice, list_pay_choices
+from kameng.pricing.money import Amount, format_yuan
+from kameng.storefront.errors import PayMissing, WalletOff
+from kameng.storefront.forms import MAX_ID
+from kameng.web.forms import parse_whole
+from kameng.web.requests import KamengRequest
+
+WALLET: Final = "wallet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayOption:
+    """One large choice."""
+
+    value: str
+    name: str
+    note: str
+    icon: str
+    css_class: str
+    is_chosen: bool
+    is_disabled: bool = False
+
+
+def list_pay_options(
+    request: KamengRequest, amount: int, *, chosen: str = "", has_wallet: bool = True
+) -> list[PayOption]:
+    """Return what may be chosen for an amount; the first usable one is chosen when none is."""
+    values: list[tuple[str, str, str, PayChoice | None, bool]] = []
+    if has_wallet and request.site.settings.wallet_enabled:
+        values.extend(_wallet_row(request, amount))
+    values.extend(
+        (str(choice.gateway_id), choice.name, "", choice, False)
+        for choice in list_pay_choices(request.site, amount)
+    )
+    usable = [value for value, _name, _note, _choice, is_disabled in values if not is_disabled]
+    marked = chosen if chosen in usable else next(iter(usable), "")
+    return [
+        PayOption(
+            value=value,
+            name=name,
+            note=note,
+            icon=_icon(choice),
+            css_class=_css_class(choice),
+            is_chosen=value == marked,
+            is_disabled=is_disabled,
+        )
+        for value, name, note, choice, is_disabled in values
+    ]
+
+
+def read_pay_choice(request: KamengRequest, value: str, amount: int) -> PayChoice | None:
+    """Return the gateway that a form names, None for the wallet.
+
+    Raises `PayMissing`, `WalletOff`, or `GatewayNotUsable` for a gateway not offered here.
+    """
+    if value == WALLET:
+        if not request.site.settings.wallet_enabled:
+            raise WalletOff
+        return None
+    gateway_id = parse_whole(value, low=1, high=MAX_ID)
+    if gateway_id is None:
+        raise PayMissing
+    return get_pay_choice(request.site, gateway_id, amount)
+
+
+def find_way(request: KamengRequest, gateway_id: int) -> PayChoice | None:
+    """Return the choice of a gateway that this site still offers, or None."""
+    choices: Sequence[PayChoice] = list_pay_choices(request.site)
+    return next((choice for choice in choices if choice.gateway_id == gateway_id), None)
+
+
+def _wallet_row(
+    request: KamengRequest, amount: int
+) -> list[tuple[str, str, str, PayChoice | None, bool]]:
+    person = request.person
+    if not isinstance(person, CustomerPerson):
+        return []
+    held = wallet_amount(person.customer_id)
+    yuan = format_yuan(Amount(held))
+    if held >= amount:
+        return [(WALLET, _("余额"), _("余额 ¥%(yuan)s") % {"yuan": yuan}, None, False)]
+    missing = format_yuan(Amount(amount - held))
+    note = _("余额 ¥%(yuan)s，还差 ¥%(missing)s") % {"yuan": yuan, "missing": missing}
+    return [(WALLET, _("余额"), note, None, True)]
+
+
+def _icon(choice: PayChoice | None) -> str:
+    if choice is None:
+        return "wallet"
+    if _is_wechat(choice):
+        return "brand-wechat"
+    return "brand-alipay" if _is_alipay(choice) else "credit-card"
+
+
+def _css_class(choice: PayChoice | None) -> str:
+    if choice is None:
+        return "pay-wallet"
+    if _is_wechat(choice):
+        return "pay-wechat"
+    return "pay-alipay" if _is_alipay(choice) else "pay-union"
+
+
+def _is_wechat(choice: PayChoice) -> bool:
+    return choice.method in {"wxpay", "wechat"}
+
+
+def _is_alipay(choice: PayChoice) -> bool:
+    return choice.kind == "alipay" or choice.method == "alipay"

@@ -1,0 +1,1 @@
+"""The pages of the shop, one module per part of a visit."""

@@ -1,0 +1,100 @@
+"""Pages and files that hardly ever change: help, terms, privacy, what machines ask for."""
+
+from typing import Final
+
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.html import escape
+from django.views.decorators.http import require_POST, require_safe
+
+from kameng.storefront.frame import answer_shared
+from kameng.web.cookies import choose_language
+from kameng.web.middleware.people import open_when_suspended
+from kameng.web.requests import KamengRequest
+
+DAY: Final = "public, max-age=86400"
+COLOURS: Final = {
+    "indigo": ("#2c3fd6", "#6a3fe6"),
+    "teal": ("#066b56", "#0a6b93"),
+    "vermilion": ("#b3261e", "#bf4a16"),
+    "ink": ("#171b25", "#413521"),
+}
+"""The gradient of each palette's banner; an icon reads no style sheet."""
+
+
+@open_when_suspended
+@require_safe
+def help_page(request: KamengRequest) -> HttpResponse:
+    """Show how to buy, find orders again and reach the operator."""
+    return answer_shared(request, "storefront/help.html", key="help", build=dict)
+
+
+@open_when_suspended
+@require_safe
+def terms(request: KamengRequest) -> HttpResponse:
+    """Show the terms."""
+    return answer_shared(request, "storefront/terms.html", key="terms", build=dict)
+
+
+@open_when_suspended
+@require_safe
+def privacy(request: KamengRequest) -> HttpResponse:
+    """Show what is collected and why."""
+    return answer_shared(request, "storefront/privacy.html", key="privacy", build=dict)
+
+
+@open_when_suspended
+@require_POST
+def language(request: KamengRequest) -> HttpResponse:
+    """Keep the chosen language and go back to the page."""
+    return choose_language(request)
+
+
+@require_safe
+def robots(request: KamengRequest) -> HttpResponse:
+    """Keep machines out of what is one person's."""
+    closed = ("/o/", "/pay/", "/account/", "/checkout/", "/lookup/", "/console/")
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed), ""]
+    return _kept(HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8"))
+
+
+@require_safe
+def favicon(request: KamengRequest) -> HttpResponse:
+    """Draw the shop's mark: the first character of its name in its colours."""
+    start, end = COLOURS[request.site.settings.palette]
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><defs>'
+        f'<linearGradient id="g" x2="1" y2="1"><stop stop-color="{start}"/>'
+        f'<stop offset="1" stop-color="{end}"/></linearGradient></defs>'
+        '<rect width="64" height="64" rx="18" fill="url(#g)"/>'
+        '<text x="32" y="44" font-size="34" font-weight="700" fill="#fff" text-anchor="middle" '
+        'font-family="PingFang SC,Microsoft YaHei,Noto Sans CJK SC,sans-serif">'
+        f"{escape(request.site.name[:1])}</text></svg>"
+    )
+    return _kept(HttpResponse(svg, content_type="image/svg+xml"))
+
+
+@require_safe
+def manifest(request: KamengRequest) -> HttpResponse:
+    """Describe the shop to a phone that puts it on its home screen."""
+    site = request.site
+    icon = {"src": reverse("storefront:favicon"), "sizes": "any", "type": "image/svg+xml"}
+    answer = JsonResponse(
+        {
+            "name": site.name,
+            "short_name": site.name[:12],
+            "start_url": reverse("storefront:home"),
+            "display": "standalone",
+            "theme_color": COLOURS[site.settings.palette][0],
+            "background_color": "#ffffff",
+            "icons": [icon],
+        },
+        json_dumps_params={"ensure_ascii": False},
+        content_type="application/manifest+json",
+    )
+    return _kept(answer)
+
+
+def _kept(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = DAY
+    return response

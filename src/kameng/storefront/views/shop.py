@@ -1,0 +1,322 @@
+"""Looking around: home, shelves, search, a product, its stock and its cover."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from kameng.catalog.errors import CategoryNotFound, ProductNotFound
+from kameng.catalog.selectors import get_catalogue
+from kameng.catalog.snapshot import Catalogue, ProductView, VariantView
+from kameng.pricing.money import format_yuan
+from kameng.pricing.quote import OrderLine, quote_line
+from kameng.storefront.forms import make_slots
+from kameng.storefront.frame import answer_personal, answer_shared
+from kameng.storefront.shelf import (
+    OUT,
+    Level,
+    category_name_of,
+    category_names,
+    cover_url,
+    cover_version,
+    levels_of,
+    make_cards,
+    promise_of,
+    was_amount,
+)
+from kameng.web.covers import draw_cover, split_label
+from kameng.web.forms import find_choice, find_text, find_whole
+from kameng.web.requests import KamengRequest
+
+PAGE_SIZE: Final = 40
+SHELF_SIZE: Final = 10
+SHELVES: Final = 8
+RELATED: Final = 5
+QUERY_CHARS: Final = 60
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
+FOR_NOW: Final = "public, max-age=300"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """A titled row of cards."""
+
+    title: str
+    icon: str
+    url: str
+    cards: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A variant on its product's page."""
+
+    variant: VariantView
+    level: Level
+    most: int
+    was_amount: int | None
+
+
+@require_safe
+def home(request: KamengRequest) -> HttpResponse:
+    """Show the shop's front: categories, pinned and hot goods, a shelf for each category."""
+    return answer_shared(
+        request,
+        "storefront/home.html",
+        key="home",
+        build=lambda: _home(get_catalogue(request.site)),
+    )
+
+
+def _home(catalogue: Catalogue) -> dict[str, Any]:
+    all_url = reverse("storefront:search")
+    rows: list[tuple[str, str, str, Sequence[ProductView]]] = [
+        (_("推荐"), "sparkles", all_url, catalogue.list_pinned()[:SHELF_SIZE]),
+        (_("热卖"), "flame", f"{all_url}?sort=sold", catalogue.list_hot(SHELF_SIZE)),
+    ]
+    for category in catalogue.categories[:SHELVES]:
+        url = reverse("storefront:category", args=(category.id,))
+        products = catalogue.by_category(category.id)[:SHELF_SIZE]
+        rows.append((category.name, category.icon, url, products))
+    rows = [row for row in rows if row[3]]
+    cards = iter(make_cards(catalogue, [product for row in rows for product in row[3]]))
+    shelves = [
+        Shelf(title=title, icon=icon, url=url, cards=[next(cards) for _product in products])
+        for title, icon, url, products in rows
+    ]
+    hot = make_art(catalogue)
+    return {"shelves": shelves, "art": hot, "nav": "home", "tab": "home"}
+
+
+def make_art(catalogue: Catalogue) -> list[str]:
+    """Return three covers of different shelves for the banner."""
+    names = category_names(catalogue.categories)
+    chosen: dict[int, ProductView] = {}
+    for product in catalogue.list_hot():
+        chosen.setdefault(product.category_id, product)
+    return [
+        cover_url(product, category_name=names.get(product.category_id, ""))
+        for product in list(chosen.values())[:3]
+    ]
+
+
+SORTS: Final[dict[str, Callable[[ProductView], int]]] = {
+    "sold": lambda product: -product.sold_count,
+    "cheap": lambda product: product.lowest_amount,
+    "new": lambda product: -product.id,
+}
+
+
+def _sort_links(base: str, chosen: str) -> list[dict[str, object]]:
+    names = {"": _("综合"), "sold": _("销量"), "cheap": _("价格从低到高"), "new": _("新上架")}
+    return [
+        {"name": name, "url": f"{base}?sort={key}" if key else base, "is_on": key == chosen}
+        for key, name in names.items()
+    ]
+
+
+def _read_sort(request: KamengRequest) -> str:
+    return find_choice(request, "sort", choices=SORTS, default="")
+
+
+def _list_page(
+    catalogue: Catalogue, products: Sequence[ProductView], *, base: str, sort: str, page: int
+) -> dict[str, Any]:
+    if sort:
+        products = sorted(products, key=SORTS[sort])
+    start = (page - 1) * PAGE_SIZE
+    shown = products[start : start + PAGE_SIZE]
+
+    def url_of(number: int) -> str:
+        query = {**({"sort": sort} if sort else {}), **({"page": number} if number > 1 else {})}
+        return f"{base}?{urlencode(query)}" if query else base
+
+    return {
+        "cards": make_cards(catalogue, shown),
+        "found_count": len(products),
+        "total_count": len(catalogue.products),
+        "sorts": _sort_links(base, sort),
+        "newer_url": url_of(page - 1) if page > 1 else "",
+        "older_url": url_of(page + 1) if start + PAGE_SIZE < len(products) else "",
+        "empty_title": _("这里还没有商品"),
+        "tab": "list",
+    }
+
+
+@require_safe
+def category(request: KamengRequest, category_id: int) -> HttpResponse:
+    """Show one shelf. Raises `CategoryNotFound`."""
+    catalogue = get_catalogue(request.site)
+    found = catalogue.find_category(category_id)
+    if found is None:
+        raise CategoryNotFound
+    products = catalogue.by_category(category_id)
+    sort = _read_sort(request)
+    page = _page_number(request, products)
+    return answer_shared(
+        request,
+        "storefront/list.html",
+        key=("category", category_id, sort, page),
+        build=lambda: {
+            **_list_page(catalogue, products, base=request.path, sort=sort, page=page),
+            "title": found.name,
+            "nav": category_id,
+        },
+    )
+
+
+@require_safe
+def search(request: KamengRequest) -> HttpResponse:
+    """Show what fits a search, or everything when nothing is asked for."""
+    catalogue = get_catalogue(request.site)
+    text = find_text(request, "q", limit=QUERY_CHARS)
+    if not text:
+        sort = _read_sort(request)
+        page = _page_number(request, catalogue.products)
+        return answer_shared(
+            request,
+            "storefront/list.html",
+            key=("all", sort, page),
+            build=lambda: {
+                **_list_page(
+                    catalogue, catalogue.products, base=request.path, sort=sort, page=page
+                ),
+                "title": _("全部商品"),
+                "nav": "all",
+            },
+        )
+    found = catalogue.search(text)
+    context = {
+        "cards": make_cards(catalogue, found),
+        "found_count": len(found),
+        "total_count": len(catalogue.products),
+        "title": _("搜索“%(text)s”") % {"text": text},
+        "empty_title": _("没有找到“%(text)s”") % {"text": text},
+        "query": text,
+        "tab": "list",
+        "next_url": request.get_full_path(),
+    }
+    return answer_personal(request, "storefront/list.html", context)
+
+
+@require_safe
+def suggest(request: KamengRequest) -> JsonResponse:
+    """Offer a few products while someone types."""
+    catalogue = get_catalogue(request.site)
+    text = find_text(request, "q", limit=QUERY_CHARS)
+    names = category_names(catalogue.categories)
+    items = [
+        {
+            "url": reverse("storefront:product", args=(product.id,)),
+            "title": product.title,
+            "image_url": cover_url(product, category_name=names.get(product.category_id, "")),
+            "price": format_yuan(product.lowest_amount),
+        }
+        for product in (catalogue.suggest(text) if text else ())
+    ]
+    return JsonResponse({"items": items})
+
+
+@require_safe
+def product(request: KamengRequest, product_id: int) -> HttpResponse:
+    """Show a product. The page is kept for its levels of stock: a sale seldom draws it anew."""
+    found = _get_product(request, product_id)
+    levels = levels_of(found)
+    chosen = _chosen_variant(request, found)
+    return answer_shared(
+        request,
+        "storefront/product.html",
+        key=(product_id, levels, chosen),
+        build=lambda: _product(get_catalogue(request.site), found, levels=levels, chosen=chosen),
+    )
+
+
+def _get_product(request: KamengRequest, product_id: int) -> ProductView:
+    found = get_catalogue(request.site).find_product(product_id)
+    if found is None:
+        raise ProductNotFound
+    return found
+
+
+def _chosen_variant(request: KamengRequest, found: ProductView) -> int:
+    """Return the position of the variant that the address names; -1 leaves the choice to us."""
+    named = request.GET.get("variant", "")
+    ids = [str(variant.id) for variant in found.variants]
+    return ids.index(named) if named in ids else -1
+
+
+def _product(
+    catalogue: Catalogue, found: ProductView, *, levels: Sequence[Level], chosen: int
+) -> dict[str, Any]:
+    options = [
+        Option(
+            variant=variant,
+            level=level,
+            most=found.max_quantity if level.most is None else min(found.max_quantity, level.most),
+            was_amount=was_amount(variant),
+        )
+        for variant, level in zip(found.variants, levels, strict=True)
+    ]
+    in_stock = [option for option in options if option.level.word != OUT]
+    wanted = options[chosen] if chosen >= 0 and options[chosen].level.word != OUT else None
+    first = wanted or (in_stock or options)[0]
+    line = quote_line(OrderLine(unit=first.variant.unit, quantity=found.min_quantity))
+    category_name = category_names(catalogue.categories).get(found.category_id, "")
+    others = [each for each in catalogue.by_category(found.category_id) if each.id != found.id]
+    return {
+        "product": found,
+        "category_name": category_name,
+        "cover_url": cover_url(found, category_name=category_name),
+        "options": options,
+        "chosen": first,
+        "is_sold_out": not in_stock,
+        "first_total": line.total_amount,
+        "slots": make_slots(found.input_fields, {}, is_checked=False),
+        "promise": promise_of(found.delivery_kind),
+        "cards": make_cards(catalogue, others[:RELATED]),
+        "description": found.summary,
+        "nav": found.category_id,
+        "tab": "list",
+    }
+
+
+@require_safe
+def stock(request: KamengRequest, product_id: int) -> JsonResponse:
+    """Tell how much there is of a product's variants, as far as a buyer needs to know."""
+    found = _get_product(request, product_id)
+    variants = [
+        {"id": variant.id, "level": level.word, "most": level.most, "text": level.text}
+        for variant, level in zip(found.variants, levels_of(found), strict=True)
+    ]
+    return JsonResponse({"variants": variants})
+
+
+@require_safe
+def cover(request: KamengRequest, product_id: int, version: str) -> HttpResponse:
+    """Draw a product's cover. The address names its content, so it may be kept for good."""
+    found = _get_product(request, product_id)
+    category_name = category_name_of(request.site, found)
+    current = cover_version(found, category_name=category_name)
+    etag = f'"{current}"'
+    if request.headers.get("If-None-Match") == etag:
+        response = HttpResponse(status=304)
+    else:
+        label, sublabel = split_label(found.title, fallback=category_name)
+        svg = draw_cover(
+            seed=found.id, category_key=category_name, icon="", label=label, sublabel=sublabel
+        )
+        response = HttpResponse(svg, content_type="image/svg+xml")
+    response["ETag"] = etag
+    response["Cache-Control"] = FOR_GOOD if version == current else FOR_NOW
+    return response
+
+
+def _page_number(request: KamengRequest, products: Sequence[ProductView]) -> int:
+    """Return the page asked for; what makes no sense is the first, what is too far the last."""
+    last = max(1, -(-len(products) // PAGE_SIZE))
+    return min(find_whole(request, "page") or 1, last)
