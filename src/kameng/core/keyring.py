@@ -9,11 +9,12 @@ import json
 import os
 import secrets
 import tempfile
+import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 KEY_BYTES = 32
+LOOK_AGAIN_SECONDS = 1.0
 
 
 class KeyringBroken(RuntimeError):
@@ -65,7 +66,7 @@ def add_key(path: Path) -> int:
     content["keys"][str(version)] = _new_key()
     content["current"] = str(version)
     _write(path, content)
-    load.cache_clear()
+    _loaded.pop(path, None)
     return version
 
 
@@ -74,12 +75,32 @@ def drop_keys(path: Path, *, keep: int) -> None:
     content = json.loads(path.read_text())
     content["keys"] = {str(keep): content["keys"][str(keep)]}
     _write(path, content)
-    load.cache_clear()
+    _loaded.pop(path, None)
 
 
-@cache
-def load(path: Path) -> Keyring:
-    """Read the key file; raise `KeyringBroken` when it cannot serve."""
+_loaded: dict[Path, tuple[Keyring, tuple[int, int], float]] = {}
+
+
+def load(path: Path, *, afresh: bool = False) -> Keyring:
+    """Return the key ring; raise `KeyringBroken` when the file cannot serve.
+
+    Once a second the file is looked at again, so that a rotation reaches running processes.
+    """
+    known = _loaded.get(path)
+    moment = time.monotonic()
+    if known is not None and not afresh and known[2] > moment:
+        return known[0]
+    try:
+        stat = path.stat()
+        stamp = (stat.st_mtime_ns, stat.st_ino)
+    except OSError as fault:
+        raise KeyringBroken(f"the key file {path} cannot be read") from fault
+    ring = known[0] if known is not None and known[1] == stamp else _read(path)
+    _loaded[path] = (ring, stamp, moment + LOOK_AGAIN_SECONDS)
+    return ring
+
+
+def _read(path: Path) -> Keyring:
     try:
         content = json.loads(path.read_text())
         keys = {int(name): base64.b64decode(key) for name, key in content["keys"].items()}

@@ -157,3 +157,8 @@ def read_open_config(gateway: Gateway) -> dict[str, str]:
     secrets = {field.name for field in provider_of(gateway).fields if field.secret}
     stored: dict[str, str] = config_of(gateway).to_json()
     return {name: value for name, value in stored.items() if name not in secrets}
+
+
+def find_top_up_by_id(top_up_id: int) -> TopUp | None:
+    """Return a top-up of the site in force by its id, or None."""
+    return TopUp.objects.filter(id=top_up_id).first()

@@ -7,6 +7,7 @@ here and seven through the ORM.
 from dataclasses import dataclass
 
 from kameng.core.database import fetch
+from kameng.payments.rules import ConfirmOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,17 @@ class Confirmed:
     paid_for: int | None
     amount: int | None
     fee_amount: int | None
+
+
+EXTERNAL_REUSED = Confirmed(
+    outcome=ConfirmOutcome.EXTERNAL_REUSED,
+    payment_id=None,
+    site_id=None,
+    purpose=None,
+    paid_for=None,
+    amount=None,
+    fee_amount=None,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,12 @@ begin
 
     return query
     select t.k::int,
-           coalesce(outcomes[t.k], case when o.request_digest = t.digest then 1 else 2 end)::smallint,
+           case when outcomes[t.k] is not null then outcomes[t.k]
+                when o.id is null then (  -- the equal wish before it in this batch was refused
+                    select coalesce(max(outcomes[u.k]), 3)
+                      from unnest(p_site, p_request_key) with ordinality as u(site, key, k)
+                     where u.site = t.site and u.key = t.key)
+                when o.request_digest = t.digest then 1 else 2 end::smallint,
            case when outcomes[t.k] = 0 then ids[t.k] else o.id end,
            case when outcomes[t.k] = 0 then p_order_no[t.k] else o.order_no end::text,
            (case when outcomes[t.k] = 0

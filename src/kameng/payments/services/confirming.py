@@ -6,6 +6,7 @@ amount, and, for top-ups and large sums, a query asked of the gateway says the s
 
 from dataclasses import dataclass
 
+import psycopg.errors
 from django.db import transaction
 
 from kameng.core import clock
@@ -36,6 +37,8 @@ from kameng.payments.rules import ConfirmOutcome
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.store import Confirmed, Statement
 from kameng.tenancy.selectors import get_site_view, scope_of
+
+EXTERNAL_ONCE = "payments_external_once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,19 +140,24 @@ def confirm_payment(
         raw_digest=_digest(said.raw_digest),
         note=note,
     )
-    with open_scope(scope_of(get_site_view(site_id))), transaction.atomic():
-        done = store.confirm(statement)
-        if done.outcome == ConfirmOutcome.CONFIRMED:
-            _announce(done)
+    try:
+        with open_scope(scope_of(get_site_view(site_id))), transaction.atomic():
+            done = store.confirm(statement)
+            if done.outcome == ConfirmOutcome.CONFIRMED:
+                _announce(done, gateway_id=gateway_id)
+    except psycopg.errors.UniqueViolation as fault:
+        if fault.diag.constraint_name != EXTERNAL_ONCE:
+            raise
+        return store.EXTERNAL_REUSED  # another payment took the gateway's number a moment ago
     return done
 
 
-def _announce(done: Confirmed) -> None:
+def _announce(done: Confirmed, *, gateway_id: int) -> None:
     assert done.site_id is not None  # noqa: S101 - a confirmed row names all of these
     assert done.payment_id is not None  # noqa: S101
     assert done.paid_for is not None  # noqa: S101
     if done.purpose == Purpose.TOP_UP:
-        _credit_top_up(done.site_id, done.paid_for, int(done.amount or 0))
+        _credit_top_up(done, gateway_id=gateway_id)
     publish(
         PaymentConfirmed(
             site_id=done.site_id,
@@ -162,24 +170,35 @@ def _announce(done: Confirmed) -> None:
     )
 
 
-def _credit_top_up(site_id: int, top_up_id: int, amount: int) -> None:
-    """Credit the wallet once; the compare-and-set on `credited_at` is the guard."""
+def _credit_top_up(done: Confirmed, *, gateway_id: int) -> None:
+    """Credit the wallet once; the compare-and-set on `credited_at` is the guard.
+
+    The customer gets the whole amount; what the gateway keeps of it is the main site's expense.
+    """
+    site_id, top_up_id = int(done.site_id or 0), int(done.paid_for or 0)
     taken = TopUp.objects.filter(id=top_up_id, credited_at__isnull=True).update(
         credited_at=clock.now()
     )
     if not taken:
         return
     customer_id = TopUp.objects.values_list("customer_id", flat=True).get(id=top_up_id)
+    suspense = account_id(AccountKind.ORDER_SUSPENSE, site_id)
+    sales = account_id(AccountKind.SALES, get_site_view(site_id).main_id)
+    fees = account_id(AccountKind.GATEWAY_FEES, gateway_id)
     post_transfers(
         [
             Posting(
                 site_id=site_id,
-                debit=account_id(AccountKind.ORDER_SUSPENSE, site_id),
-                credit=wallet_of(customer_id),
-                amount=amount,
-                code=Code.TOP_UP,
+                debit=debit,
+                credit=credit,
+                amount=int(amount or 0),
+                code=code,
                 reference_kind=Reference.TOP_UP,
                 reference_id=top_up_id,
+            )
+            for debit, credit, amount, code in (
+                (suspense, wallet_of(customer_id), done.amount, Code.TOP_UP),
+                (sales, fees, done.fee_amount, Code.TOP_UP_FEE),
             )
         ]
     )

@@ -119,10 +119,7 @@ def _finish(refund: GatewayRefund, payment: Payment, outcome: RefundOutcome) -> 
                 last_error=outcome.reason[:200],
             )
             if moved:
-                Payment.objects.filter(id=payment.id).update(
-                    refunded_amount=F("refunded_amount") - refund.amount
-                )
-                publish(
+                publish(  # locks the order: it comes before its payment, as in every refund
                     GatewayRefundRefused(
                         site_id=refund.site_id,
                         subject_id=refund.id,
@@ -131,6 +128,9 @@ def _finish(refund: GatewayRefund, payment: Payment, outcome: RefundOutcome) -> 
                         refund_no=refund.refund_no,
                         reason=outcome.reason[:200],
                     )
+                )
+                Payment.objects.filter(id=payment.id).update(
+                    refunded_amount=F("refunded_amount") - refund.amount
                 )
     else:
         GatewayRefund.objects.filter(id=refund.id, state=RefundState.WAITING).update(
@@ -181,4 +181,6 @@ def refund_mismatched(*, payment: Payment, reason: str) -> GatewayRefund:
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(id=payment.id)
         left = (locked.received_amount or 0) - locked.refunded_amount
+        if left <= 0:
+            raise errors.RefundTooMuch
         return request_refund(payment=locked, amount=left, reason=reason)

@@ -65,11 +65,15 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select gateway_id from payments_payment where id = p_payment;
 $$;
 
--- What the payments are for was given up: ask the gateway soon and close them there.
+-- What the payments are for was given up: ask the gateway soon and close them there. The caller holds
+-- the order; a confirmation holds the payment and then wants the order, so whoever is being confirmed
+-- right now is passed over, never waited for (its next query stands anyway).
 create or replace function payments_give_up(p_purpose smallint, p_subject bigint[])
 returns void language sql security definer set search_path = public, pg_temp as $$
     update payments_payment set next_query_at = now()
-     where purpose = p_purpose and subject_id = any (p_subject) and state = 1;
+     where id in (select id from payments_payment
+                   where purpose = p_purpose and subject_id = any (p_subject) and state = 1
+                     for no key update skip locked);
 $$;
 
 -- Payments whose gateway should be asked now; each is put off by a minute for the one who took it.
