@@ -14,6 +14,16 @@ from kameng_simulator.web import Reply, Request, reply_json
 
 # "after" faults act first and then lose the reply: the worst kind for a refund.
 FAULTS = ("hang", "hang_after", "reset", "reset_after", "garbage", "huge", "error")
+# What is told of a payment of the past: names and the types of their values.
+PAST_FIELDS = {
+    "gateway": str,
+    "trade_no": str,
+    "out_trade_no": str,
+    "method": str,
+    "subject": str,
+    "amount_fen": int,
+    "paid_at": float,
+}
 HANG_SECONDS = 20
 HUGE_BYTES = 4 * 1024 * 1024
 
@@ -73,6 +83,8 @@ class Control:
             return reply_json([{"to": to, **read_mail(raw)} for _, to, raw in mails])
         if request.path == "/control/pay" and request.method == "POST":
             return self._pay(_read_object(request))
+        if request.path == "/control/history" and request.method == "POST":
+            return self._bring(_read_object(request))
         if request.path == "/control/fault" and request.method == "POST":
             return self._plan_fault(_read_object(request))
         return reply_json({"error": "unknown control call"}, status=404)
@@ -95,6 +107,13 @@ class Control:
         payment = self._cashier.act(found[0], mode, delay_seconds=seconds)
         self._courier.wake()
         return reply_json(self._describe(payment))
+
+    def _bring(self, data: dict[str, Any]) -> Reply:
+        """Take over payments of the past, so that a shop can ask about them and refund them."""
+        rows = data.get("payments")
+        if not isinstance(rows, list) or not all(map(_is_past_payment, rows)):
+            return reply_json({"error": "payments", "fields": list(PAST_FIELDS)}, status=400)
+        return reply_json({"new": self._store.bring_paid(rows)})
 
     def _show(self, request: Request) -> Reply:
         number = request.query.get("out_trade_no")
@@ -127,3 +146,10 @@ def _read_object(request: Request) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError("no object")
     return data
+
+
+def _is_past_payment(row: object) -> bool:
+    if not isinstance(row, dict) or set(row) != set(PAST_FIELDS):
+        return False
+    fits = all(isinstance(row[name], kind) for name, kind in PAST_FIELDS.items())
+    return fits and row["gateway"] in ("epay", "alipay") and row["amount_fen"] > 0

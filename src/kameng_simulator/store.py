@@ -9,7 +9,7 @@ import pathlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -170,6 +170,20 @@ class Store:
         if found is None:
             raise RuntimeError("trade number taken twice")
         return found
+
+    def bring_paid(self, rows: Sequence[Mapping[str, object]]) -> int:
+        """Keep payments that were made before this program was there; return how many are new."""
+        names = (
+            "gateway, trade_no, out_trade_no, method, subject, amount_fen, paid_fen, notify_url,"
+            " created_at, expires_at, paid_at, state, is_opened"
+        )
+        values = (
+            ":gateway, :trade_no, :out_trade_no, :method, :subject, :amount_fen, :amount_fen, '',"
+            " :paid_at, :paid_at, :paid_at, 'paid', 1"
+        )
+        sql = f"INSERT INTO payments ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+        with self.transaction():
+            return sum(self._db.execute(sql, dict(row)).rowcount for row in rows)
 
     def find_payment(self, gateway: str, out_trade_no: str) -> Payment | None:
         """Return a payment by the merchant's number."""

@@ -19,6 +19,8 @@ from tests.simulator.calls import call, open_epay
         ("/control/pay", b"\xff", 400),
         ("/control/fault", b'{"gateway":"epay","fault":"fire"}', 400),
         ("/control/fault", b'{"gateway":"x","fault":"hang"}', 400),
+        ("/control/history", b'{"payments":[{"gateway":"epay"}]}', 400),
+        ("/control/history", b'{"payments":{}}', 400),
         ("/control/nothing", b"{}", 404),
         ("/submit.php", b"x" * 70_000, 413),
         ("/submit.php", b"a=%ff", 400),
@@ -54,3 +56,28 @@ def test_broken_http_does_not_stop_the_server(world: World) -> None:
             connection.recv(100)
 
     assert json.loads(world.browse(world.url + "/healthz")) == {"ok": True}
+
+
+def test_a_payment_of_the_past_is_known_and_can_be_refunded_once(world: World) -> None:
+    past = {
+        "gateway": "epay",
+        "trade_no": "2026090110203000001",
+        "out_trade_no": "P7",
+        "method": "wxpay",
+        "subject": "月卡",
+        "amount_fen": 1250,
+        "paid_at": 1_788_200_000.0,
+    }
+    data = json.dumps({"payments": [past]}).encode()
+
+    first = call(world.url + "/control/history", data=data)
+    second = call(world.url + "/control/history", data=data)
+
+    assert json.loads(first[1]) == {"new": 1}
+    assert json.loads(second[1]) == {"new": 0}
+    account = world.credentials("epay")
+    who = f"pid={account['pid']}&key={account['key']}&out_trade_no=P7&money=12.50"
+    asked = json.loads(call(f"{world.url}/api.php?act=order&{who}")[1])
+    assert (asked["status"], asked["money"], asked["trade_no"]) == (1, "12.50", past["trade_no"])
+    assert json.loads(call(f"{world.url}/api.php?act=refund", data=who.encode())[1])["code"] == 1
+    assert world.state("P7")["refunded_fen"] == 1250
