@@ -8,34 +8,65 @@ import gzip
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 from whitenoise import WhiteNoise  # type: ignore[import-untyped]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
 
 STATIC_ROOT = Path(__file__).resolve().parent.parent / "web" / "static"
 HASHED = re.compile(r"\.[0-9a-f]{8,}\.(?:css|js|svg|woff2)$")
+STATIC_PREFIX = "/static/"
 OTHER_SECONDS = 3600
 
 
-def make_application() -> WhiteNoise:
+class Application:
+    """Files from WhiteNoise, pages from Django.
+
+    A page is handed over as one piece with its length known: an iterable response would cross
+    from Rust to Python and back for each chunk.
+    """
+
+    def __init__(self, *, pages: WSGIHandler, files: WhiteNoise) -> None:
+        self.pages = pages
+        self.files = files
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ["PATH_INFO"].startswith(STATIC_PREFIX):
+            answer: Iterable[bytes] = self.files(environ, start_response)
+            return answer
+        response = self.pages(environ, start_response)
+        if not isinstance(response, HttpResponse):  # streamed
+            return response
+        try:
+            return [response.content]
+        finally:
+            response.close()
+
+
+def make_application() -> Application:
     """Build the application with every page's code loaded, so that workers share it."""
-    django = get_wsgi_application()
+    pages = get_wsgi_application()
     from django.urls import get_resolver
 
     get_resolver().url_patterns  # noqa: B018 - loads every view before the fork
     compress_files(STATIC_ROOT)
-    return WhiteNoise(
-        django,
+    files = WhiteNoise(
+        pages,
         root=STATIC_ROOT,
-        prefix="static/",
+        prefix=STATIC_PREFIX,
         max_age=OTHER_SECONDS,
         immutable_file_test=lambda _path, url: HASHED.search(url) is not None,
         add_headers_function=_protect,
         allow_all_origins=False,
     )
+    return Application(pages=pages, files=files)
 
 
 def compress_files(root: Path) -> None:
