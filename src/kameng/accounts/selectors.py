@@ -13,7 +13,7 @@ from kameng.accounts.people import (
     Person,
     StaffPerson,
 )
-from kameng.accounts.rules import Login, clean_login, clean_staff_login
+from kameng.accounts.rules import Login, clean_login, clean_staff_login, mask_contact
 from kameng.core import clock
 from kameng.core.crypto import binding, blind_digest, decrypt_text
 from kameng.core.ids import token_digest
@@ -168,3 +168,8 @@ def list_owners(site_ids: list[int]) -> dict[int, str]:
     with platform_scope("name the owners of sites"):
         rows = SiteRole.unscoped.filter(site_id__in=site_ids, role="owner").order_by("-id")
         return {row.site_id: row.user.display_name for row in rows.select_related("user")}
+
+
+def hint_contact(text: str) -> str:
+    """Return the masked form of an e-mail or phone number, for lists; empty for an empty one."""
+    return mask_contact(text) if text else ""

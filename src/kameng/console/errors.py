@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from kameng.core.errors import Refusal
+from kameng.core.errors import Conflict, Refusal
 
 
 class SignInNeeded(Refusal):
@@ -17,6 +17,6 @@ class PermissionMissing(Refusal):
     message = _("您的角色没有这项权限。需要的话，请本站站长在“员工与权限”里为您调整。")
 
 
-class ReasonMissing(Refusal):
-    code = "reason_missing"
-    message = _("请写明原因，它会记入审计日志。")
+class AlreadyDone(Conflict):
+    code = "already_done"
+    message = _("这次提交刚才已经处理过，没有重复执行。请看下面的最新记录。")

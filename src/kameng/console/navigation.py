@@ -82,7 +82,12 @@ NAV: tuple[Entry, ...] = (
         children=(
             Entry(route="payments", label=_("支付记录"), permission="orders.view"),
             Entry(route="gateways", label=_("支付通道"), permission="settings.edit"),
-            Entry(route="rejected_callbacks", label=_("被拒的通知"), permission="audit.view"),
+            Entry(
+                route="rejected_callbacks",
+                label=_("被拒的通知"),
+                permission="audit.view",
+                is_main_only=True,
+            ),
         ),
     ),
     Entry(
@@ -106,6 +111,7 @@ NAV: tuple[Entry, ...] = (
         children=(
             Entry(route="settings", label=_("店铺设置"), permission="settings.edit"),
             Entry(route="staff", label=_("员工与权限"), permission="staff.manage"),
+            Entry(route="mails", label=_("没发出的邮件"), permission="settings.edit"),
         ),
     ),
     Entry(

@@ -88,3 +88,12 @@ def site_account_amount(kind: AccountKind, owner_id: int) -> int:
 def wallets_total() -> int:
     """Return what the customers of the site in force hold together."""
     return Balance.objects.aggregate(total=Sum("posted_amount"))["total"] or 0
+
+
+def list_transfers_of_orders(order_ids: list[int]) -> dict[int, list[Transfer]]:
+    """Return the transfers of several orders of the site in force, each in order."""
+    found: dict[int, list[Transfer]] = {order_id: [] for order_id in order_ids}
+    rows = Transfer.objects.filter(reference_kind=Reference.ORDER, reference_id__in=order_ids)
+    for row in rows.order_by("id"):
+        found[row.reference_id].append(row)
+    return found

@@ -16,9 +16,14 @@ from kameng.risk import clearance, store
 from kameng.risk.clearance import Clearance
 from kameng.risk.errors import TooManyAttempts, TooManyOrders
 from kameng.risk.rules import (
+    CODE_BY_CONTACT_DAY,
+    CODE_BY_CONTACT_MINUTE,
+    CODE_BY_IP,
+    CODE_TRY_BY_IP,
     ORDERS_BY_PERSON,
     ORDERS_BY_SITE,
     PASSWORD_BY_PERSON,
+    REGISTER_BY_IP,
     SIGN_IN_BY_ACCOUNT,
     SIGN_IN_BY_IP,
     SIGN_IN_BY_SITE,
@@ -29,7 +34,10 @@ from kameng.risk.windows import SlidingWindows
 
 __all__ = [
     "Clearance",
+    "admit_code",
+    "admit_code_try",
     "admit_password_change",
+    "admit_registration",
     "admit_sign_in",
     "assess_checkout",
     "forget",
@@ -38,6 +46,8 @@ __all__ = [
     "peek",
     "sweep_throttles",
 ]
+
+ONCE_SECONDS = 24 * 3600
 
 by_person = SlidingWindows(ORDERS_BY_PERSON, keys=WINDOW_KEYS)
 by_ip = SlidingWindows(Limit(settings.GUEST_ORDERS_PER_MINUTE, 60), keys=WINDOW_KEYS)
@@ -87,6 +97,23 @@ def admit_password_change(person_key: str) -> None:
     hit("password", key=person_key, limit=PASSWORD_BY_PERSON)
 
 
+def admit_registration(*, ip: str) -> None:
+    """Count a registration by address; raise `TooManyAttempts`."""
+    hit("register_ip", key=network_of(ip), limit=REGISTER_BY_IP)
+
+
+def admit_code(*, site_id: int, contact: str, ip: str) -> None:
+    """Count a code about to be sent, by contact and by address; raise `TooManyAttempts`."""
+    hit("code_minute", key=f"{site_id}:{contact}", limit=CODE_BY_CONTACT_MINUTE)
+    hit("code_day", key=f"{site_id}:{contact}", limit=CODE_BY_CONTACT_DAY)
+    hit("code_ip", key=network_of(ip), limit=CODE_BY_IP)
+
+
+def admit_code_try(*, ip: str) -> None:
+    """Count a try of a code by address; raise `TooManyAttempts`."""
+    hit("code_try", key=network_of(ip), limit=CODE_TRY_BY_IP)
+
+
 def assess_checkout(*, site_id: int, actor: str, ip: str) -> Clearance:
     """Let a checkout through or raise `TooManyOrders`. No round trip, no lock held.
 
@@ -134,3 +161,12 @@ def _account(site_id: int, login: str, *, is_staff: bool) -> str:
 
 def _digest(bucket: str, key: str) -> bytes:
     return blind_digest(key.encode("utf-8", "surrogatepass"), domain=f"throttle:{bucket}")
+
+
+def admit_once(bucket: str, *, key: str) -> bool:
+    """Take a key; False when it was taken within a day. For acts whose service keeps no key.
+
+    Call outside the transaction of the act; `forget` the key when the act was refused.
+    """
+    hits, _seconds_left = store.hit(_digest(bucket, key), ONCE_SECONDS)
+    return hits == 1

@@ -76,7 +76,9 @@ def reset_customer_password(customer_id: int, *, new_password: str) -> None:
     _set_password(customer.id, encoded=encoded, keep_token="")
 
 
-def set_customer_active(customer_id: int, *, is_active: bool, actor: Actor) -> None:
+def set_customer_active(
+    customer_id: int, *, is_active: bool, actor: Actor, reason: str = ""
+) -> None:
     """Let a customer in or lock one out; effective at the next request."""
     site_id = require_site_id()
     with transaction.atomic():
@@ -89,7 +91,38 @@ def set_customer_active(customer_id: int, *, is_active: bool, actor: Actor) -> N
             actor=actor,
             site_id=site_id,
             subject=("customer", customer_id),
+            detail={"reason": reason[:200]} if reason else {},
         )
+
+
+def end_customer_sessions(customer_id: int, *, actor: Actor) -> int:
+    """Sign a customer out everywhere on the site in force; return how many sessions ended."""
+    site_id = require_site_id()
+    with transaction.atomic():
+        get_customer(customer_id)
+        ended = int(Session.objects.filter(customer_id=customer_id).delete()[0])
+        record(
+            "customer.signed_out",
+            actor=actor,
+            site_id=site_id,
+            subject=("customer", customer_id),
+            detail={"sessions": ended},
+        )
+    return ended
+
+
+def reveal_customer_login(customer_id: int, *, actor: Actor) -> str:
+    """Return a customer's login in clear to a member of staff; audited."""
+    with transaction.atomic():
+        customer = get_customer(customer_id)
+        login = login_of(customer)
+        record(
+            "customer.login_revealed",
+            actor=actor,
+            site_id=customer.site_id,
+            subject=("customer", customer_id),
+        )
+    return login
 
 
 def set_customer_note(customer_id: int, *, note: str) -> None:

@@ -1,6 +1,5 @@
 """One's own account in the back office: password, and where one is signed in."""
 
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -8,12 +7,14 @@ from django.utils.translation import gettext as _
 from kameng.accounts.selectors import list_sessions
 from kameng.accounts.services.sessions import close_session_by_handle
 from kameng.accounts.services.staff import change_staff_password
+from kameng.console.answers import done
 from kameng.console.forms.people import PasswordForm
-from kameng.console.views.frame import ConsoleRequest, console_page, show, tell
+from kameng.console.views.frame import ConsoleRequest, console_page, show
 from kameng.core.errors import Refusal
 from kameng.core.scope import open_scope
 from kameng.risk.services import admit_password_change
 from kameng.tenancy.selectors import SiteView, scope_of
+from kameng.web.cookies import session_token
 
 
 @console_page("overview.view")
@@ -37,14 +38,14 @@ def change_password(request: ConsoleRequest, site: SiteView) -> HttpResponse:
             user_id,
             old_password=form.cleaned_data["old_password"],
             new_password=form.cleaned_data["new_password"],
-            keep_token=request.COOKIES.get(settings.SESSION_COOKIE, ""),
+            keep_token=session_token(request),
         )
     except Refusal as refusal:
         return _show_account(request, form, status=refusal.status, fault=refusal.text())
-    return tell(
+    return done(
         request,
         _("密码已修改，其他设备上的登录已退出。"),
-        reverse("console:account", args=[site.slug]),
+        to=reverse("console:account", args=[site.slug]),
     )
 
 
@@ -55,15 +56,13 @@ def end_session(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     with open_scope(scope_of(request.site)):  # sessions belong to the host's site
         close_session_by_handle(request.person, handle=request.POST.get("handle", "")[:64])
-    return tell(request, _("那台设备已退出登录。"), reverse("console:account", args=[site.slug]))
+    return done(request, _("那台设备已退出登录。"), to=reverse("console:account", args=[site.slug]))
 
 
 def _show_account(
     request: ConsoleRequest, form: PasswordForm, *, status: int = 200, fault: str = ""
 ) -> HttpResponse:
     with open_scope(scope_of(request.site)):
-        sessions = list_sessions(
-            request.person, token=request.COOKIES.get(settings.SESSION_COOKIE, "")
-        )
+        sessions = list_sessions(request.person, token=session_token(request))
     context = {"form": form, "sessions": sessions, "fault": fault}
     return show(request, "console/account.html", context, status=status)

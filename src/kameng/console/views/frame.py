@@ -11,8 +11,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,9 +19,9 @@ from django.utils import timezone
 from kameng.accounts.people import Person, StaffPerson
 from kameng.console.errors import PermissionMissing, SignInNeeded
 from kameng.console.navigation import Link, build_links
-from kameng.core.audit import Actor
 from kameng.core.scope import open_scope
 from kameng.insight.attention import count_attention
+from kameng.tenancy.addresses import site_url
 from kameng.tenancy.errors import SiteNotFound
 from kameng.tenancy.selectors import (
     SiteView,
@@ -30,21 +29,18 @@ from kameng.tenancy.selectors import (
     get_site_view,
     list_sites_by_id,
     list_sites_newest,
-    primary_host,
     scope_of,
 )
+from kameng.web.requests import KamengRequest, actor_of
 
 SWITCH_LIMIT = 12
 View = Callable[..., HttpResponse]
 
 
-class ConsoleRequest(HttpRequest):
-    """A request inside the frame, for type checks: who asks, on whose host, for which site."""
+class ConsoleRequest(KamengRequest):
+    """A request inside the frame, for type checks: `working` is the site of the path."""
 
-    site: SiteView  # type: ignore[assignment]  # Django's own idea of a site is not used
-    person: Person
     working: SiteView
-    client_ip: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +167,7 @@ def shop_url(request: ConsoleRequest, site: SiteView) -> str:
     """Return the address of the site's shop: relative on its own host, else whole."""
     if site.site_id == request.site.site_id:
         return "/"
-    host = primary_host(site.site_id)
-    if host is None:
-        return "/"
-    usual = {"http": "80", "https": "443"}[settings.PUBLIC_SCHEME]
-    port = "" if usual == settings.PUBLIC_PORT else f":{settings.PUBLIC_PORT}"
-    return f"{settings.PUBLIC_SCHEME}://{host}{port}/"
+    return f"{site_url(site.site_id)}/"
 
 
 def list_switch_sites(request: ConsoleRequest) -> list[Any]:
@@ -187,16 +178,6 @@ def list_switch_sites(request: ConsoleRequest) -> list[Any]:
     if person.is_platform:
         return list_sites_newest(limit=SWITCH_LIMIT)
     return list_sites_by_id(list(person.roles)[:SWITCH_LIMIT])
-
-
-def tell(request: ConsoleRequest, text: str, goal: str) -> HttpResponse:
-    """Send the browser on to `goal` (an address made here) and say there what happened."""
-    return HttpResponseRedirect(goal)
-
-
-def actor_of(request: ConsoleRequest) -> Actor:
-    """Return who the audit log names for an act of this request."""
-    return request.person.actor(request.client_ip)
 
 
 def _can(request: ConsoleRequest, site: SiteView) -> Callable[[str], bool]:
@@ -216,5 +197,4 @@ __all__ = [
     "find_working_site",
     "frame_context",
     "show",
-    "tell",
 ]

@@ -3,12 +3,9 @@
 One answer for every kind of wrong; tries are counted by `risk` before a password is looked at.
 """
 
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import translation
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from kameng.accounts.people import StaffPerson
 from kameng.accounts.services.sessions import SignedIn
@@ -18,13 +15,13 @@ from kameng.console.forms.people import SignInForm
 from kameng.console.views.frame import ConsoleRequest
 from kameng.core.errors import Refusal
 from kameng.risk.services import admit_sign_in, forget_sign_ins
-
-LANGUAGE_SECONDS = 365 * 24 * 3600
+from kameng.web.cookies import choose_language as keep_language
+from kameng.web.cookies import give_session, safe_next, session_token, take_session
 
 
 def sign_in(request: ConsoleRequest) -> HttpResponse:
     """Show the form, or open a session and go on to where the person wanted to be."""
-    goal = safe_next(request)
+    goal = _goal(request)
     if request.method != "POST":
         if isinstance(request.person, StaffPerson):
             return HttpResponseRedirect(goal)
@@ -37,7 +34,7 @@ def sign_in(request: ConsoleRequest) -> HttpResponse:
     except Refusal as refusal:
         return _show_form(request, form, goal=goal, status=refusal.status, fault=refusal.text())
     response = HttpResponseRedirect(goal)
-    set_session_cookie(response, signed_in)
+    give_session(request, response, signed_in)
     return response
 
 
@@ -52,7 +49,7 @@ def _try(request: ConsoleRequest, form: SignInForm) -> SignedIn:
     signed_in = sign_in_staff(
         permit,
         password=form.cleaned_data["password"],
-        previous_token=request.COOKIES.get(settings.SESSION_COOKIE, ""),
+        previous_token=session_token(request),
     )
     forget_sign_ins(permit, is_staff=True)
     return signed_in
@@ -75,9 +72,9 @@ def sign_out(request: ConsoleRequest) -> HttpResponse:
     """End the session of this browser."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    end_session(request.COOKIES.get(settings.SESSION_COOKIE, ""))
+    end_session(session_token(request))
     response = HttpResponseRedirect(reverse("console:sign_in"))
-    response.delete_cookie(settings.SESSION_COOKIE)
+    take_session(response)
     return response
 
 
@@ -85,34 +82,11 @@ def choose_language(request: ConsoleRequest) -> HttpResponse:
     """Keep the language that a person chose in a cookie."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    response = HttpResponseRedirect(safe_next(request))
-    language = request.POST.get("language", "")
-    if translation.check_for_language(language) and language in dict(settings.LANGUAGES):
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            language,
-            max_age=LANGUAGE_SECONDS,
-            samesite="Lax",
-            secure=settings.CSRF_COOKIE_SECURE,
-        )
-    return response
+    return keep_language(request, default=reverse("console:enter"))
 
 
-def set_session_cookie(response: HttpResponse, signed_in: SignedIn) -> None:
-    """Give the browser its session, out of reach of scripts and of other sites."""
-    response.set_cookie(
-        settings.SESSION_COOKIE,
-        signed_in.token,
-        max_age=signed_in.seconds,
-        httponly=True,
-        samesite="Lax",
-        secure=settings.CSRF_COOKIE_SECURE,
-    )
-
-
-def safe_next(request: ConsoleRequest) -> str:
-    """Return where to go on: an address of this face on this host, else its first page."""
+def _goal(request: ConsoleRequest) -> str:
+    """Return where to go on: an address of this face, else its first page."""
     home = reverse("console:enter")
-    goal = request.POST.get("next", "") or request.GET.get("next", "")
-    is_safe = url_has_allowed_host_and_scheme(goal, allowed_hosts=None)
-    return goal if is_safe and goal.startswith(home) and "\\" not in goal else home
+    goal = safe_next(request, default=home)
+    return goal if goal.startswith(home) else home

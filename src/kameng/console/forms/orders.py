@@ -1,0 +1,250 @@
+"""Forms of orders: the filters of the list, and one form for each repair.
+
+Each form is the allow-list of what a person may send; what it means is checked by the services.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from kameng.console.forms.fields import TextField, YuanField, read_id
+from kameng.insight.order_search import OrderSearch
+from kameng.orders.models import OrderState, RefundTo
+from kameng.web.idempotency import KEY, new_key
+
+REASON_MAX: Final = 200
+CONTENT_MAX: Final = 20_000
+TEXT_MAX: Final = 60
+
+VIEWS: Final = {
+    "all": (_("全部"), ()),
+    "waiting": (_("待发货"), (OrderState.AWAITING_DELIVERY,)),
+    "unpaid": (_("待付款"), (OrderState.AWAITING_PAYMENT,)),
+    "delivered": (_("已发货"), (OrderState.DELIVERED,)),
+    "refunding": (_("退款中"), (OrderState.REFUNDING,)),
+    "refunded": (_("已退款"), (OrderState.REFUNDED,)),
+    "closed": (_("已关闭"), (OrderState.CANCELLED, OrderState.EXPIRED)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQuery:
+    """The filters of the list as the address says them; what makes no sense is left out."""
+
+    view: str
+    text: str
+    day_from: str
+    day_until: str
+    customer_id: int | None
+    product_id: int | None
+
+    def search(self, *, site_id: int, zone: ZoneInfo) -> OrderSearch:
+        """Return what to look for; days are those of the site's time zone."""
+        return OrderSearch(
+            site_id=site_id,
+            text=self.text,
+            states=tuple(int(state) for state in VIEWS[self.view][1]),
+            customer_id=self.customer_id,
+            product_id=self.product_id,
+            placed_from=_day_start(self.day_from, zone=zone, days=0),
+            placed_until=_day_start(self.day_until, zone=zone, days=1),
+        )
+
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether anything but the view narrows the list."""
+        return any((self.text, self.day_from, self.day_until, self.customer_id, self.product_id))
+
+
+def read_order_query(query: QueryDict) -> OrderQuery:
+    """Return the filters of an address."""
+    view = query.get("view", "all")
+    return OrderQuery(
+        view=view if view in VIEWS else "all",
+        text=query.get("q", "").replace("\x00", "").strip()[:TEXT_MAX],
+        day_from=_day(query.get("from", "")),
+        day_until=_day(query.get("until", "")),
+        customer_id=read_id(query.get("customer")),
+        product_id=read_id(query.get("product")),
+    )
+
+
+def _day(text: str) -> str:
+    try:
+        return dt.date.fromisoformat(text).isoformat() if len(text) == 10 else ""
+    except ValueError:
+        return ""
+
+
+def _day_start(day: str, *, zone: ZoneInfo, days: int) -> dt.datetime | None:
+    if not day:
+        return None
+    date = dt.date.fromisoformat(day)
+    if not dt.date(2000, 1, 1) <= date <= dt.date(9000, 1, 1):
+        return None
+    return dt.datetime.combine(date + dt.timedelta(days=days), dt.time(), tzinfo=zone)
+
+
+def _reason(label: Any, **options: Any) -> TextField:
+    return TextField(
+        label=label,
+        rows=2,
+        max_length=REASON_MAX,
+        error_messages={"required": _("请写明原因，它会记入审计日志。")},
+        **options,
+    )
+
+
+class KeyedForm(forms.Form):
+    """A form that moves money or goods: the same key twice acts once."""
+
+    idempotency_key = forms.RegexField(
+        regex=KEY,
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": _("表单已过期，请重新提交。"),
+            "invalid": _("表单已过期，请重新提交。"),
+        },
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.setdefault("initial", {}).setdefault("idempotency_key", new_key())
+        super().__init__(*args, **options)
+
+
+class EmptyForm(forms.Form):
+    """An act that needs nothing but the press of its button."""
+
+
+class NoteForm(forms.Form):
+    """A remark on the time line."""
+
+    text = TextField(
+        label=_("备注"),
+        rows=2,
+        max_length=400,
+        help_text=_("只有后台看得到。"),
+        error_messages={"required": _("请写一句备注。")},
+    )
+
+
+class ReplaceForm(forms.Form):
+    """One key of the order, to be swapped for a new one."""
+
+    key_id = forms.CharField(max_length=18, widget=forms.HiddenInput)
+    reason = _reason(_("原因"))
+
+    def clean_key_id(self) -> int:
+        """Return the id of the key."""
+        key_id = read_id(self.cleaned_data["key_id"])
+        if key_id is None:
+            raise ValidationError(_("请重新选择要换的卡密。"))
+        return key_id
+
+
+class HandForm(forms.Form):
+    """What an operator gives to the buyer."""
+
+    content = TextField(
+        label=_("发给客户的内容"),
+        rows=5,
+        max_length=CONTENT_MAX,
+        help_text=_("卡号、密码、充值结果或操作说明。加密保存，客户在订单页看到。"),
+        error_messages={"required": _("请填写发给客户的内容。")},
+    )
+
+
+class CancelForm(forms.Form):
+    """Giving up an order that is not paid."""
+
+    reason = _reason(_("原因"))
+
+
+class RefundForm(KeyedForm):
+    """How much goes back, where to, and why."""
+
+    amount = YuanField(
+        label=_("退多少"),
+        low=100,
+        required=False,
+        help_text=_("留空就是把剩下的全部退掉。"),
+    )
+    refund_to = forms.ChoiceField(
+        label=_("退到哪里"),
+        choices=RefundTo.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("请选择退到哪里。"), "invalid_choice": _("请选择退到哪里。")},
+    )
+    reason = _reason(_("原因"), help_text=_("会记入日志和订单时间线。"))
+
+    def clean_amount(self) -> int | None:
+        """Return the amount in whole fen, or None for all that is left."""
+        amount: int | None = self.cleaned_data["amount"]
+        if amount is not None and amount % 100:
+            raise ValidationError(_("退款最小到分，例如 12.50。"))
+        return amount
+
+
+class SettleForm(forms.Form):
+    """What becomes of a refund that the gateway refused."""
+
+    refund_id = forms.CharField(max_length=18, widget=forms.HiddenInput)
+    way = forms.ChoiceField(
+        label=_("怎么处理"),
+        choices=(
+            ("again", _("再请支付通道退一次")),
+            ("wallet", _("退到客户余额")),
+            ("hand", _("已线下退给客户，只记账")),
+        ),
+        widget=forms.RadioSelect,
+        error_messages={"required": _("请选择处理方式。"), "invalid_choice": _("请选择处理方式。")},
+    )
+    reason = _reason(_("原因"))
+
+    def clean_refund_id(self) -> int:
+        """Return the id of the refund."""
+        refund_id = read_id(self.cleaned_data["refund_id"])
+        if refund_id is None:
+            raise ValidationError(_("请重新选择要处理的退款。"))
+        return refund_id
+
+
+class QueryPaymentForm(forms.Form):
+    """Which payment the gateway is asked about."""
+
+    payment_id = forms.CharField(max_length=18, widget=forms.HiddenInput)
+
+    def clean_payment_id(self) -> int:
+        """Return the id of the payment."""
+        payment_id = read_id(self.cleaned_data["payment_id"])
+        if payment_id is None:
+            raise ValidationError(_("请重新选择要查询的支付。"))
+        return payment_id
+
+
+class ReasonForm(forms.Form):
+    """An act that needs a reason and nothing else."""
+
+    reason = _reason(_("原因"))
+
+
+__all__ = [
+    "VIEWS",
+    "CancelForm",
+    "EmptyForm",
+    "HandForm",
+    "NoteForm",
+    "OrderQuery",
+    "QueryPaymentForm",
+    "ReasonForm",
+    "RefundForm",
+    "ReplaceForm",
+    "SettleForm",
+    "read_order_query",
+]

@@ -1,0 +1,293 @@
+"""What the pages of orders show: rows of a list, and one order whole in words.
+
+Owns the wording of an order's history and of the split of its money. Secrets stay masked here;
+they are opened by `orders.services.showing` only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from kameng.accounts.models import Customer
+from kameng.accounts.selectors import hint_contact, list_customers_by_id
+from kameng.catalog.models import DeliveryKind
+from kameng.console.forms import orders as order_forms
+from kameng.ledger.accounts import ACCOUNT_NAMES, CODE_NAMES, Code, account_kind
+from kameng.ledger.selectors import list_order_transfers
+from kameng.orders.models import Order, OrderRefundState, OrderState, PaidBy, RefundTo
+from kameng.orders.selectors import (
+    Moment,
+    list_moments,
+    list_refunds,
+    read_answers,
+    read_contact,
+)
+from kameng.orders.services.delivering import Goods, collect_goods
+from kameng.orders.services.refunding import sale_parts
+from kameng.payments.models import Payment, PaymentState, Purpose
+from kameng.payments.selectors import (
+    find_gateway,
+    find_proof,
+    list_gateway_refunds,
+    list_payments_of,
+)
+from kameng.pricing.margins import share_of_refund
+from kameng.pricing.money import Amount
+from kameng.tenancy.selectors import SiteView
+
+Text = str | Promise
+SHOWN_CHARS: Final = 4
+
+# code of a moment → icon, tone, sentence
+MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
+    "placed": ("plus", "", _("下单")),
+    "payment_opened": ("credit-card", "", _("发起支付")),
+    "payment_confirmed": ("circle-check", "ok", _("支付通道确认收款")),
+    "paid": ("check", "ok", _("已付款")),
+    "delivered": ("checks", "ok", _("已发货")),
+    "revealed": ("eye", "", _("买家第一次查看商品")),
+    "closed": ("circle-x", "", _("订单结束")),
+    "cancelled": ("ban", "", _("取消订单")),
+    "refund_asked": ("receipt-refund", "warn", _("申请退款")),
+    "refund_done": ("receipt-refund", "ok", _("退款完成")),
+    "refund_refused": ("alert-circle", "bad", _("支付通道拒绝退款")),
+    "refund_again": ("refresh", "", _("再次请支付通道退款")),
+    "refund_wallet": ("wallet", "", _("改退到余额")),
+    "refund_hand": ("coin", "", _("记为线下退款")),
+    "late_payment": ("clock", "warn", _("超时后才付款，重新分配库存")),
+    "late_unrefundable": ("alert-triangle", "bad", _("超时付款没有货也退不回去，请处理")),
+    "paid_twice": ("alert-triangle", "warn", _("买家重复付款，多付的钱退回")),
+    "paid_twice_unrefundable": ("alert-triangle", "bad", _("重复付款退不回去，请线下退款")),
+    "delivered_by_hand": ("send", "ok", _("人工发货")),
+    "delivered_from_stock": ("package", "ok", _("从库存发货")),
+    "key_replaced": ("refresh", "warn", _("换卡密，旧的作废")),
+    "resent": ("mail", "", _("重发通知")),
+    "remark": ("note", "", _("备注")),
+    "taken": ("user-check", "", _("接单处理")),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """One line of a list of orders."""
+
+    order: Order
+    customer: Customer | None
+    contact_hint: str
+    margin_amount: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One moment of an order as the time line shows it."""
+
+    at: Any
+    icon: str
+    tone: str
+    title: Text
+    text: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One piece of the goods: masked, or in clear after an audited look."""
+
+    key_id: int | None
+    text: str
+    is_clear: bool
+    used_at: Any
+
+    @property
+    def key_text(self) -> str:
+        """Return the id as a form sends it."""
+        return str(self.key_id or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One transfer of the ledger in words."""
+
+    name: Any
+    source: Any
+    target: Any
+    amount: int
+    at: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLine:
+    """One attempt to pay, with its gateway's name and why it counts."""
+
+    payment: Payment
+    gateway_name: str
+    proof: Any
+    can_query: bool
+
+
+def make_rows(orders: Sequence[Order]) -> list[OrderRow]:
+    """Return the lines of a list, with the customers' names in one query."""
+    customers = list_customers_by_id({o.customer_id for o in orders if o.customer_id is not None})
+    return [
+        OrderRow(
+            order=order,
+            customer=customers.get(order.customer_id) if order.customer_id else None,
+            contact_hint=hint_contact(read_contact(order)) if not order.customer_id else "",
+            margin_amount=margin_left(order),
+        )
+        for order in orders
+    ]
+
+
+def margin_left(order: Order) -> int | None:
+    """Return what the selling site keeps of a paid order after its refunds; None when unpaid."""
+    if order.paid_at is None:
+        return None
+    parts = sale_parts(order)
+    whole = (parts.fee_amount, parts.main_amount, parts.site_amount)
+    back = share_of_refund(whole, refunded_amount=Amount(order.refunded_amount))
+    own = 1 if order.site_id == order.main_site_id else 2
+    return whole[own] - back[own]
+
+
+def order_context(
+    order: Order,
+    *,
+    site: SiteView,
+    clear_goods: Sequence[Goods] | None = None,
+    clear_contact: str = "",
+    bound: Mapping[str, forms.Form] | None = None,
+) -> dict[str, Any]:
+    """Return what the page of one order shows.
+
+    `bound` holds the form that was refused, by the name of its act: its dialog opens again.
+    """
+    transfers = list_order_transfers(order.id)
+    customers = list_customers_by_id({order.customer_id} if order.customer_id else set())
+    contact = read_contact(order)
+    pieces = _pieces(order, clear_goods)
+    refunds = list_refunds(order.id)
+    return {
+        "order": order,
+        "customer": customers.get(order.customer_id or 0),
+        "contact": clear_contact or hint_contact(contact),
+        "contact_is_clear": bool(clear_contact) or not contact,
+        "answers": read_answers(order),
+        "pieces": pieces,
+        "pieces_are_clear": clear_goods is not None,
+        "parts": sale_parts(order),
+        "margin": margin_left(order),
+        "left_amount": order.total_amount - order.refunded_amount,
+        "postings": [describe_transfer(transfer) for transfer in transfers],
+        "payments": _payments(order),
+        "refunds": refunds,
+        "refused": [each for each in refunds if each.state == OrderRefundState.REFUSED],
+        "gateway_refunds": list_gateway_refunds(Purpose.ORDER, order.id),
+        "lines": [_line(moment) for moment in reversed(list_moments(order))],
+        "can": _possible(order, pieces),
+        "forms": {**_blank_forms(order), **(bound or {})},
+        "open_dialog": next(iter(bound), "") if bound else "",
+        "problem": _problem(bound or {}),
+    }
+
+
+def _problem(bound: Mapping[str, forms.Form]) -> str:
+    """Return why an act was refused, for the head of the page: its dialog may be gone by now."""
+    for form in bound.values():
+        hidden = [each.errors[0] for each in form.hidden_fields() if each.errors]
+        for error in [*form.non_field_errors(), *hidden]:
+            return str(error)
+    return ""
+
+
+def _possible(order: Order, pieces: Sequence[Piece]) -> dict[str, bool]:
+    """Tell which repairs the state of the order allows; rights are asked beside it."""
+    waiting = order.state == OrderState.AWAITING_DELIVERY
+    delivered = order.state == OrderState.DELIVERED
+    keys = order.delivery_kind == DeliveryKind.CARD
+    return {
+        "resend": delivered,
+        "replace": delivered and any(piece.key_id for piece in pieces),
+        "deliver": waiting or delivered,
+        "stock": waiting and keys,
+        "cancel": order.state == OrderState.AWAITING_PAYMENT,
+        "refund": waiting or delivered,
+        "wait": waiting,
+    }
+
+
+def _blank_forms(order: Order) -> dict[str, forms.Form]:
+    source = order.paid_by == PaidBy.GATEWAY
+    refund_to = RefundTo.SOURCE if source else RefundTo.WALLET
+    refund = order_forms.RefundForm(initial={"refund_to": refund_to})
+    return {
+        "resend": order_forms.EmptyForm(),
+        "stock": order_forms.EmptyForm(),
+        "note": order_forms.NoteForm(),
+        "replace": order_forms.ReplaceForm(),
+        "deliver": order_forms.HandForm(),
+        "cancel": order_forms.CancelForm(),
+        "refund": refund,
+        "settle": order_forms.SettleForm(),
+    }
+
+
+def _pieces(order: Order, clear: Sequence[Goods] | None) -> list[Piece]:
+    goods = collect_goods(order, by_buyer=False) if clear is None else clear
+    return [
+        Piece(
+            key_id=each.key_id,
+            text=each.text if clear is not None else mask(each.text),
+            is_clear=clear is not None,
+            used_at=each.used_at,
+        )
+        for each in goods
+    ]
+
+
+def mask(text: str) -> str:
+    """Return the first signs of a secret: enough to tell two apart, not enough to use one."""
+    shown = min(SHOWN_CHARS, len(text) // 4)
+    return text[:shown] + "••••••••"
+
+
+def describe_transfer(transfer: Any) -> Posting:
+    """Return a transfer of the ledger in words."""
+    return Posting(
+        name=CODE_NAMES[Code(transfer.code)],
+        source=ACCOUNT_NAMES[account_kind(transfer.debit_account)],
+        target=ACCOUNT_NAMES[account_kind(transfer.credit_account)],
+        amount=transfer.amount,
+        at=transfer.created_at,
+    )
+
+
+def _payments(order: Order) -> list[PaymentLine]:
+    lines = []
+    for payment in list_payments_of(Purpose.ORDER, order.id):
+        gateway = find_gateway(payment.gateway_id)
+        lines.append(
+            PaymentLine(
+                payment=payment,
+                gateway_name=gateway.name if gateway else "",
+                proof=find_proof(payment.id),
+                can_query=payment.state in {PaymentState.OPEN, PaymentState.CLOSED},
+            )
+        )
+    return lines
+
+
+def _line(moment: Moment) -> Line:
+    icon, tone, title = MOMENTS.get(moment.code, ("dots", "", moment.code))
+    return Line(
+        at=moment.at,
+        icon=icon,
+        tone=tone,
+        title=title,
+        text=moment.text,
+        actor="" if moment.actor == "system" else moment.actor,
+    )

@@ -1,0 +1,168 @@
+"""Payments: the list, one payment with its proof, decisions about wrong amounts, refused calls."""
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from kameng.accounts.selectors import list_customers_by_id
+from kameng.console.answers import done, run_form, status_of
+from kameng.console.errors import PermissionMissing
+from kameng.console.forms.orders import EmptyForm, ReasonForm
+from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.console.views.repairs import ANSWERS
+from kameng.orders.selectors import get_order
+from kameng.payments.errors import PaymentNotFound
+from kameng.payments.models import Payment, PaymentState, Purpose
+from kameng.payments.selectors import (
+    find_gateway,
+    find_payment_by_no,
+    find_proof,
+    find_top_up_by_id,
+    list_gateway_refunds,
+    list_gateways,
+    list_mismatched,
+    list_payments,
+    list_rejected_callbacks,
+)
+from kameng.payments.services.confirming import confirm_by_staff
+from kameng.payments.services.deciding import give_back_mismatched
+from kameng.pricing.money import Amount, format_yuan
+from kameng.tenancy.selectors import SiteView
+from kameng.web.forms import find_choice, find_text
+from kameng.web.pagination import paginate
+
+PAGE_SIZE = 50
+VIEWS: dict[str, tuple[Any, int | None]] = {
+    "all": (gettext_lazy("全部"), None),
+    "confirmed": (gettext_lazy("已支付"), PaymentState.CONFIRMED),
+    "open": (gettext_lazy("待支付"), PaymentState.OPEN),
+    "mismatched": (gettext_lazy("金额不符"), PaymentState.MISMATCHED),
+    "closed": (gettext_lazy("已关闭"), PaymentState.CLOSED),
+}
+REJECTIONS: dict[str, Any] = {
+    "payment_unknown": gettext_lazy("通知里的支付单号不存在"),
+    "other_gateway": gettext_lazy("支付单不属于这个通道"),
+    "external_reused": gettext_lazy("同一个交易号已用在另一笔支付上"),
+    "paid_twice": gettext_lazy("已支付的单又来一笔不同的交易"),
+    "query_contradicts": gettext_lazy("通道查询与通知不一致，通道已冻结"),
+    "query_unanswered": gettext_lazy("大额通知要先查询核实，通道没有回答"),
+    "gateway_frozen": gettext_lazy("通道已冻结，不再相信它的通知"),
+}
+
+
+@console_page("orders.view")
+def payments(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """List attempts to pay, by state or by any printed number."""
+    view = find_choice(request, "view", choices=VIEWS, default="all")
+    text = find_text(request, "q", limit=64)
+    state = VIEWS[view][1]
+    page = paginate(
+        request,
+        lambda before_id, limit: list_payments(
+            state=state, text=text, before_id=before_id, limit=limit
+        ),
+        size=PAGE_SIZE,
+    )
+    names = {gateway.id: gateway.name for gateway in list_gateways()}
+    context = {
+        "views": [(key, name, key == view) for key, (name, _state) in VIEWS.items()],
+        "view": view,
+        "text": text,
+        "page": page,
+        "rows": [(payment, names.get(payment.gateway_id, "")) for payment in page.rows],
+        "mismatched": list_mismatched(),
+    }
+    return show(request, "console/payments/list.html", context)
+
+
+@console_page("orders.view")
+def payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
+    """Show one payment: what was asked, what came, why it counts, what went back."""
+    return _payment_page(request, get_payment_of_page(payment_no), ReasonForm())
+
+
+def get_payment_of_page(payment_no: str) -> Payment:
+    """Return the payment of the site in force that an address names; raise `PaymentNotFound`."""
+    found = find_payment_by_no(payment_no[:32])
+    if found is None:
+        raise PaymentNotFound
+    return found
+
+
+def _payment_page(
+    request: ConsoleRequest, found: Payment, form: Any, *, problem: str = ""
+) -> HttpResponse:
+    gateway = find_gateway(found.gateway_id)
+    order = get_order(found.subject_id) if found.purpose == Purpose.ORDER else None
+    top_up = find_top_up_by_id(found.subject_id) if found.purpose == Purpose.TOP_UP else None
+    customer_id = order.customer_id if order else top_up.customer_id if top_up else None
+    left = (found.received_amount or 0) - found.refunded_amount
+    context = {
+        "payment": found,
+        "gateway": gateway,
+        "proof": find_proof(found.id),
+        "order": order,
+        "top_up": top_up,
+        "customer": list_customers_by_id({customer_id}).get(customer_id) if customer_id else None,
+        "gateway_refunds": [
+            each
+            for each in list_gateway_refunds(found.purpose, found.subject_id)
+            if each.payment_id == found.id
+        ],
+        "left_amount": left,
+        "can_query": found.state in {PaymentState.OPEN, PaymentState.CLOSED},
+        "can_return": found.state == PaymentState.MISMATCHED and left > 0,
+        "form": form,
+        "problem": problem,
+    }
+    return show(request, "console/payments/detail.html", context, status=status_of(form))
+
+
+@console_page("orders.repair")
+def query_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
+    """Ask the gateway about a payment and confirm it if it was made."""
+    url = reverse("console:payment", args=[site.slug, payment_no])
+    if request.method != "POST":
+        return HttpResponseRedirect(url)
+    found = get_payment_of_page(payment_no)
+    form = EmptyForm(request.POST)
+    status = run_form(form, lambda: confirm_by_staff(payment_id=found.id, actor=actor_of(request)))
+    if status is None:
+        return _payment_page(request, found, form, problem=str(form.non_field_errors()[0]))
+    return done(request, str(ANSWERS[status]), to=url)
+
+
+@console_page("orders.view")
+def return_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
+    """Give back whole a payment whose amount was wrong."""
+    url = reverse("console:payment", args=[site.slug, payment_no])
+    if request.method != "POST":
+        return HttpResponseRedirect(url)
+    if not request.person.can("orders.refund", site.site_id):
+        raise PermissionMissing
+    found = get_payment_of_page(payment_no)
+    form = ReasonForm(request.POST)
+    refund = run_form(
+        form,
+        lambda: give_back_mismatched(
+            payment_id=found.id, reason=form.cleaned_data["reason"], actor=actor_of(request)
+        ),
+    )
+    if refund is None:
+        return _payment_page(request, found, form)
+    text = _("已请支付通道退回 ¥%(amount)s，到账后这里会更新。")
+    return done(request, text % {"amount": format_yuan(Amount(refund.amount))}, to=url)
+
+
+@console_page("audit.view")
+def rejected_callbacks(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """List callbacks that were refused: forged, unknown, or contradicting the gateway itself."""
+    names = {gateway.id: gateway.name for gateway in list_gateways()}
+    rows = [
+        (row, names.get(row.gateway_id, ""), REJECTIONS.get(row.code, _("签名或内容不正确")))
+        for row in list_rejected_callbacks()
+    ]
+    return show(request, "console/payments/rejected.html", {"rows": rows})

@@ -1,0 +1,98 @@
+"""Finding orders as operators look for them: by any number, contact, customer, product or day.
+
+A text that is a number somewhere (order, payment, gateway, refund, login, contact) is looked up in
+indexes; only what is no number is looked for in titles, newest first and bounded.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from kameng.accounts.models import Customer
+from kameng.accounts.selectors import find_customer_by_login
+from kameng.orders.links import contact_digest
+from kameng.orders.models import Order, OrderRefund
+from kameng.payments.models import Gateway, Payment, Purpose
+
+PAGE_SIZE = 50
+NAMES_LIMIT = 50
+TEXT_MAX = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSearch:
+    """What is looked for on the site in force; empty parts do not narrow."""
+
+    site_id: int
+    text: str = ""
+    states: tuple[int, ...] = ()
+    customer_id: int | None = None
+    product_id: int | None = None
+    placed_from: dt.datetime | None = None
+    placed_until: dt.datetime | None = None
+
+
+def search_orders(
+    search: OrderSearch, *, before_id: int | None = None, limit: int = PAGE_SIZE
+) -> list[Order]:
+    """Return orders newest first; keyset by `before_id`."""
+    rows = _narrow(search)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows.order_by("-id")[:limit])
+
+
+def find_order_by_number(text: str) -> Order | None:
+    """Return the order of the site in force that this exact number leads to, or None."""
+    text = text.strip()[:TEXT_MAX]
+    order_id = _id_by_number(text) if text else None
+    if order_id is not None:
+        return Order.objects.filter(id=order_id).first()
+    return Order.objects.filter(order_no=text).first() if text else None
+
+
+def _narrow(search: OrderSearch) -> "QuerySet[Any]":
+    rows = Order.objects.all()
+    if search.states:
+        rows = rows.filter(state__in=search.states)
+    if search.customer_id is not None:
+        rows = rows.filter(customer_id=search.customer_id)
+    if search.product_id is not None:
+        rows = rows.filter(product_id=search.product_id)
+    if search.placed_from is not None:
+        rows = rows.filter(placed_at__gte=search.placed_from)
+    if search.placed_until is not None:
+        rows = rows.filter(placed_at__lt=search.placed_until)
+    text = search.text.strip()[:TEXT_MAX]
+    return rows.filter(_means(text, search.site_id)) if text else rows
+
+
+def _means(text: str, site_id: int) -> Q:
+    order_id = _id_by_number(text)
+    if order_id is not None:
+        return Q(id=order_id)
+    customer = find_customer_by_login(text)
+    if customer is not None or "@" in text or (text.isascii() and text.isdigit()):
+        condition = Q(order_no=text) | Q(contact_digest=contact_digest(site_id, text))
+        return condition | Q(customer_id=customer.id) if customer else condition
+    condition = Q(order_no=text) | Q(title__icontains=text)
+    named = list(
+        Customer.objects.filter(nickname__icontains=text)
+        .order_by("-id")
+        .values_list("id", flat=True)[:NAMES_LIMIT]
+    )
+    return condition | Q(customer_id__in=named) if named else condition
+
+
+def _id_by_number(text: str) -> int | None:
+    """Return the order behind a number of a payment, of its gateway, or of a refund."""
+    gateways = list(Gateway.objects.values_list("id", flat=True))  # leads the index of external_no
+    named = Q(payment_no=text) | Q(gateway_id__in=gateways, external_no=text)
+    paid = Payment.objects.filter(named, purpose=Purpose.ORDER)
+    order_id: int | None = paid.values_list("subject_id", flat=True).first()
+    if order_id is None:
+        refunds = OrderRefund.objects.filter(refund_no=text)
+        order_id = refunds.values_list("order_id", flat=True).first()
+    return order_id
