@@ -123,6 +123,7 @@ def markup_rule(row: PriceRule) -> MarkupRule:
         rate_bps=row.rate_bps,
         amount=Amount(row.amount),
         ending=Ending(row.rounding),
+        cap_bps=row.cap_bps,
     )
 
 

@@ -121,6 +121,7 @@ class PriceRule(TenantModel):
     rate_bps = models.IntegerField(default=0)
     amount = AmountField(default=0)
     rounding = models.CharField(max_length=8, default="fen")
+    cap_bps = models.IntegerField(null=True)  # never dearer than this share of the list price
     updated_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta(TenantModel.Meta):
@@ -131,7 +132,10 @@ class PriceRule(TenantModel):
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=Q(rate_bps__gte=0) & Q(rate_bps__lte=100_000) & Q(amount__gte=0),
+                condition=Q(rate_bps__gte=0)
+                & Q(rate_bps__lte=100_000)
+                & Q(amount__gte=0)
+                & (Q(cap_bps__isnull=True) | Q(cap_bps__gte=1) & Q(cap_bps__lte=1_000_000)),
                 name="catalog_rule_bounds",
             ),
         ]

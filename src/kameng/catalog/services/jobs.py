@@ -108,6 +108,7 @@ def start_job(job: ImportJob, *, options: Mapping[str, Any], actor: Actor) -> No
         duplicate_count=0,
         problem_count=0,
         problems=[],
+        undo={},
         options={**job.options, **options},
     )
     record(
@@ -133,6 +134,13 @@ def advance_job(job_id: int, *, from_done: int, step: Step) -> None:
         problem_count=F("problem_count") + step.problem_count,
         problems=[*job.problems, *step.problems[: max(room, 0)]],
     )
+
+
+def keep_undo(job_id: int, *, changes: Sequence[Mapping[str, Any]]) -> None:
+    """Add what an undo of this step needs, in the step's transaction."""
+    job = lock_job(job_id)
+    known = job.undo.get("changes", [])
+    ImportJob.objects.filter(id=job_id).update(undo={"changes": [*known, *changes]})
 
 
 def finish_job(job_id: int, *, undo: Mapping[str, Any]) -> None:

@@ -32,11 +32,13 @@ from kameng.tenancy.selectors import get_site_view
 from kameng.tenancy.services import bump_catalogue_version
 
 MAX_RATE_BPS: Final = 100_000
+MAX_CAP_BPS: Final = 1_000_000
 MAX_RULE_AMOUNT: Final = 10_000_000_000
 PREVIEW_LIMIT: Final = 500
 _REASONS: Final = {
     "rate_bps": _("加价比例应在 0% 到 1000% 之间。"),
     "amount": _("金额应大于 0，且不超过 100 万元。"),
+    "cap_bps": _("上限应在建议售价的 1% 到 10000% 之间，留空表示没有上限。"),
 }
 
 
@@ -65,12 +67,13 @@ class RuleTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTerms:
-    """How a rule forms a price."""
+    """How a rule forms a price; `cap_bps` is the most it may be, as a share of the list price."""
 
     kind: MarkupKind
     rate_bps: int = 0
     amount: Amount = ZERO
     ending: Ending = Ending.FEN
+    cap_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +119,12 @@ def save_rule(target: RuleTarget, *, terms: RuleTerms, actor: Actor) -> PriceRul
             rate_bps=terms.rate_bps,
             amount=terms.amount,
             rounding=terms.ending.value,
+            cap_bps=terms.cap_bps,
         )
         PriceRule.objects.bulk_create(
             [rule],
             update_conflicts=True,
-            update_fields=["kind", "rate_bps", "amount", "rounding"],
+            update_fields=["kind", "rate_bps", "amount", "rounding", "cap_bps"],
             unique_fields=["site", "category", "product", "variant"],
         )
         saved = _find_rule(target)
@@ -186,13 +190,15 @@ def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
 
 
 def _check_terms(terms: RuleTerms) -> None:
-    numbers = (terms.rate_bps, terms.amount)
+    numbers = (terms.rate_bps, terms.amount, terms.cap_bps or 0)
     if any(isinstance(each, bool) or not isinstance(each, int) for each in numbers):
         raise RuleInvalid(reason=_REASONS["amount"])
     if not 0 <= terms.rate_bps <= MAX_RATE_BPS:
         raise RuleInvalid(reason=_REASONS["rate_bps"])
     if not 0 <= terms.amount <= MAX_RULE_AMOUNT:
         raise RuleInvalid(reason=_REASONS["amount"])
+    if terms.cap_bps is not None and not 100 <= terms.cap_bps <= MAX_CAP_BPS:
+        raise RuleInvalid(reason=_REASONS["cap_bps"])
     try:
         _markup(RuleTarget(), terms)
     except markups.RuleInvalid as fault:
@@ -207,6 +213,7 @@ def _markup(target: RuleTarget, terms: RuleTerms) -> MarkupRule:
         rate_bps=terms.rate_bps,
         amount=terms.amount,
         ending=terms.ending,
+        cap_bps=terms.cap_bps,
     )
 
 
@@ -260,6 +267,7 @@ def _terms_detail(rule: PriceRule | None) -> dict[str, object]:
         "rate_bps": rule.rate_bps,
         "amount": rule.amount,
         "rounding": rule.rounding,
+        "cap_bps": rule.cap_bps,
     }
 
 
