@@ -1,7 +1,7 @@
 """The frame of every page of the shop: who looks, at which site, and how a page is answered.
 
 Pages that are the same for everybody come from `shells`; pages of one person are rendered with the
-request and never kept by anyone: no store, no referrer, no index.
+request and never kept by anyone.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -77,9 +77,12 @@ def answer_personal(
 
 
 def keep_private(response: HttpResponse) -> HttpResponse:
-    """Forbid everybody to keep an answer, and its address to travel to other sites."""
+    """Forbid everybody to keep or list an answer.
+
+    Its address does not travel either: the policy of every answer is `Referrer-Policy: same-origin`.
+    `no-referrer` would make browsers post our own forms with `Origin: null`, which is refused.
+    """
     response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response
 

@@ -32,15 +32,24 @@ class PayOption:
 
 
 def list_pay_options(
-    request: KamengRequest, amount: int, *, chosen: str = "", has_wallet: bool = True
+    request: KamengRequest,
+    amount: int,
+    *,
+    chosen: str = "",
+    without: int = 0,
+    has_wallet: bool = True,
 ) -> list[PayOption]:
-    """Return what may be chosen for an amount; the first usable one is chosen when none is."""
+    """Return what may be chosen for an amount; the first usable one is chosen when none is.
+
+    `without` is the gateway that the buyer is about to leave.
+    """
     values: list[tuple[str, str, str, PayChoice | None, bool]] = []
     if has_wallet and request.site.settings.wallet_enabled:
         values.extend(_wallet_row(request, amount))
     values.extend(
         (str(choice.gateway_id), choice.name, "", choice, False)
         for choice in list_pay_choices(request.site, amount)
+        if choice.gateway_id != without
     )
     usable = [value for value, _name, _note, _choice, is_disabled in values if not is_disabled]
     marked = chosen if chosen in usable else next(iter(usable), "")

@@ -48,5 +48,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", information.language, name="language"),
     path("robots.txt", information.robots, name="robots"),
     path("favicon.svg", information.favicon, name="favicon"),
+    path("favicon.ico", information.favicon),  # asked for by pages without a link to the other
     path("manifest.webmanifest", information.manifest, name="manifest"),
 ]

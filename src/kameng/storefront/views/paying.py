@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.core.errors import Refusal
-from kameng.orders.errors import SignInNeeded
+from kameng.orders.errors import NotAllowedNow, SignInNeeded
 from kameng.orders.models import Order, OrderState
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.paying import begin_payment, pay_from_wallet
@@ -48,8 +48,12 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
     if way is not None:
         try:
             instruction = begin_payment(order=order, payer=payer_of(request, order_no))
-        except (GatewayAway, GatewayNotUsable, PaymentClosed) as refusal:
+        except (GatewayAway, GatewayNotUsable) as refusal:
             problem = refusal.text()
+        except (NotAllowedNow, PaymentClosed):  # paid or given up while we looked
+            order, way = open_for(request, order_no), None
+            if order.state != OrderState.AWAITING_PAYMENT:
+                return _lead_on(request, order)
     return _page(request, order, instruction, way=way, problem=problem)
 
 
@@ -64,11 +68,6 @@ def _page(
 ) -> HttpResponse:
     token = read_token(request)
     names = {"order_no": order.order_no, "token": token}
-    others = [
-        option
-        for option in list_pay_options(request, order.total_amount)
-        if way is None or option.value != str(way.gateway_id)
-    ]
     context = {
         **instruction_context(request, instruction),
         "order": order,
@@ -76,7 +75,9 @@ def _page(
         "way": way,
         "problem": problem,
         "is_returned": "returned" in request.GET,
-        "pay_options": others,
+        "pay_options": list_pay_options(
+            request, order.total_amount, without=way.gateway_id if way is not None else 0
+        ),
         "status_url": order_address("pay_status", **names, s=order.state),
         "go_url": order_address("pay_go", order_no=order.order_no, token=""),
         "cancel_url": order_address("pay_cancel", order_no=order.order_no, token=""),
