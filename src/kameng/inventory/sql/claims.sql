@@ -147,7 +147,8 @@ begin
     end loop;
 end $$;
 
--- Give back what unpaid orders hold. Call with the orders locked.
+-- Give back what unpaid orders hold. Call with the orders locked. Levels in the order of the variants,
+-- as those who take them do.
 create or replace function inventory_release(p_order bigint[])
 returns int language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -158,13 +159,14 @@ begin
      where c.order_id = any (p_order) and c.state = 1;
     get diagnostics freed = row_count;
     for held in
-        delete from inventory_reservation r where r.order_id = any (p_order)
-        returning r.variant_id, r.count, r.holds_keys
+        with gone as (
+            delete from inventory_reservation r where r.order_id = any (p_order)
+            returning r.variant_id, r.count, r.holds_keys)
+        select g.variant_id, sum(g.count)::int as count from gone g
+         where not g.holds_keys group by g.variant_id order by g.variant_id
     loop
-        if not held.holds_keys then
-            update inventory_stocklevel l set available_count = l.available_count + held.count
-             where l.variant_id = held.variant_id;
-        end if;
+        update inventory_stocklevel l set available_count = l.available_count + held.count
+         where l.variant_id = held.variant_id;
     end loop;
     return freed;
 end $$;

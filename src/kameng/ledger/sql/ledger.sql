@@ -1,8 +1,9 @@
 -- The ledger's own functions. Nothing else writes these tables: the application role has no right to.
 
 -- Lock the wallets of a batch (ascending account number, so that batches cannot deadlock) and say for
--- each wish whether the wallet covers it, wishes before it in the batch included. Writes nothing; the
--- locks last until the end of the transaction. A wallet without a row holds zero.
+-- each wish whether the wallet covers it, covered wishes before it in the batch included (one that is
+-- too large does not shut out a smaller one behind it). Writes nothing; the locks last until the end of
+-- the transaction. A wallet without a row holds zero.
 create or replace function ledger_lock_funds(p_account bigint[], p_amount bigint[])
 returns boolean[] language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -16,6 +17,18 @@ begin
                  >= sum(t.amount) over (partition by t.account order by t.i) as covered
           from unnest(p_account, p_amount) with ordinality as t(account, amount, i)
           left join ledger_balance b on b.account_id = t.account) w;
+    if false = any (result)
+       and (select count(distinct a) from unnest(p_account) a) < cardinality(p_account) then
+        for k in 1 .. cardinality(p_account) loop
+            result[k] := p_amount[k] <= (
+                select coalesce((select b.posted_amount from ledger_balance b
+                                  where b.account_id = p_account[k]), 0)
+                     - coalesce(sum(t.amount), 0)
+                  from unnest(p_account[: k - 1], p_amount[: k - 1], result[: k - 1])
+                       as t(account, amount, covered)
+                 where t.account = p_account[k] and t.covered);
+        end loop;
+    end if;
     return result;
 end $$;
 
