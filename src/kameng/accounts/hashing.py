@@ -9,6 +9,7 @@ import threading
 from functools import cache
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password, verify_password
+from kameng.accounts.rules import PASSWORD_MAX
 
 _slots = threading.BoundedSemaphore(2)
 
@@ -32,8 +33,10 @@ def check_password(password: str, encoded: str | None) -> tuple[bool, bool]:
 
     An unknown login therefore takes as long as a wrong password.
     """
+    # One character over the bound is enough to be wrong; a lone surrogate cannot be encoded.
+    text = password[: PASSWORD_MAX + 1].encode("utf-8", "replace").decode()
     with _slots:
-        is_right, is_weak = verify_password(password, encoded or _nobody())
+        is_right, is_weak = verify_password(text, encoded or _nobody())
     return (is_right, is_weak) if encoded else (False, False)
 
 

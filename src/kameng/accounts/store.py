@@ -11,7 +11,9 @@ def open_request(site_id: int, token_digest: bytes | None) -> tuple[Any, ...] | 
     One round trip for both (two would cost every request 0.1 ms more). Primary keys of
     tenancy_site and accounts_session. No locks.
     """
-    return fetch_one("select * from accounts_open_request(%s, %s)", (site_id, token_digest))
+    return fetch_one(
+        "select * from accounts_open_request(%s, %s)", (site_id, token_digest), scoped=False
+    )
 
 
 def take_code(*, site_id: int, purpose: str, target_digest: bytes, code_digest: bytes) -> bool:

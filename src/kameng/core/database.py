@@ -23,25 +23,30 @@ def in_transaction() -> bool:
     return connection.in_atomic_block
 
 
-def _run(sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+def _run(sql: str, params: Sequence[object], *, scoped: bool) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     scope = current_scope()
-    if scope is not connection._sent and scope != connection._sent:  # type: ignore[attr-defined]
+    if scoped and scope is not connection._sent and scope != connection._sent:  # type: ignore[attr-defined]
         connection.send_scope(scope)  # type: ignore[attr-defined]
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, params, prepare=True)  # type: ignore[arg-type]
         return cursor.fetchall() if cursor.description else []
 
 
-def fetch(sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+def fetch(
+    sql: str, params: Sequence[object] = (), *, scoped: bool = True
+) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows.
+
+    `scoped=False` spares the round trip that tells the server the scope: only for functions of the
+    engine role, which take the site as an argument, and for tables of no site.
 
     Outside a transaction a lost connection is opened again and the statement repeated once: use it
     only for statements that may run twice (reads, and functions guarded by a unique key).
     Raises `DatabaseAway` when the server cannot be reached.
     """
     try:
-        return _run(sql, params)
+        return _run(sql, params, scoped=scoped)
     except psycopg.OperationalError as fault:
         if connection.in_atomic_block or not _is_lost(fault):
             raise
@@ -50,7 +55,7 @@ def fetch(sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
             raise
     connection.close()
     try:
-        return _run(sql, params)
+        return _run(sql, params, scoped=scoped)
     except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
         connection.close()
         raise DatabaseAway(str(type(fault).__name__)) from fault
@@ -68,7 +73,9 @@ def _is_lost(fault: BaseException) -> bool:
     return state == "" or state.startswith(("08", "57P"))
 
 
-def fetch_one(sql: str, params: Sequence[object] = ()) -> tuple[Any, ...] | None:
+def fetch_one(
+    sql: str, params: Sequence[object] = (), *, scoped: bool = True
+) -> tuple[Any, ...] | None:
     """Run one statement and return its first row, or None."""
-    rows = fetch(sql, params)
+    rows = fetch(sql, params, scoped=scoped)
     return rows[0] if rows else None

@@ -76,6 +76,7 @@ def publish(event: Event) -> None:
         "select core_publish(array[%s]::text[], array[%s]::bigint[], array[%s]::bigint[],"
         " array[%s]::jsonb[])",
         (event.KIND, site_id, subject_id, json.dumps(values)),
+        scoped=False,
     )
     for handler in _same_transaction.get(type(event), ()):
         handler(event)

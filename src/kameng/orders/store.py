@@ -74,7 +74,7 @@ def place(batch: Sequence[Placement], *, by_wallet: bool) -> list[Placed]:
     May be repeated after a lost connection: the request keys answer with what was done. Relies on
     the indexes orders_request_once and inventory_unsold. Locks: see sql/placing.sql.
     """
-    rows = fetch(PLACE, _columns(batch, by_wallet=by_wallet))
+    rows = fetch(PLACE, _columns(batch, by_wallet=by_wallet), scoped=False)
     placed: list[Placed] = []
     for (_i, outcome, order_id, order_no, state, position), wish in zip(rows, batch, strict=True):
         if position is not None:
@@ -128,7 +128,9 @@ def remember_position(variant_id: int, position: int) -> None:
 def settle(*, order_id: int, payment_id: int | None, fee_amount: int, source: int) -> int:
     """Sell and post one paid order; call inside the confirming transaction. Locks the order."""
     row = fetch_one(
-        "select orders_settle(%s, %s, %s, %s)", (order_id, payment_id, fee_amount, source)
+        "select orders_settle(%s, %s, %s, %s)",
+        (order_id, payment_id, fee_amount, source),
+        scoped=False,
     )
     return int(row[0]) if row else -1
 

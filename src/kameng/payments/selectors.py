@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from kameng.core.scope import open_scope
 from kameng.payments import errors
 from kameng.payments.models import (
     Gateway,
@@ -19,7 +20,7 @@ from kameng.payments.rules import fits
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.margins import fee_of
 from kameng.pricing.money import Amount
-from kameng.tenancy.selectors import SiteView
+from kameng.tenancy.selectors import SiteView, scope_of_site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,39 @@ class PayChoice:
         return fee_of(Amount(amount), rate_bps=self.fee_bps)
 
 
+GATEWAY_CACHE_SIZE = 1000
+_gateways: dict[tuple[int, int], tuple[Gateway, ...]] = {}
+
+
+def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
+    """Return the main site's gateways as of the catalogue version that a request has read.
+
+    Every change of a gateway grows that version, so this process keeps them; never changed in place.
+    """
+    key = (view.main_id, view.main_version)
+    rows = _gateways.get(key)
+    if rows is None:
+        with open_scope(scope_of_site(view.main_id, main_id=view.main_id)):
+            rows = tuple(Gateway.objects.order_by("position", "id"))
+        if len(_gateways) >= GATEWAY_CACHE_SIZE:
+            _gateways.clear()
+        _gateways[key] = rows
+    return rows
+
+
+def forget_gateways() -> None:
+    """Empty this process's gateways (tests that write tables directly)."""
+    _gateways.clear()
+
+
+def find_known_gateway(view: SiteView, gateway_id: int) -> Gateway | None:
+    """Return one of the main site's gateways, or None."""
+    return next((row for row in list_known_gateways(view) if row.id == gateway_id), None)
+
+
 def list_pay_choices(view: SiteView, amount: int | None = None) -> list[PayChoice]:
     """Return the gateways this site offers (for an amount), in the owner's order."""
-    rows = Gateway.objects.filter(is_enabled=True, is_frozen=False).order_by("position", "id")
+    rows = [row for row in list_known_gateways(view) if row.is_enabled and not row.is_frozen]
     hidden = set(view.settings.hidden_gateway_ids)
     return [
         PayChoice(

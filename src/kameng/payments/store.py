@@ -61,6 +61,7 @@ def confirm(statement: Statement) -> Confirmed:
             statement.raw_digest,
             statement.note[:200],
         ),
+        scoped=False,
     )
     outcome, payment_id, site_id, purpose, paid_for, amount, fee = rows[0]
     return Confirmed(
@@ -71,6 +72,34 @@ def confirm(statement: Statement) -> Confirmed:
         paid_for=paid_for,
         amount=amount,
         fee_amount=fee,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What stands in our books about a payment number."""
+
+    site_id: int
+    gateway_id: int
+    purpose: int
+    amount: int
+    state: int
+    external_no: str | None
+
+
+def find_known(payment_no: str) -> Known | None:
+    """Return a payment of any site by its number, in one round trip; no locks."""
+    rows = fetch("select * from payments_known(%s)", (payment_no,), scoped=False)
+    if not rows:
+        return None
+    site_id, gateway_id, purpose, amount, state, external_no = rows[0]
+    return Known(
+        site_id=site_id,
+        gateway_id=gateway_id,
+        purpose=purpose,
+        amount=amount,
+        state=state,
+        external_no=external_no,
     )
 
 

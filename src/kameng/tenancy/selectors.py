@@ -109,6 +109,11 @@ def scope_of(view: SiteView) -> Scope:
     return Scope(site_id=view.site_id, reads=reads)
 
 
+def scope_of_site(site_id: int, *, main_id: int) -> Scope:
+    """Return the scope of a site whose main site is known."""
+    return Scope(site_id=site_id, reads=(site_id,) if site_id == main_id else (site_id, main_id))
+
+
 @contextmanager
 def site_scope(site_id: int) -> Iterator[SiteView]:
     """Work as one site for the block."""

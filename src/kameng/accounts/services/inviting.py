@@ -41,9 +41,7 @@ def reset_site_password(user_id: int, *, new_password: str, actor: Actor) -> Use
     """
     site_id = require_site_id()
     with platform_scope("where else does a member of staff work"):
-        site_ids = set(
-            SiteRole.unscoped.filter(user_id=user_id).values_list("site_id", flat=True)
-        )
+        site_ids = set(SiteRole.unscoped.filter(user_id=user_id).values_list("site_id", flat=True))
     user = User.objects.filter(id=user_id).first()
     if user is None or site_id not in site_ids:
         raise errors.UserNotFound

@@ -12,7 +12,7 @@ from kameng.accounts.services.staff import NewUser, grant_role, insert_user
 from kameng.core.audit import Actor
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Plan, Site
-from kameng.tenancy.selectors import get_plan, site_scope
+from kameng.tenancy.selectors import get_plan, list_sites, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
 
@@ -52,10 +52,9 @@ def open_main_site(opening: Opening, *, actor: Actor) -> Site:
     """
     owner = _new_owner(opening, is_platform=True)
     with platform_scope("open the main site"), transaction.atomic():
-        site = _open(opening, plan=None, owner=owner, actor=actor)
-        if not site.is_main:
+        if any(site.is_main for site in list_sites()):
             raise errors.MainSiteExists
-    return site
+        return _open(opening, plan=None, owner=owner, actor=actor)
 
 
 def _new_owner(opening: Opening, *, is_platform: bool = False) -> NewUser | None:

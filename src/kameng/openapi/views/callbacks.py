@@ -36,7 +36,9 @@ def gateway_callback(request: HttpRequest, gateway_id: int) -> HttpResponse:
         headers={name: request.headers.get(name, "") for name in HEADERS},
     )
     try:
-        reply = accept_callback(gateway_id=gateway_id, callback=callback, ip=ip)
+        reply = accept_callback(
+            gateway_id=gateway_id, callback=callback, ip=ip, view=request.site
+        )
     except GatewayNotFound:
         refused.hit(ip)
         return HttpResponse("fail", status=404, content_type="text/plain")

@@ -12,7 +12,7 @@ from django.db import transaction
 from kameng.core import clock
 from kameng.core.audit import SYSTEM, Actor, record
 from kameng.core.events import publish
-from kameng.core.scope import open_scope, platform_scope
+from kameng.core.scope import Scope, current_scope, open_scope, platform_scope
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.payments import errors, store
@@ -34,9 +34,10 @@ from kameng.payments.providers.port import (
     ProviderUncertain,
 )
 from kameng.payments.rules import ConfirmOutcome
+from kameng.payments.selectors import find_known_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.store import Confirmed, Statement
-from kameng.tenancy.selectors import get_site_view, scope_of
+from kameng.tenancy.selectors import SiteView, scope_of_site
 
 EXTERNAL_ONCE = "payments_external_once"
 
@@ -51,12 +52,18 @@ class Reply:
     accepted: bool
 
 
-def accept_callback(*, gateway_id: int, callback: CallbackRequest, ip: str) -> Reply:
+def accept_callback(
+    *, gateway_id: int, callback: CallbackRequest, ip: str, view: SiteView | None = None
+) -> Reply:
     """Read a callback and confirm its payment; repeats get the same yes.
+
+    `view` is the site whose host was called: it tells which version of the gateways is known.
 
     Raises `GatewayNotFound` for an unknown gateway. A refusal is uniform and logged.
     """
-    gateway = _find_gateway(gateway_id)
+    gateway = find_known_gateway(view, gateway_id) if view else _find_gateway(gateway_id)
+    if gateway is None:
+        raise errors.GatewayNotFound
     provider = provider_of(gateway)
     try:
         said = provider.parse_callback(config_of(gateway), callback)
@@ -87,8 +94,7 @@ def _believe(gateway: Gateway, said: Confirmation) -> str:
         return ""  # a status that changes nothing is acknowledged
     if gateway.is_frozen:
         return "gateway_frozen"
-    with platform_scope("a callback names its payment"):
-        payment = Payment.unscoped.filter(payment_no=said.payment_no).first()
+    payment = store.find_known(said.payment_no)
     if payment is None:
         return "payment_unknown"
     if payment.gateway_id != gateway.id:
@@ -100,7 +106,10 @@ def _believe(gateway: Gateway, said: Confirmation) -> str:
         if contradiction:
             return contradiction
     outcome = confirm_payment(
-        said, gateway_id=gateway.id, source="callback", site_id=payment.site_id
+        said,
+        gateway_id=gateway.id,
+        source="callback",
+        scope=scope_of_site(payment.site_id, main_id=gateway.site_id),
     ).outcome
     return {
         ConfirmOutcome.UNKNOWN: "payment_unknown",
@@ -124,11 +133,11 @@ def _ask_back(gateway: Gateway, said: Confirmation) -> str:
 
 
 def confirm_payment(
-    said: Confirmation, *, gateway_id: int, source: str, site_id: int, note: str = ""
+    said: Confirmation, *, gateway_id: int, source: str, scope: Scope, note: str = ""
 ) -> Confirmed:
     """Mark a payment as made: the only writer. A repeat changes nothing.
 
-    Publishes `PaymentConfirmed` (its same-transaction handlers settle the order). Locks the
+    `scope` is that of the payment's site. Publishes `PaymentConfirmed` (its same-transaction handlers settle the order). Locks the
     payment, then what the handlers lock.
     """
     statement = Statement(
@@ -141,7 +150,7 @@ def confirm_payment(
         note=note,
     )
     try:
-        with open_scope(scope_of(get_site_view(site_id))), transaction.atomic():
+        with open_scope(scope), transaction.atomic():
             done = store.confirm(statement)
             if done.outcome == ConfirmOutcome.CONFIRMED:
                 _announce(done, gateway_id=gateway_id)
@@ -223,7 +232,7 @@ def confirm_by_staff(*, payment_id: int, actor: Actor) -> PaidStatus:
             answer,
             gateway_id=gateway.id,
             source="query",
-            site_id=payment.site_id,
+            scope=current_scope(),
             note=f"asked by {actor.name}",
         )
     with transaction.atomic():

@@ -26,6 +26,7 @@ from kameng.payments.providers.port import (
     ProviderUncertain,
 )
 from kameng.payments.providers.registry import PROVIDERS, get_provider
+from kameng.tenancy.services import bump_catalogue_version
 
 CONFIG_CACHE_SIZE = 256
 _configs: dict[bytes, Any] = {}
@@ -73,6 +74,7 @@ def create_gateway(
             site_id=site_id, kind=kind, config_cipher=b"", **_terms(terms)
         )
         _store_config(gateway, config)
+        bump_catalogue_version(site_id)
         record("gateway.created", actor=actor, site_id=site_id, subject=("gateway", gateway.id))
     return gateway
 
@@ -95,6 +97,7 @@ def change_gateway(
             Gateway.objects.filter(id=gateway_id).update(
                 is_enabled=False, is_frozen=False, checked_at=None
             )
+        bump_catalogue_version(gateway.site_id)
         record(
             "gateway.changed",
             actor=actor,
@@ -119,6 +122,7 @@ def test_gateway(*, gateway_id: int, actor: Actor) -> None:
         raise errors.GatewayCheckFailed(why=fault.code) from None
     with transaction.atomic():
         Gateway.objects.filter(id=gateway_id).update(checked_at=clock.now(), is_frozen=False)
+        bump_catalogue_version(gateway.site_id)
         record(
             "gateway.tested",
             actor=actor,
@@ -134,6 +138,7 @@ def switch_gateway(*, gateway_id: int, is_enabled: bool, actor: Actor) -> None:
         raise errors.GatewayCheckFailed(why="unproved")
     with transaction.atomic():
         Gateway.objects.filter(id=gateway_id).update(is_enabled=is_enabled)
+        bump_catalogue_version(gateway.site_id)
         record(
             "gateway.switched",
             actor=actor,
@@ -147,6 +152,7 @@ def freeze_gateway(*, gateway: Gateway, why: str, actor: Actor) -> None:
     """Stop a gateway whose signed word was contradicted by its own query: its key may have leaked."""
     with transaction.atomic():
         Gateway.objects.filter(id=gateway.id).update(is_frozen=True)
+        bump_catalogue_version(gateway.site_id)
         record(
             "gateway.frozen",
             actor=actor,

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from kameng.core import clock
-from kameng.core.scope import open_scope, platform_scope
+from kameng.core.scope import current_scope, open_scope, platform_scope
 from kameng.payments import store
 from kameng.payments.models import Gateway, Payment, PaymentState
 from kameng.payments.providers.port import PaidStatus, ProviderRefused, ProviderUncertain
@@ -38,7 +38,7 @@ def query_payment(payment_id: int) -> PaidStatus | None:
         answer = provider.query(config, payment.payment_no)
         status = answer.status
         if status == PaidStatus.PAID:
-            confirm_payment(answer, gateway_id=gateway.id, source="query", site_id=payment.site_id)
+            confirm_payment(answer, gateway_id=gateway.id, source="query", scope=current_scope())
             return status
         if payment.state == PaymentState.OPEN and payment.expires_at <= clock.now():
             status = provider.close(config, payment.payment_no)
