@@ -79,7 +79,7 @@ def answer_personal(
 def keep_private(response: HttpResponse) -> HttpResponse:
     """Forbid everybody to keep or list an answer.
 
-    Its address does not travel either: the policy of every answer is `Referrer-Policy: same-origin`.
+    Its address does not travel either: every answer says `Referrer-Policy: same-origin`.
     `no-referrer` would make browsers post our own forms with `Origin: null`, which is refused.
     """
     response["Cache-Control"] = "no-store"
