@@ -2,15 +2,19 @@
 import { startForms } from "../shared/forms.ts";
 import { startLive } from "../shared/live.ts";
 import { startOverlays } from "../shared/overlay.ts";
+import { startContrast } from "./contrast.ts";
 import { startEditing } from "./editing.ts";
 import { startImports } from "./imports.ts";
 import { startPalette } from "./palette.ts";
+import { startRowForms } from "./rows.ts";
 import { startTables } from "./tables.ts";
 
 startOverlays();
 startForms();
 startLive();
 startTables();
+startRowForms();
 startEditing();
+startContrast();
 startImports();
 startPalette();

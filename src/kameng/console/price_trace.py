@@ -1,0 +1,72 @@
+"""A price as rows that a person reads from top to bottom: what it starts from, each step, the end.
+
+Promises that on a sub-site the way from the main site's cost to the wholesale price is one row:
+an operator sees what the site pays, never what the main site pays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext
+
+from kameng.pricing.quote import UnitQuote
+from kameng.pricing.trace import TraceStep, explain_step
+
+_BUYING_IN = frozenset({"cost", "wholesale_rate", "wholesale_minimum"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceRow:
+    """One row: what was done, by how much the price moved, where it stands now."""
+
+    text: str
+    change_amount: int
+    after_amount: int
+    is_start: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTrace:
+    """The rows of one price and what the site earns on a piece."""
+
+    rows: tuple[TraceRow, ...]
+    price_amount: int
+    floor_amount: int
+
+    @property
+    def margin_amount(self) -> int:
+        """What the site earns before any fee."""
+        return self.price_amount - self.floor_amount
+
+
+def trace_unit(unit: UnitQuote, *, shows_cost: bool) -> PriceTrace:
+    """Explain the price of a piece; `shows_cost` opens the way from the cost to the wholesale."""
+    steps = [step for step in unit.trace if shows_cost or step.code not in _BUYING_IN]
+    rows = [_row(step) for step in steps]
+    if not shows_cost:
+        rows.insert(0, start_row(unit.wholesale_amount))
+    return PriceTrace(
+        rows=tuple(rows), price_amount=unit.price_amount, floor_amount=unit.wholesale_amount
+    )
+
+
+def trace_steps(steps: Sequence[TraceStep], *, floor_amount: int, is_main: bool) -> PriceTrace:
+    """Explain the steps of `pricing.markups.form_price` from the floor on."""
+    rows = (start_row(floor_amount, is_main=is_main), *map(_row, steps))
+    after = steps[-1].after_amount if steps else floor_amount
+    return PriceTrace(rows=rows, price_amount=after, floor_amount=floor_amount)
+
+
+def start_row(floor_amount: int, *, is_main: bool = False) -> TraceRow:
+    """Return the first row: what the site pays for a piece."""
+    text = gettext("成本价") if is_main else gettext("主站供货价")
+    return TraceRow(text=text, change_amount=0, after_amount=floor_amount, is_start=True)
+
+
+def _row(step: TraceStep) -> TraceRow:
+    return TraceRow(
+        text=explain_step(step, translate=gettext),
+        change_amount=step.after_amount - step.before_amount,
+        after_amount=step.after_amount,
+        is_start=step.code == "cost",
+    )

@@ -1,0 +1,77 @@
+"""The audit log: every sensitive act of a site, newest first, and each one whole."""
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from kameng.console.audit_words import ACTION_GROUPS, describe_action, describe_detail
+from kameng.console.forms.fields import read_id
+from kameng.console.views.frame import ConsoleRequest, console_page, show
+from kameng.core.audit import list_entries
+from kameng.core.errors import NotFound
+from kameng.core.scope import platform_scope
+from kameng.tenancy.selectors import SiteView, list_sites
+
+PAGE_SIZE = 50
+
+
+@console_page("audit.view")
+def audit_log(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """List the acts of this site; the platform owner may ask for those of all sites."""
+    is_all = _sees_all(request, site) and request.GET.get("all") == "1"
+    rows = _read(request, site, is_all=is_all)
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    query = request.GET.copy()
+    if more:
+        query["before"] = str(rows[-1].id)
+    context = {
+        "rows": [(row, describe_action(row.action)) for row in rows],
+        "groups": ACTION_GROUPS,
+        "group": request.GET.get("group", ""),
+        "text": request.GET.get("q", "")[:60],
+        "is_all": is_all,
+        "may_see_all": _sees_all(request, site),
+        "older_url": f"?{query.urlencode()}" if more else "",
+        "is_first": "before" not in request.GET,
+        "site_names": {each.id: each.name for each in list_sites()} if is_all else {},
+    }
+    return show(request, "console/audit_log/list.html", context)
+
+
+@console_page("audit.view")
+def audit_entry(request: ConsoleRequest, site: SiteView, entry_id: int) -> HttpResponse:
+    """Show one act whole: who, when, from where, on what, with which figures."""
+    is_all = _sees_all(request, site)
+    with platform_scope("the platform owner reads an act") if is_all else nullcontext():
+        found: Iterable[Any] = list_entries(site_id=None if is_all else site.site_id, id=entry_id)
+        entry = next(iter(found[:1]), None)  # type: ignore[index]
+    if entry is None:
+        raise NotFound
+    context = {
+        "entry": entry,
+        "title": describe_action(entry.action),
+        "detail": describe_detail(entry.detail),
+    }
+    return show(request, "console/audit_log/entry.html", context)
+
+
+def _read(request: HttpRequest, site: SiteView, *, is_all: bool) -> list[Any]:
+    filters: dict[str, Any] = {}
+    group = request.GET.get("group", "")
+    if group in ACTION_GROUPS:
+        filters["action__startswith"] = f"{group}."
+    text = request.GET.get("q", "")[:60].strip()
+    before_id = read_id(request.GET.get("before"))
+    with platform_scope("the platform owner reads the acts of all sites") if is_all else (
+        nullcontext()
+    ):
+        rows = list_entries(
+            site_id=None if is_all else site.site_id, before_id=before_id, text=text, **filters
+        )
+        return list(rows[: PAGE_SIZE + 1])
+
+
+def _sees_all(request: ConsoleRequest, site: SiteView) -> bool:
+    return site.is_main and bool(getattr(request.person, "is_platform", False))

@@ -1,0 +1,232 @@
+"""Goods: the list with its bulk acts, the editor of the owner, a sub-site's view, shelves.
+
+What a sub-site may change of the main site's goods is what its own forms name: listing, pinning
+and weight. The owner's form is not even read there.
+"""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from kameng.catalog.errors import NotOwner
+from kameng.catalog.inputs import load_fields
+from kameng.catalog.models import DeliveryKind
+from kameng.catalog.selectors import (
+    GoodsRow,
+    get_catalogue,
+    get_goods,
+    list_categories,
+    list_goods,
+)
+from kameng.catalog.services.editing import (
+    create_product,
+    move_products,
+    update_product,
+)
+from kameng.catalog.services.listing import set_listed, set_pinned, set_weight
+from kameng.console.answers import done, run_form, status_of
+from kameng.console.forms.fields import read_id, read_ids
+from kameng.console.forms.goods import (
+    GOODS_STATES,
+    InputFieldSet,
+    ListingForm,
+    NewVariantSet,
+    ProductForm,
+    input_values,
+    product_values,
+    read_goods_filter,
+)
+from kameng.console.paging import read_number, read_page
+from kameng.console.price_trace import trace_unit
+from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.core.errors import Refusal
+from kameng.inventory.selectors import stock_of
+from kameng.tenancy.selectors import SiteView
+
+PAGE_SIZE = 50
+
+
+@console_page("goods.view")
+def goods(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """List what the site owns or resells, by search and filters."""
+    return _goods_page(request, site)
+
+
+def _goods_page(
+    request: ConsoleRequest, site: SiteView, *, problem: str = "", status: int = 200
+) -> HttpResponse:
+    filters = read_goods_filter(request.GET)
+    offset = (read_number(request.GET) - 1) * PAGE_SIZE
+    found = list_goods(filters, offset=offset, limit=PAGE_SIZE)
+    ids = [each.variant.id for row in found.rows for each in row.variants]
+    stocks = stock_of(ids)
+    categories = list_categories()
+    context = {
+        "rows": [(row, _stocks_of(row, stocks)) for row in found.rows],
+        "filters": filters,
+        "states": GOODS_STATES,
+        "kinds": DeliveryKind.choices,
+        "categories": categories,
+        "own_categories": [each for each in categories if each.is_own],
+        "page": read_page(request.GET, size=PAGE_SIZE, total_count=found.total_count),
+        "problem": problem,
+    }
+    return show(request, "console/goods/list.html", context, status=status)
+
+
+def _stocks_of(row: GoodsRow, stocks: dict[int, Any]) -> Any:
+    """Return the stock of the variant that has least, or None when nothing is counted."""
+    if row.product.delivery_kind != DeliveryKind.CARD:
+        return None
+    counted = [stocks[each.variant.id] for each in row.variants if each.variant.id in stocks]
+    return min(counted, key=lambda stock: stock.count, default=None)
+
+
+@console_page("goods.edit")
+def act_on_goods(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """List, unlist, pin, unpin or move the ticked products."""
+    ids = read_ids(request.POST.getlist("id"))
+    back = reverse("console:goods", args=[site.slug])
+    query = request.META.get("QUERY_STRING", "")
+    if not ids:
+        return _goods_page(request, site, problem=_("请先勾选商品。"), status=400)
+    try:
+        count = _act(request, request.POST.get("action", ""), ids)
+    except Refusal as refusal:
+        return _goods_page(request, site, problem=refusal.text(), status=refusal.status)
+    if count is None:
+        return _goods_page(request, site, problem=_("请选择要做什么。"), status=400)
+    text = ngettext("已更新 %(count)s 个商品。", "已更新 %(count)s 个商品。", count)
+    return done(request, text % {"count": count}, to=f"{back}?{query}" if query else back)
+
+
+def _act(request: ConsoleRequest, action: str, ids: list[int]) -> int | None:
+    actor = actor_of(request)
+    if action in ("list", "unlist"):
+        return set_listed(ids, is_listed=action == "list", actor=actor)
+    if action in ("pin", "unpin"):
+        return set_pinned(ids, is_pinned=action == "pin", actor=actor)
+    category_id = read_id(request.POST.get("category_id"))
+    if action == "move" and category_id is not None:
+        return move_products(ids, category_id=category_id, actor=actor)
+    return None
+
+
+@console_page("goods.edit")
+def new_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Make a product with its first face values."""
+    if not site.is_main:
+        raise NotOwner
+    data = request.POST if request.method == "POST" else None
+    form = ProductForm(data, categories=list_categories(), initial=_BLANK)
+    inputs = InputFieldSet(data, prefix="inputs")
+    variants = NewVariantSet(data, prefix="variants")
+
+    def act() -> Any:
+        return create_product(
+            form.draft(inputs.read()),
+            variants=[each.draft() for each in variants.forms if each.has_changed()],
+            is_listed=request.POST.get("is_listed") == "on",
+            actor=actor_of(request),
+        )
+
+    if data is not None:
+        product = run_form(form, act, inputs, variants)
+        if product is not None:
+            url = reverse("console:product", args=[site.slug, product.id])
+            return done(request, _("商品已添加。"), to=url)
+    context = {"form": form, "inputs": inputs, "variants": variants}
+    return show(request, "console/goods/new.html", context, status=status_of(form))
+
+
+_BLANK = {
+    "delivery_kind": DeliveryKind.CARD.value,
+    "min_quantity": "1",
+    "max_quantity": "100",
+    "weight": "0",
+}
+
+
+@console_page("goods.view")
+def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
+    """Show a product: the owner's editor, or a sub-site's own view of it."""
+    row = get_goods(product_id)
+    can_edit = request.person.can("goods.edit", site.site_id)
+    if not row.is_own:
+        return _shown_listing(request, site, row)
+    data = request.POST if request.method == "POST" and can_edit else None
+    stored = row.product
+    form = ProductForm(data, categories=list_categories(), initial=product_values(stored))
+    fields = load_fields(stored.input_fields)
+    inputs = InputFieldSet(data, prefix="inputs", initial=input_values(fields))
+
+    def act() -> Any:
+        draft = form.draft(inputs.read())
+        return update_product(product_id, draft=draft, actor=actor_of(request))
+
+    if data is not None and run_form(form, act, inputs) is not None:
+        return done(request, _("已保存。"), to=request.path)
+    context = _product_context(site, row) | {"form": form, "inputs": inputs, "can_edit": can_edit}
+    return show(request, "console/goods/edit.html", context, status=status_of(form))
+
+
+def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
+    ids = [each.variant.id for each in row.variants]
+    stocks = stock_of(ids) if row.product.delivery_kind == DeliveryKind.CARD else {}
+    return {
+        "row": row,
+        "product": row.product,
+        "fields": load_fields(row.product.input_fields),
+        "delivery_label": DeliveryKind(row.product.delivery_kind).label,
+        "shelf": get_catalogue(site).find_product(row.product.id),
+        "variants": [
+            (each, stocks.get(each.variant.id), trace_unit(each.unit, shows_cost=row.is_own))
+            for each in row.variants
+        ],
+    }
+
+
+def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> HttpResponse:
+    context = _product_context(site, row) | {"form": ListingForm(initial={"weight": 0})}
+    return show(request, "console/goods/resold.html", context)
+
+
+@console_page("goods.edit")
+def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
+    """List or unlist, pin or unpin one product, or weigh it, on this site."""
+    action, actor = request.POST.get("action", ""), actor_of(request)
+    back = reverse("console:product", args=[site.slug, product_id])
+    if action == "weigh":
+        form = ListingForm(request.POST)
+        weighed = run_form(
+            form, lambda: set_weight([product_id], weight=form.cleaned_data["weight"], actor=actor)
+        )
+        if weighed is None:
+            context = _product_context(site, get_goods(product_id)) | {"form": form}
+            return show(request, "console/goods/resold.html", context, status=400)
+        return done(request, _("已保存。"), to=back)
+    count = _act(request, action, [product_id])
+    return done(request, _("已保存。") if count else _("没有改动。"), to=back)
+
+
+@console_page("goods.edit")
+def preview_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Draw the card and the page of what is being typed, checked or not."""
+    form = ProductForm(request.POST, categories=list_categories())
+    inputs = InputFieldSet(request.POST, prefix="inputs")
+    form.is_valid()
+    fields = inputs.read() if inputs.is_valid() else ()
+    typed = {name: request.POST.get(name, "")[:8000] for name in form.fields}
+    kind = read_id(typed["delivery_kind"])
+    typed_tags = typed["tags"].replace("，", ",").replace("、", ",").split(",")
+    context = {
+        "typed": typed,
+        "tags": [tag.strip() for tag in typed_tags if tag.strip()][:6],
+        "fields": fields,
+        "delivery_label": DeliveryKind(kind).label if kind in DeliveryKind.values else "",
+        "shelf": get_catalogue(site).find_product(read_id(request.POST.get("product_id")) or 0),
+    }
+    return show(request, "console/goods/preview.html", context)
