@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from kameng.core.batching import Batcher
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import forget_hosts
 from tests.concurrency.shop import Shop, open_shop
 from tests.database import Wiper
 from tests.parallel import run_together
+
+DROPPED: list[tuple[str, str, str]] = []
 
 
 @pytest.fixture
@@ -27,6 +30,7 @@ def wrecked_db(database_url: str, _wiper: Wiper, django_db_blocker: Any) -> Iter
         finally:
             connections.close_all()
             _wiper.wipe()
+            _restore_constraints()
             forget_hosts()
 
 
@@ -47,3 +51,36 @@ def run_parallel(any_db: None) -> Callable[[int, Callable[[int], Any]], list[Any
 def shop(main_site: Site, site_a: Site) -> Shop:
     """Site A sells one variant of the main site, twelve keys in stock, through one gateway."""
     return open_shop(main_site, site_a, keys=12)
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every order goes to the database by itself, as from as many processes as there are threads.
+
+    Without this the threads of a test share one batch, which is another race.
+    """
+    monkeypatch.setattr(Batcher, "submit", lambda self, item: self._execute([item])[0])
+
+
+@pytest.fixture
+def drop_constraint(wrecked_db: None) -> Callable[[str, str], None]:
+    """Take a constraint off a table until the database is wiped: for controls alone."""
+
+    def drop(table: str, name: str) -> None:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "select pg_get_constraintdef(oid) from pg_constraint where conname = %s", [name]
+            )
+            (definition,) = cursor.fetchone()
+            cursor.execute(f"alter table {table} drop constraint {name}")
+        DROPPED.append((table, name, definition))
+
+    return drop
+
+
+def _restore_constraints() -> None:
+    with connections["owner"].cursor() as cursor:
+        while DROPPED:
+            table, name, definition = DROPPED.pop()
+            cursor.execute(f"alter table {table} add constraint {name} {definition}")
+    connections["owner"].close()

@@ -37,7 +37,7 @@ from kameng.payments.rules import ConfirmOutcome
 from kameng.payments.selectors import find_known_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.store import Confirmed, Statement
-from kameng.tenancy.selectors import SiteView, scope_of_site
+from kameng.tenancy.selectors import SiteView, get_site_view, scope_of_site
 
 EXTERNAL_ONCE = "payments_external_once"
 
@@ -137,8 +137,8 @@ def confirm_payment(
 ) -> Confirmed:
     """Mark a payment as made: the only writer. A repeat changes nothing.
 
-    `scope` is that of the payment's site. Publishes `PaymentConfirmed` (its same-transaction handlers settle the order). Locks the
-    payment, then what the handlers lock.
+    `scope` is that of the payment's site. Publishes `PaymentConfirmed` (its same-transaction
+    handlers settle the order). Locks the payment, then what the handlers lock.
     """
     statement = Statement(
         payment_no=said.payment_no,
