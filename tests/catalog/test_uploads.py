@@ -1,0 +1,93 @@
+"""Uploads on disk: noise without the key ring, and refused when cut, damaged or moved."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kameng.catalog.uploads import (
+    PIECE_BYTES,
+    UploadMissing,
+    read_upload,
+    remove_upload,
+    store_upload,
+    upload_path,
+)
+
+SECRET = b"AAAA-BBBB-CCCC-DDDD\n" * 10
+
+
+def stored(data: bytes) -> Path:
+    return upload_path(store_upload([data], site_id=1))
+
+
+def read(path: Path, site_id: int = 1) -> bytes:
+    return b"".join(read_upload(path, site_id=site_id))
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=8))
+def test_what_is_stored_is_read_again(chunks: list[bytes]) -> None:
+    name = store_upload(chunks, site_id=7)
+
+    assert read(upload_path(name), site_id=7) == b"".join(chunks)
+    remove_upload(name)
+    assert not upload_path(name).exists()
+
+
+def test_large_files_come_back_in_pieces() -> None:
+    data = bytes(range(256)) * (PIECE_BYTES // 64)
+    path = stored(data)
+
+    pieces = list(read_upload(path, site_id=1))
+
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) == PIECE_BYTES
+
+
+def test_the_file_shows_nothing_and_belongs_to_the_owner_alone() -> None:
+    path = stored(SECRET)
+
+    assert b"AAAA" not in path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_cut_damaged_or_moved_file_is_refused() -> None:
+    path = stored(SECRET)
+    whole = path.read_bytes()
+    for broken in (whole[:-1], whole[: len(whole) // 2], b"", whole[:40] + b"x" + whole[41:]):
+        path.write_bytes(broken)
+        with pytest.raises(UploadMissing):
+            read(path)
+    path.write_bytes(whole)
+    with pytest.raises(UploadMissing):
+        read(path, site_id=2)
+    moved = path.with_name("0" * 32 + ".upload")
+    moved.write_bytes(whole)
+    with pytest.raises(UploadMissing):
+        read(moved)
+    assert read(path) == SECRET
+
+
+def test_an_upload_that_breaks_off_leaves_no_file() -> None:
+    def broken() -> Iterator[bytes]:
+        yield SECRET
+        raise ConnectionError
+
+    before = set(stored(b"").parent.iterdir())
+    with pytest.raises(ConnectionError):
+        store_upload(broken(), site_id=1)
+
+    assert set(upload_path("x").parent.iterdir()) == before
+
+
+def test_removing_twice_is_no_fault() -> None:
+    path = stored(SECRET)
+    remove_upload(path.name)
+    remove_upload(path.name)
+    remove_upload("")
+    with pytest.raises(UploadMissing):
+        read(path)
