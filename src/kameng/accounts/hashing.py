@@ -9,6 +9,7 @@ import threading
 from functools import cache
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password, verify_password
+
 from kameng.accounts.rules import PASSWORD_MAX
 
 _slots = threading.BoundedSemaphore(2)
