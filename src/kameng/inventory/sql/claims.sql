@@ -63,21 +63,23 @@ begin
          where c.id = t.id;
     end if;
 
-    for wish in
-        select t.number::int as number, t.variant, t.quantity
-          from unnest(p_variant, p_quantity, p_has_keys) with ordinality
-               as t(variant, quantity, has_keys, number)
-         where not t.has_keys order by t.variant, t.number
-    loop
-        update inventory_stocklevel l set available_count = l.available_count - wish.quantity
-         where l.variant_id = wish.variant and l.available_count >= wish.quantity;
-        if not found then
-            oks[wish.number] := not exists (
-                select 1 from inventory_stocklevel l where l.variant_id = wish.variant);
-        else
-            oks[wish.number] := true;
-        end if;
-    end loop;
+    if false = any (p_has_keys) then
+        for wish in
+            select t.number::int as number, t.variant, t.quantity
+              from unnest(p_variant, p_quantity, p_has_keys) with ordinality
+                   as t(variant, quantity, has_keys, number)
+             where not t.has_keys order by t.variant, t.number
+        loop
+            update inventory_stocklevel l set available_count = l.available_count - wish.quantity
+             where l.variant_id = wish.variant and l.available_count >= wish.quantity;
+            if not found then
+                oks[wish.number] := not exists (
+                    select 1 from inventory_stocklevel l where l.variant_id = wish.variant);
+            else
+                oks[wish.number] := true;
+            end if;
+        end loop;
+    end if;
 
     return query select u.number::int, u.ok, u.last
       from unnest(oks, lasts) with ordinality as u(ok, last, number);

@@ -56,22 +56,25 @@ begin
            as t(site, debit, credit, amount, code, kind, reference)
      where t.amount <> 0;
 
-    insert into ledger_balance as b (account_id, site_id, posted_amount)
-    select m.account, m.site, m.delta from (
-        select v.account, min(v.site) as site, sum(v.delta)::bigint as delta from (
-            select t.debit as account, t.site, -t.amount as delta
-              from unnest(p_debit, p_site, p_amount) as t(debit, site, amount) where t.debit < 0
-            union all
-            select t.credit, t.site, t.amount
-              from unnest(p_credit, p_site, p_amount) as t(credit, site, amount) where t.credit < 0
-        ) v group by v.account having sum(v.delta) <> 0 order by v.account
-    ) m where m.delta > 0
-        on conflict (account_id) do update
-       set posted_amount = b.posted_amount + excluded.posted_amount, updated_at = now();
+    if 0 > any (p_credit) then
+        insert into ledger_balance as b (account_id, site_id, posted_amount)
+        select m.account, m.site, m.delta from (
+            select v.account, min(v.site) as site, sum(v.delta)::bigint as delta from (
+                select t.debit as account, t.site, -t.amount as delta
+                  from unnest(p_debit, p_site, p_amount) as t(debit, site, amount) where t.debit < 0
+                union all
+                select t.credit, t.site, t.amount
+                  from unnest(p_credit, p_site, p_amount) as t(credit, site, amount)
+                 where t.credit < 0
+            ) v group by v.account having sum(v.delta) > 0 order by v.account) m
+            on conflict (account_id) do update
+           set posted_amount = b.posted_amount + excluded.posted_amount, updated_at = now();
+    end if;
 
-    update ledger_balance b
-       set posted_amount = b.posted_amount + m.delta, updated_at = now()
-      from (
+    if not 0 > any (p_debit) then
+        return;
+    end if;
+    with wanted as materialized (
         select v.account, sum(v.delta)::bigint as delta from (
             select t.debit as account, -t.amount as delta
               from unnest(p_debit, p_amount) as t(debit, amount) where t.debit < 0
@@ -79,18 +82,12 @@ begin
             select t.credit, t.amount
               from unnest(p_credit, p_amount) as t(credit, amount) where t.credit < 0
         ) v group by v.account having sum(v.delta) < 0
-      ) m
-     where b.account_id = m.account;
-    get diagnostics moved = row_count;
-
-    select count(*) into spent from (
-        select v.account from (
-            select t.debit as account, -t.amount as delta
-              from unnest(p_debit, p_amount) as t(debit, amount) where t.debit < 0
-            union all
-            select t.credit, t.amount
-              from unnest(p_credit, p_amount) as t(credit, amount) where t.credit < 0
-        ) v group by v.account having sum(v.delta) < 0) w;
+    ), taken as (
+        update ledger_balance b set posted_amount = b.posted_amount + w.delta, updated_at = now()
+          from wanted w where b.account_id = w.account
+        returning b.account_id
+    )
+    select (select count(*) from wanted), (select count(*) from taken) into spent, moved;
     if spent <> moved then  -- a wallet without a row holds zero: nothing can be taken from it
         raise exception 'ledger: a wallet that holds nothing was debited' using errcode = '23514';
     end if;

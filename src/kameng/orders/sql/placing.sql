@@ -39,24 +39,38 @@ begin
          where not exists (select 1 from orders_order o
                             where o.site_id = t.site and o.request_key = t.key)
          order by t.site, t.key, t.k) w;
+    -- In the usual case nobody has dropped out and the arrays go on as they came: gathering them anew
+    -- costs more than the work itself.
     if go is not null then
-        flags := tenancy_fresh(
-            (select array_agg(p_site[g] order by g) from unnest(go) g),
-            (select array_agg(p_version[g] order by g) from unnest(go) g),
-            (select array_agg(p_main_version[g] order by g) from unnest(go) g));
-        for k in 1 .. cardinality(go) loop
-            if not flags[k] then outcomes[go[k]] := 3; end if;
-        end loop;
-        select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
+        if cardinality(go) = n then
+            flags := tenancy_fresh(p_site, p_version, p_main_version);
+        else
+            flags := tenancy_fresh(
+                (select array_agg(p_site[g] order by g) from unnest(go) g),
+                (select array_agg(p_version[g] order by g) from unnest(go) g),
+                (select array_agg(p_main_version[g] order by g) from unnest(go) g));
+        end if;
+        if false = any (flags) then
+            for k in 1 .. cardinality(go) loop
+                if not flags[k] then outcomes[go[k]] := 3; end if;
+            end loop;
+            select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
+        end if;
     end if;
     if go is not null and p_by_wallet then
-        flags := ledger_lock_funds(
-            (select array_agg(wallets[g] order by g) from unnest(go) g),
-            (select array_agg(p_total[g] order by g) from unnest(go) g));
-        for k in 1 .. cardinality(go) loop
-            if not flags[k] then outcomes[go[k]] := 5; end if;
-        end loop;
-        select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
+        if cardinality(go) = n then
+            flags := ledger_lock_funds(wallets, p_total);
+        else
+            flags := ledger_lock_funds(
+                (select array_agg(wallets[g] order by g) from unnest(go) g),
+                (select array_agg(p_total[g] order by g) from unnest(go) g));
+        end if;
+        if false = any (flags) then
+            for k in 1 .. cardinality(go) loop
+                if not flags[k] then outcomes[go[k]] := 5; end if;
+            end loop;
+            select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
+        end if;
     end if;
 
     if go is not null then
@@ -87,31 +101,42 @@ begin
         loop
             ids[answer.g] := answer.id;
         end loop;
-        select array_agg(g order by g) into go from unnest(go) g where ids[g] is not null;
+        if array_position(ids, null) is not null then
+            select array_agg(g order by g) into go from unnest(go) g where ids[g] is not null;
+        end if;
     end if;
 
     if go is not null then
-        for answer in
-            select t.g, c.* from orders_take_stock(
-                p_by_wallet,
-                (select array_agg(p_site[g] order by g) from unnest(go) g),
-                (select array_agg(p_variant[g] order by g) from unnest(go) g),
-                (select array_agg(ids[g] order by g) from unnest(go) g),
-                (select array_agg(p_quantity[g] order by g) from unnest(go) g),
-                (select array_agg(p_hint[g] order by g) from unnest(go) g),
-                (select array_agg(p_kind[g] = 1 order by g) from unnest(go) g),
-                (select array_agg(p_actor[g] order by g) from unnest(go) g),
-                (select array_agg(p_expires[g] order by g) from unnest(go) g),
-                (select array_agg(p_open_limit[g] order by g) from unnest(go) g),
-                (select array_agg(p_share[g] order by g) from unnest(go) g)) c
-              join unnest(go) with ordinality as t(g, k) on t.k = c.i
-        loop
-            outcomes[answer.g] := answer.outcome;
-            positions[answer.g] := answer.last_position;
-            if answer.outcome <> 0 then
-                failed := failed || ids[answer.g];
-            end if;
-        end loop;
+        if cardinality(go) = n then
+            for answer in
+                select c.i as g, c.outcome, c.last_position from orders_take_stock(
+                    p_by_wallet, p_site, p_variant, ids, p_quantity, p_hint, p_kind, p_actor,
+                    p_expires, p_open_limit, p_share) c
+            loop
+                outcomes[answer.g] := answer.outcome;
+                positions[answer.g] := answer.last_position;
+            end loop;
+        else
+            for answer in
+                select t.g, c.outcome, c.last_position from orders_take_stock(
+                    p_by_wallet,
+                    (select array_agg(p_site[g] order by g) from unnest(go) g),
+                    (select array_agg(p_variant[g] order by g) from unnest(go) g),
+                    (select array_agg(ids[g] order by g) from unnest(go) g),
+                    (select array_agg(p_quantity[g] order by g) from unnest(go) g),
+                    (select array_agg(p_hint[g] order by g) from unnest(go) g),
+                    (select array_agg(p_kind[g] order by g) from unnest(go) g),
+                    (select array_agg(p_actor[g] order by g) from unnest(go) g),
+                    (select array_agg(p_expires[g] order by g) from unnest(go) g),
+                    (select array_agg(p_open_limit[g] order by g) from unnest(go) g),
+                    (select array_agg(p_share[g] order by g) from unnest(go) g)) c
+                  join unnest(go) with ordinality as t(g, k) on t.k = c.i
+            loop
+                outcomes[answer.g] := answer.outcome;
+                positions[answer.g] := answer.last_position;
+            end loop;
+        end if;
+        select coalesce(array_agg(ids[g]), '{}') into failed from unnest(go) g where outcomes[g] <> 0;
         if cardinality(failed) > 0 then
             delete from orders_order o where o.id = any (failed);
             select array_agg(g order by g) into go from unnest(go) g where outcomes[g] = 0;
@@ -139,6 +164,15 @@ begin
           from unnest(go) g where p_gateway[g] is not null;
     end if;
 
+    if array_position(outcomes, null) is null then
+        return query
+        select t.k::int, t.outcome, t.id, t.no,
+               (case when not p_by_wallet then 1 when t.kind = 1 then 3 else 2 end)::smallint,
+               t.last
+          from unnest(outcomes, ids, p_order_no, p_kind, positions) with ordinality
+               as t(outcome, id, no, kind, last, k);
+        return;
+    end if;
     return query
     select t.k::int,
            case when outcomes[t.k] is not null then outcomes[t.k]
@@ -162,11 +196,17 @@ end $$;
 -- Sell (wallet) or reserve (unpaid) for a batch of fresh orders: outcome as rules.Outcome.
 create or replace function orders_take_stock(
     p_sell boolean, p_site bigint[], p_variant bigint[], p_order bigint[], p_quantity int[],
-    p_hint bigint[], p_has_keys boolean[], p_actor bytea[], p_expires timestamptz[],
+    p_hint bigint[], p_kind smallint[], p_actor bytea[], p_expires timestamptz[],
     p_open_limit int[], p_share int[])
 returns table (i int, outcome smallint, last_position bigint)
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    p_has_keys boolean[] := array_fill(true, array[cardinality(p_kind)]);
 begin
+    if not 1 = all (p_kind) then
+        p_has_keys := (select array_agg(u.kind = 1 order by u.k)
+                         from unnest(p_kind) with ordinality as u(kind, k));
+    end if;
     if p_sell then
         return query select c.i, (case when c.claimed then 0 else 4 end)::smallint, c.last_position
           from inventory_claim(p_variant, p_order, p_quantity, p_hint, p_has_keys, 2::smallint) c;
