@@ -1,11 +1,51 @@
 """What on a site waits for a person, counted and listed from every app at once.
 
 Bounded: a count stops at `LIMIT`, so that a page that shows it stays quick whatever has piled up.
+Words and links are the screen's; here are codes, counts and the oldest moment.
 """
 
-from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max, QuerySet, Sum
+
+from kameng.catalog.models import DeliveryKind, PriceRule, Product
+from kameng.core.scope import platform_scope
+from kameng.inventory.models import CardKey
+from kameng.inventory.selectors import stock_of
+from kameng.messaging.selectors import find_mail_trouble
+from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
+from kameng.payments.models import Gateway
+from kameng.payments.selectors import list_mismatched
+from kameng.tenancy.models import Site, SiteKind
+from kameng.tenancy.selectors import SiteView, list_domains
 
 LIMIT = 99
+LOW_STOCK_COUNT = 5
+LOW_STOCK_DAYS = 7
+LOOK_BACK_DAYS = 14
+SOLD_VARIANTS = 200
+UNRETURNED = ("late_unrefundable", "paid_twice_unrefundable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """One thing that waits: what (`code`), how many, since when, and the order or goods it is."""
+
+    code: str
+    count: int
+    since: dt.datetime | None = None
+    subject: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a new shop and whether it is done."""
+
+    code: str
+    is_done: bool
 
 
 def count_attention() -> int:
@@ -13,3 +53,129 @@ def count_attention() -> int:
     waiting = Order.objects.filter(state=OrderState.AWAITING_DELIVERY)[: LIMIT + 1].count()
     refused = OrderRefund.objects.filter(state=OrderRefundState.REFUSED)[: LIMIT + 1].count()
     return int(waiting + refused)
+
+
+def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
+    """Return everything on the site in force that waits for a person, worst first."""
+    waiting = Order.objects.filter(state=OrderState.AWAITING_DELIVERY)
+    refused = OrderRefund.objects.filter(state=OrderRefundState.REFUSED)
+    found = [
+        _oldest("refund_refused", refused.order_by("created_at"), "created_at"),
+        _oldest(
+            "stuck", waiting.filter(delivery_kind=DeliveryKind.CARD).order_by("paid_at"), "paid_at"
+        ),
+        _mismatched(),
+        *_unreturned(now),
+        *_gateways(site),
+        _oldest(
+            "to_deliver",
+            waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
+            "paid_at",
+        ),
+        *(_low_stock(now) if site.is_main else []),
+        _mail(),
+    ]
+    return [matter for matter in found if matter.count]
+
+
+def _oldest(code: str, rows: "QuerySet[Any]", column: str) -> Matter:
+    moments = list(rows.values_list(column, flat=True)[: LIMIT + 1])
+    return Matter(code=code, count=len(moments), since=moments[0] if moments else None)
+
+
+def _mismatched() -> Matter:
+    rows = list_mismatched(LIMIT + 1)
+    only = rows[0].payment_no if len(rows) == 1 else ""
+    since = rows[-1].confirmed_at or rows[-1].created_at if rows else None
+    return Matter(code="mismatched", count=len(rows), since=since, subject=only)
+
+
+def _unreturned(now: dt.datetime) -> list[Matter]:
+    """Late or double payments that neither goods nor a refund could answer."""
+    notes = Note.objects.filter(
+        kind__in=UNRETURNED, created_at__gte=now - dt.timedelta(days=LOOK_BACK_DAYS)
+    ).select_related("order")
+    return [
+        Matter(
+            code=note.kind,
+            count=1,
+            since=note.created_at,
+            subject=note.order.order_no,
+            title=note.order.title,
+        )
+        for note in notes.order_by("-id")[:5]
+        if note.kind == "paid_twice_unrefundable"
+        or note.order.state in {OrderState.AWAITING_DELIVERY, OrderState.REFUNDING}
+    ]
+
+
+def _gateways(site: SiteView) -> list[Matter]:
+    if not site.is_main:
+        return []
+    frozen = Gateway.objects.filter(site_id=site.site_id, is_frozen=True).order_by("id")
+    return [
+        Matter(code="gateway_frozen", count=1, subject=str(row.id), title=row.name)
+        for row in frozen
+    ]
+
+
+def _low_stock(now: dt.datetime) -> list[Matter]:
+    """Variants of keys that sold lately, on any site, and have almost none left."""
+    with platform_scope("what sold lately on any site"):
+        sold = list(
+            Order.unscoped.filter(
+                site_id__in=Site.objects.values("id"),
+                paid_at__gte=now - dt.timedelta(days=LOW_STOCK_DAYS),
+                delivery_kind=DeliveryKind.CARD,
+            )
+            .values("variant_id")
+            .annotate(pieces=Sum("quantity"), title=Max("title"))
+            .order_by("-pieces")[:SOLD_VARIANTS]
+        )
+    stocks = stock_of([row["variant_id"] for row in sold])
+    return [
+        Matter(
+            code="low_stock",
+            count=1,
+            subject=str(stocks[row["variant_id"]].count),
+            title=row["title"],
+        )
+        for row in sold
+        if stocks[row["variant_id"]].is_counted
+        and stocks[row["variant_id"]].count < LOW_STOCK_COUNT
+    ][:5]
+
+
+def _mail() -> Matter:
+    trouble = find_mail_trouble()
+    if trouble is None:
+        return Matter(code="mail", count=0)
+    return Matter(code=f"mail_{trouble.code}", count=trouble.count)
+
+
+def list_steps(site: SiteView) -> list[Step]:
+    """Return what a new shop does to open well, done or not; the order of the work."""
+    settings = site.settings
+    looks = Step(code="looks", is_done=bool(settings.slogan or settings.banner_title))
+    contact = Step(code="contact", is_done=bool(settings.contact_text))
+    sale = Step(code="first_sale", is_done=Order.objects.filter(paid_at__isnull=False).exists())
+    if site.is_main:
+        own = Product.objects.filter(site_id=site.site_id)
+        gateways = Gateway.objects.filter(site_id=site.site_id, is_enabled=True)
+        branches = Site.objects.filter(kind=SiteKind.BRANCH)
+        return [
+            Step(code="goods", is_done=own.exists()),
+            Step(code="keys", is_done=CardKey.objects.exists()),
+            Step(code="gateway", is_done=gateways.exists()),
+            looks,
+            contact,
+            Step(code="branch", is_done=branches.exists()),
+            sale,
+        ]
+    return [
+        looks,
+        contact,
+        Step(code="prices", is_done=PriceRule.objects.exists()),
+        Step(code="domain", is_done=len(list_domains(site.site_id)) > 1),
+        sale,
+    ]

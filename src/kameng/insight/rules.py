@@ -1,0 +1,45 @@
+"""What the figures mean, in one place. Pure.
+
+GMV (成交额): what buyers paid for orders of a period, refunds of those orders taken off.
+Margin (利润) of a sub-site: GMV less wholesale price and gateway fees, refunds taken off part by
+part. Profit of the main site: its own GMV less fees, plus wholesale income, less what the goods
+cost it now (an estimate: the cost of the day is not kept with the order).
+Buyers: different customers, and different contacts of guests, who paid.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+BPS = 10_000
+HOURS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A stretch of time, `until` not included."""
+
+    since: dt.datetime
+    until: dt.datetime
+
+
+def day_start(now: dt.datetime, *, zone: ZoneInfo) -> dt.datetime:
+    """Return the midnight at which the day of `now` began in a time zone."""
+    local = now.astimezone(zone)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def same_hour_before(now: dt.datetime, *, zone: ZoneInfo, days: int) -> Window:
+    """Return the day so many days before, cut at the same time of day."""
+    start = day_start(now, zone=zone)
+    local = now.astimezone(zone)
+    began = (start - dt.timedelta(days=days)).replace(tzinfo=zone)
+    ended = (local.replace(tzinfo=None) - dt.timedelta(days=days)).replace(tzinfo=zone)
+    return Window(since=began, until=ended)
+
+
+def change_bps(now: int, *, before: int) -> int | None:
+    """Return how much `now` differs from `before` in basis points; None when nothing was before."""
+    if before <= 0:
+        return None
+    return (now - before) * BPS // before
