@@ -6,19 +6,34 @@ returns table (site_id bigint, main_id bigint, slug text, name text, state small
                main_version bigint, settings text,
                customer_id bigint, user_id bigint, person_name text, is_platform boolean,
                role_sites bigint[], role_names text[])
-language sql stable security definer set search_path = public, pg_temp as $$
+language plpgsql stable security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    v_customer bigint;
+    v_user bigint;
+begin
     select t.site_id, t.main_id, t.slug, t.name, t.state, t.suspended_reason, t.plan_id,
-           t.catalogue_version, t.main_version, t.settings,
-           c.id, u.id, coalesce(c.nickname, u.display_name), coalesce(u.is_platform, false),
-           r.sites, r.names
-      from tenancy_site_row(p_site) t
-      left join accounts_session s
-        on s.token_digest = p_token and s.site_id = p_site and s.expires_at > now()
-      left join accounts_customer c
-        on c.id = s.customer_id and c.site_id = p_site and c.is_active
-      left join accounts_user u on u.id = s.user_id and u.is_active
-      left join lateral (
-          select array_agg(x.site_id order by x.id) as sites,
-                 array_agg(x.role::text order by x.id) as names
-            from accounts_siterole x where x.user_id = u.id) r on u.id is not null;
-$$;
+           t.catalogue_version, t.main_version, t.settings
+      into site_id, main_id, slug, name, state, suspended_reason, plan_id, catalogue_version,
+           main_version, settings
+      from tenancy_site_row(p_site) t;
+    if not found then
+        return;
+    end if;
+    is_platform := false;
+    if p_token is not null then  -- one look-up after the other: each is a cached plan of one index
+        select s.customer_id, s.user_id into v_customer, v_user from accounts_session s
+         where s.token_digest = p_token and s.site_id = p_site and s.expires_at > now();
+        if v_customer is not null then
+            select c.id, c.nickname into customer_id, person_name from accounts_customer c
+             where c.id = v_customer and c.site_id = p_site and c.is_active;
+        elsif v_user is not null then
+            select u.id, u.display_name, u.is_platform into user_id, person_name, is_platform
+              from accounts_user u where u.id = v_user and u.is_active;
+            select array_agg(x.site_id order by x.id), array_agg(x.role::text order by x.id)
+              into role_sites, role_names from accounts_siterole x where x.user_id = user_id;
+        end if;
+        is_platform := coalesce(is_platform, false);
+    end if;
+    return next;
+end $$;

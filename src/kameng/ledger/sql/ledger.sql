@@ -6,29 +6,35 @@
 -- the transaction. A wallet without a row holds zero.
 create or replace function ledger_lock_funds(p_account bigint[], p_amount bigint[])
 returns boolean[] language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    result boolean[];
 begin
     perform 1 from ledger_balance b
       where b.account_id = any (p_account) order by b.account_id for no key update;
-    select array_agg(w.covered order by w.i) into result from (
-        select t.i,
-               coalesce(b.posted_amount, 0)
-                 >= sum(t.amount) over (partition by t.account order by t.i) as covered
-          from unnest(p_account, p_amount) with ordinality as t(account, amount, i)
-          left join ledger_balance b on b.account_id = t.account) w;
-    if false = any (result)
-       and (select count(distinct a) from unnest(p_account) a) < cardinality(p_account) then
-        for k in 1 .. cardinality(p_account) loop
-            result[k] := p_amount[k] <= (
-                select coalesce((select b.posted_amount from ledger_balance b
-                                  where b.account_id = p_account[k]), 0)
-                     - coalesce(sum(t.amount), 0)
-                  from unnest(p_account[: k - 1], p_amount[: k - 1], result[: k - 1])
-                       as t(account, amount, covered)
-                 where t.account = p_account[k] and t.covered);
-        end loop;
+    return ledger_covered(p_account, p_amount);
+end $$;
+
+-- The same answer for wallets that the caller has locked already. A wish that is not covered takes
+-- nothing from the wishes of the same wallet behind it.
+create or replace function ledger_covered(p_account bigint[], p_amount bigint[])
+returns boolean[] language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    result boolean[];
+begin
+    select array_agg(coalesce(b.posted_amount, 0) >= t.amount order by t.i) into result
+      from unnest(p_account, p_amount) with ordinality as t(account, amount, i)
+      left join ledger_balance b on b.account_id = t.account;
+    if cardinality(p_account) = 1
+       or (select count(distinct a) from unnest(p_account) a) = cardinality(p_account) then
+        return result;
     end if;
+    for k in 1 .. cardinality(p_account) loop
+        result[k] := p_amount[k] <= (
+            select coalesce((select b.posted_amount from ledger_balance b
+                              where b.account_id = p_account[k]), 0)
+                 - coalesce(sum(t.amount), 0)
+              from unnest(p_account[: k - 1], p_amount[: k - 1], result[: k - 1])
+                   as t(account, amount, covered)
+             where t.account = p_account[k] and t.covered);
+    end loop;
     return result;
 end $$;
 

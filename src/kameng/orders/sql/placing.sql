@@ -59,9 +59,9 @@ begin
     end if;
     if go is not null and p_by_wallet then
         if cardinality(go) = n then
-            flags := ledger_lock_funds(wallets, p_total);
+            flags := ledger_covered(wallets, p_total);
         else
-            flags := ledger_lock_funds(
+            flags := ledger_covered(
                 (select array_agg(wallets[g] order by g) from unnest(go) g),
                 (select array_agg(p_total[g] order by g) from unnest(go) g));
         end if;
