@@ -114,14 +114,14 @@ def db(request: pytest.FixtureRequest, database_url: str, django_db_blocker: Any
 
 
 @pytest.fixture(scope="session")
-def _wiper(database_url: str) -> Iterator[Wiper]:
+def wiper(database_url: str) -> Iterator[Wiper]:
     wiper = Wiper(database_url)
     yield wiper
     wiper.close()
 
 
 @pytest.fixture
-def committed_db(database_url: str, _wiper: Wiper, django_db_blocker: Any) -> Iterator[None]:
+def committed_db(database_url: str, wiper: Wiper, django_db_blocker: Any) -> Iterator[None]:
     """Real commits. Afterwards every invariant is checked and what was written is wiped."""
     with django_db_blocker.unblock():
         forget_hosts()
@@ -130,7 +130,7 @@ def committed_db(database_url: str, _wiper: Wiper, django_db_blocker: Any) -> It
             breaches = _find_breaches()
         finally:
             connections.close_all()
-            _wiper.wipe()
+            wiper.wipe()
             forget_hosts()
     assert not breaches, "the audit after the test found:\n" + "\n".join(breaches)
 

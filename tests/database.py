@@ -168,10 +168,10 @@ class Wiper:
     """Empties what a test has committed: only tables that hold rows, ids go on counting."""
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(url, autocommit=True)
-        self._connection.execute("set app.platform = 'on'")
-        self._connection.execute("set lock_timeout = '15s'")
-        rows = self._connection.execute(
+        self.connection = psycopg.connect(url, autocommit=True)
+        self.connection.execute("set app.platform = 'on'")
+        self.connection.execute("set lock_timeout = '15s'")
+        rows = self.connection.execute(
             "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
             " where n.nspname = 'public' and c.relkind in ('r', 'p')"
             " and c.relname not like 'django%' order by 1"
@@ -186,7 +186,7 @@ class Wiper:
             )
             for table in self._tables
         ]
-        return [row[0] for row in self._connection.execute(sql.SQL(" union all ").join(parts))]
+        return [row[0] for row in self.connection.execute(sql.SQL(" union all ").join(parts))]
 
     def wipe(self) -> None:
         """Empty the filled tables; the ledger's guard against that is lifted for the moment."""
@@ -194,14 +194,14 @@ class Wiper:
         if not filled:
             return
         names = sql.SQL(", ").join(map(sql.Identifier, filled))
-        with self._connection.transaction():
-            self._connection.execute("alter table ledger_transfer disable trigger user")
-            self._connection.execute(sql.SQL("truncate {} cascade").format(names))
-            self._connection.execute("alter table ledger_transfer enable trigger user")
+        with self.connection.transaction():
+            self.connection.execute("alter table ledger_transfer disable trigger user")
+            self.connection.execute(sql.SQL("truncate {} cascade").format(names))
+            self.connection.execute("alter table ledger_transfer enable trigger user")
 
     def close(self) -> None:
         """Close the owner's connection."""
-        self._connection.close()
+        self.connection.close()
 
 
 def _restore_or_build(home: Path) -> None:

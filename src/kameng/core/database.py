@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from kameng.core.scope import current_scope
 
@@ -50,7 +50,7 @@ def fetch(
     except psycopg.OperationalError as fault:
         if connection.in_atomic_block or not _is_lost(fault):
             raise
-    except psycopg.InterfaceError:
+    except (psycopg.InterfaceError, OperationalError, InterfaceError):  # Django's: no connection
         if connection.in_atomic_block:
             raise
     connection.close()

@@ -99,7 +99,7 @@ def _consume_batch(consumer: str, kinds: Sequence[str], handler: BatchHandler) -
     with transaction.atomic():
         fetch("select core_open_consumer(%s)", (consumer,))
         rows = fetch(
-            "select event_id, event_xid::text, kind, site_id, subject_id, payload"
+            "select event_id, event_xid::text, kind, site_id, subject_id, payload::text"
             " from core_read_events(%s, %s::text[], %s)",
             (consumer, list(kinds), BATCH_SIZE),
         )
@@ -107,9 +107,14 @@ def _consume_batch(consumer: str, kinds: Sequence[str], handler: BatchHandler) -
             return 0
         handler(
             [
-                LoggedEvent(event_id=r[0], kind=r[2], site_id=r[3], subject_id=r[4], payload=r[5])
-                for r in rows
-                if r[2] in kinds
+                LoggedEvent(
+                    event_id=event_id,
+                    kind=kind,
+                    site_id=site_id,
+                    subject_id=subject_id,
+                    payload=json.loads(payload),  # Django has psycopg leave JSON as text
+                )
+                for event_id, _xid, kind, site_id, subject_id, payload in rows
             ]
         )
         last = rows[-1]
