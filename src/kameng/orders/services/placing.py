@@ -27,7 +27,7 @@ from kameng.orders.store import Placed, Placement
 from kameng.payments.models import Purpose
 from kameng.payments.selectors import PayChoice, list_payments_of
 from kameng.pricing.money import format_yuan
-from kameng.risk.services import Clearance
+from kameng.risk.services import Clearance, network_of
 from kameng.tenancy.selectors import SiteView
 
 
@@ -65,6 +65,8 @@ class PlacedOrder:
     total_amount: int
     payment_no: str | None  # of the payment that was opened beside it; None when paid by wallet
 
+
+GUESTS_A_LINE = 4  # so many times a person's open orders may wait behind one address
 
 REFUSALS: dict[Outcome, type[errors.Refusal]] = {
     Outcome.KEY_REUSED: errors.KeyReused,
@@ -133,6 +135,7 @@ def _placement(
     total = quoted.quote.total_amount
     inputs = json.dumps(answers, ensure_ascii=False) if answers else ""
     choice = wish.choice
+    holder = _holder(buyer)
     content = (wish.variant_id, wish.quantity, inputs, buyer.contact, choice and choice.gateway_id)
     return Placement(
         site_id=view.site_id,
@@ -155,14 +158,25 @@ def _placement(
         request_key=_digest(f"{buyer.actor}|{wish.idempotency_key}"),
         request_digest=_digest(repr(content)),
         buyer_ip=buyer.ip,
-        actor_digest=_digest(f"{view.site_id}|{buyer.actor}"),
+        actor_digest=_digest(f"{view.site_id}|{holder}"),
         expires_at=now + dt.timedelta(seconds=view.settings.order_hold_seconds),
-        open_limit=view.settings.open_orders_limit,
+        open_limit=view.settings.open_orders_limit * (1 if holder == buyer.actor else GUESTS_A_LINE),
         share_bps=view.settings.reserve_share_bps,
         payment_no=new_number(now) if choice else None,
         gateway_id=choice.gateway_id if choice else None,
         fee_amount=choice.fee_for(total) if choice else 0,
     )
+
+
+def _holder(buyer: Buyer) -> str:
+    """Name who holds what is unpaid: a customer, or the line that a guest comes by.
+
+    A guest can write a new contact into every order, not a new address. A loopback address is every
+    visitor's behind a proxy that is not named as trusted, so it says nothing about a person.
+    """
+    if buyer.customer_id is not None or buyer.ip.startswith("127.") or buyer.ip in {"", "::1"}:
+        return buyer.actor
+    return f"line:{network_of(buyer.ip)}"
 
 
 def _digest(text: str) -> bytes:
