@@ -3,6 +3,7 @@ import { startForms } from "../shared/forms.ts";
 import { startLive } from "../shared/live.ts";
 import { startOverlays } from "../shared/overlay.ts";
 import { startContrast } from "./contrast.ts";
+import { startOpenDialogs } from "./dialogs.ts";
 import { startEditing } from "./editing.ts";
 import { startImports } from "./imports.ts";
 import { startPalette } from "./palette.ts";
@@ -10,6 +11,7 @@ import { startRowForms } from "./rows.ts";
 import { startTables } from "./tables.ts";
 
 startOverlays();
+startOpenDialogs();
 startForms();
 startLive();
 startTables();

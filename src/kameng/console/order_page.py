@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.accounts.models import Customer
 from kameng.accounts.selectors import hint_contact, list_customers_by_id
 from kameng.catalog.models import DeliveryKind
+from kameng.catalog.selectors import get_catalogue
 from kameng.console.forms import orders as order_forms
 from kameng.ledger.accounts import ACCOUNT_NAMES, CODE_NAMES, Code, account_kind
 from kameng.ledger.selectors import list_order_transfers
@@ -176,7 +177,7 @@ def order_context(
         "customer": customers.get(order.customer_id or 0),
         "contact": clear_contact or hint_contact(contact),
         "contact_is_clear": bool(clear_contact) or not contact,
-        "answers": read_answers(order),
+        "answers": _answers(order, site),
         "pieces": pieces,
         "pieces_are_clear": clear_goods is not None,
         "parts": sale_parts(order),
@@ -221,9 +222,9 @@ def _possible(order: Order, pieces: Sequence[Piece]) -> dict[str, bool]:
 
 
 def _blank_forms(order: Order) -> dict[str, forms.Form]:
-    source = order.paid_by == PaidBy.GATEWAY
-    refund_to = RefundTo.SOURCE if source else RefundTo.WALLET
-    refund = order_forms.RefundForm(initial={"refund_to": refund_to})
+    ways = refund_ways(order)
+    refund = order_forms.RefundForm(initial={"refund_to": ways[0] if ways else ""})
+    refund.offer([(way.value, way.label) for way in ways])
     return {
         "resend": order_forms.EmptyForm(),
         "stock": order_forms.EmptyForm(),
@@ -234,6 +235,19 @@ def _blank_forms(order: Order) -> dict[str, forms.Form]:
         "refund": refund,
         "settle": order_forms.SettleForm(),
     }
+
+
+def refund_ways(order: Order) -> list[RefundTo]:
+    """Return where money of this order can go back to, the way it came first."""
+    ways = [RefundTo.SOURCE] if order.paid_by == PaidBy.GATEWAY else []
+    return [*ways, RefundTo.WALLET] if order.customer_id is not None else ways
+
+
+def _answers(order: Order, site: SiteView) -> list[tuple[str, str]]:
+    """Return what the buyer filled in, by the labels of today (by name where one is gone)."""
+    product = get_catalogue(site).find_product(order.product_id)
+    labels = {field.name: field.label for field in product.input_fields} if product else {}
+    return [(labels.get(name, name), value) for name, value in read_answers(order).items()]
 
 
 def _pieces(order: Order, clear: Sequence[Goods] | None) -> list[Piece]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, When
 from django.db.models.functions import Least, TruncDate, TruncHour
 
 from kameng.catalog.models import Variant
@@ -26,19 +26,40 @@ TOP = 5
 
 _LEFT = F("total_amount") - F("refunded_amount")
 _GROSS = F("total_amount") - F("wholesale_amount")
+# What the selling site keeps: on the main site everything but the fee.
+_KEPT = Case(
+    When(site_id=F("main_site_id"), then=F("total_amount") - F("fee_amount")),
+    default=_GROSS - Least(F("fee_amount"), _GROSS),
+)
+_BUYERS = {
+    "customers": Count("customer_id", distinct=True),
+    "guests": Count("contact_digest", distinct=True, filter=Q(customer_id__isnull=True)),
+}
 _kept: dict[tuple[int, str], tuple[int, list[tuple[dt.date, int]]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The four figures of a stretch of time, and revenue and orders hour by hour."""
+    """The four figures of a stretch of time, and how they came hour by hour.
+
+    Hour by hour profit is before refunds and cost, and a buyer counts in each hour of a purchase.
+    """
 
     order_count: int
     revenue_amount: int
     profit_amount: int
     buyer_count: int
-    hourly_revenue: tuple[int, ...]
-    hourly_orders: tuple[int, ...]
+    hourly: "Hourly"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hourly:
+    """Twenty-four values of each figure."""
+
+    revenue: tuple[int, ...]
+    profit: tuple[int, ...]
+    orders: tuple[int, ...]
+    buyers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,28 +106,31 @@ def read_today(site: SiteView, *, now: dt.datetime) -> Today:
 def read_figures(site: SiteView, *, window: Window) -> Figures:
     """Return the figures of the site in force for a stretch of one day."""
     orders = _paid(Order.objects.all(), window)
-    hours = list(
-        orders.annotate(hour=TruncHour("paid_at", tzinfo=site.settings.zone))
-        .values("hour")
-        .annotate(count=Count("id"), revenue=Sum(_LEFT))
-        .values_list("hour", "count", "revenue")
-    )
-    by_hour_revenue, by_hour_orders = [0] * HOURS, [0] * HOURS
-    for hour, count, revenue in hours:
-        by_hour_orders[hour.hour] += count
-        by_hour_revenue[hour.hour] += int(revenue)
-    buyers = orders.aggregate(
-        customers=Count("customer_id", distinct=True),
-        guests=Count("contact_digest", distinct=True, filter=Q(customer_id__isnull=True)),
-    )
+    hourly = _read_hourly(orders, zone=site.settings.zone)
+    buyers = orders.aggregate(**_BUYERS)
     return Figures(
-        order_count=sum(by_hour_orders),
-        revenue_amount=sum(by_hour_revenue),
+        order_count=sum(hourly.orders),
+        revenue_amount=sum(hourly.revenue),
         profit_amount=_main_profit(window) if site.is_main else _branch_margin(window),
         buyer_count=buyers["customers"] + buyers["guests"],
-        hourly_revenue=tuple(by_hour_revenue),
-        hourly_orders=tuple(by_hour_orders),
+        hourly=hourly,
     )
+
+
+def _read_hourly(orders: "QuerySet[Any]", *, zone: ZoneInfo) -> Hourly:
+    rows = (
+        orders.annotate(hour=TruncHour("paid_at", tzinfo=zone))
+        .values("hour")
+        .annotate(count=Count("id"), revenue=Sum(_LEFT), kept=Sum(_KEPT), **_BUYERS)
+    )
+    series = {name: [0] * HOURS for name in ("revenue", "profit", "orders", "buyers")}
+    for row in rows:
+        hour = row["hour"].hour
+        series["revenue"][hour] += int(row["revenue"])
+        series["profit"][hour] += int(row["kept"])
+        series["orders"][hour] += row["count"]
+        series["buyers"][hour] += row["customers"] + row["guests"]
+    return Hourly(**{name: tuple(values) for name, values in series.items()})
 
 
 def _paid(rows: "QuerySet[Any]", window: Window) -> "QuerySet[Any]":

@@ -1,9 +1,10 @@
 """Reads of the ledger: balances, a wallet's statement, the transfers behind an order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q, Sum
+from django.utils.translation import gettext_lazy as _
 
 from kameng.ledger import store
 from kameng.ledger.accounts import (
@@ -15,6 +16,9 @@ from kameng.ledger.accounts import (
     wallet_of,
 )
 from kameng.ledger.models import Balance, Transfer
+
+SALE_CODES = frozenset({Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE})
+SALE_PARTS = 3  # the most transfers that one purchase takes from a wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,10 @@ def wallet_amounts(customer_ids: list[int]) -> dict[int, int]:
 def list_wallet_lines(
     customer_id: int, *, before_id: int | None = None, limit: int = 30
 ) -> list[StatementLine]:
-    """Return a wallet's transfers, newest first; keyset by `before_id`."""
+    """Return a wallet's statement, newest first; keyset by `before_id`.
+
+    A purchase is one line, whoever shares its money.
+    """
     wallet = wallet_of(customer_id)
     rows = Transfer.objects.filter(
         Q(debit_account=wallet, debit_account__lt=0)
@@ -58,17 +65,34 @@ def list_wallet_lines(
     )
     if before_id is not None:
         rows = rows.filter(id__lt=before_id)
-    return [
-        StatementLine(
-            transfer_id=row.id,
-            amount=row.amount if row.credit_account == wallet else -row.amount,
-            name=CODE_NAMES.get(Code(row.code), row.code),
-            reference_kind=row.reference_kind,
-            reference_id=row.reference_id,
-            created_at=row.created_at,
-        )
-        for row in rows.order_by("-id")[:limit]
-    ]
+    lines: list[StatementLine] = []
+    for row in rows.order_by("-id")[: limit * SALE_PARTS]:
+        line = _statement_line(row, wallet)
+        if lines and row.code in SALE_CODES and _is_same_sale(lines[-1], line):
+            line = replace(line, amount=lines.pop().amount + line.amount)
+        lines.append(line)
+    return lines[:limit]
+
+
+def _statement_line(row: Transfer, wallet: int) -> StatementLine:
+    return StatementLine(
+        transfer_id=row.id,
+        amount=row.amount if row.credit_account == wallet else -row.amount,
+        name=_("购买商品") if row.code in SALE_CODES else CODE_NAMES.get(Code(row.code), row.code),
+        reference_kind=row.reference_kind,
+        reference_id=row.reference_id,
+        created_at=row.created_at,
+    )
+
+
+def _is_same_sale(one: StatementLine, other: StatementLine) -> bool:
+    """Tell whether two neighbours are the parts of one purchase: the buyer pays it as one sum."""
+    return (
+        one.amount < 0
+        and (one.reference_kind, one.reference_id, one.created_at)
+        == (other.reference_kind, other.reference_id, other.created_at)
+        and one.name == other.name
+    )
 
 
 def list_order_transfers(order_id: int) -> list[Transfer]:

@@ -183,6 +183,10 @@ class RefundForm(KeyedForm):
     )
     reason = _reason(_("原因"), help_text=_("会记入日志和订单时间线。"))
 
+    def offer(self, ways: list[tuple[int, Any]]) -> None:
+        """Show only the ways that this order's money can go; the service decides again."""
+        self.fields["refund_to"].choices = ways  # type: ignore[attr-defined]
+
     def clean_amount(self) -> int | None:
         """Return the amount in whole fen, or None for all that is left."""
         amount: int | None = self.cleaned_data["amount"]

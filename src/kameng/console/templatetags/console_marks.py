@@ -3,6 +3,7 @@
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
@@ -55,3 +56,14 @@ def refund_mark(refund: OrderRefund) -> SafeString:
 def gateway_refund_mark(refund: GatewayRefund) -> SafeString:
     """Print the state of a refund through a gateway."""
     return _mark(GATEWAY_REFUND_TONES[RefundState(refund.state)], refund.get_state_display())
+
+
+@register.filter
+def short_money(amount: int) -> str:
+    """Print a round amount for the axis of a chart: 0, 300, 1.5万, 30万."""
+    yuan = amount // 10_000
+    if yuan < 10_000:
+        return str(yuan)
+    tenths = yuan // 1_000
+    figure = f"{tenths // 10}.{tenths % 10}".removesuffix(".0")
+    return gettext("%(figure)s万") % {"figure": figure}

@@ -1,12 +1,335 @@
 """Today: four figures, what needs attention, what to do next, what sells."""
 
-from django.http import HttpResponse
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from kameng.accounts.people import StaffPerson
+from kameng.console.charts import Spark, draw_bars, draw_spark
+from kameng.console.order_page import make_rows
 from kameng.console.views.frame import ConsoleRequest, console_page, show
+from kameng.core import clock
+from kameng.insight.attention import Matter, list_matters, list_steps
+from kameng.insight.figures import (
+    Figures,
+    Today,
+    list_daily_revenue,
+    list_last_sales,
+    list_top_goods,
+    rank_sites,
+    read_today,
+)
+from kameng.insight.rules import BPS, change_bps
+from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
+
+Text = str | Promise
+WEEK = 7
+SERIES: Final = {
+    "revenue_amount": "revenue",
+    "profit_amount": "profit",
+    "order_count": "orders",
+    "buyer_count": "buyers",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stat:
+    """One figure of the day in words: what it is, how it compares, how the day went."""
+
+    name: Text
+    meaning: Text
+    amount: int | None
+    count: int | None
+    url: str
+    against_yesterday: "Change"
+    against_last_week: "Change"
+    spark: Spark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """How a figure differs: up, down or level, and by how much in tenths of a percent."""
+
+    tone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Todo:
+    """One thing that waits, with the button that deals with it."""
+
+    icon: str
+    tone: str
+    title: str
+    note: Text
+    url: str
+    button: Text
+    since: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """One step of a new shop."""
+
+    title: Text
+    note: Text
+    url: str
+    is_done: bool
 
 
 @console_page("overview.view")
 def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Show the site's day."""
-    return show(request, "console/overview.html")
+    now = clock.now()
+    steps = _steps(request, site)
+    done_count = sum(step.is_done for step in steps)
+    person = request.person
+    is_platform = isinstance(person, StaffPerson) and person.is_platform
+    context = {
+        "greeting": _greeting(now.astimezone(site.settings.zone).hour),
+        "now": now,
+        "stats": _stats(read_today(site, now=now), site),
+        "todos": _todos(request, site, now=now),
+        "steps": steps if done_count < len(steps) else [],
+        "done_count": done_count,
+        "chart": _chart(site, now=now),
+        "top_goods": list_top_goods(site, now=now),
+        "rows": make_rows(list_last_sales()),
+        "public_url": site_url(site.site_id),
+        "ranks": rank_sites(site, now=now) if is_platform and site.is_main else [],
+    }
+    return show(request, "console/overview.html", context)
+
+
+def _greeting(hour: int) -> str:
+    if 5 <= hour < 11:
+        return _now("早上好")
+    if 11 <= hour < 13:
+        return _now("中午好")
+    if 13 <= hour < 18:
+        return _now("下午好")
+    return _now("晚上好")
+
+
+def _stats(days: Today, site: SiteView) -> list[Stat]:
+    today = days.today
+    hour = days.now.astimezone(site.settings.zone).hour + 1
+    orders_url = reverse("console:orders", args=[site.slug])
+    margin = _("毛利") if site.is_main else _("利润")
+    meaning = (
+        _("自己卖货和供给分站的收入，减去手续费、退款和按现在成本价估算的成本。")
+        if site.is_main
+        else _("卖价减去主站供货价和手续费，再减去退款里属于您的部分。")
+    )
+    rows: list[tuple[Text, Text, str, bool]] = [
+        (_("成交额"), _("今天已付款订单的金额，减去退款。"), "revenue_amount", True),
+        (margin, meaning, "profit_amount", True),
+        (_("订单"), _("今天付款的订单数。"), "order_count", False),
+        (_("买家"), _("今天付过款的不同客户和游客。"), "buyer_count", False),
+    ]
+    return [
+        Stat(
+            name=name,
+            meaning=said,
+            amount=getattr(today, field) if is_money else None,
+            count=None if is_money else getattr(today, field),
+            url=orders_url,
+            against_yesterday=_change(today, days.yesterday, field),
+            against_last_week=_change(today, days.last_week, field),
+            spark=draw_spark(
+                getattr(today.hourly, SERIES[field])[:hour],
+                getattr(days.yesterday.hourly, SERIES[field]),
+            ),
+        )
+        for name, said, field, is_money in rows
+    ]
+
+
+def _change(now: Figures, before: Figures, field: str) -> Change:
+    value, earlier = getattr(now, field), getattr(before, field)
+    bps = change_bps(value, before=earlier)
+    if bps is None:
+        return Change(tone="", text=_now("无可比") if value else _now("持平"))
+    if bps == 0:
+        return Change(tone="", text=_now("持平"))
+    tenths = abs(bps) * 1000 // BPS
+    return Change(tone="up" if bps > 0 else "down", text=f"{tenths // 10}.{tenths % 10}%")
+
+
+def _chart(site: SiteView, *, now: dt.datetime) -> dict[str, Any]:
+    days = list_daily_revenue(site, now=now)
+    before, this = days[:WEEK], days[WEEK:]
+    labels = [date_format(day, "D") for day, _amount in this]
+    bars, rules = draw_bars(
+        labels, now=[amount for _day, amount in this], before=[amount for _day, amount in before]
+    )
+    return {"bars": bars, "rules": rules, "days": list(zip(this, before, strict=True))}
+
+
+# code → icon, tone, sentence about it, button
+MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
+    "refund_refused": (
+        "receipt-refund",
+        "bad",
+        _("支付通道拒绝了退款，买家还没有拿到钱。"),
+        _("去处理"),
+    ),
+    "stuck": ("alert-triangle", "bad", _("付款时库存不够，补货后发出，或退款。"), _("去发货")),
+    "mismatched": (
+        "alert-triangle",
+        "bad",
+        _("通道收到的钱和应收不一样，没有自动发货。"),
+        _("去处理"),
+    ),
+    "late_unrefundable": (
+        "clock",
+        "bad",
+        _("超时才付款，没有货也退不回去，请联系买家。"),
+        _("去处理"),
+    ),
+    "paid_twice_unrefundable": (
+        "alert-triangle",
+        "bad",
+        _("买家重复付款，多付的钱要线下退给他。"),
+        _("去处理"),
+    ),
+    "gateway_frozen": (
+        "lock",
+        "bad",
+        _("它的查询与通知矛盾，密钥可能已泄露，已停止收款。"),
+        _("看通道"),
+    ),
+    "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
+    "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
+    "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
+    "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
+}
+PERMISSIONS: Final[Mapping[str, str]] = {
+    "gateway_frozen": "gateways.edit",
+    "low_stock": "goods.view",
+    "mail_no_server": "settings.edit",
+    "mail_given_up": "settings.edit",
+}
+
+
+def _todos(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) -> list[Todo]:
+    todos = []
+    for matter in list_matters(site, now=now):
+        permission = PERMISSIONS.get(matter.code, "orders.view")
+        if not request.person.can(permission, site.site_id):
+            continue
+        icon, tone, note, button = MATTERS[matter.code]
+        todos.append(
+            Todo(
+                icon=icon,
+                tone=tone,
+                title=_title(matter),
+                note=note,
+                url=_matter_url(matter, site),
+                button=button,
+                since=matter.since,
+            )
+        )
+    return todos
+
+
+def _title(matter: Matter) -> str:
+    count = {"count": matter.count}
+    match matter.code:
+        case "refund_refused":
+            return (
+                ngettext("%(count)s 笔退款被拒绝", "%(count)s 笔退款被拒绝", matter.count) % count
+            )
+        case "stuck":
+            return (
+                ngettext("%(count)s 单付了款没有货", "%(count)s 单付了款没有货", matter.count)
+                % count
+            )
+        case "mismatched":
+            return (
+                ngettext("%(count)s 笔支付金额不符", "%(count)s 笔支付金额不符", matter.count)
+                % count
+            )
+        case "to_deliver":
+            return ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count) % count
+        case "gateway_frozen":
+            return _now("支付通道“%(name)s”已冻结") % {"name": matter.title}
+        case "low_stock":
+            names = {"title": matter.title, "count": matter.subject}
+            return _now("“%(title)s”只剩 %(count)s 张") % names
+        case "mail_no_server" | "mail_given_up":
+            return (
+                ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count) % count
+            )
+        case _:
+            return matter.title
+
+
+def _matter_url(matter: Matter, site: SiteView) -> str:
+    slug = [site.slug]
+    match matter.code:
+        case "refund_refused":
+            return reverse("console:refunds", args=slug)
+        case "stuck" | "to_deliver":
+            return reverse("console:delivery_queue", args=slug)
+        case "mismatched" if matter.subject:
+            return reverse("console:payment", args=[site.slug, matter.subject])
+        case "mismatched":
+            return reverse("console:payments", args=slug) + "?view=mismatched"
+        case "gateway_frozen":
+            return reverse("console:gateways", args=slug)
+        case "low_stock":
+            return reverse("console:card_keys", args=slug)
+        case "mail_no_server" | "mail_given_up":
+            return reverse("console:mails", args=slug)
+        case _:
+            return reverse("console:order", args=[site.slug, matter.subject])
+
+
+# code → sentence, help, route, permission
+STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
+    "goods": (_("添加商品"), _("也可以用表格一次导入全部商品。"), "goods", "goods.edit"),
+    "keys": (_("导入卡密"), _("粘贴或上传文件，先检查再入库。"), "key_imports", "keys.import"),
+    "gateway": (_("接好支付"), _("买家付的钱进您自己的商户号。"), "gateways", "gateways.edit"),
+    "looks": (
+        _("换上自己的口号和配色"),
+        _("首页横幅和标语让买家记住您。"),
+        "settings",
+        "settings.edit",
+    ),
+    "contact": (
+        _("写上联系方式"),
+        _("买家有问题时找得到您，投诉会少很多。"),
+        "settings",
+        "settings.edit",
+    ),
+    "prices": (_("设置加价规则"), _("决定每件商品赚多少。"), "prices", "prices.edit"),
+    "domain": (
+        _("绑定自己的域名"),
+        _("请平台管理员为您的店加上域名。"),
+        "settings",
+        "settings.edit",
+    ),
+    "branch": (_("开通第一个分站"), _("让别人帮您卖货。"), "sites", "sites.manage"),
+    "first_sale": (_("卖出第一单"), _("把店铺网址发给客户。"), "overview", "overview.view"),
+}
+
+
+def _steps(request: ConsoleRequest, site: SiteView) -> list[NextStep]:
+    found = []
+    for step in list_steps(site):
+        title, note, route, permission = STEPS[step.code]
+        may = request.person.can(permission, site.site_id) and route != "overview"
+        url = reverse(f"console:{route}", args=[site.slug]) if may else ""
+        found.append(NextStep(title=title, note=note, url=url, is_done=step.is_done))
+    return found
