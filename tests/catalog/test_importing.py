@@ -1,6 +1,8 @@
 """Lists of goods through the real import: counts to the row, updates, undo, races."""
 
+import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -22,8 +24,9 @@ from kameng.catalog.services.importing import (
     start_product_paste,
     undo_product_import,
 )
-from kameng.catalog.services.jobs import discard_import
-from kameng.catalog.uploads import upload_path
+from kameng.catalog.services.jobs import discard_import, sweep_imports
+from kameng.catalog.uploads import store_upload, upload_path
+from kameng.core import clock
 from kameng.core.audit import SYSTEM
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
@@ -316,3 +319,23 @@ def test_two_runners_of_one_import_make_each_product_once(
         job = get_import(job.id)
         assert job.state == ImportState.DONE
         assert tally(job)["created"] == Product.objects.count() == Variant.objects.count() == 60
+
+
+def test_what_nobody_confirms_is_swept_after_a_week(main_site: Site) -> None:
+    with site_scope(main_site.id):
+        old, fresh = (
+            start_product_paste(HEAD + f"{code},x{code},y,,8,10,卡密,5,\n", actor=SYSTEM)
+            for code in ("A1", "A2")
+        )
+        ImportJob.objects.filter(id=old.id).update(created_at=clock.now() - timedelta(days=8))
+        stray = upload_path(store_upload([b"left by a crash"], site_id=main_site.id))
+        long_ago = clock.now().timestamp() - 8 * 86_400
+        os.utime(stray, (long_ago, long_ago))
+
+        assert sweep_imports() == 1
+
+        assert get_import(old.id).state == ImportState.UNDONE
+        assert get_import(fresh.id).state == ImportState.DRAFT
+    assert not upload_path(old.file_path).exists()
+    assert upload_path(fresh.file_path).exists()
+    assert not stray.exists()

@@ -5,6 +5,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from kameng.catalog.services.importing import QUEUE, RUN_TASK, run_product_import
+from kameng.catalog.services.jobs import sweep_imports
 from kameng.tenancy.selectors import site_scope
 
 
@@ -14,3 +15,12 @@ def import_products(*, site_id: int, job_id: int) -> None:
     close_old_connections()  # a connection that an earlier failure broke
     with site_scope(site_id):
         run_product_import(job_id)
+
+
+@app.periodic(cron="17 4 * * *")
+@app.task(name="catalog.sweep_imports", queue=QUEUE, queueing_lock="sweep_imports")
+def sweep(timestamp: int) -> None:
+    """Discard imports that nobody confirmed, and files that no import knows."""
+    del timestamp
+    close_old_connections()
+    sweep_imports()

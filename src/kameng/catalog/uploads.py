@@ -8,7 +8,8 @@ reading and writing hold one piece in memory.
 import os
 import secrets
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +73,16 @@ def remove_upload(name: str) -> None:
     """Remove a file; it is no fault when it is gone already."""
     if name:
         upload_path(name).unlink(missing_ok=True)
+
+
+def remove_strays(known: Container[str], *, before: datetime) -> int:
+    """Remove files that a crash left behind before any import knew them; return how many."""
+    count = 0
+    for path in upload_path("").glob(f"*{_SUFFIX}"):
+        if path.name not in known and path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
 
 
 def _place(site_id: int, name: str, number: int) -> bytes:

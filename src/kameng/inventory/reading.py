@@ -5,8 +5,8 @@ Promises the same frames either way, at most two of them in memory, and no proce
 
 import subprocess
 import sys
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -78,27 +78,35 @@ def _frames_beside(
     if child.stdin is None or child.stdout is None:
         raise OSError("the child has no pipes")
     try:
-        with closing(child.stdin), closing(child.stdout):
-            _ask(child.stdin, take_ids)
-            is_last = False
-            while not is_last:
-                frame = KeyFrame(**sealing_child.receive_frame(child.stdout))
-                is_last = frame.is_last
-                if not is_last:
-                    # Asked before the caller stores this one: both work at the same time.
-                    _ask(child.stdin, take_ids)
-                yield frame
+        _ask(child.stdin, take_ids)
+        is_last = False
+        while not is_last:
+            frame = KeyFrame(**sealing_child.receive_frame(child.stdout))
+            is_last = frame.is_last
+            if not is_last:
+                # Asked before the caller stores this one: both work at the same time.
+                _ask(child.stdin, take_ids)
+            yield frame
     finally:
         child.kill()
         child.wait(_LEAVE_SECONDS)
+        for pipe in (child.stdin, child.stdout):
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def _ask(pipe: IO[bytes], take_ids: Callable[[], list[int]] | None) -> None:
     if take_ids is None:
-        sealing_child.send_request(pipe, mode=CHECK, count=CHECK_RECORDS)
+        _send(pipe, mode=CHECK, count=CHECK_RECORDS)
         return
     ids = take_ids()
-    sealing_child.send_request(pipe, mode=SEAL, count=len(ids), ids=ids)
+    _send(pipe, mode=SEAL, count=len(ids), ids=ids)
+
+
+def _send(pipe: IO[bytes], *, mode: bytes, count: int, ids: Sequence[int] = ()) -> None:
+    # A child that refused the file has ended already: what it said is read in place of a frame.
+    with suppress(BrokenPipeError):
+        sealing_child.send_request(pipe, mode=mode, count=count, ids=ids)
 
 
 def _keyring() -> Path:

@@ -7,6 +7,7 @@ committed step ended.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -15,12 +16,14 @@ from django.db.models.functions import Now
 
 from kameng.catalog.errors import ImportNotFound, ImportStateWrong
 from kameng.catalog.models import ImportJob, ImportState
-from kameng.catalog.uploads import remove_upload
+from kameng.catalog.uploads import remove_strays, remove_upload
+from kameng.core import clock
 from kameng.core.audit import Actor, record
-from kameng.core.scope import require_site_id
+from kameng.core.scope import platform_scope, require_site_id
 
 MAX_PROBLEMS: Final = 500
-PLACES: Final = 120
+FILENAME_CHARS: Final = 120
+KEPT_FOR: Final = timedelta(days=7)
 
 
 class RunSuperseded(RuntimeError):
@@ -55,7 +58,7 @@ def open_job(new: NewJob, *, actor: Actor) -> ImportJob:
         site_id=require_site_id(),
         kind=new.kind,
         state=ImportState.CHECKING,
-        filename=new.filename[:PLACES],
+        filename=new.filename[:FILENAME_CHARS],
         file_path=new.file_path,
         options=dict(new.options),
         created_by=actor.name[:64],
@@ -189,3 +192,23 @@ def mark_undone(job: ImportJob, *, actor: Actor, detail: Mapping[str, Any]) -> N
         subject=("import", job.id),
         detail=detail,
     )
+
+
+def sweep_imports() -> int:
+    """Discard imports that nobody confirmed for a week, and files that no import knows."""
+    since = clock.now() - KEPT_FOR
+    waiting = (ImportState.CHECKING, ImportState.DRAFT)
+    with platform_scope("imports of every site that nobody confirmed"):
+        rows = ImportJob.unscoped.filter(state__in=waiting, created_at__lt=since)
+        names = list(rows.values_list("file_path", flat=True))
+        count: int = ImportJob.unscoped.filter(
+            state__in=waiting, file_path__in=names, created_at__lt=since
+        ).update(state=ImportState.UNDONE, finished_at=Now())
+        open_states = (*waiting, ImportState.RUNNING)
+        known = set(
+            ImportJob.unscoped.filter(state__in=open_states).values_list("file_path", flat=True)
+        )
+    for name in names:
+        remove_upload(name)
+    remove_strays(known, before=since)
+    return count
