@@ -70,7 +70,7 @@ $$;
 -- right now is passed over, never waited for (its next query stands anyway).
 create or replace function payments_give_up(p_purpose smallint, p_subject bigint[])
 returns void language sql security definer set search_path = public, pg_temp as $$
-    update payments_payment set next_query_at = now()
+    update payments_payment set next_query_at = now(), expires_at = least(expires_at, now())
      where id in (select id from payments_payment
                    where purpose = p_purpose and subject_id = any (p_subject) and state = 1
                      for no key update skip locked);
