@@ -27,6 +27,7 @@ function startRows(root: HTMLElement): void {
     holder.innerHTML = numberRow(blank.innerHTML, index);
     const row = holder.content.querySelector<HTMLElement>("[data-row]");
     if (!row) return;
+    row.classList.remove("is-extra");
     list.append(row);
     count.value = String(index + 1);
     row.querySelector<HTMLElement>("input:not([type=hidden]), select")?.focus();

@@ -23,7 +23,8 @@ def run_form(form: forms.Form, act: Callable[[], T], *others: AnyForm) -> T | No
 
     A refusal of the service becomes an error of the first form. Services return something.
     """
-    if not all([each.is_valid() for each in (form, *others)]):
+    faulty = [each for each in (form, *others) if not each.is_valid()]  # all, to show all faults
+    if faulty:
         form.refusal_status = 400  # type: ignore[attr-defined]
         return None
     try:

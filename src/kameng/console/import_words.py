@@ -9,18 +9,13 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from kameng.catalog import parsing as goods_parsing
+from kameng.catalog.adopting import ADOPTING_TEXT
 from kameng.catalog.models import ImportJob, ImportKind, ImportState
-from kameng.core import tabular
 from kameng.core.problems import gettext_noop
-from kameng.inventory import parsing as key_parsing
+from kameng.inventory import texts as key_texts
 
-_OWN: Final = {
-    "in_stock": gettext_noop("库存里已经有这张卡密，不会重复导入。"),
-    "upload_missing": gettext_noop("上传的文件已不在，请重新选择文件导入。"),
-}
-KEY_TEXTS: Final = tabular.PROBLEM_TEXT | key_parsing.PROBLEM_TEXT | _OWN
-GOODS_TEXTS: Final = goods_parsing.PROBLEM_TEXT | _OWN
+KEY_TEXTS: Final = key_texts.PROBLEM_TEXT
+GOODS_TEXTS: Final = ADOPTING_TEXT
 _HARMLESS: Final = frozenset(
     {"blank_line", "heading", "summary_line", "no_content", "repeated_heading", "above_heading"}
 )
@@ -54,7 +49,7 @@ def explain_problems(job: ImportJob, *, code: str = "") -> list[ProblemRow]:
         ProblemRow(
             line_no=int(each.get("line", 0)),
             text=_fill(texts, each["code"], each.get("params", {})),
-            tone=tone_of(each["code"]),
+            tone="warn" if each.get("is_kept") else tone_of(each["code"]),
             name=str(each.get("name", "")),
         )
         for each in job.problems
@@ -65,8 +60,14 @@ def explain_problems(job: ImportJob, *, code: str = "") -> list[ProblemRow]:
 def count_rows(job: ImportJob) -> list[CountRow]:
     """Return how often each problem stands in the file, the worst first."""
     texts, counts = _texts(job), job.options.get("report", {}).get("counts", {})
+    kept = {each["code"] for each in job.problems if each.get("is_kept")}
     rows = [
-        CountRow(code=code, text=_short(texts, code), count=count, tone=tone_of(code))
+        CountRow(
+            code=code,
+            text=_short(texts, code),
+            count=count,
+            tone="warn" if code in kept else tone_of(code),
+        )
         for code, count in counts.items()
         if code in texts
     ]
@@ -80,6 +81,13 @@ def explain_failure(job: ImportJob) -> str:
         return ""
     first = job.problems[0]
     return _fill(_texts(job), first["code"], first.get("params", {}))
+
+
+def explain_file(job: ImportJob) -> list[str]:
+    """Return what is odd about the file as a whole."""
+    texts = _texts(job)
+    problems = job.options.get("report", {}).get("file_problems", [])
+    return [_fill(texts, each["code"], each.get("params", {})) for each in problems]
 
 
 def tone_of(code: str) -> str:
@@ -124,6 +132,26 @@ _SHORT: Final = {
     "doubled_name": gettext_noop("名称重复"),
     "repeated_heading": gettext_noop("重复的表头"),
     "above_heading": gettext_noop("表头上方的文字"),
+    "price_missing": gettext_noop("没有售价"),
+    "cost_missing": gettext_noop("没有进货价"),
+    "price_on_request": gettext_noop("售价不是数字"),
+    "cost_not_below_price": gettext_noop("进货价不低于售价"),
+    "raised_to_cost": gettext_noop("售价低于进货价"),
+    "money_unclear": gettext_noop("金额看不懂"),
+    "money_negative": gettext_noop("金额是负数"),
+    "money_is_a_range": gettext_noop("金额是一个范围"),
+    "money_precision": gettext_noop("金额小数太多"),
+    "money_range": gettext_noop("金额太大"),
+    "price_zero": gettext_noop("售价是 0"),
+    "stock_unclear": gettext_noop("库存看不懂"),
+    "stock_none": gettext_noop("库存为 0"),
+    "delivery_unclear": gettext_noop("发货方式看不懂"),
+    "delivery_missing": gettext_noop("没有发货方式"),
+    "category_missing": gettext_noop("没有分类"),
+    "category_guessed": gettext_noop("分类是推测的"),
+    "code_missing": gettext_noop("没有编号"),
+    "several_variants": gettext_noop("有几个规格"),
+    "field_invalid": gettext_noop("内容不合要求"),
 }
 
 

@@ -53,7 +53,12 @@ NAV: tuple[Entry, ...] = (
             Entry(route="goods", label=_("全部商品"), permission="goods.view"),
             Entry(route="categories", label=_("分类"), permission="goods.view"),
             Entry(route="prices", label=_("加价规则"), permission="prices.edit"),
-            Entry(route="product_imports", label=_("导入商品"), permission="goods.edit"),
+            Entry(
+                route="product_imports",
+                label=_("导入商品"),
+                permission="goods.edit",
+                is_main_only=True,
+            ),
         ),
     ),
     Entry(
@@ -61,6 +66,7 @@ NAV: tuple[Entry, ...] = (
         label=_("卡密"),
         permission="goods.view",
         icon="key",
+        is_main_only=True,
         children=(
             Entry(route="card_keys", label=_("卡密库存"), permission="goods.view"),
             Entry(route="key_imports", label=_("导入卡密"), permission="keys.import"),

@@ -9,9 +9,11 @@ from kameng.console.views import (
     covers,
     gateways,
     goods,
+    health,
     imports,
     plans,
     prices,
+    product_imports,
     settings,
     sites,
     staff,
@@ -50,6 +52,13 @@ stock_urls: list[URLPattern | URLResolver] = [
     path("card-keys/batches/<int:batch_id>/", card_keys.card_batch, name="card_batch"),
     path("card-keys/batches/<int:batch_id>/move/", card_keys.move_batch, name="move_batch"),
     path("card-keys/<int:key_id>/", card_keys.card_key, name="card_key"),
+    path("imports/products/", product_imports.product_imports, name="product_imports"),
+    path("imports/products/<int:job_id>/", product_imports.product_import, name="product_import"),
+    path(
+        "imports/products/<int:job_id>/act/",
+        product_imports.run_product_import,
+        name="run_product_import",
+    ),
     path("imports/<int:job_id>/progress/", imports.import_progress, name="import_progress"),
 ]
 shop_urls: list[URLPattern | URLResolver] = [
@@ -77,6 +86,7 @@ platform_urls: list[URLPattern | URLResolver] = [
     path("plans/", plans.plans, name="plans"),
     path("plans/new/", plans.plan, name="new_plan"),
     path("plans/<int:plan_id>/", plans.plan, name="plan"),
+    path("health/", health.health, name="health"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *goods_urls,

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from kameng.core.crypto import binding, decrypt_text
+from kameng.core.scope import platform_scope
 from kameng.orders import errors
 from kameng.orders.links import contact_digest, opens
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState
@@ -220,3 +221,13 @@ def list_moments(order: Order) -> list[Moment]:
         for note in list_notes(order.id)
     )
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def find_order_place(order_id: int) -> tuple[int, str] | None:
+    """Return the site and the number of an order on any site, or None.
+
+    For the owner of a key, who may learn where it was sold and nothing else of the order.
+    """
+    with platform_scope("where a key was sold"):
+        row = Order.unscoped.filter(id=order_id).values_list("site_id", "order_no").first()
+    return None if row is None else (int(row[0]), str(row[1]))

@@ -56,7 +56,7 @@ class YuanField(forms.CharField):
         super().__init__(widget=widget, max_length=16, **options)
         self.low, self.high = low, high
 
-    def clean(self, value: Any) -> Amount | None:  # type: ignore[override]
+    def clean(self, value: Any) -> Amount | None:
         """Return the amount; raise ValidationError."""
         text = str(super().clean(value))
         if not text:
@@ -88,7 +88,7 @@ class PercentField(forms.CharField):
         super().__init__(widget=widget, max_length=8, **options)
         self.high_bps = high_bps
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         """Return basis points; raise ValidationError."""
         text = str(super().clean(value))
         if not text:
@@ -117,7 +117,7 @@ class WholeField(forms.CharField):
         super().__init__(widget=widget, max_length=10, **options)
         self.low, self.high = low, high
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         """Return the number; raise ValidationError."""
         text = str(super().clean(value))
         if not text:

@@ -51,9 +51,7 @@ class GatewayForm(forms.Form):
     )
     min_amount = YuanField(label=_("单笔最低"))
     max_amount = YuanField(label=_("单笔最高"), low=1)
-    position = WholeField(
-        low=-10_000, high=10_000, label=_("排序"), help_text=_("越小越靠前。")
-    )
+    position = WholeField(low=-10_000, high=10_000, label=_("排序"), help_text=_("越小越靠前。"))
 
     def __init__(
         self, *args: Any, provider: Provider[Any], is_stored: bool = False, **options: Any

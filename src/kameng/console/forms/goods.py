@@ -154,24 +154,23 @@ class InputFieldForm(forms.Form):
     help_text = LineField(label=_("填写提示"), max_length=120, required=False)
 
 
-class _InputFieldSet(forms.BaseFormSet):  # type: ignore[type-arg]
-    def read(self) -> tuple[InputField, ...]:
-        """Return the rows that have a name of their own; the emptied ones are gone."""
-        rows = [form.cleaned_data for form in self.forms if form.cleaned_data.get("label")]
-        taken = {row["name"] for row in rows if row["name"]}
-        fresh = (name for name in (f"field_{n}" for n in range(1, 100)) if name not in taken)
-        return tuple(
-            InputField(
-                name=row["name"] or next(fresh),
-                label=row["label"],
-                kind=InputKind(row["kind"]),
-                is_required=row["is_required"],
-                pattern=row["pattern"] if row["kind"] == InputKind.TEXT else "",
-                choices=_choices_of(row),
-                help_text=row["help_text"],
-            )
-            for row in rows
+def read_inputs(inputs: "forms.BaseFormSet[Any]") -> tuple[InputField, ...]:
+    """Return the checked rows that have a label; the emptied ones are gone."""
+    rows = [form.cleaned_data for form in inputs.forms if form.cleaned_data.get("label")]
+    taken = {row["name"] for row in rows if row["name"]}
+    fresh = (name for name in (f"field_{n}" for n in range(1, 100)) if name not in taken)
+    return tuple(
+        InputField(
+            name=row["name"] or next(fresh),
+            label=row["label"],
+            kind=InputKind(row["kind"]),
+            is_required=row["is_required"],
+            pattern=row["pattern"] if row["kind"] == InputKind.TEXT else "",
+            choices=_choices_of(row),
+            help_text=row["help_text"],
         )
+        for row in rows
+    )
 
 
 def _choices_of(row: dict[str, Any]) -> tuple[str, ...]:
@@ -183,7 +182,6 @@ def _choices_of(row: dict[str, Any]) -> tuple[str, ...]:
 
 InputFieldSet = formset_factory(
     InputFieldForm,
-    formset=_InputFieldSet,
     extra=1,
     max_num=MAX_FIELDS,
     absolute_max=MAX_FIELDS,

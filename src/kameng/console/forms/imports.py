@@ -1,5 +1,6 @@
 """Forms of imports: pasted keys, an uploaded list, the columns of a table of goods."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
@@ -7,6 +8,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from kameng.catalog.models import Variant
+from kameng.catalog.parsing import DeliveryWord, Field
+from kameng.catalog.services.importing import ProductChoices
 from kameng.console.forms.fields import LineField, PickField, YuanField
 from kameng.inventory.parsing import KeyFormat
 from kameng.inventory.services.importing import KeyImport
@@ -48,9 +51,9 @@ class UploadForm(forms.Form):
         return values
 
     @property
-    def upload(self) -> UploadedFile | None:
+    def upload(self) -> "UploadedFile[bytes] | None":
         """Return the file that was sent, if it was one."""
-        found: UploadedFile | None = self.cleaned_data["file"]
+        found: "UploadedFile[bytes] | None" = self.cleaned_data["file"]
         return found
 
 
@@ -85,6 +88,99 @@ class KeyUploadForm(UploadForm):
             fmt=KeyFormat(data["fmt"]),
             filename=(upload.name or "") if upload is not None else "",
         )
+
+
+FIELD_NAMES: Final = {
+    Field.NAME: _("商品名称"),
+    Field.CODE: _("商品编码"),
+    Field.CATEGORY: _("分类"),
+    Field.BRAND: _("品牌"),
+    Field.FACE_VALUE: _("面值或规格"),
+    Field.COST: _("进货价"),
+    Field.LIST_PRICE: _("售价"),
+    Field.STOCK: _("库存"),
+    Field.DELIVERY: _("发货方式"),
+    Field.NOTE: _("说明"),
+}
+DELIVERY_WORDS: Final = (
+    (DeliveryWord.AUTOMATIC.value, _("自动发货")),
+    (DeliveryWord.TOP_UP.value, _("直充")),
+    (DeliveryWord.MANUAL.value, _("人工服务")),
+)
+
+
+class MappingForm(forms.Form):
+    """Which column of a list of goods holds what, and what its gaps mean."""
+
+    category = LineField(
+        label=_("没有分类的放进"), max_length=30, required=False, help_text=_("留空放进“未分类”。")
+    )
+    delivery = PickField(DELIVERY_WORDS, label=_("没写发货方式的算"))
+    updates_existing = forms.BooleanField(
+        label=_("更新已有商品"),
+        required=False,
+        help_text=_("编码或名称相同的商品，用表里的价格和分类更新；关掉则跳过。"),
+    )
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, options: Mapping[str, Any]
+    ) -> None:
+        super().__init__(data, initial=mapping_values(options))
+        choices = [("", _("不导入")), *_column_choices(options.get("report", {}))]
+        for field, label in FIELD_NAMES.items():
+            self.fields[f"column_{field.value}"] = PickField(choices, label=label, required=False)
+
+    @property
+    def columns(self) -> list[forms.BoundField]:
+        """Return the choosers of columns in the order of the fields."""
+        return [self[f"column_{field.value}"] for field in FIELD_NAMES]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse one column for two things, and a list without names."""
+        values: dict[str, Any] = super().clean() or {}
+        taken: dict[str, str] = {}
+        for field in FIELD_NAMES:
+            name = f"column_{field.value}"
+            column = values.get(name, "")
+            if column and column in taken:
+                self.add_error(name, _("这一列已经用在别处了。"))
+            taken[column] = name
+        if not values.get("column_name") and "column_name" not in self.errors:
+            self.add_error("column_name", _("请选择商品名称在哪一列。"))
+        return values
+
+    def choices(self) -> ProductChoices:
+        """Return what the checked form says."""
+        data = self.cleaned_data
+        columns = {each.value: data[f"column_{each.value}"] for each in FIELD_NAMES}
+        return ProductChoices(
+            columns={name: int(text) if text else None for name, text in columns.items()},
+            category=data["category"],
+            delivery=DeliveryWord(data["delivery"]),
+            updates_existing=data["updates_existing"],
+        )
+
+
+def mapping_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the choices of an import as the form shows them."""
+    columns = options.get("mapping", {}).get("columns", {})
+    return {
+        "category": options.get("category", ""),
+        "delivery": options.get("delivery", DeliveryWord.AUTOMATIC.value),
+        "updates_existing": options.get("updates_existing", True),
+    } | {f"column_{name}": str(column) for name, column in columns.items()}
+
+
+def _column_choices(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    header, rows = report.get("header", []), report.get("rows", [])
+    width = max([len(header), *map(len, rows)], default=0)
+    found = []
+    for column in range(width):
+        heading = header[column] if column < len(header) else ""
+        example = next((row[column] for row in rows if column < len(row) and row[column]), "")
+        text = " · ".join(part for part in (heading, example[:20]) if part)
+        found.append((str(column), f"{column + 1}. {text}"))
+    return found
 
 
 class FindKeyForm(forms.Form):

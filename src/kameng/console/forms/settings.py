@@ -36,7 +36,10 @@ class SettingsForm(forms.Form):
     )
     palette = PickField(PALETTE_NAMES, label=_("配色"), as_segments=True)
     notice = LineField(
-        label=_("公告"), max_length=120, required=False, help_text=_("首页顶部的一行字，留空不显示。")
+        label=_("公告"),
+        max_length=120,
+        required=False,
+        help_text=_("首页顶部的一行字，留空不显示。"),
     )
     banner_title = LineField(label=_("横幅标题"), max_length=40, required=False)
     banner_text = LineField(label=_("横幅文字"), max_length=80, required=False)
@@ -51,7 +54,10 @@ class SettingsForm(forms.Form):
         label=_("营业执照号"), max_length=60, required=False, help_text=_("显示在页脚。")
     )
     icp_no = LineField(
-        label=_("ICP 备案号"), max_length=60, required=False, help_text=_("显示在页脚并链接到备案网站。")
+        label=_("ICP 备案号"),
+        max_length=60,
+        required=False,
+        help_text=_("显示在页脚并链接到备案网站。"),
     )
     timezone = PickField(ZONES, label=_("时区"), help_text=_("店里和后台的时间都按它显示。"))
     order_hold_minutes = WholeField(
@@ -109,10 +115,11 @@ class SettingsForm(forms.Form):
         return data | {"order_hold_seconds": minutes * SECONDS}
 
 
-def settings_values(name: str, settings: SiteSettings) -> dict[str, Any]:
+def settings_values(site_name: str, settings: SiteSettings) -> dict[str, Any]:
     """Return stored settings as the form shows them."""
-    values = {field: getattr(settings, field) for field in SettingsForm.base_fields if hasattr(settings, field)}
+    names = [name for name in SettingsForm.base_fields if hasattr(settings, name)]
+    values = {name: getattr(settings, name) for name in names}
     return values | {
-        "name": name,
+        "name": site_name,
         "order_hold_minutes": -(-settings.order_hold_seconds // SECONDS),
     }

@@ -64,8 +64,10 @@ def _read(request: HttpRequest, site: SiteView, *, is_all: bool) -> list[Any]:
         filters["action__startswith"] = f"{group}."
     text = request.GET.get("q", "")[:60].strip()
     before_id = read_id(request.GET.get("before"))
-    with platform_scope("the platform owner reads the acts of all sites") if is_all else (
-        nullcontext()
+    with (
+        platform_scope("the platform owner reads the acts of all sites")
+        if is_all
+        else (nullcontext())
     ):
         rows = list_entries(
             site_id=None if is_all else site.site_id, before_id=before_id, text=text, **filters

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from kameng.catalog.models import ImportJob, ImportKind, Variant
+from kameng.catalog.models import ImportJob, ImportKind, ImportState, Variant
 from kameng.catalog.selectors import get_variant, list_card_variants, list_imports
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.fields import read_id
@@ -30,7 +30,8 @@ from kameng.inventory.services.importing import start_key_import, start_key_past
 from kameng.inventory.services.levels import require_card_variant
 from kameng.inventory.services.revealing import reveal_key
 from kameng.inventory.services.withdrawing import restore_batch, withdraw_batch
-from kameng.tenancy.selectors import SiteView
+from kameng.orders.selectors import find_order_place
+from kameng.tenancy.selectors import SiteView, get_site
 
 LOW_COUNT = 5
 KEYS_PAGE = 50
@@ -78,7 +79,9 @@ def key_imports(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         job = run_form(form, lambda: _start(request, form))
         if job is not None:
             url = reverse("console:key_import", args=[site.slug, job.id])
-            return done(request, _("已检查，请确认后导入。"), to=url)
+            is_checked = job.state == ImportState.DRAFT
+            text = _("已检查，请确认后导入。") if is_checked else _("文件已收到，正在检查。")
+            return done(request, text, to=url)
     context = {
         "form": form,
         "has_variants": bool(variants),
@@ -191,9 +194,7 @@ def card_key(request: ConsoleRequest, site: SiteView, key_id: int) -> HttpRespon
     if form.is_bound:
         text = run_form(
             form,
-            lambda: reveal_key(
-                key_id, reason=form.cleaned_data["reason"], actor=actor_of(request)
-            ),
+            lambda: reveal_key(key_id, reason=form.cleaned_data["reason"], actor=actor_of(request)),
         )
     context = {"key": found, "form": form, "clear_text": text} | _key_context(found)
     response = show(request, "console/card_keys/key.html", context, status=status_of(form))
@@ -205,4 +206,10 @@ def _key_context(found: KeyRow | None) -> dict[str, Any]:
     if found is None:
         return {}
     variant: Variant = get_variant(found.variant_id)
-    return {"variant": variant, "batch": get_batch(found.batch_id).batch}
+    place = find_order_place(found.order_id) if found.order_id is not None else None
+    return {
+        "variant": variant,
+        "batch": get_batch(found.batch_id).batch,
+        "sold_site": None if place is None else get_site(place[0]),
+        "order_no": "" if place is None else place[1],
+    }

@@ -77,9 +77,7 @@ def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
     def act() -> Gateway:
         typed = form.typed_credentials()
-        return create_gateway(
-            kind=kind, form=typed, terms=form.terms(), actor=actor_of(request)
-        )
+        return create_gateway(kind=kind, form=typed, terms=form.terms(), actor=actor_of(request))
 
     if form.is_bound:
         made = _run(form, act)
@@ -117,7 +115,8 @@ def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpRes
     if form.is_bound:
         saved = _run(form, act)
         if saved is not None:
-            text = _("已保存。") if saved.checked_at else _("已保存。资料变了，请重新测试后再启用。")
+            retest = _("已保存。资料变了，请重新测试后再启用。")
+            text = _("已保存。") if saved.checked_at else retest
             return done(request, text, to=request.path)
     context = {"form": form, "gateway": stored, "kind_label": provider.label}
     return show(request, "console/gateways/edit.html", context, status=status_of(form))

@@ -38,6 +38,7 @@ from kameng.console.forms.goods import (
     input_values,
     product_values,
     read_goods_filter,
+    read_inputs,
 )
 from kameng.console.paging import read_number, read_page
 from kameng.console.price_trace import trace_unit
@@ -127,7 +128,7 @@ def new_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
     def act() -> Any:
         return create_product(
-            form.draft(inputs.read()),
+            form.draft(read_inputs(inputs)),
             variants=[each.draft() for each in variants.forms if each.has_changed()],
             is_listed=request.POST.get("is_listed") == "on",
             actor=actor_of(request),
@@ -138,7 +139,7 @@ def new_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         if product is not None:
             url = reverse("console:product", args=[site.slug, product.id])
             return done(request, _("商品已添加。"), to=url)
-    context = {"form": form, "inputs": inputs, "variants": variants}
+    context = {"form": form, "inputs": inputs, "new_variants": variants}
     return show(request, "console/goods/new.html", context, status=status_of(form))
 
 
@@ -164,12 +165,18 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
     inputs = InputFieldSet(data, prefix="inputs", initial=input_values(fields))
 
     def act() -> Any:
-        draft = form.draft(inputs.read())
+        draft = form.draft(read_inputs(inputs))
         return update_product(product_id, draft=draft, actor=actor_of(request))
 
     if data is not None and run_form(form, act, inputs) is not None:
         return done(request, _("已保存。"), to=request.path)
-    context = _product_context(site, row) | {"form": form, "inputs": inputs, "can_edit": can_edit}
+    context = _product_context(site, row) | {
+        "form": form,
+        "inputs": inputs,
+        "can_edit": can_edit,
+        "typed": {name: form[name].value() or "" for name in form.fields},
+        "tags": stored.tags,
+    }
     return show(request, "console/goods/edit.html", context, status=status_of(form))
 
 
@@ -190,7 +197,9 @@ def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
 
 
 def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> HttpResponse:
-    context = _product_context(site, row) | {"form": ListingForm(initial={"weight": 0})}
+    context = _product_context(site, row) | {
+        "form": ListingForm(initial={"weight": row.weight - row.product.weight})
+    }
     return show(request, "console/goods/resold.html", context)
 
 
@@ -218,7 +227,7 @@ def preview_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     form = ProductForm(request.POST, categories=list_categories())
     inputs = InputFieldSet(request.POST, prefix="inputs")
     form.is_valid()
-    fields = inputs.read() if inputs.is_valid() else ()
+    fields = read_inputs(inputs) if inputs.is_valid() else ()
     typed = {name: request.POST.get(name, "")[:8000] for name in form.fields}
     kind = read_id(typed["delivery_kind"])
     typed_tags = typed["tags"].replace("，", ",").replace("、", ",").split(",")

@@ -17,7 +17,12 @@ from kameng.catalog.models import ImportJob, ImportKind, ImportState
 from kameng.catalog.selectors import get_import
 from kameng.catalog.services.jobs import discard_import
 from kameng.console.answers import done
-from kameng.console.import_words import count_rows, explain_failure, explain_problems
+from kameng.console.import_words import (
+    count_rows,
+    explain_failure,
+    explain_file,
+    explain_problems,
+)
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.inventory.services.importing import (
@@ -50,14 +55,22 @@ def show_import(
         "job": job,
         "state": ImportState(job.state).name.lower(),
         "is_keys": job.kind == ImportKind.CARD_KEYS,
+        "ready_count": count_ready(report),
         "report": report,
         "samples": report.get("samples", []),
         "counts": count_rows(job),
         "code": code,
         "problems": explain_problems(job, code=code)[:SHOWN_PROBLEMS],
         "failure": explain_failure(job),
+        "file_problems": explain_file(job),
     } | dict(context or {})
     return show(request, "console/imports/job.html", values, status=status)
+
+
+def count_ready(report: Mapping[str, Any]) -> int:
+    """Return how many lines an import would store."""
+    keys = ("key_count", "create_count", "update_count")
+    return sum(int(report.get(key, 0)) for key in keys)
 
 
 @require_POST

@@ -131,9 +131,7 @@ def _target_name(target: RuleTarget) -> str:
     return str(get_category(target.category_id).name) if target.category_id is not None else ""
 
 
-def _preview_context(
-    site: SiteView, target: RuleTarget, terms: RuleTerms | None
-) -> dict[str, Any]:
+def _preview_context(site: SiteView, target: RuleTarget, terms: RuleTerms | None) -> dict[str, Any]:
     shown = preview_rule(target, terms=terms)
     return {
         "preview": shown,

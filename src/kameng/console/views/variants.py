@@ -50,7 +50,9 @@ def variant(
         if saved is not None:
             return done(request, _("已保存，价格马上生效。"), to=_product_url(site, product_id))
     trace = trace_unit(found.unit, shows_cost=True)
+    stored = found.variant
     context = {"form": form, "row": row, "product": row.product, "found": found, "trace": trace}
+    context |= _preview_context(Amount(stored.cost_amount), Amount(stored.list_amount))
     return show(request, "console/goods/variant.html", context, status=status_of(form))
 
 
@@ -63,8 +65,12 @@ def preview_variant(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     price = form.cleaned_data.get("list_amount")
     context: dict[str, object] = {"form": form}
     if cost is not None and price is not None:
-        context |= {"cost": cost, "price": price, "plans": _plan_prices(cost, price)}
+        context |= _preview_context(cost, price)
     return show(request, "console/goods/variant_preview.html", context)
+
+
+def _preview_context(cost: Amount, price: Amount) -> dict[str, object]:
+    return {"cost": cost, "price": price, "plans": _plan_prices(cost, price)}
 
 
 def _plan_prices(cost: Amount, price: Amount) -> list[tuple[str, int, int]]:
