@@ -15,7 +15,7 @@ from django.db.models.functions import Least, TruncDate, TruncHour
 
 from kameng.catalog.models import Variant
 from kameng.core.scope import platform_scope
-from kameng.insight.rules import HOURS, Window, day_start, same_hour_before
+from kameng.insight.rules import HOURS, Window, change_bps, day_start, same_hour_before
 from kameng.orders.models import Order, OrderRefund, OrderState
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import SiteView
@@ -101,6 +101,12 @@ def read_today(site: SiteView, *, now: dt.datetime) -> Today:
         yesterday=read_figures(site, window=same_hour_before(now, zone=zone, days=1)),
         last_week=read_figures(site, window=same_hour_before(now, zone=zone, days=7)),
     )
+
+
+def compare_figures(now: Figures, *, before: Figures, figure: str) -> int | None:
+    """Return how much a figure differs in tenths of a percent; None when nothing was before."""
+    bps = change_bps(getattr(now, figure), before=getattr(before, figure))
+    return None if bps is None else bps // 10
 
 
 def read_figures(site: SiteView, *, window: Window) -> Figures:

@@ -15,6 +15,8 @@ from kameng.accounts.selectors import digest_login
 from kameng.accounts.services.sessions import SignedIn, close_session, open_session
 from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.core.scope import platform_scope
+from kameng.tenancy.selectors import get_site
 
 
 def sign_in_customer(permit: SignInPermit, *, password: str, previous_token: str = "") -> SignedIn:
@@ -41,14 +43,15 @@ def sign_in_customer(permit: SignInPermit, *, password: str, previous_token: str
 
 
 def sign_in_staff(permit: SignInPermit, *, password: str, previous_token: str = "") -> SignedIn:
-    """Open a session for a member of staff who has a part in this site.
+    """Open a session for a member of staff who has a part in this site, or in any, on the main one.
 
     Raises `SignInRefused`, whatever was wrong: login, password, switched off, no role here.
     """
     login = clean_staff_login(permit.login)
     user = User.objects.filter(login=login).first() if login is not None else None
     is_right, is_weak = check_password(password, user.password if user else None)
-    if user is None or not is_right or not user.is_active or not _has_part(user):
+    has_part = user is not None and _has_part(user, site_id=permit.site_id)
+    if user is None or not is_right or not user.is_active or not has_part:
         raise errors.SignInRefused
     values: dict[str, object] = {"last_signed_in_at": clock.now()}
     if is_weak:
@@ -81,5 +84,12 @@ def sign_out(token: str) -> None:
     close_session(token)
 
 
-def _has_part(user: User) -> bool:
-    return user.is_platform or SiteRole.objects.filter(user_id=user.id).exists()
+def _has_part(user: User, *, site_id: int) -> bool:
+    """Tell whether a user may come in here: platform staff anywhere, others where they have a role.
+
+    On the main site a role on any site will do: who runs several shops finds them all there.
+    """
+    if user.is_platform or SiteRole.objects.filter(user_id=user.id).exists():
+        return True
+    with platform_scope("an operator signs in on the main site"):
+        return get_site(site_id).is_main and SiteRole.unscoped.filter(user_id=user.id).exists()

@@ -22,13 +22,13 @@ from kameng.insight.attention import Matter, list_matters, list_steps
 from kameng.insight.figures import (
     Figures,
     Today,
+    compare_figures,
     list_daily_revenue,
     list_last_sales,
     list_top_goods,
     rank_sites,
     read_today,
 )
-from kameng.insight.rules import BPS, change_bps
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
 
@@ -156,14 +156,13 @@ def _stats(days: Today, site: SiteView) -> list[Stat]:
 
 
 def _change(now: Figures, before: Figures, field: str) -> Change:
-    value, earlier = getattr(now, field), getattr(before, field)
-    bps = change_bps(value, before=earlier)
-    if bps is None:
-        return Change(tone="", text=_now("无可比") if value else _now("持平"))
-    if bps == 0:
+    tenths = compare_figures(now, before=before, figure=field)
+    if tenths is None:
+        return Change(tone="", text=_now("无可比") if getattr(now, field) else _now("持平"))
+    if tenths == 0:
         return Change(tone="", text=_now("持平"))
-    tenths = abs(bps) * 1000 // BPS
-    return Change(tone="up" if bps > 0 else "down", text=f"{tenths // 10}.{tenths % 10}%")
+    size = abs(tenths)
+    return Change(tone="up" if tenths > 0 else "down", text=f"{size // 10}.{size % 10}%")
 
 
 def _chart(site: SiteView, *, now: dt.datetime) -> dict[str, Any]:

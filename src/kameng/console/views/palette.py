@@ -11,7 +11,7 @@ from kameng.accounts.selectors import list_customers
 from kameng.catalog.selectors import get_catalogue
 from kameng.console.navigation import build_links, list_pages
 from kameng.console.views.frame import ConsoleRequest, console_page
-from kameng.orders.selectors import OrderFilter, list_orders
+from kameng.insight.order_search import OrderSearch, search_orders
 from kameng.tenancy.selectors import SiteView, list_sites_newest
 
 TEXT_MAX = 60
@@ -50,7 +50,7 @@ def _pages(request: ConsoleRequest, site: SiteView, text: str) -> list[Item]:
 def _orders(site: SiteView, text: str) -> list[Item]:
     if len(text) < 2:
         return []
-    found = list_orders(OrderFilter(text=text), site_id=site.site_id, limit=EACH)
+    found = search_orders(OrderSearch(site_id=site.site_id, text=text), limit=EACH)
     return [
         {
             "url": reverse("console:order", args=[site.slug, order.order_no]),
@@ -65,9 +65,9 @@ def _orders(site: SiteView, text: str) -> list[Item]:
 def _goods(site: SiteView, text: str) -> list[Item]:
     return [
         {
-            "url": f"{reverse('console:orders', args=[site.slug])}?product={product.id}",
+            "url": reverse("console:product", args=[site.slug, product.id]),
             "title": product.title,
-            "note": _("看订单"),
+            "note": product.brand,
             "icon": "package",
         }
         for product in get_catalogue(site).search(text)[:EACH]
