@@ -14,7 +14,6 @@ from kameng.risk import services, store
 from kameng.risk.clearance import Clearance
 from kameng.risk.errors import TooManyAttempts, TooManyOrders
 from kameng.risk.rules import (
-
     ORDERS_BY_PERSON,
     SIGN_IN_BY_ACCOUNT,
     SIGN_IN_BY_IP,

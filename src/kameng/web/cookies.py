@@ -1,5 +1,7 @@
 """The cookies of a browser: its session and its language. Secure where the browser speaks TLS."""
 
+import re
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
@@ -7,6 +9,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from kameng.accounts.services.sessions import SignedIn
 
+ODD = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+GOAL_MAX = 2000
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
@@ -36,8 +40,9 @@ def take_session(response: HttpResponse) -> None:
 def safe_next(request: HttpRequest, *, default: str = "/") -> str:
     """Return where to go on: an address of this host from `next`, else `default`."""
     goal = request.POST.get("next", "") or request.GET.get("next", "")
-    is_ours = goal.startswith("/") and url_has_allowed_host_and_scheme(goal, allowed_hosts=None)
-    return goal if is_ours and "\\" not in goal else default
+    if len(goal) > GOAL_MAX or ODD.search(goal) or not goal.startswith("/"):
+        return default
+    return goal if url_has_allowed_host_and_scheme(goal, allowed_hosts=None) else default
 
 
 def choose_language(request: HttpRequest, *, default: str = "/") -> HttpResponse:
