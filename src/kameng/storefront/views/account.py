@@ -37,10 +37,13 @@ from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_ch
 from kameng.storefront.rows import make_rows
 from kameng.storefront.unread import forget_unread
 from kameng.storefront.views.paying import instruction_context, make_payer
+from kameng.tenancy.errors import SiteSuspended
+from kameng.tenancy.models import SiteState
 from kameng.web.answers import wants_json
 from kameng.web.cookies import session_token
 from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
+from kameng.web.middleware.people import open_when_suspended
 from kameng.web.pagination import paginate
 from kameng.web.requests import KamengRequest
 
@@ -64,6 +67,7 @@ class WalletLine:
     created_at: Any
 
 
+@open_when_suspended
 @require_safe
 @customer_page
 def account(request: KamengRequest) -> HttpResponse:
@@ -86,6 +90,7 @@ def account(request: KamengRequest) -> HttpResponse:
     return answer_personal(request, "storefront/account.html", context)
 
 
+@open_when_suspended
 @require_safe
 @customer_page
 def orders(request: KamengRequest) -> HttpResponse:
@@ -119,6 +124,7 @@ def orders(request: KamengRequest) -> HttpResponse:
     return answer_personal(request, "storefront/orders.html", context)
 
 
+@open_when_suspended
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_page
 def wallet(request: KamengRequest) -> HttpResponse:
@@ -139,6 +145,8 @@ def wallet(request: KamengRequest) -> HttpResponse:
 
 
 def _start(request: KamengRequest, typed: str, key: str) -> TopUp:
+    if request.site.state != SiteState.OPEN:  # the wallet may be looked at, not filled
+        raise SiteSuspended(reason=request.site.suspended_reason)
     try:
         amount = parse_fen_yuan(typed)
     except MoneyInvalid:
@@ -187,6 +195,7 @@ def _wallet_page(
     return answer_personal(request, "storefront/wallet.html", context, status=status)
 
 
+@open_when_suspended
 @require_safe
 @customer_page
 def top_up(request: KamengRequest, top_up_no: str) -> HttpResponse:
@@ -227,6 +236,7 @@ def _top_up_page(request: KamengRequest, found: TopUp, payment: Payment) -> Http
     return response
 
 
+@open_when_suspended
 @require_safe
 @customer_page
 def top_up_status(request: KamengRequest, top_up_no: str) -> JsonResponse:
@@ -253,6 +263,7 @@ def _get_top_up(request: KamengRequest, top_up_no: str) -> TopUp:
     return found
 
 
+@open_when_suspended
 @require_safe
 @customer_page
 def messages(request: KamengRequest) -> HttpResponse:
@@ -275,6 +286,7 @@ def messages(request: KamengRequest) -> HttpResponse:
     return answer_personal(request, "storefront/messages.html", context)
 
 
+@open_when_suspended
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_page
 def security(request: KamengRequest) -> HttpResponse:

@@ -50,6 +50,7 @@ def language(request: KamengRequest) -> HttpResponse:
     return choose_language(request)
 
 
+@open_when_suspended
 @require_safe
 def robots(request: KamengRequest) -> HttpResponse:
     """Keep machines out of what is one person's."""
@@ -58,6 +59,7 @@ def robots(request: KamengRequest) -> HttpResponse:
     return _kept(HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8"))
 
 
+@open_when_suspended
 @require_safe
 def favicon(request: KamengRequest) -> HttpResponse:
     """Draw the shop's mark: the first character of its name in its colours."""
@@ -74,6 +76,7 @@ def favicon(request: KamengRequest) -> HttpResponse:
     return _kept(HttpResponse(svg, content_type="image/svg+xml"))
 
 
+@open_when_suspended
 @require_safe
 def manifest(request: KamengRequest) -> HttpResponse:
     """Describe the shop to a phone that puts it on its home screen."""

@@ -22,6 +22,7 @@ from kameng.storefront.errors import FormInvalid
 from kameng.storefront.forms import read_number
 from kameng.storefront.frame import answer_personal, keep_private, see_other
 from kameng.storefront.opening import as_file, open_for, read_token
+from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
 WAITING = frozenset({OrderState.AWAITING_DELIVERY, OrderState.REFUNDING})
@@ -73,6 +74,7 @@ class Step:
     text: str = ""
 
 
+@open_when_suspended
 @require_safe
 def order(request: KamengRequest, order_no: str) -> HttpResponse:
     """Show the order. A delivered one shows its goods: that is the hand-over, and is recorded."""
@@ -106,6 +108,7 @@ def order(request: KamengRequest, order_no: str) -> HttpResponse:
     return answer_personal(request, "storefront/order.html", context)
 
 
+@open_when_suspended
 @require_safe
 def order_keys(request: KamengRequest, order_no: str) -> HttpResponse:
     """Give the goods of the order as a text file."""
@@ -116,6 +119,7 @@ def order_keys(request: KamengRequest, order_no: str) -> HttpResponse:
     return keep_private(as_file(text, name=f"{found.order_no}.txt"))
 
 
+@open_when_suspended
 @require_POST
 def order_used(request: KamengRequest, order_no: str) -> HttpResponse:
     """Set or take away the buyer's own mark on a key. Raises `FormInvalid`, `KeyNotReplaceable`."""

@@ -30,6 +30,7 @@ from kameng.storefront.opening import open_for, read_token
 from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
 from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
+from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest, actor_of
 
 NOTIFY_PATH = "/notify/"
@@ -114,6 +115,7 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
     return keep_private(see_other(order_address(route, order_no=order_no, token=token)))
 
 
+@open_when_suspended
 @require_safe
 def pay_status(request: KamengRequest, order_no: str) -> JsonResponse:
     """Tell where the order stands; `s` in the address is the state that the page shows."""

@@ -31,6 +31,7 @@ from kameng.storefront.shelf import (
 )
 from kameng.web.covers import draw_cover, split_label
 from kameng.web.forms import find_choice, find_text, find_whole
+from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
 PAGE_SIZE: Final = 40
@@ -296,6 +297,7 @@ def stock(request: KamengRequest, product_id: int) -> JsonResponse:
     return JsonResponse({"variants": variants})
 
 
+@open_when_suspended
 @require_safe
 def cover(request: KamengRequest, product_id: int, version: str) -> HttpResponse:
     """Draw a product's cover. The address names its content, so it may be kept for good."""

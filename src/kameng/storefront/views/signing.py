@@ -25,11 +25,13 @@ from kameng.storefront.resetting import reset_password, send_reset_code
 from kameng.web.answers import wants_json
 from kameng.web.cookies import give_session, safe_next, session_token, take_session
 from kameng.web.flash import flash
+from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
 AGENT_CHARS = 200
 
 
+@open_when_suspended
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: KamengRequest) -> HttpResponse:
     """Show the form, or open a session and go on."""
@@ -80,6 +82,7 @@ def register(request: KamengRequest) -> HttpResponse:
     return _enter(request, signed_in, goal=goal)
 
 
+@open_when_suspended
 @require_POST
 def sign_out(request: KamengRequest) -> HttpResponse:
     """End the session of this browser."""
@@ -90,6 +93,7 @@ def sign_out(request: KamengRequest) -> HttpResponse:
     return response
 
 
+@open_when_suspended
 @require_http_methods(["GET", "HEAD", "POST"])
 def forgot(request: KamengRequest) -> HttpResponse:
     """Ask for an e-mail, then for the code sent to it and a new password."""
