@@ -1,0 +1,63 @@
+"""When what happened in the demo's history: noted while it is told, written into the rows at the end.
+
+One diary for all threads of the telling; appending to a list and setting a key are atomic.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderMoments:
+    """The moments of one order; None where it did not happen (yet)."""
+
+    placed_at: dt.datetime
+    paid_at: dt.datetime | None = None
+    delivered_at: dt.datetime | None = None
+    closed_at: dt.datetime | None = None
+    refunded_at: dt.datetime | None = None
+    repaired_at: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class Diary:
+    """Everything that has to be dated."""
+
+    orders: dict[int, OrderMoments] = field(default_factory=dict)
+    customers: dict[int, dt.datetime] = field(default_factory=dict)
+    top_ups: dict[int, dt.datetime] = field(default_factory=dict)
+    imports: dict[int, dt.datetime] = field(default_factory=dict)
+
+    def note_order(
+        self, order_id: int, *, placed_at: dt.datetime, paid_at: dt.datetime | None
+    ) -> None:
+        """Note an order, and once more when it is paid."""
+        self.orders[order_id] = OrderMoments(placed_at=placed_at, paid_at=paid_at)
+
+    def note_closed(self, order_id: int, *, at: dt.datetime) -> None:
+        """Note that an unpaid order was given up."""
+        self.orders[order_id].closed_at = at
+
+    def note_delivered(self, order_id: int, *, at: dt.datetime) -> None:
+        """Note a delivery by hand."""
+        self.orders[order_id].delivered_at = at
+
+    def note_refund(self, order_id: int, *, at: dt.datetime) -> None:
+        """Note a refund."""
+        self.orders[order_id].refunded_at = at
+
+    def note_repair(self, order_id: int, *, at: dt.datetime) -> None:
+        """Note a repair: a swapped key, a remark, goods sent again."""
+        self.orders[order_id].repaired_at = at
+
+    def note_customer(self, customer_id: int, *, joined_at: dt.datetime) -> None:
+        """Note when a customer came."""
+        self.customers[customer_id] = joined_at
+
+    def note_top_up(self, top_up_id: int, *, at: dt.datetime) -> None:
+        """Note when a wallet was topped up."""
+        self.top_ups[top_up_id] = at
+
+    def note_import(self, job_id: int, *, at: dt.datetime) -> None:
+        """Note when keys or goods were brought in."""
+        self.imports[job_id] = at

@@ -1,0 +1,120 @@
+"""The simulator beside the demo: started while the demo is loaded, its accounts entered as gateways.
+
+The shop and the simulator share no code: what the shop knows of it comes over HTTP, as from a real
+gateway.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from kameng.config.launch.failure import LaunchFailed
+from kameng.config.launch.options import read_options
+from kameng.config.launch.processes import die_with_parent
+from kameng.core.audit import Actor
+from kameng.payments.services.gateways import (
+    GatewayTerms,
+    create_gateway,
+    switch_gateway,
+    test_gateway,
+)
+
+START_SECONDS = 20.0
+CHUNK = 100
+
+
+@dataclass(slots=True)
+class Simulator:
+    """The running simulator, and the payments of the past that it has to be told."""
+
+    url: str
+    untold: list[dict[str, object]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read_accounts(self) -> dict[str, dict[str, str]]:
+        """Return the merchant's accounts, as the simulator's page shows them."""
+        accounts: dict[str, dict[str, str]] = httpx.get(f"{self.url}/credentials").json()
+        return accounts
+
+    def remember(self, payment: dict[str, object]) -> None:
+        """Keep a payment that was made, to be told later."""
+        with self.lock:
+            self.untold.append(payment)
+
+    def tell_history(self) -> None:
+        """Tell the simulator which payments were made, so that they can be refunded."""
+        with self.lock:
+            rows, self.untold = self.untold, []
+            self._tell(rows)
+
+    def _tell(self, rows: Sequence[dict[str, object]]) -> None:
+        for start in range(0, len(rows), CHUNK):
+            body = json.dumps({"payments": rows[start : start + CHUNK]})
+            reply = httpx.post(f"{self.url}/control/history", content=body, timeout=20.0)
+            reply.raise_for_status()
+
+
+@contextmanager
+def open_simulator() -> Iterator[Simulator]:
+    """Run the simulator for the block, on its own port and in its own home."""
+    port = read_options().simulator_port
+    home = settings.HOME / "simulator"
+    command = [sys.executable, "-P", "-m", "kameng_simulator", "--smtp-port", "0"]
+    child = subprocess.Popen(
+        [*command, "--port", str(port), "--home", str(home)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  one thread
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(child, url)
+        yield Simulator(url)
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def _wait(child: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            if httpx.get(f"{url}/healthz", timeout=1.0).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        if child.poll() is not None or time.monotonic() > end:
+            raise LaunchFailed(
+                f"The gateway simulator does not start at {url}.",
+                remedy="Free that port, or set KAMENG_PORT to another one.",
+            )
+
+
+def enter_gateways(
+    rows: Sequence[Mapping[str, Any]], *, simulator: Simulator, actor: Actor
+) -> None:
+    """Enter the simulator's accounts as gateways of the site in force, prove and enable them."""
+    accounts = simulator.read_accounts()
+    for position, row in enumerate(rows):
+        terms = GatewayTerms(
+            name=row["name"],
+            method=row["method"],
+            fee_bps=row["fee_bps"],
+            min_amount=100,
+            max_amount=500_000_000,
+            position=position,
+        )
+        form = {"opening": "page", **accounts[row["kind"]]}
+        gateway = create_gateway(kind=row["kind"], form=form, terms=terms, actor=actor)
+        test_gateway(gateway_id=gateway.id, actor=actor)
+        switch_gateway(gateway_id=gateway.id, is_enabled=True, actor=actor)

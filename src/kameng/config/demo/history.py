@@ -1,0 +1,162 @@
+"""Three months of the demo's shops, told day by day, each day's end with what the worker does.
+
+Two threads share the shops out; between days they wait for each other, so that numbers rise with
+time, and what runs on its own (expiry, events, gateway queries) is done while nobody buys.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+
+from django.db import connections
+
+from kameng.config.demo import crowd, keys, rhythm
+from kameng.config.demo.diary import Diary
+from kameng.config.demo.files import DemoFiles
+from kameng.config.demo.gateways import Simulator
+from kameng.config.demo.keys import Supply
+from kameng.config.demo.lives import Life
+from kameng.config.demo.rhythm import Day
+from kameng.config.demo.shops import Shop
+from kameng.config.wiring import AFTER_COMMIT
+from kameng.core import clock
+from kameng.core.database import fetch
+from kameng.core.events import consume
+from kameng.orders.services.closing import expire_orders
+from kameng.payments.services.querying import query_due_payments
+from kameng.risk.services import forget_windows
+from kameng.tenancy.selectors import site_scope
+
+THREADS = 2
+BEFORE = dt.timedelta(
+    days=rhythm.DAYS + crowd.EARLY_DAYS + 1
+)  # the shelves were filled so long ago
+RESTOCK_DAYS = {38: 1, 68: 2}  # day → wave of keys
+SEED = "kameng"
+KNOWN_EAGERNESS = 12.0  # the named buyer has a history worth looking at
+
+
+@dataclass(slots=True, kw_only=True)
+class History:
+    """What is needed to tell it, and what was noted."""
+
+    files: DemoFiles
+    shops: Sequence[Shop]
+    simulator: Simulator
+    now: dt.datetime
+    order_count: int
+    supplies: Sequence[Supply] = ()
+    diary: Diary = field(default_factory=Diary)
+
+    def tell(self, *, report: Callable[[str], None]) -> None:
+        """Tell it from the first day to now; `report` gets a line now and then."""
+        rng = Random(SEED)
+        days = rhythm.plan_days(self.now, order_count=self.order_count, rng=rng)
+        lives = [self._life(shop) for shop in self.shops]
+        lanes = share_out(lives)
+        threads = [ThreadPoolExecutor(1, initializer=relax_commits) for _lane in lanes]
+        try:
+            for number, day in enumerate(days):
+                if number in RESTOCK_DAYS:
+                    self._restock(RESTOCK_DAYS[number], at=day.starts_at)
+                work = [
+                    thread.submit(_live, lane, day)
+                    for thread, lane in zip(threads, lanes, strict=True)
+                ]
+                _wait(work)
+                end_day()
+                if number % 15 == 14:
+                    report(f"  … 到 {day.ends_at.astimezone(rhythm.ZONE):%m 月 %d 日}")
+            _wait([thread.submit(connections.close_all) for thread in threads])
+        finally:
+            for thread in threads:
+                thread.shutdown(cancel_futures=True)
+        self.simulator.tell_history()
+        settle_gateways()
+
+    def _life(self, shop: Shop) -> Life:
+        rng = Random(f"{SEED}:{shop.slug}")
+        loves: dict[str, float] = shop.plan.get("loves", {})
+        shelves = {name: loves.get(name, 1.0) for name, _icon, _position in self.files.categories}
+        life = Life(
+            shop=shop,
+            files=self.files,
+            diary=self.diary,
+            simulator=self.simulator,
+            rng=rng,
+            customers=self._customers(shop, shelves, rng),
+            password=self.files.shops["password"],
+            ends_at=self.now,
+        )
+        life.open()
+        return life
+
+    def _customers(
+        self, shop: Shop, shelves: Mapping[str, float], rng: Random
+    ) -> list[crowd.Customer]:
+        """Draw the customers of a shop; the buyer that the welcome text names is among them."""
+        drawn = crowd.draw_customers(shop.plan["audience"], shelves=shelves, now=self.now, rng=rng)
+        buyer = self.files.shops["buyer"]
+        if buyer["site"] == shop.slug:
+            known = drawn[len(drawn) // 6]
+            known.login, known.nickname = buyer["login"], buyer["nickname"]
+            known.eagerness, known.uses_wallet = KNOWN_EAGERNESS, True
+        return drawn
+
+    def _restock(self, wave: int, *, at: dt.datetime) -> None:
+        main = self.shops[0]
+        with site_scope(main.site_id), clock.standing_at(at):
+            brought = keys.import_wave(
+                self.supplies, wave=wave, rng=Random(f"{SEED}:{wave}"), actor=main.owner
+            )
+        for job_id in brought:
+            self.diary.note_import(job_id, at=at)
+
+
+def share_out(lives: Sequence[Life]) -> list[list[Life]]:
+    """Return the shops in as many lanes as there are threads, about equally busy."""
+    lanes: list[list[Life]] = [[] for _ in range(THREADS)]
+    for life in sorted(lives, key=lambda each: -each.shop.plan["share"]):
+        min(lanes, key=lambda lane: sum(each.shop.plan["share"] for each in lane)).append(life)
+    return lanes
+
+
+def _live(lane: Sequence[Life], day: Day) -> None:
+    """Live one day of some shops, in order of time."""
+    for life in lane:
+        share = life.shop.plan["share"] / 100
+        count = int(day.order_count * share + life.rng.random())
+        part = Day(starts_at=day.starts_at, ends_at=day.ends_at, order_count=count)
+        for moment in rhythm.draw_moments(part, rng=life.rng):
+            life.plan(moment, life.visit)
+        if day.ends_at == life.ends_at:
+            life.plan_last_hour()
+        life.live_until(day.ends_at)
+
+
+def relax_commits() -> None:
+    """Do not wait for the disk at each commit: a load that is cut short starts from nothing."""
+    fetch("set synchronous_commit = off")
+
+
+def end_day() -> None:
+    """Do what the worker does: let unpaid orders run out, read the events."""
+    expire_orders()
+    for consumer in AFTER_COMMIT:
+        kinds = [event.KIND for event in consumer.events]
+        while consume(consumer.name, kinds, consumer.handler):
+            pass
+    forget_windows()
+
+
+def settle_gateways() -> None:
+    """Ask the gateway about every payment whose order was given up, and close it there."""
+    while query_due_payments():
+        pass
+
+
+def _wait(work: Sequence["Future[None]"]) -> None:
+    for each in work:
+        each.result()

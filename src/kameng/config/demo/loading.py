@@ -1,0 +1,106 @@
+"""Loading the demo: the steps in order, and what to do with a database that is not empty.
+
+Promises all or nothing: the database is marked while the demo is loaded (a comment on its schema),
+and a mark found at the next start means that the load was cut short: what it left is wiped.
+"""
+
+import time
+from random import Random
+
+from django.conf import settings
+from django.db import connection, connections
+
+from kameng.config.demo import history, keys, shelves, shops, wiping
+from kameng.config.demo.dating import date_back
+from kameng.config.demo.files import DemoFiles, read_files
+from kameng.config.demo.gateways import enter_gateways, open_simulator
+from kameng.config.demo.history import History, relax_commits
+from kameng.config.demo.rhythm import ORDERS
+from kameng.config.demo.shops import Shop
+from kameng.config.demo.welcome import tell_foreign, tell_welcome
+from kameng.config.launch.report import say
+from kameng.core import clock
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import site_scope
+
+CARD_SHARE = 0.5  # of all orders, as the mix of goods makes it
+
+
+def is_empty() -> bool:
+    """Tell whether there is no site yet: nothing that a demo could get in the way of."""
+    return not Site.objects.exists()
+
+
+def load(*, order_count: int = ORDERS) -> str:
+    """Load the demo into an empty database and return what its visitor should know.
+
+    A database with other data is left alone, and the text says so.
+    """
+    files = read_files()
+    if wiping.is_marked():
+        say("装入演示数据时中断过，重新开始。")
+        wiping.wipe()
+    elif not is_empty():
+        return tell_welcome(files) if _is_demo(files) else tell_foreign()
+    wiping.mark()
+    _load(files, order_count=order_count)
+    wiping.unmark()
+    return tell_welcome(files)
+
+
+def _is_demo(files: DemoFiles) -> bool:
+    slugs = {site["slug"] for site in files.shops["sites"]}
+    return slugs <= set(Site.objects.values_list("slug", flat=True))
+
+
+def _load(files: DemoFiles, *, order_count: int) -> None:
+    started = time.monotonic()
+    # This process talks to nobody but the simulator beside it, which lives on this machine.
+    settings.ALLOW_LOOPBACK_GATEWAYS = True
+    relax_commits()
+    now = clock.now()
+    say(f"开设站点：{len(files.shops['sites'])} 个 …")
+    opened = shops.open_shops(files.shops)
+    with open_simulator() as simulator:
+        telling = History(
+            files=files, shops=opened, simulator=simulator, now=now, order_count=order_count
+        )
+        _stock(telling, files, opened[0])
+        shops.dress_shops(opened)
+        say(f"写入近三个月的订单，约 {order_count} 笔 …")
+        telling.tell(report=say)
+    with site_scope(opened[0].site_id):
+        shelves.count_services(actor=opened[0].owner)
+    say("整理时间线 …")
+    connection.close()
+    date_back(telling.diary, now=now)
+    _analyze()
+    say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
+
+
+def _stock(telling: History, files: DemoFiles, main: Shop) -> None:
+    """Bring in goods, gateways and the first keys of the main site."""
+    first_day = telling.now - history.BEFORE
+    with site_scope(main.site_id), clock.standing_at(first_day):
+        count = shelves.import_products(files, actor=main.owner)
+        shelves.dress_products(files, actor=main.owner)
+        say(f"装入商品：{count} 种 …")
+        telling.supplies = keys.plan_supplies(
+            files, expected_orders=telling.order_count * CARD_SHARE, rng=Random(history.SEED)
+        )
+        brought = keys.import_wave(
+            telling.supplies, wave=0, rng=Random(f"{history.SEED}:0"), actor=main.owner
+        )
+        messy = keys.import_messy_file(files, actor=main.owner)
+        say(f"装入卡密：{sum(brought.values())} 条，另有一份未整理的文件 …")
+    with site_scope(main.site_id):
+        enter_gateways(files.shops["gateways"], simulator=telling.simulator, actor=main.owner)
+    for job_id in (*brought, messy):
+        telling.diary.note_import(job_id, at=first_day)
+
+
+def _analyze() -> None:
+    """Give the planner what it would else learn minutes later; the owner must ask for it."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("analyze")
+    connections["owner"].close()
