@@ -30,12 +30,13 @@ HEADER_NOISE = re.compile(
     re.M,
 )
 KEYWORDS = {
-    *("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"),
+    *("_", "_now", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"),
     *("pgettext", "pgettext_lazy", "npgettext", "npgettext_lazy"),
 }
 
 # Chinese that is data, not a sentence for a person: nothing here is shown as it stands.
 DATA = {
+    "catalog/adopting.py": "words in lists of goods, and what a buyer is asked for",
     "catalog/parsing/": "headings and words of files that shop owners keep",
     "catalog/search.py": "synonyms and words that people type",
     "catalog/synonyms.py": "synonyms and words that people type",

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.translation import gettext_lazy as _
+
 from kameng.catalog.drafts import ProductDraft, VariantDraft, check_product, check_variant
 from kameng.catalog.errors import FieldInvalid
 from kameng.catalog.inputs import InputField, InputKind
@@ -100,7 +102,7 @@ def adopt_row(row: ProductRow, *, defaults: AdoptionDefaults) -> Adopted | Probl
     )
     try:
         if len(category) > 30:
-            raise FieldInvalid(label="分类", reason="太长，最多 30 个字。")
+            raise FieldInvalid(label=_("分类"), reason=_("太长，最多 30 个字。"))
         return Adopted(
             line_no=row.line_no,
             said=_said(row),

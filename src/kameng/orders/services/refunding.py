@@ -6,6 +6,7 @@ the same transaction, or the source when its gateway says so.
 
 from django.db import transaction
 from django.db.models import F, Func, Value
+from django.utils.translation import gettext_lazy as _
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
@@ -95,9 +96,9 @@ def refund_order(
 
 def _check_route(order: Order, refund_to: RefundTo) -> None:
     if refund_to == RefundTo.WALLET and order.customer_id is None:
-        raise errors.RefundRouteMissing(why="游客订单没有余额账户")
+        raise errors.RefundRouteMissing(why=_("游客订单没有余额账户"))
     if refund_to == RefundTo.SOURCE and order.paid_by != PaidBy.GATEWAY:
-        raise errors.RefundRouteMissing(why="订单是用余额支付的，请退到余额")
+        raise errors.RefundRouteMissing(why=_("订单是用余额支付的，请退到余额"))
 
 
 def _reverse_sale(
