@@ -1,4 +1,4 @@
-"""A shop to buy in: goods of the main site, a gateway, a buyer with money, and a count of queries."""
+"""A shop to buy in: goods of the main site, a gateway, and a count of statements."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -49,11 +49,10 @@ class Goods:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_process() -> Iterator[None]:
+def _fresh_process() -> None:
     """Nothing that an earlier test kept in the process is still there."""
     for forget in (forget_catalogues, forget_stock, forget_shells, forget_unread, forget_windows):
         forget()
-    yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from kameng.storefront.descriptions import describe_addresses
 from kameng.storefront.views import (
     account,
     buying,
@@ -51,3 +52,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", information.favicon),  # asked for by pages without a link to the other
     path("manifest.webmanifest", information.manifest, name="manifest"),
 ]
+
+describe_addresses()
