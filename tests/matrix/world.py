@@ -1,0 +1,164 @@
+"""Two sub-sites with something of every kind, and strings of site A that nobody else may ever see."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from kameng.accounts.models import Customer
+from kameng.core.audit import Actor, record
+from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
+from kameng.orders.models import RefundTo
+from kameng.orders.services.delivering import write_note
+from kameng.orders.services.refunding import refund_order
+from kameng.payments.models import Gateway, Payment, TopUp
+from kameng.payments.services.paying import start_top_up
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import get_site_view, site_scope
+from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of
+from tests.factories import fund_wallet, make_card_keys, make_customer
+
+CANARIES = ("CANARY-A", "canary-a@", "canarya")
+STAFF = Actor(kind="user", actor_id=1, name="CANARY-A-staff", ip="192.0.2.77")
+
+
+@dataclass(slots=True)
+class World:
+    """Ids of site A's things by the name that routes give them."""
+
+    main: Site
+    site_a: Site
+    site_b: Site
+    shop: Shop
+    customer: Customer
+    outsider: Customer
+    ids: dict[str, Any] = field(default_factory=dict)
+
+
+def build_world(main: Site, site_a: Site, site_b: Site) -> World:
+    """Fill site A: orders in several states, money, messages, mail, notes, audit."""
+    shop = open_shop(main, site_a, keys=0)
+    make_card_keys(shop.variant, [f"CANARY-A-KEY-{n}" for n in range(20)])
+    customer = make_customer(site_a, login="canary-a@example.com", nickname="CANARY-A-nick")
+    outsider = make_customer(site_b, login="outsider@example.com", nickname="Bo")
+    fund_wallet(customer, 10_000_000)
+    fund_wallet(outsider, 10_000_000)
+    paid = order(shop, customer=customer, by_wallet=True)
+    waiting = order(shop, customer=customer)
+    guest = order(shop, contact="canary-a@guest.example.com")
+    notify(shop, payment_of(shop, guest))
+    with site_scope(site_a.id):
+        refund_order(
+            order_id=order(shop, customer=customer, by_wallet=True).order_id,
+            amount=None,
+            refund_to=RefundTo.WALLET,
+            reason="CANARY-A-reason",
+            idempotency_key="world",
+            actor=STAFF,
+        )
+        write_note(order_id=paid.order_id, text="CANARY-A-note", actor=STAFF)
+        _messages(site_a.id, customer.id)
+        top_up, _payment = start_top_up(
+            customer_id=customer.id, amount=500_000, choice=shop.choice, idempotency_key="world"
+        )
+        payment = Payment.objects.filter(subject_id=waiting.order_id, purpose=1).get()
+    world = World(main, site_a, site_b, shop, customer, outsider)
+    world.ids = _ids(world, paid.order_no, waiting.order_no, payment, top_up)
+    return world
+
+
+def _messages(site_id: int, customer_id: int) -> None:
+    send_inbox(
+        [
+            InboxDraft(
+                site_id=site_id,
+                customer_id=customer_id,
+                title="CANARY-A-title",
+                body="CANARY-A-body",
+                dedupe_key="world",
+            )
+        ]
+    )
+    send_email(
+        [
+            EmailDraft(
+                site_id=site_id,
+                to="canary-a@example.com",
+                subject="CANARY-A-subject",
+                body="CANARY-A-mail",
+                dedupe_key="world",
+            )
+        ]
+    )
+    with transaction.atomic():
+        record("world.built", actor=STAFF, site_id=site_id, detail={"what": "CANARY-A-detail"})
+
+
+def _ids(world: World, paid_no: str, open_no: str, payment: Payment, top_up: TopUp) -> dict[str, Any]:
+    from kameng.core.models import AuditEntry
+    from kameng.messaging.models import Email
+
+    with site_scope(world.site_a.id):
+        email = Email.objects.latest("id")
+        entry = AuditEntry.objects.filter(site_id=world.site_a.id).latest("id")
+        gateway = Gateway.objects.latest("id")
+    view = get_site_view(world.site_a.id)
+    return {
+        "site_slug": world.site_a.slug,
+        "order_no": paid_no,
+        "open_order_no": open_no,
+        "payment_no": payment.payment_no,
+        "top_up_no": top_up.top_up_no,
+        "customer_id": world.customer.id,
+        "email_id": email.id,
+        "entry_id": entry.id,
+        "gateway_id": gateway.id,
+        "product_id": world.shop.variant.product_id,
+        "variant_id": world.shop.variant.id,
+        "category_id": world.shop.variant.product.category_id,
+        "site_id": view.site_id,
+        "batch_id": 1,
+        "key_id": 1,
+        "job_id": 1,
+        "rule_id": 1,
+        "user_id": 1,
+        "plan_id": 1,
+        "act": "resend",
+        "version": "x",
+    }
+
+
+def routes() -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return (name, pattern, parameter names) of every route of the program."""
+
+    def walk(patterns: Any, prefix: str, app: str) -> Any:
+        for entry in patterns:
+            text = prefix + str(entry.pattern)
+            if isinstance(entry, URLResolver):
+                yield from walk(entry.url_patterns, text, entry.app_name or app)
+            elif isinstance(entry, URLPattern):
+                names = tuple(entry.pattern.converters)
+                before = _parameters(prefix)
+                yield f"{app}:{entry.name}", text, (*before, *names)
+
+    return list(walk(get_resolver().url_patterns, "", ""))
+
+
+def _parameters(prefix: str) -> tuple[str, ...]:
+    import re
+
+    return tuple(re.findall(r"<\w+:(\w+)>", prefix))
+
+
+def fill(pattern: str, values: dict[str, Any]) -> str:
+    """Return the path of a pattern with these values."""
+    import re
+
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda m: str(values[m.group(1)]), pattern)
+
+
+def soon() -> dt.datetime:
+    """Return a moment in an hour."""
+    return dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
