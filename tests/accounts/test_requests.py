@@ -64,6 +64,23 @@ def test_staff_come_with_their_roles_on_every_site(site_a: Site, site_b: Site, l
     assert not person.can("sites.manage", site_a.id)
 
 
+def test_staff_have_no_roles_of_others(site_a: Site, site_b: Site, lin: Staff, wei: Staff) -> None:
+    viewer = people.make_operator(site_a, login="viewer", name="Vi", role=Role.VIEWER)
+
+    found = {}
+    for person, site in ((lin, site_a), (viewer, site_a), (wei, site_b)):
+        opened = open_request(site.id, token=token_of(site, person))
+        assert opened is not None
+        assert isinstance(opened.person, StaffPerson)
+        found[person.login] = opened.person.roles
+
+    assert found == {
+        "lin": {site_a.id: "owner"},
+        "viewer": {site_a.id: "viewer"},
+        "wei": {site_b.id: "owner"},
+    }
+
+
 def test_the_platform_may_do_everything_everywhere(
     main_site: Site, site_a: Site, ada: Staff
 ) -> None:

@@ -31,7 +31,7 @@ begin
             select u.id, u.display_name, u.is_platform into user_id, person_name, is_platform
               from accounts_user u where u.id = v_user and u.is_active;
             select array_agg(x.site_id order by x.id), array_agg(x.role::text order by x.id)
-              into role_sites, role_names from accounts_siterole x where x.user_id = user_id;
+              into role_sites, role_names from accounts_siterole x where x.user_id = v_user;
         end if;
         is_platform := coalesce(is_platform, false);
     end if;
