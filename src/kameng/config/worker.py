@@ -10,13 +10,18 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 CONCURRENCY = 4
 IDLE_SECONDS = 0.5
 FAULT_SECONDS = 5.0
+SKIP_SECONDS = 30.0
 log = structlog.get_logger("kameng.worker")
+
+if TYPE_CHECKING:
+    from kameng.config.wiring import Consumer
 
 
 def run() -> None:
@@ -76,28 +81,52 @@ async def _run_worker(app: object) -> None:
 
 
 def read_events(stop: threading.Event) -> None:
-    """Feed every consumer until `stop`; a consumer that fails is tried again and holds up no other."""
-    from django.db import connection
+    """Feed every consumer until `stop`.
 
+    One that fails is tried again and holds up no other.
+    """
     from kameng.config.wiring import AFTER_COMMIT
-    from kameng.core.events import consume
 
     rest_until: dict[str, float] = {}
+    skip_at = time.monotonic() + SKIP_SECONDS
     while not stop.is_set():
-        read = 0
-        for consumer in AFTER_COMMIT:
-            if rest_until.get(consumer.name, 0.0) > time.monotonic():
-                continue
-            try:
-                kinds = [event.KIND for event in consumer.events]
-                read += consume(consumer.name, kinds, consumer.handler)
-            except Exception as fault:  # logged, rested, tried again: the log keeps the events
-                log.warning("consumer.failed", consumer=consumer.name, fault=repr(fault)[:300])
-                rest_until[consumer.name] = time.monotonic() + FAULT_SECONDS
-                connection.close()
+        now = time.monotonic()
+        ready = [c for c in AFTER_COMMIT if rest_until.get(c.name, 0.0) <= now]
+        read = sum(_feed(consumer, rest_until) for consumer in ready)
         _beat()
-        if not read:
-            stop.wait(IDLE_SECONDS)
+        if read:
+            continue
+        if now >= skip_at:
+            skip_at = now + SKIP_SECONDS
+            for consumer in ready:
+                _skip(consumer)
+        stop.wait(IDLE_SECONDS)
+
+
+def _feed(consumer: "Consumer", rest_until: dict[str, float]) -> int:
+    from django.db import connection
+
+    from kameng.core.events import consume
+
+    try:
+        return consume(consumer.name, [event.KIND for event in consumer.events], consumer.handler)
+    except Exception as fault:  # logged, rested, tried again: the log keeps the events
+        log.warning("consumer.failed", consumer=consumer.name, fault=repr(fault)[:300])
+        rest_until[consumer.name] = time.monotonic() + FAULT_SECONDS
+        connection.close()
+        return 0
+
+
+def _skip(consumer: "Consumer") -> None:
+    from django.db import connection
+
+    from kameng.core.events import skip_foreign
+
+    try:
+        skip_foreign(consumer.name, [event.KIND for event in consumer.events])
+    except Exception as fault:  # the next turn tries again
+        log.warning("consumer.skip_failed", consumer=consumer.name, fault=repr(fault)[:300])
+        connection.close()
 
 
 def _beat() -> None:

@@ -95,6 +95,12 @@ def consume(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
         return _consume_batch(consumer, kinds, handler)
 
 
+def skip_foreign(consumer: str, kinds: Sequence[str]) -> None:
+    """Move a position over events of other kinds; call now and then while a consumer is idle."""
+    with platform_scope(f"event consumer {consumer}"):
+        fetch("select core_skip_events(%s, %s::text[])", (consumer, list(kinds)))
+
+
 def _consume_batch(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
     with transaction.atomic():
         fetch("select core_open_consumer(%s)", (consumer,))

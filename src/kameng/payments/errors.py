@@ -33,7 +33,7 @@ class GatewayCheckFailed(Refusal):
 
 class GatewayAway(Refusal):
     code = "gateway_away"
-    status = 503
+    status = 424  # what failed is the other side, not this server
     message = _("支付通道暂时没有响应，请稍后再试，或换一种支付方式。您没有被扣款。")
 
 

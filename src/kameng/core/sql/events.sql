@@ -74,3 +74,19 @@ begin
     get diagnostics gone = row_count;
     return gone;
 end $$;
+
+-- Step over events of other kinds, so that a reader of rare ones does not look at the whole log at each
+-- turn. One statement, one snapshot: nothing of its own kinds can lie between.
+create or replace function core_skip_events(p_consumer text, p_kinds text[])
+returns void language sql as $$
+    update core_eventposition p
+       set xid = e.xid, event_id = e.id, updated_at = now()
+      from (select xid, id from core_event
+             where xid < pg_snapshot_xmin(pg_current_snapshot())
+             order by xid desc, id desc limit 1) e
+     where p.consumer = p_consumer and (p.xid, p.event_id) < (e.xid, e.id)
+       and not exists (
+            select 1 from core_event x
+             where (x.xid, x.id) > (p.xid, p.event_id) and (x.xid, x.id) <= (e.xid, e.id)
+               and x.kind = any (p_kinds));
+$$;
