@@ -8,7 +8,7 @@ from django.test import Client
 from kameng.core.audit import SYSTEM
 from kameng.orders.models import Order, RefundTo, UsedMark
 from kameng.orders.services.delivering import deliver_by_hand
-from kameng.orders.services.refunding import refund_order
+from kameng.orders.services.refunding import RefundWish, refund_order
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests import factories
@@ -170,10 +170,12 @@ def test_a_refund_is_told(owner: Client, site_a: Site, order_url: str) -> None:
     with site_scope(site_a.id):
         refund_order(
             order_id=Order.objects.get().id,
-            amount=100_000,
-            refund_to=RefundTo.WALLET,
-            reason="一张用不了",
-            idempotency_key="refund-1",
+            wish=RefundWish(
+                amount=100_000,
+                refund_to=RefundTo.WALLET,
+                reason="一张用不了",
+                idempotency_key="refund-1",
+            ),
             actor=SYSTEM,
         )
 

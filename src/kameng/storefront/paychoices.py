@@ -48,7 +48,7 @@ def list_pay_options(
         values.extend(_wallet_row(request, amount))
     values.extend(
         (str(choice.gateway_id), choice.name, "", choice, False)
-        for choice in list_pay_choices(request.site, amount)
+        for choice in list_pay_choices(request.site, amount=amount)
         if choice.gateway_id != without
     )
     usable = [value for value, _name, _note, _choice, is_disabled in values if not is_disabled]
@@ -79,7 +79,7 @@ def read_pay_choice(request: KamengRequest, value: str, amount: int) -> PayChoic
     gateway_id = parse_whole(value, low=1, high=MAX_ID)
     if gateway_id is None:
         raise PayMissing
-    return get_pay_choice(request.site, gateway_id, amount)
+    return get_pay_choice(request.site, gateway_id=gateway_id, amount=amount)
 
 
 def find_way(request: KamengRequest, gateway_id: int) -> PayChoice | None:

@@ -24,6 +24,7 @@ from kameng.payments.selectors import find_open_payment, find_top_up, list_top_u
 from kameng.payments.services.paying import instruct_buyer, start_top_up
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
 from kameng.risk.services import admit_password_change
+from kameng.storefront.agents import describe_agent
 from kameng.storefront.errors import FormInvalid, KeyMissing, PayMissing, TopUpNotFound
 from kameng.storefront.forms import TYPED_CHARS, is_key, read_secret, read_text
 from kameng.storefront.frame import (
@@ -187,7 +188,7 @@ def _wallet_page(
         "open_top_ups": [
             each
             for each in list_top_ups(customer_id, limit=3)
-            if each.credited_at is None and find_open_payment(Purpose.TOP_UP, each.id)
+            if each.credited_at is None and find_open_payment(Purpose.TOP_UP, paid_for=each.id)
         ],
         "tab": "me",
     }
@@ -201,7 +202,7 @@ def _wallet_page(
 def top_up(request: KamengRequest, top_up_no: str) -> HttpResponse:
     """Show how to pay a top-up; one that is settled leads back to the wallet."""
     found = _get_top_up(request, top_up_no)
-    payment = find_open_payment(Purpose.TOP_UP, found.id)
+    payment = find_open_payment(Purpose.TOP_UP, paid_for=found.id)
     if found.credited_at is not None or payment is None:
         if found.credited_at is not None:
             flash(request, _("充值已到账"))
@@ -337,7 +338,10 @@ def _security_page(request: KamengRequest, *, refusal: Refusal | None = None) ->
     context = {
         "nickname": request.POST.get("nickname", "")[:40] if is_naming else customer.nickname,
         "login_hint": customer.login_hint,
-        "sessions": list_sessions(request.person, token=session_token(request)),
+        "devices": [
+            {"name": describe_agent(session.agent), "session": session}
+            for session in list_sessions(request.person, token=session_token(request))
+        ],
         "problem": refusal.text() if refusal is not None else "",
         "tab": "me",
     }

@@ -44,7 +44,7 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
         return _lead_on(request, order)
     problem = ""
     instruction: PayInstruction | None = None
-    payment = find_open_payment(Purpose.ORDER, order.id)
+    payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
     way = find_way(request, payment.gateway_id) if payment is not None else None
     if way is not None:
         try:
@@ -181,7 +181,14 @@ def instruction_context(
 def draw_qr(text: str) -> SafeString:
     """Draw a QR code as an SVG without any style of its own but its colours."""
     code = segno.make(text, error="m", micro=False)
-    svg = code.svg_inline(border=0, dark="#141a26", omitsize=True, svgclass=None, lineclass=None)
+    svg = code.svg_inline(
+        border=0,
+        dark="#141a26",
+        omitsize=True,
+        svgclass=None,
+        lineclass=None,
+        title=_("付款二维码"),
+    )
     return mark_safe(str(svg))  # noqa: S308 - made of numbers
 
 

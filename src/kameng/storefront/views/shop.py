@@ -36,7 +36,7 @@ from kameng.web.requests import KamengRequest
 
 PAGE_SIZE: Final = 40
 SHELF_SIZE: Final = 10
-SHELVES: Final = 8
+SHELVES: Final = 6
 RELATED: Final = 5
 QUERY_CHARS: Final = 60
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
@@ -87,7 +87,15 @@ def _home(catalogue: Catalogue) -> dict[str, Any]:
     rows = [row for row in rows if row[3]]
     cards = iter(make_cards(catalogue, [product for row in rows for product in row[3]]))
     shelves = [
-        Shelf(title=title, icon=icon, url=url, cards=[next(cards) for _product in products])
+        Shelf(
+            title=title,
+            icon=icon,
+            url=url,
+            # What is sold out goes to the end of its row.
+            cards=sorted(
+                (next(cards) for _product in products), key=lambda card: card.level_word == OUT
+            ),
+        )
         for title, icon, url, products in rows
     ]
     hot = make_art(catalogue)
