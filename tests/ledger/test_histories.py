@@ -1,0 +1,201 @@
+"""Random histories and all short ones: program and model agree after every single step."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from kameng.config.audit import find_breaches
+from kameng.core.scope import platform_scope
+from kameng.ledger.services import roll_up_balances
+from kameng.tenancy.models import Site
+from tests.concurrency.guards import without_guard
+from tests.ledger.driver import GATEWAYS, Driver, Gatekeeper
+from tests.ledger.model import Deal
+
+STEPS = 45
+DEPTH = 6
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_random_history_ends_as_in_the_model(
+    seed: int,
+    committed_db: None,
+    main_site: Site,
+    site_a: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dice = random.Random(seed)
+    partial = bool(seed % 2)
+    driver = Driver(
+        main_site,
+        site_a,
+        Gatekeeper(monkeypatch, partial=partial),
+        list_amount=dice.choice([103_700, 100_400, 250_000]),
+        stock=dice.choice([4, 8, 30]),
+        partial=partial,
+    )
+    driver.fund("mei", 500_000)
+    for _step in range(STEPS):
+        _act(driver, dice)
+        if dice.random() < 0.1:
+            with platform_scope("roll up"):
+                roll_up_balances()
+
+    assert find_breaches() == [], driver.story()
+
+
+# One letter, one thing that may happen to an order which has a payment open at two gateways.
+# A late payment is one that comes after the order was given up, so any order of letters has them.
+Step = Callable[[Driver, Deal], None]
+LETTERS: dict[str, Step] = {
+    "pay": lambda d, deal: d.pay(deal, deal.attempts[0]),
+    "dup-pay": lambda d, deal: d.pay(deal, deal.attempts[0], external="OTHER"),
+    "pay elsewhere": lambda d, deal: d.pay(deal, deal.attempts[1]),
+    "cancel": lambda d, deal: d.cancel(deal),
+    "expire": lambda d, deal: d.expire(deal),
+    "gateway-close": lambda d, deal: d.close_at_gateway(deal, deal.attempts[0]),
+    "refund": lambda d, deal: d.refund(deal, "one", None, to="source"),
+    "dup-refund": lambda d, deal: d.refund(deal, "two", None, to="source"),
+    "money back": lambda d, deal: d.answer(d.model.backs[0], done=True) if d.model.backs else None,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stock", [2, 1])
+def test_all_histories_of_an_order_up_to_six_steps_end_as_in_the_model(
+    stock: int, db: None, main_site: Site, site_a: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one key, whatever is given up is bought by someone else at once.
+
+    Every letter is tried in every state that can be reached. Histories that lead to one state are
+    one from there on, as program and model have just been found equal in all that they hold.
+    """
+    driver = _start(main_site, site_a, monkeypatch, stock=stock)
+    known = {_state(driver): DEPTH}
+
+    def descend(left: int) -> None:
+        for letter in LETTERS:
+            kept = driver.keep()
+            with transaction.atomic():
+                _take(driver, letter, rival=stock == 1)
+                state = _state(driver)
+                if state not in known:
+                    assert find_breaches() == [], driver.story()
+                if known.get(state, -1) < left - 1:
+                    known[state] = left - 1
+                    if left > 1:
+                        descend(left - 1)
+                transaction.set_rollback(True)
+            driver.go_back(kept)
+
+    descend(DEPTH)
+
+    assert len(known) > 50
+
+
+def _state(driver: Driver) -> str:
+    model = driver.model
+    return repr((sorted(model.accounts.items()), model.deals, model.backs, model.stock))
+
+
+@pytest.mark.parametrize(
+    ("function", "guard", "instead"),
+    [
+        ("orders_settle", "o.state not in (1, 4, 5)", "false"),
+        ("orders_close", "and state = 1 and", "and"),
+        ("payments_confirm", "array[p_amount], array[20", "array[p_amount - 1], array[20"),
+        ("inventory_take_back", "state = 0, order_id = null, sold_at = null", "state = 4"),
+        ("orders_settle", "least(p_fee, o.total_amount - o.wholesale_amount)", "0"),
+    ],
+)
+def test_control_a_program_without_a_guard_differs_from_the_model(
+    function: str,
+    guard: str,
+    instead: str,
+    db: None,
+    main_site: Site,
+    site_a: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver = _start(main_site, site_a, monkeypatch, stock=2)
+
+    def live() -> None:
+        for letter in ("pay", "cancel", "pay elsewhere", "dup-pay", "refund", "money back"):
+            _take(driver, letter, rival=False)
+
+    with without_guard(function, (guard, instead)), pytest.raises((AssertionError, DatabaseError)):
+        live()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_longer_histories_of_an_order_end_as_in_the_model(
+    seed: int, db: None, main_site: Site, site_a: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = random.Random(seed)
+    driver = _start(main_site, site_a, monkeypatch, stock=1 + seed % 2)
+
+    for letter in dice.choices(list(LETTERS), k=8):
+        _take(driver, letter, rival=not seed % 2)
+
+    assert find_breaches() == [], driver.story()
+
+
+def _start(main: Site, site: Site, patch: pytest.MonkeyPatch, *, stock: int) -> Driver:
+    driver = Driver(main, site, Gatekeeper(patch, partial=False), stock=stock)
+    driver.place("", 1, by_wallet=False)
+    driver.open_attempt(driver.model.deals[0], "y")
+    driver.fund("tom", 10**7)
+    return driver
+
+
+def _take(driver: Driver, letter: str, *, rival: bool) -> None:
+    LETTERS[letter](driver, driver.model.deals[0])
+    if rival and driver.model.stock:
+        driver.place("tom", 1, by_wallet=True)
+
+
+def _act(driver: Driver, dice: random.Random) -> None:
+    model = driver.model
+    deal = dice.choice(model.deals) if model.deals else None
+    roll = dice.random()
+    if deal is None or roll < 0.2:
+        buyer = dice.choice(["mei", "tom", ""])
+        by_wallet = bool(buyer) and dice.random() < 0.4
+        pieces, gateway = dice.choice([1, 1, 2, 3]), dice.choice(GATEWAYS)
+        driver.place(buyer, pieces, by_wallet=by_wallet, gateway=gateway)
+    elif roll < 0.45:
+        _pay(driver, deal, dice)
+    elif roll < 0.55:
+        dice.choice([driver.cancel, driver.expire, driver.look, driver.pay_from_wallet])(deal)
+    elif roll < 0.8:
+        amount = dice.choice([None, None, 100, 33_300, deal.total, deal.total // 300 * 100])
+        key = dice.choice(["one", "two", str(len(driver.written))])
+        driver.refund(deal, key, amount, to=dice.choice(["wallet", "source"]))
+    elif roll < 0.9 and model.backs:
+        driver.answer(dice.choice(model.backs), done=dice.random() < 0.7)
+    elif roll < 0.95:
+        refused = [key for key, refund in deal.refunds.items() if refund.state == "refused"]
+        if refused and not any(key.startswith("late") for key in refused):
+            driver.decide(deal, refused[0], dice.choice(["again", "wallet", "hand"]))
+    elif roll < 0.98:
+        driver.adjust(dice.choice(["mei", "tom"]), dice.choice([70_000, -50_000]))
+    else:
+        driver.top_up(dice.choice(["mei", "tom"]), dice.choice(GATEWAYS), 120_000)
+
+
+def _pay(driver: Driver, deal: Deal, dice: random.Random) -> None:
+    if dice.random() < 0.2:
+        driver.open_attempt(deal, dice.choice(GATEWAYS))
+    elif deal.attempts:
+        attempt = dice.choice(deal.attempts)
+        roll = dice.random()
+        if roll < 0.1:
+            driver.close_at_gateway(deal, attempt)
+        elif roll < 0.2:
+            driver.pay(deal, attempt, short=100)
+        elif roll < 0.3:
+            driver.pay(deal, attempt, external=f"OTHER{len(driver.written)}")
+        else:
+            driver.pay(deal, attempt)
