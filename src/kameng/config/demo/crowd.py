@@ -11,72 +11,14 @@ from random import Random
 
 from kameng.config.demo.rhythm import DAYS
 
-FRONT = [
-    "晴",
-    "小",
-    "阿",
-    "夜",
-    "南",
-    "北",
-    "橙",
-    "蓝",
-    "青",
-    "星",
-    "云",
-    "风",
-    "雨",
-    "鹿",
-    "柚",
-    "橘",
-    "七",
-    "九",
-    "半",
-    "初",
-    "晚",
-    "清",
-    "暖",
-    "木",
-    "林",
-    "山",
-    "海",
-    "月",
-]
-BACK = [
-    "天",
-    "鱼",
-    "北",
-    "舟",
-    "木子",
-    "不吃糖",
-    "爱喝茶",
-    "同学",
-    "老师",
-    "先生",
-    "小姐",
-    "大叔",
-    "团子",
-    "布丁",
-    "可乐",
-    "汽水",
-    "豆豆",
-    "糖糖",
-    "玩家",
-    "站长",
-    "小店",
-    "打工人",
-    "路人甲",
-    "旅人",
-    "追剧中",
-    "码农",
-    "摸鱼",
-    "早睡",
-    "熬夜",
-    "上分",
-    "抽卡",
-    "肝帝",
-    "养老",
-    "休闲党",
-]
+FRONT = tuple("晴小阿夜南北橙蓝青星云风雨鹿柚橘七九半初晚清暖木林山海月")
+BACK = (
+    *("天", "鱼", "北", "舟", "木子", "不吃糖", "爱喝茶", "同学"),
+    *("老师", "先生", "小姐", "大叔", "团子", "布丁", "可乐", "汽水"),
+    *("豆豆", "糖糖", "玩家", "站长", "小店", "打工人", "路人甲", "旅人"),
+    *("追剧中", "码农", "摸鱼", "早睡", "熬夜", "上分", "抽卡", "肝帝"),
+    *("养老", "休闲党"),
+)
 ADDRESSES = ("192.0.2.{}", "198.51.100.{}", "203.0.113.{}")
 EARLY_DAYS = 40  # some customers are older than the history
 PROBLEMS = (
@@ -164,11 +106,12 @@ def draw_answer(kind: str, *, choices: tuple[str, ...], rng: Random) -> str:
         return rng.choice(choices)
     if name == "digits":
         return str(rng.randrange(1, 10)) + "".join(rng.choices("0123456789", k=int(size) - 1))
-    return {
-        "phone": draw_phone,
-        "email": lambda rng: f"user{rng.randrange(1000, 9999)}@example.com",
-        "word": lambda rng: "".join(rng.choices("abcdefghijkmnpqrstuvwxyz0123456789", k=9)),
-        "landline": lambda rng: rng.choice(LANDLINES).format(rng.randrange(10_000)),
-        "problem": lambda rng: rng.choice(PROBLEMS),
-        "wish": lambda rng: rng.choice(WISHES),
-    }[name](rng)
+    if name == "phone":
+        return draw_phone(rng)
+    if name == "email":
+        return f"user{rng.randrange(1000, 9999)}@example.com"
+    if name == "word":
+        return "".join(rng.choices("abcdefghijkmnpqrstuvwxyz0123456789", k=9))
+    if name == "landline":
+        return rng.choice(LANDLINES).format(rng.randrange(10_000))
+    return rng.choice(PROBLEMS if name == "problem" else WISHES)

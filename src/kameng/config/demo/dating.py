@@ -86,7 +86,8 @@ update ledger_balance b set updated_at = t.at
             select debit_account as account, created_at from ledger_transfer
              where debit_account < 0
             union all
-            select credit_account, created_at from ledger_transfer where credit_account < 0) both_sides
+            select credit_account, created_at from ledger_transfer
+             where credit_account < 0) sides
          group by account) t
  where t.account = b.account_id;
 """
@@ -136,7 +137,8 @@ SETTING_UP = """
 update tenancy_site t set created_at = s.at from demo_site s where s.id = t.id;
 update tenancy_domain t set created_at = s.at from demo_site s where s.id = t.site_id;
 update accounts_siterole t set created_at = s.at from demo_site s where s.id = t.site_id;
-update accounts_user t set created_at = r.created_at from accounts_siterole r where r.user_id = t.id;
+update accounts_user t set created_at = r.created_at from accounts_siterole r
+ where r.user_id = t.id;
 update catalog_product t set created_at = s.at, updated_at = s.at from demo_site s
  where s.id = t.site_id;
 update catalog_pricerule t set updated_at = s.at from demo_site s where s.id = t.site_id;
@@ -163,13 +165,16 @@ update core_auditentry a set created_at = s.at
 def date_back(diary: Diary, *, now: dt.datetime) -> None:
     """Move every stamp of the history to its moment, as the owner of the tables."""
     alias = MIGRATION_ALIAS
-    with platform_scope("the demo's history is dated back"), transaction.atomic(using=alias):
-        with connections[alias].cursor() as cursor:
-            cursor.execute(TABLES)
-            _fill(cursor, diary)
-            _copy(cursor, "demo_site", _opening_days(cursor, now))
-            for part in (ORDERS, PAYMENTS, LEDGER, MESSAGES, PEOPLE, SETTING_UP, AUDIT):
-                cursor.execute(part)
+    with (
+        platform_scope("the demo's history is dated back"),
+        transaction.atomic(using=alias),
+        connections[alias].cursor() as cursor,
+    ):
+        cursor.execute(TABLES)
+        _fill(cursor, diary)
+        _copy(cursor, "demo_site", _opening_days(cursor, now))
+        for part in (ORDERS, PAYMENTS, LEDGER, MESSAGES, PEOPLE, SETTING_UP, AUDIT):
+            cursor.execute(part)
     connections[alias].close()
 
 

@@ -1,4 +1,4 @@
-"""When what happened in the demo's history: noted while it is told, written into the rows at the end.
+"""When what happened in the demo's history: noted while it is told, written into rows at the end.
 
 One diary for all threads of the telling; appending to a list and setting a key are atomic.
 """

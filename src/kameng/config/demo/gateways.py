@@ -1,4 +1,4 @@
-"""The simulator beside the demo: started while the demo is loaded, its accounts entered as gateways.
+"""The simulator beside the demo: it runs while the demo is loaded, its accounts become gateways.
 
 The shop and the simulator share no code: what the shop knows of it comes over HTTP, as from a real
 gateway.
@@ -37,13 +37,13 @@ CHUNK = 100
 class Simulator:
     """The running simulator, and the payments of the past that it has to be told."""
 
-    url: str
+    client: httpx.Client
     untold: list[dict[str, object]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read_accounts(self) -> dict[str, dict[str, str]]:
         """Return the merchant's accounts, as the simulator's page shows them."""
-        accounts: dict[str, dict[str, str]] = httpx.get(f"{self.url}/credentials").json()
+        accounts: dict[str, dict[str, str]] = self.client.get("/credentials").json()
         return accounts
 
     def remember(self, payment: dict[str, object]) -> None:
@@ -60,7 +60,7 @@ class Simulator:
     def _tell(self, rows: Sequence[dict[str, object]]) -> None:
         for start in range(0, len(rows), CHUNK):
             body = json.dumps({"payments": rows[start : start + CHUNK]})
-            reply = httpx.post(f"{self.url}/control/history", content=body, timeout=20.0)
+            reply = self.client.post("/control/history", content=body)
             reply.raise_for_status()
 
 
@@ -77,25 +77,25 @@ def open_simulator() -> Iterator[Simulator]:
         preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  one thread
     )
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(child, url)
-        yield Simulator(url)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
+            _wait(child, client)
+            yield Simulator(client)
     finally:
         child.terminate()
         child.wait()
 
 
-def _wait(child: subprocess.Popen[bytes], url: str) -> None:
+def _wait(child: subprocess.Popen[bytes], client: httpx.Client) -> None:
     end = time.monotonic() + START_SECONDS
     while True:
         try:
-            if httpx.get(f"{url}/healthz", timeout=1.0).is_success:
+            if client.get("/healthz", timeout=1.0).is_success:
                 return
         except httpx.HTTPError:
             time.sleep(0.05)
         if child.poll() is not None or time.monotonic() > end:
             raise LaunchFailed(
-                f"The gateway simulator does not start at {url}.",
+                f"The gateway simulator does not start at {client.base_url}.",
                 remedy="Free that port, or set KAMENG_PORT to another one.",
             )
 

@@ -5,14 +5,17 @@ time, and what runs on its own (expiry, events, gateway queries) is done while n
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
 from django.db import connections
 
+from kameng.accounts.hashing import Argon2
 from kameng.config.demo import crowd, keys, rhythm
+from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.diary import Diary
 from kameng.config.demo.files import DemoFiles
 from kameng.config.demo.gateways import Simulator
@@ -22,7 +25,6 @@ from kameng.config.demo.rhythm import Day
 from kameng.config.demo.shops import Shop
 from kameng.config.wiring import AFTER_COMMIT
 from kameng.core import clock
-from kameng.core.database import fetch
 from kameng.core.events import consume
 from kameng.orders.services.closing import expire_orders
 from kameng.payments.services.querying import query_due_payments
@@ -34,7 +36,6 @@ BEFORE = dt.timedelta(
     days=rhythm.DAYS + crowd.EARLY_DAYS + 1
 )  # the shelves were filled so long ago
 RESTOCK_DAYS = {38: 1, 68: 2}  # day → wave of keys
-SEED = "kameng"
 KNOWN_EAGERNESS = 12.0  # the named buyer has a history worth looking at
 
 
@@ -52,11 +53,24 @@ class History:
 
     def tell(self, *, report: Callable[[str], None]) -> None:
         """Tell it from the first day to now; `report` gets a line now and then."""
-        rng = Random(SEED)
+        rng = rhythm.seeded("days")
         days = rhythm.plan_days(self.now, order_count=self.order_count, rng=rng)
         lives = [self._life(shop) for shop in self.shops]
         lanes = share_out(lives)
         threads = [ThreadPoolExecutor(1, initializer=relax_commits) for _lane in lanes]
+        with light_hashes():
+            self._tell_days(days, lanes, threads, report=report)
+        self.simulator.tell_history()
+        settle_gateways()
+
+    def _tell_days(
+        self,
+        days: Sequence[Day],
+        lanes: Sequence[Sequence[Life]],
+        threads: Sequence[ThreadPoolExecutor],
+        *,
+        report: Callable[[str], None],
+    ) -> None:
         try:
             for number, day in enumerate(days):
                 if number in RESTOCK_DAYS:
@@ -73,11 +87,9 @@ class History:
         finally:
             for thread in threads:
                 thread.shutdown(cancel_futures=True)
-        self.simulator.tell_history()
-        settle_gateways()
 
     def _life(self, shop: Shop) -> Life:
-        rng = Random(f"{SEED}:{shop.slug}")
+        rng = rhythm.seeded(shop.slug)
         loves: dict[str, float] = shop.plan.get("loves", {})
         shelves = {name: loves.get(name, 1.0) for name, _icon, _position in self.files.categories}
         life = Life(
@@ -109,7 +121,7 @@ class History:
         main = self.shops[0]
         with site_scope(main.site_id), clock.standing_at(at):
             brought = keys.import_wave(
-                self.supplies, wave=wave, rng=Random(f"{SEED}:{wave}"), actor=main.owner
+                self.supplies, wave=wave, rng=rhythm.seeded("keys", wave), actor=main.owner
             )
         for job_id in brought:
             self.diary.note_import(job_id, at=at)
@@ -136,9 +148,18 @@ def _live(lane: Sequence[Life], day: Day) -> None:
         life.live_until(day.ends_at)
 
 
-def relax_commits() -> None:
-    """Do not wait for the disk at each commit: a load that is cut short starts from nothing."""
-    fetch("set synchronous_commit = off")
+@contextmanager
+def light_hashes() -> Iterator[None]:
+    """Hash the passwords of this block at little cost; the first sign-in renews such a hash.
+
+    The crowd's password stands on the screen, and hashing it 380 times would make people wait.
+    """
+    before = Argon2.memory_cost, Argon2.time_cost
+    Argon2.memory_cost, Argon2.time_cost = 64, 1
+    try:
+        yield
+    finally:
+        Argon2.memory_cost, Argon2.time_cost = before
 
 
 def end_day() -> None:

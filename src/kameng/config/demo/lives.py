@@ -12,6 +12,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from kameng.accounts.services.registering import register_customer
@@ -40,7 +41,7 @@ from kameng.orders.services.delivering import (
     write_note,
 )
 from kameng.orders.services.placing import Buyer, PlacedOrder, Wish, place_order
-from kameng.orders.services.refunding import refund_order
+from kameng.orders.services.refunding import RefundWish, refund_order
 from kameng.payments.models import GatewayRefund, Payment, Purpose
 from kameng.payments.providers.port import Confirmation, PaidStatus
 from kameng.payments.selectors import PayChoice, find_open_payment, list_pay_choices
@@ -93,7 +94,7 @@ class Life:
             heat = self.files.goods[product.code].heat * loves.get(name, 1.0)
             self.shelf.append((product, name, heat))
         for customer in self.customers:
-            self.plan(customer.joined_at, lambda customer=customer: self._join(customer))
+            self.plan(customer.joined_at, partial(self._join, customer))
         self.customers = []
 
     def plan(self, moment: dt.datetime, act: Callable[[], None]) -> None:
@@ -264,7 +265,7 @@ class Life:
                 self.diary.note_closed(placed.order_id, at=later)
             return
         with clock.standing_at(later):
-            payment = find_open_payment(Purpose.ORDER, placed.order_id)
+            payment = find_open_payment(Purpose.ORDER, paid_for=placed.order_id)
             if payment is not None:
                 self._confirm(payment, choice, subject=product.title)
             self.diary.note_order(placed.order_id, placed_at=placed_at, paid_at=later)
@@ -274,7 +275,7 @@ class Life:
         """Say what the gateway's callback says, and let the simulator know of the payment."""
         moment = clock.now()
         local = moment.astimezone(rhythm.ZONE)
-        tail = "".join(self.rng.choices("0123456789", k=15))
+        tail = f"{secrets.randbelow(10**15):015d}"  # never that of an earlier load
         if choice.kind == "epay":
             external_no = f"{local:%Y%m%d%H%M%S}{tail[:10]}"
         else:
@@ -367,10 +368,12 @@ class Life:
             part = order.total_amount // 20_000 * 10_000
         refund = refund_order(
             order_id=order_id,
-            amount=part,
-            refund_to=RefundTo.SOURCE if by_gateway else RefundTo.WALLET,
-            reason=self.rng.choice(COMPLAINTS),
-            idempotency_key=secrets.token_hex(8),
+            wish=RefundWish(
+                amount=part,
+                refund_to=RefundTo.SOURCE if by_gateway else RefundTo.WALLET,
+                reason=self.rng.choice(COMPLAINTS),
+                idempotency_key=secrets.token_hex(8),
+            ),
             actor=self.shop.owner,
         )
         self.diary.note_refund(order_id, at=clock.now())

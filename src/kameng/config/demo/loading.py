@@ -5,16 +5,16 @@ and a mark found at the next start means that the load was cut short: what it le
 """
 
 import time
-from random import Random
 
 from django.conf import settings
 from django.db import connection, connections
 
-from kameng.config.demo import history, keys, shelves, shops, wiping
+from kameng.config.demo import history, keys, rhythm, shelves, shops, wiping
+from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
 from kameng.config.demo.gateways import enter_gateways, open_simulator
-from kameng.config.demo.history import History, relax_commits
+from kameng.config.demo.history import History
 from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
 from kameng.config.demo.welcome import tell_foreign, tell_welcome
@@ -23,7 +23,7 @@ from kameng.core import clock
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 
-CARD_SHARE = 0.5  # of all orders, as the mix of goods makes it
+CARD_SHARE = 0.6  # of all orders, as the mix of goods makes it
 
 
 def is_empty() -> bool:
@@ -82,20 +82,20 @@ def _stock(telling: History, files: DemoFiles, main: Shop) -> None:
     """Bring in goods, gateways and the first keys of the main site."""
     first_day = telling.now - history.BEFORE
     with site_scope(main.site_id), clock.standing_at(first_day):
-        count = shelves.import_products(files, actor=main.owner)
+        listed = shelves.import_products(files, actor=main.owner)
         shelves.dress_products(files, actor=main.owner)
-        say(f"装入商品：{count} 种 …")
+        say(f"装入商品：{len(files.goods)} 种 …")
         telling.supplies = keys.plan_supplies(
-            files, expected_orders=telling.order_count * CARD_SHARE, rng=Random(history.SEED)
+            files, expected_orders=telling.order_count * CARD_SHARE, rng=rhythm.seeded("supplies")
         )
         brought = keys.import_wave(
-            telling.supplies, wave=0, rng=Random(f"{history.SEED}:0"), actor=main.owner
+            telling.supplies, wave=0, rng=rhythm.seeded("keys", 0), actor=main.owner
         )
         messy = keys.import_messy_file(files, actor=main.owner)
         say(f"装入卡密：{sum(brought.values())} 条，另有一份未整理的文件 …")
     with site_scope(main.site_id):
         enter_gateways(files.shops["gateways"], simulator=telling.simulator, actor=main.owner)
-    for job_id in (*brought, messy):
+    for job_id in (listed, *brought, messy):
         telling.diary.note_import(job_id, at=first_day)
 
 

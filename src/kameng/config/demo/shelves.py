@@ -23,14 +23,14 @@ COUNTED = {"店铺 Logo 设计": 6, "PPT 美化": 0, "网站备案 资料指导"
 
 
 def import_products(files: DemoFiles, *, actor: Actor) -> int:
-    """Bring the list of products into the main site, whose scope is in force; return how many."""
+    """Bring the list of products into the main site, whose scope is in force; return the import."""
     job = start_product_import([files.products_file], filename="products.csv", actor=actor)
     if job.state != ImportState.DRAFT or job.problem_count:
         raise ValueError(f"the demo's product list has problems: {job.problems[:3]}")
     done = confirm_product_import(job.id, actor=actor)
     if done.created_count != len(files.goods):
         raise ValueError(f"{done.created_count} of {len(files.goods)} demo products came in")
-    return done.created_count
+    return done.id
 
 
 def dress_products(files: DemoFiles, *, actor: Actor) -> None:
@@ -71,7 +71,8 @@ def _dress(product: Product, goods: Goods, *, actor: Actor) -> None:
     update_product(product.id, draft=draft, actor=actor)
     first, *others = goods.face_values
     variant = Variant.objects.get(product_id=product.id)
-    update_variant(variant.id, draft=_variant_draft(first, position=0), actor=actor)
+    if (variant.name, variant.face_amount) != (first.name, first.face_amount):
+        update_variant(variant.id, draft=_variant_draft(first, position=0), actor=actor)
     for position, face_value in enumerate(others, start=1):
         add_variant(product.id, draft=_variant_draft(face_value, position=position), actor=actor)
 
