@@ -7,7 +7,7 @@ whose address begins its own. Promises that an entry is shown only to who may op
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -156,8 +156,6 @@ def build_links(
         if not can(entry.permission) and not children:
             continue
         url = _address(entry, site) if can(entry.permission) else children[0].url
-        if not url:
-            continue
         links.append(
             Link(
                 url=url,
@@ -174,10 +172,7 @@ def build_links(
 
 
 def _address(entry: Entry, site: SiteView) -> str:
-    try:
-        return reverse(f"console:{entry.route}", args=[site.slug])
-    except NoReverseMatch:
-        return ""
+    return reverse(f"console:{entry.route}", args=[site.slug])
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:

@@ -1,4 +1,4 @@
-"""Reads of orders: one order by link or owner, lists for buyer and console, what needs attention."""
+"""Reads of orders: one by link or owner, lists for buyer and console, what needs attention."""
 
 import datetime as dt
 import json
@@ -26,7 +26,7 @@ def open_order(*, site_id: int, order_no: str, token: str, customer_id: int | No
 
     Raises `LinkInvalid`, the same for a wrong token and an unknown number.
     """
-    order = Order.objects.filter(order_no=order_no[:32]).first()
+    order: Order | None = Order.objects.filter(order_no=order_no[:32]).first()
     by_token = opens(token, site_id=site_id, order_no=order_no) if token else False
     if order is None:
         raise errors.LinkInvalid
@@ -37,7 +37,7 @@ def open_order(*, site_id: int, order_no: str, token: str, customer_id: int | No
 
 def get_order(order_id: int) -> Order:
     """Return one order of the site in force; raises `OrderNotFound`."""
-    order = Order.objects.filter(id=order_id).first()
+    order: Order | None = Order.objects.filter(id=order_id).first()
     if order is None:
         raise errors.OrderNotFound
     return order
@@ -193,7 +193,7 @@ class Moment:
 def list_moments(order: Order) -> list[Moment]:
     """Return everything that happened to an order, in order of time."""
     moments = [Moment(at=order.placed_at, code="placed")]
-    for payment in list_payments_of(Purpose.ORDER, order.id):
+    for payment in list_payments_of(Purpose.ORDER, paid_for=order.id):
         moments.append(
             Moment(at=payment.created_at, code="payment_opened", text=payment.payment_no)
         )

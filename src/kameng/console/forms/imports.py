@@ -53,7 +53,7 @@ class UploadForm(forms.Form):
     @property
     def upload(self) -> "UploadedFile[bytes] | None":
         """Return the file that was sent, if it was one."""
-        found: "UploadedFile[bytes] | None" = self.cleaned_data["file"]
+        found: UploadedFile[bytes] | None = self.cleaned_data["file"]
         return found
 
 

@@ -33,7 +33,6 @@ class RuleForm(forms.Form):
         high=MAX_RULE_AMOUNT,
         label=_("金额"),
         required=False,
-        help_text=_("按金额加价或一口价时填写。"),
     )
     ending = PickField(
         [(each.value, _(ENDING_TEXT[each.value])) for each in Ending],

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner
 from kameng.catalog.selectors import get_category, list_categories
@@ -52,6 +53,7 @@ def category(request: ConsoleRequest, site: SiteView, category_id: int) -> HttpR
     return show(request, "console/goods/category.html", context, status=status_of(form))
 
 
+@require_POST
 @console_page("goods.edit")
 def remove_category(request: ConsoleRequest, site: SiteView, category_id: int) -> HttpResponse:
     """Delete an empty shelf."""

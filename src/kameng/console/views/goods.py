@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner
 from kameng.catalog.inputs import load_fields
@@ -86,6 +87,7 @@ def _stocks_of(row: GoodsRow, stocks: dict[int, Any]) -> Any:
     return min(counted, key=lambda stock: stock.count, default=None)
 
 
+@require_POST
 @console_page("goods.edit")
 def act_on_goods(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List, unlist, pin, unpin or move the ticked products."""
@@ -203,6 +205,7 @@ def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> Ht
     return show(request, "console/goods/resold.html", context)
 
 
+@require_POST
 @console_page("goods.edit")
 def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
     """List or unlist, pin or unpin one product, or weigh it, on this site."""
@@ -221,6 +224,7 @@ def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> Ht
     return done(request, _("已保存。") if count else _("没有改动。"), to=back)
 
 
+@require_POST
 @console_page("goods.edit")
 def preview_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Draw the card and the page of what is being typed, checked or not."""

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from kameng.catalog.models import PriceRule
 from kameng.catalog.selectors import (
@@ -77,6 +78,7 @@ def rule(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     return show(request, "console/prices/rule.html", context, status=status_of(form))
 
 
+@require_POST
 @console_page("prices.edit")
 def preview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Show what the typed rule would do, before it is saved."""
@@ -91,6 +93,7 @@ def preview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     return show(request, "console/prices/preview.html", context)
 
 
+@require_POST
 @console_page("prices.edit")
 def remove_rule(request: ConsoleRequest, site: SiteView, rule_id: int) -> HttpResponse:
     """Delete a rule; the next wider one counts again."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.settings import SettingsForm, settings_values
@@ -46,6 +47,7 @@ def settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     return show(request, "console/settings/settings.html", context, status=status_of(form))
 
 
+@require_POST
 @console_page("settings.edit")
 def preview_settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Draw the top of the shop as typed."""

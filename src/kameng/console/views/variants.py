@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner, VariantNotFound
 from kameng.catalog.selectors import GoodsRow, get_goods
@@ -56,6 +57,7 @@ def variant(
     return show(request, "console/goods/variant.html", context, status=status_of(form))
 
 
+@require_POST
 @console_page("goods.edit")
 def preview_variant(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Show what the typed prices mean: here, and as the wholesale price of each plan."""

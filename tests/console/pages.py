@@ -1,0 +1,20 @@
+"""What the tests of the back office share: addresses, and the text of a page."""
+
+import html
+import re
+
+from django.http import HttpResponse
+from django.urls import reverse
+
+from kameng.tenancy.models import Site
+
+
+def address(site: Site, name: str, *args: object, query: str = "") -> str:
+    """Return the address of a console page of a site."""
+    return reverse(f"console:{name}", args=[site.slug, *args]) + (f"?{query}" if query else "")
+
+
+def text_of(response: HttpResponse) -> str:
+    """Return what a person reads on a page, blanks tidied."""
+    body = re.sub(r"<(script|style|template)\b.*?</\1>", " ", response.content.decode(), flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())

@@ -1,0 +1,175 @@
+"""Gateways in the back office: secrets go in and never come out, refusals stand at their field."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from kameng.payments.errors import GatewayCheckFailed
+from kameng.payments.models import Gateway
+from kameng.payments.selectors import read_open_config
+from kameng.payments.services.gateways import config_of
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import get_site_view, site_scope
+from tests import people
+from tests.console.pages import address, text_of
+
+ClientFor = Callable[..., Client]
+SECRET = "q8Zr5LmX2vTn9KdW4hYc"
+EPAY = {
+    "key_gateway_url": "https://pay.example.com/",
+    "key_pid": "1001",
+    "key_key": SECRET,
+    "key_opening": "page",
+    "name": "支付宝",
+    "method": "alipay",
+    "fee_bps": "0.6",
+    "min_amount": "0",
+    "max_amount": "5000",
+    "position": "0",
+}
+
+
+@pytest.fixture
+def gateway(main_site: Site, ada: people.Staff, client_for: ClientFor) -> Gateway:
+    """A gateway of the main site, added in the form."""
+    client_for(main_site, ada).post(address(main_site, "new_gateway", query="kind=epay"), EPAY)
+    with site_scope(main_site.id):
+        found: Gateway = Gateway.objects.get()
+    return found
+
+
+def test_a_gateway_is_added_switched_off_and_its_secret_is_never_shown(
+    main_site: Site, ada: people.Staff, gateway: Gateway, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+
+    pages = [
+        client.get(address(main_site, "gateway", gateway.id)),
+        client.get(address(main_site, "gateways")),
+        client.post(address(main_site, "gateway", gateway.id), EPAY | {"name": ""}),
+    ]
+
+    assert (gateway.is_enabled, gateway.fee_bps, gateway.max_amount) == (False, 60, 50_000_000)
+    assert [page.status_code for page in pages] == [200, 200, 400]
+    assert all(SECRET not in page.content.decode() for page in pages)
+    assert "1001" in pages[0].content.decode()
+    with site_scope(main_site.id):
+        assert SECRET not in str(read_open_config(gateway))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"key_key": "1234567890123456"}, "示例或默认密钥"),
+        ({"key_key": "short"}, "密钥太短"),
+        ({"key_gateway_url": "http://pay.example.com/"}, "必须以 https:// 开头"),
+        ({"key_gateway_url": "javascript:alert(1)"}, "网关地址"),
+        ({"key_pid": "一〇〇一"}, "商户 ID 应为数字"),
+        ({"key_opening": "letter"}, "请从列表中选择"),
+        ({"method": "cash"}, "请从列表中选择"),
+        ({"fee_bps": "21"}, "0% 到 20%"),
+        ({"max_amount": "0"}, "元之间"),
+        ({"min_amount": "6000"}, "不能低于单笔最低"),
+        ({"key_key": ""}, "字段"),
+    ],
+)
+def test_bad_credentials_are_refused_at_their_field_and_nothing_is_kept(
+    changes: dict[str, str],
+    sentence: str,
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+) -> None:
+    url = address(main_site, "new_gateway", query="kind=epay")
+
+    response = client_for(main_site, ada).post(url, EPAY | changes)
+
+    assert response.status_code == 400
+    assert sentence in text_of(response)
+    assert SECRET not in response.content.decode()
+    assert "支付宝" in response.content.decode()
+    with site_scope(main_site.id):
+        assert Gateway.objects.count() == 0
+
+
+def test_an_empty_secret_keeps_the_stored_one_and_a_new_one_switches_off(
+    main_site: Site, ada: people.Staff, gateway: Gateway, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+    url = address(main_site, "gateway", gateway.id)
+    with site_scope(main_site.id):
+        Gateway.objects.filter(id=gateway.id).update(
+            is_enabled=True, checked_at="2026-01-01T00:00Z"
+        )
+
+    client.post(url, EPAY | {"key_key": "", "fee_bps": "1"})
+    with site_scope(main_site.id):
+        kept = Gateway.objects.get()
+        assert config_of(kept).key == SECRET
+    client.post(url, EPAY | {"key_key": "n7Qp3RzV8kLw5TxB2mJd"})
+    with site_scope(main_site.id):
+        changed = Gateway.objects.get()
+
+    assert (kept.is_enabled, kept.fee_bps) == (True, 100)
+    assert (changed.is_enabled, changed.checked_at) == (False, None)
+
+
+def test_an_unproved_gateway_is_not_switched_on(
+    main_site: Site,
+    ada: people.Staff,
+    gateway: Gateway,
+    client_for: ClientFor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_call: object) -> None:
+        raise GatewayCheckFailed(why="商户不存在")
+
+    monkeypatch.setattr("kameng.console.views.gateways.test_gateway", refuse)
+    client = client_for(main_site, ada)
+
+    tested = client.post(address(main_site, "prove_gateway", gateway.id))
+    switched = client.post(address(main_site, "set_gateway", gateway.id), {"action": "enable"})
+
+    assert (tested.status_code, switched.status_code) == (400, 400)
+    assert "商户不存在" in text_of(tested)
+    with site_scope(main_site.id):
+        assert not Gateway.objects.get().is_enabled
+
+
+def test_a_sub_site_chooses_what_to_offer_and_touches_no_gateway(
+    main_site: Site,
+    site_a: Site,
+    site_b: Site,
+    lin: people.Staff,
+    gateway: Gateway,
+    client_for: ClientFor,
+) -> None:
+    client = client_for(site_a, lin)
+    with site_scope(main_site.id):
+        Gateway.objects.update(is_enabled=True)
+
+    saved = client.post(address(site_a, "gateways"), {})
+    foreign = client.post(address(site_a, "gateways"), {"offered": "987654"})
+    answers = [
+        client.get(address(site_a, "new_gateway", query="kind=epay")),
+        client.post(address(site_a, "gateway", gateway.id), EPAY),
+        client.post(address(site_a, "prove_gateway", gateway.id)),
+        client.post(address(site_a, "set_gateway", gateway.id), {"action": "disable"}),
+    ]
+
+    assert (saved.status_code, foreign.status_code) == (303, 400)
+    assert get_site_view(site_a.id).settings.hidden_gateway_ids == (gateway.id,)
+    assert get_site_view(site_b.id).settings.hidden_gateway_ids == ()
+    assert [answer.status_code for answer in answers] == [403] * 4
+    with site_scope(main_site.id):
+        assert Gateway.objects.get().is_enabled
+
+
+def test_a_kind_that_is_not_there_shows_the_kinds_that_are(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    response = client_for(main_site, ada).get(address(main_site, "new_gateway", query="kind=gold"))
+
+    assert response.status_code == 200
+    assert "选择支付平台" in text_of(response)

@@ -1,0 +1,139 @@
+"""Mark-up rules in the back office: saved, previewed, deleted, each for one site."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from kameng.catalog.models import PriceRule
+from kameng.catalog.selectors import get_catalogue
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import get_site_view, site_scope
+from tests import people
+from tests.console.pages import address, text_of
+from tests.factories import make_product, make_variant
+
+ClientFor = Callable[..., Client]
+RATE = {"kind": "rate", "rate_bps": "20", "amount": "", "ending": "fen", "cap_bps": ""}
+
+
+def price_on(site: Site, variant_id: int) -> int:
+    """Return the price of a variant in a site's shop now."""
+    with site_scope(site.id):
+        found = get_catalogue(get_site_view(site.id)).find_variant(variant_id)
+    assert found is not None
+    return int(found[1].unit.price_amount)
+
+
+def test_a_rule_moves_the_prices_of_its_site_alone(
+    main_site: Site, site_a: Site, site_b: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    variant = make_variant(make_product(main_site), cost_amount=90_000, list_amount=100_000)
+
+    response = client_for(site_a, lin).post(address(site_a, "price_rule"), RATE)
+
+    assert response.status_code == 303
+    assert price_on(site_a, variant.id) == 118_800
+    assert price_on(site_b, variant.id) == 100_000
+    assert price_on(main_site, variant.id) == 100_000
+
+
+def test_the_preview_tells_the_new_price_and_saves_nothing(
+    main_site: Site, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    product = make_product(main_site)
+    variant = make_variant(product, cost_amount=90_000, list_amount=100_000)
+    url = address(site_a, "preview_rule", query=f"product={product.id}")
+
+    text = text_of(client_for(site_a, lin).post(url, RATE | {"ending": "end_99"}))
+
+    assert "主站供货价 ¥9.90" in text
+    assert "¥10.00 ¥11.99" in text
+    assert "¥9.00" not in text
+    assert price_on(site_a, variant.id) == 100_000
+    with site_scope(site_a.id):
+        assert PriceRule.objects.count() == 0
+
+
+def test_a_fixed_price_under_the_floor_becomes_the_floor_and_the_preview_says_so(
+    main_site: Site, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    variant = make_variant(make_product(main_site), cost_amount=90_000, list_amount=100_000)
+    query = f"variant={variant.id}"
+    form = {"kind": "fixed", "rate_bps": "", "amount": "1", "ending": "fen", "cap_bps": ""}
+    client = client_for(site_a, lin)
+
+    text = text_of(client.post(address(site_a, "preview_rule", query=query), form))
+    client.post(address(site_a, "price_rule", query=query), form)
+
+    assert "低于底价，提高到底价 9.90 元" in text
+    assert "1 个等于底价，没有利润" in text
+    assert price_on(site_a, variant.id) == 99_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rate_bps": ""},
+        {"rate_bps": "-1"},
+        {"rate_bps": "８"},
+        {"rate_bps": "1.234"},
+        {"rate_bps": "99999"},
+        {"kind": "free"},
+        {"kind": ""},
+        {"kind": "fixed", "amount": ""},
+        {"kind": "fixed", "amount": "0"},
+        {"kind": "amount", "amount": "99999999999"},
+        {"ending": "end_7"},
+        {"cap_bps": "0"},
+        {"cap_bps": "x"},
+    ],
+)
+def test_bad_figures_are_refused_and_no_rule_is_made(
+    changes: dict[str, str], main_site: Site, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    make_variant(make_product(main_site))
+    client = client_for(site_a, lin)
+
+    response = client.post(address(site_a, "price_rule"), RATE | changes)
+    preview = client.post(address(site_a, "preview_rule"), RATE | changes)
+
+    assert response.status_code == 400
+    assert preview.status_code == 200
+    with site_scope(site_a.id):
+        assert PriceRule.objects.count() == 0
+
+
+def test_a_rule_on_goods_that_are_not_there_is_not_found(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    client = client_for(site_a, lin)
+
+    for query in ("product=987654", "variant=987654", "category=987654"):
+        assert client.get(address(site_a, "price_rule", query=query)).status_code == 404
+        answer = client.post(address(site_a, "price_rule", query=query), RATE)
+        assert answer.status_code == 404
+
+
+def test_a_rule_of_another_site_cannot_be_deleted(
+    main_site: Site,
+    site_a: Site,
+    site_b: Site,
+    lin: people.Staff,
+    wei: people.Staff,
+    client_for: ClientFor,
+) -> None:
+    variant = make_variant(make_product(main_site), cost_amount=90_000, list_amount=100_000)
+    client_for(site_a, lin).post(address(site_a, "price_rule"), RATE)
+    with site_scope(site_a.id):
+        rule_id = PriceRule.objects.get().id
+
+    foreign = client_for(site_b, wei).post(address(site_b, "remove_rule", rule_id))
+    by_get = client_for(site_a, lin).get(address(site_a, "remove_rule", rule_id))
+
+    assert (foreign.status_code, by_get.status_code) == (404, 405)
+    assert price_on(site_a, variant.id) == 118_800
+
+    own = client_for(site_a, lin).post(address(site_a, "remove_rule", rule_id))
+    assert own.status_code == 303
+    assert price_on(site_a, variant.id) == 100_000

@@ -1,0 +1,105 @@
+"""The settings of a site: saved for that site alone, refused in place, drawn as typed."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import get_site_view
+from tests import people
+from tests.console.pages import address, text_of
+
+ClientFor = Callable[..., Client]
+FORM = {
+    "name": "新店名",
+    "slogan": "又快又稳",
+    "palette": "ink",
+    "notice": "",
+    "banner_title": "",
+    "banner_text": "",
+    "contact_text": "微信 abc\r\n9:00-23:00",
+    "licence_no": "91110000",
+    "icp_no": "京ICP备1号",
+    "timezone": "Asia/Urumqi",
+    "order_hold_minutes": "30",
+    "open_orders_limit": "3",
+    "reserve_share_bps": "20",
+    "guest_checkout": "on",
+    "mail_from": "",
+}
+
+
+def test_settings_are_saved_for_this_site_alone(
+    site_a: Site, site_b: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    response = client_for(site_a, lin).post(address(site_a, "settings"), FORM)
+
+    view, other = get_site_view(site_a.id), get_site_view(site_b.id)
+    settings = view.settings
+    assert response.status_code == 303
+    assert (view.name, settings.slogan, settings.palette) == ("新店名", "又快又稳", "ink")
+    assert settings.contact_text == "微信 abc\n9:00-23:00"
+    assert (settings.order_hold_seconds, settings.open_orders_limit) == (1800, 3)
+    assert (settings.reserve_share_bps, settings.timezone) == (2000, "Asia/Urumqi")
+    assert (settings.wallet_enabled, settings.guest_checkout) == (False, True)
+    assert (other.name, other.settings.slogan) == ("乙站", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", ""),
+        ("name", "长" * 21),
+        ("slogan", "长" * 61),
+        ("notice", "a\u0007"),
+        ("palette", "pink"),
+        ("timezone", "Mars/Olympus"),
+        ("timezone", "../../etc/passwd"),
+        ("order_hold_minutes", "0"),
+        ("order_hold_minutes", "１５"),
+        ("order_hold_minutes", "9999999999"),
+        ("open_orders_limit", "-1"),
+        ("reserve_share_bps", "0"),
+        ("reserve_share_bps", "101"),
+        ("mail_from", "nobody"),
+    ],
+)
+def test_a_bad_setting_is_refused_and_none_is_saved(
+    name: str, value: str, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    form = FORM | {name: value}
+
+    response = client_for(site_a, lin).post(address(site_a, "settings"), form)
+
+    assert response.status_code == 400
+    assert "91110000" in response.content.decode()
+    assert get_site_view(site_a.id).settings.licence_no == ""
+
+
+def test_names_that_the_form_does_not_have_are_not_read(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    form = FORM | {"plan_id": "1", "hidden_gateway_ids": "7", "state": "3", "slug": "x"}
+    before = Site.objects.get(id=site_a.id)
+
+    client_for(site_a, lin).post(address(site_a, "settings"), form)
+
+    after = Site.objects.get(id=site_a.id)
+    assert (after.plan_id, after.state, after.slug) == (before.plan_id, before.state, before.slug)
+    assert after.settings["hidden_gateway_ids"] == []
+
+
+def test_the_preview_draws_what_is_typed(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    url = address(site_a, "preview_settings")
+
+    response = client_for(site_a, lin).post(url, FORM | {"notice": "<i>公告</i>"})
+    odd = client_for(site_a, lin).post(url, {"palette": '"><script>'})
+
+    assert 'data-palette="ink"' in response.content.decode()
+    assert "&lt;i&gt;公告&lt;/i&gt;" in response.content.decode()
+    assert "<script" not in odd.content.decode()
+    assert "又快又稳" in text_of(response)
+    assert get_site_view(site_a.id).settings.slogan == ""
