@@ -13,7 +13,12 @@ from tests import people
 from tests.console.pages import address, text_of
 
 ClientFor = Callable[..., Client]
-GOODS = "品名,进货价,零售价,类目\n王者点券 60点,5.5,6,游戏点卡\n没有价格的,,,游戏点卡\nQ币 10个,9,10,游戏点卡\n"
+GOODS = (
+    "品名,进货价,零售价,类目\n"
+    "王者点券 60点,5.5,6,游戏点卡\n"
+    "没有价格的,,,游戏点卡\n"
+    "Q币 10个,9,10,游戏点卡\n"
+)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Sites in the back office: opened in one form and live at once, renamed, suspended, their hosts."""
+"""Sites in the back office: opened in one form, live at once, moved, suspended, their hosts."""
 
 import re
 from collections.abc import Callable
