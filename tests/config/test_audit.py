@@ -1,0 +1,151 @@
+"""The audit finds what is broken, names the row, and finds nothing in a sound shop."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from kameng.config import audit
+from kameng.core.audit import record, seal_entries
+from kameng.core.scope import platform_scope
+from kameng.tenancy.models import Site
+from tests.concurrency.shop import STAFF, Shop, make_buyers, notify, open_shop, order, payment_of
+
+ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
+ONE_PAID = "(select min(id) from orders_order where state = 3)"
+ONE_OPEN = "(select min(id) from orders_order where state = 1)"
+COPY = (
+    "insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+    " reference_kind, reference_id) select site_id, debit_account, credit_account, amount, {code},"
+    " reference_kind, reference_id from ledger_transfer where code = {of} limit 1"
+)
+BREAKS = [
+    ("I1", COPY.format(code=99, of=30)),
+    (
+        "I1",
+        (
+            "insert into ledger_rollup (account_id, site_id, debit_amount, credit_amount)"
+            " select 4240, min(id), 0, 7 from tenancy_site"
+        ),
+    ),
+    ("I2", "update ledger_balance set posted_amount = posted_amount + 1"),
+    ("I3", f"update inventory_cardkey set state = 0, order_id = null where id = {ONE_SOLD}"),
+    ("I3", f"update inventory_cardkey set variant_id = 0 where id = {ONE_SOLD}"),
+    ("I4", f"update orders_order set state = 6, path = '{{1,2,3,6}}' where id = {ONE_PAID}"),
+    ("I4", f"update orders_order set paid_by = 0 where id = {ONE_PAID}"),
+    (
+        "I4",
+        (
+            "update orders_order set state = 2, path = '{1,2}', paid_at = now() - interval '1 hour'"
+            f" where id = {ONE_PAID}"
+        ),
+    ),
+    ("I5", f"update orders_order set refunded_amount = 100 where id = {ONE_PAID}"),
+    (
+        "I5",
+        (
+            "insert into payments_gatewayrefund (site_id, payment_id, refund_no, purpose, subject_id,"
+            " amount, reason, state, asked_count, last_error) select site_id, id, 'r', 1, subject_id,"
+            " amount + 1, '', 1, 0, '' from payments_payment where state = 2 limit 1"
+        ),
+    ),
+    ("I6", "delete from payments_proof"),
+    ("I6", "update payments_payment set received_amount = amount - 1 where state = 2"),
+    (
+        "I6",
+        (
+            "drop index payments_external_once; update payments_payment set external_no ="
+            " (select external_no from payments_payment where state = 2 limit 1)"
+        ),
+    ),
+    (
+        "I6",
+        (
+            "insert into payments_topup (site_id, top_up_no, customer_id, amount, credited_at,"
+            " idempotency_key) select site_id, 'T', id, 100, now(), 'k' from accounts_customer limit 1"
+        ),
+    ),
+    ("I7", f"update orders_order set path = '{{1,3}}' where id = {ONE_PAID}"),
+    ("I7", f"update orders_order set state = 5 where id = {ONE_OPEN}"),
+    ("I8", "update core_auditentry set actor_name = 'nobody' where action = 'test.done'"),
+    ("I9", "alter table orders_order no force row level security"),
+    ("I10", COPY.format(code=30, of=30)),
+    ("I10", "delete from ledger_transfer where code = 20"),
+    ("I11", f"update orders_order set variant_id = 0 where id = {ONE_PAID}"),
+    ("I11", f"update orders_order set site_id = 0 where id = {ONE_PAID}"),
+    ("I12", "delete from inventory_reservation"),
+    ("I12", "update inventory_cardkey set state = 0, order_id = null where state = 1"),
+    ("I12", f"update orders_order set state = 4, path = '{{1,4}}' where id = {ONE_OPEN}"),
+]
+
+
+@pytest.fixture
+def shop(main_site: Site, site_a: Site) -> Shop:
+    """A sound shop: sold by gateway, sold by wallet, one order that waits for its payment."""
+    shop = open_shop(main_site, site_a, keys=5)
+    notify(shop, payment_of(shop, order(shop)))
+    (buyer,) = make_buyers(site_a, 1, amount=10**6)
+    order(shop, customer=buyer, by_wallet=True)
+    order(shop)
+    with platform_scope("a test acts"):
+        record("test.done", actor=STAFF, site_id=site_a.id)
+    return shop
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Act as the owner of the tables, who may what the application may not."""
+    with platform_scope("a test breaks things"), connection.cursor() as cursor:
+        cursor.execute("select session_user")
+        (owner,) = cursor.fetchone()
+        cursor.execute(f"set local role {owner}")
+        cursor.execute("alter table ledger_transfer disable trigger user")
+        yield
+        cursor.execute("alter table ledger_transfer enable trigger user")
+        cursor.execute("set local role kameng_app")
+
+
+def test_a_sound_shop_has_no_breach(db: None, shop: Shop) -> None:
+    assert audit.find_breaches() == []
+
+
+@pytest.mark.parametrize(("name", "damage"), BREAKS)
+def test_damage_is_found_under_its_name(name: str, damage: str, db: None, shop: Shop) -> None:
+    if name == "I8":
+        _seal_by_hand()
+        assert audit.find_breaches() == []
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(damage)
+
+    found = audit.find_breaches()
+
+    assert name in {line.partition(":")[0] for line in found}, found
+
+
+def _seal_by_hand() -> None:
+    """Seal as the worker does, which reads only what was committed before."""
+    from kameng.core import audit as log
+
+    with as_owner():
+        previous = log.GENESIS
+        for number, entry in enumerate(log.AuditEntry.objects.order_by("id"), start=1):
+            previous = log.chain_hash(previous, entry)
+            log.AuditEntry.objects.filter(id=entry.id).update(seal_no=number, sealed_hash=previous)
+        assert seal_entries() == 0
+
+
+def test_every_check_has_a_damage_that_it_finds() -> None:
+    assert {name for name, _damage in BREAKS} == {name for name, _title, _check in audit.checks()}
+
+
+def test_the_command_prints_each_check_and_fails_on_a_breach(
+    db: None, shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit.run() == 0
+    assert "every invariant holds" in capsys.readouterr().out
+
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("update ledger_balance set posted_amount = posted_amount + 1")
+    assert audit.run(["--quiet"]) == 1
+    assert "BAD I2" in capsys.readouterr().out
