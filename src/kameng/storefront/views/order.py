@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.catalog.models import DeliveryKind
@@ -140,8 +141,8 @@ def _piece(goods: Goods) -> Piece:
     parts: tuple[Part, ...]
     if goods.key_id is not None and joint and number and secret:
         parts = (
-            Part(name=_("卡号"), text=number),
-            Part(name=_("密码"), text=secret, is_secret=True),
+            Part(name=pgettext("key", "卡号"), text=number),
+            Part(name=pgettext("key", "密码"), text=secret, is_secret=True),
         )
     else:
         parts = (Part(name="", text=goods.text),)

@@ -65,7 +65,6 @@ def _page(
     *,
     way: Any,
     problem: str = "",
-    status: int = 200,
 ) -> HttpResponse:
     token = read_token(request)
     names = {"order_no": order.order_no, "token": token}
@@ -85,7 +84,7 @@ def _page(
         "product_url": reverse("storefront:product", args=(order.product_id,)),
         "tab": "orders",
     }
-    response = answer_personal(request, "storefront/pay.html", context, status=status)
+    response = answer_personal(request, "storefront/pay.html", context)
     if instruction is not None and instruction.kind == "form":
         allow_form_target(response, instruction.url)
     return response
@@ -110,7 +109,9 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
         else:
             begin_payment(order=order, payer=payer_of(request, order_no), choice=choice)
     except Refusal as refusal:
-        return _page(request, order, None, way=None, problem=refusal.text(), status=refusal.status)
+        page = _page(request, order, None, way=None, problem=refusal.text())
+        page.status_code = refusal.status
+        return page
     route = "order" if choice is None else "pay"
     return keep_private(see_other(order_address(route, order_no=order_no, token=token)))
 
