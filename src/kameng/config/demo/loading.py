@@ -4,6 +4,7 @@ Promises all or nothing: the database is marked while the demo is loaded (a comm
 and a mark found at the next start means that the load was cut short: what it left is wiped.
 """
 
+import logging
 import time
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from kameng.config.launch.report import say
 from kameng.core import clock
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
+from kameng.web import logs
 
 CARD_SHARE = 0.6  # of all orders, as the mix of goods makes it
 
@@ -57,6 +59,8 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     started = time.monotonic()
     # This process talks to nobody but the simulator beside it, which lives on this machine.
     settings.ALLOW_LOOPBACK_GATEWAYS = True
+    logs.configure()
+    logging.getLogger().setLevel(logging.WARNING)  # the terminal belongs to the steps
     relax_commits()
     now = clock.now()
     say(f"开设站点：{len(files.shops['sites'])} 个 …")

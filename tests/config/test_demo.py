@@ -1,0 +1,249 @@
+"""The demo: its files fit together, its rhythm is believable, its load is whole or begun anew."""
+
+import datetime as dt
+import socket
+from collections import Counter
+
+import pytest
+from django.db.models import F, Min, Sum
+
+from kameng.accounts.models import Customer, SiteRole, User
+from kameng.accounts.services.passwords import hash_new_password
+from kameng.catalog.inputs import clean_answers
+from kameng.catalog.models import Category, ImportJob, ImportState, Product, Variant
+from kameng.catalog.selectors import get_catalogue
+from kameng.config.audit import find_breaches
+from kameng.config.demo import crowd, is_empty, load, rhythm, shelves, wiping
+from kameng.config.demo.files import DemoFiles, read_files
+from kameng.core import clock
+from kameng.core.models import AuditEntry, EventRow
+from kameng.core.scope import platform_scope
+from kameng.inventory.models import CardKey, KeyState
+from kameng.ledger.models import Balance, Transfer
+from kameng.messaging.models import Email, EmailState, InboxMessage
+from kameng.orders.models import Note, Order, OrderState
+from kameng.payments.models import Gateway, Payment, PaymentState, TopUp
+from kameng.tenancy.models import Domain, Site
+from kameng.tenancy.selectors import get_site_view, site_scope
+from kameng.web.cover_icons import ICON_PATHS
+from tests.factories import make_main_site
+
+NOW = dt.datetime(2026, 11, 22, 14, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def files() -> DemoFiles:
+    return read_files()
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Give the demo a port whose next one, the simulator's, is free too."""
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", 0))
+        port = int(first.getsockname()[1]) - 1
+    monkeypatch.setenv("KAMENG_PORT", str(port))
+    return port
+
+
+def test_files_hold_enough_goods_with_honest_face_values(files: DemoFiles) -> None:
+    assert len(files.goods) >= 120
+    assert len(files.categories) >= 12
+    for goods in files.goods.values():
+        names = [each.name for each in goods.face_values]
+        assert len(set(names)) == len(names) >= 1
+        for each in goods.face_values:
+            assert each.cost_amount < each.list_amount, goods.code
+            if each.face_amount is not None:
+                assert each.list_amount <= each.face_amount * 105 // 100, goods.code
+
+
+def test_every_shelf_has_an_icon_that_covers_know(files: DemoFiles) -> None:
+    assert {icon for _name, icon, _position in files.categories} <= set(ICON_PATHS)
+
+
+def test_buyers_of_the_demo_answer_what_the_goods_ask(files: DemoFiles) -> None:
+    rng = rhythm.seeded("test")
+    for goods in files.goods.values():
+        for _time in range(5):
+            answers = {
+                each.name: crowd.draw_answer(
+                    goods.text.answers[each.name], choices=each.choices, rng=rng
+                )
+                for each in goods.text.fields
+            }
+            assert clean_answers(goods.text.fields, answers) == answers, goods.code
+
+
+def test_passwords_of_the_demo_would_be_accepted_from_anyone(files: DemoFiles) -> None:
+    for site in files.shops["sites"]:
+        assert hash_new_password(files.shops["password"], login=site["owner"]["login"])
+
+
+def test_days_grow_and_add_up_to_the_orders_wanted() -> None:
+    days = rhythm.plan_days(NOW, order_count=6000, rng=rhythm.seeded("test"))
+
+    counts = [day.order_count for day in days]
+    assert len(days) == rhythm.DAYS
+    assert sum(counts) == pytest.approx(6000, rel=0.02)
+    assert sum(counts[-30:-1]) > 1.2 * sum(counts[:29])
+    assert days[-1].ends_at == NOW
+    assert all(a.ends_at == b.starts_at for a, b in zip(days, days[1:], strict=False))
+
+
+def test_moments_of_a_day_lie_in_it_in_order_and_mostly_in_the_evening() -> None:
+    day = rhythm.plan_days(NOW, order_count=90_000, rng=rhythm.seeded("test"))[-2]
+
+    moments = rhythm.draw_moments(day, rng=rhythm.seeded("test"))
+
+    assert len(moments) == day.order_count
+    assert moments == sorted(moments)
+    assert day.starts_at <= moments[0] <= moments[-1] < day.ends_at
+    hours = Counter(moment.astimezone(rhythm.ZONE).hour for moment in moments)
+    assert hours.most_common(1)[0][0] in {20, 21, 22}
+    assert hours[4] < hours[21] / 8
+
+
+def test_nobody_delivers_by_hand_at_night() -> None:
+    night = dt.datetime(2026, 11, 22, 20, 30, tzinfo=dt.UTC)  # half past four in China
+
+    assert rhythm.at_work(night).astimezone(rhythm.ZONE).hour == 9
+    assert rhythm.at_work(NOW) == NOW
+
+
+def test_customers_have_logins_of_nobody_and_joined_before_now() -> None:
+    customers = crowd.draw_customers(
+        300, shelves={"游戏点卡": 1.0, "话费充值": 2.0}, now=NOW, rng=rhythm.seeded("test")
+    )
+
+    assert len({each.login for each in customers}) == 300
+    assert all(
+        each.login.endswith("@example.com") or each.login.startswith("1380000")
+        for each in customers
+    )
+    assert all(each.joined_at < NOW for each in customers)
+
+
+def test_a_database_with_other_sites_is_left_alone(committed_db: None) -> None:
+    make_main_site(name="别人的店")
+
+    text = load()
+
+    assert "没有装入演示数据" in text
+    assert Site.objects.get().name == "别人的店"
+    assert not wiping.is_marked()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_load_that_was_cut_short_is_begun_anew_and_every_invariant_holds(
+    committed_db: None, free_port: int, monkeypatch: pytest.MonkeyPatch, files: DemoFiles
+) -> None:
+    def fail(*_args: object, **_values: object) -> None:
+        raise RuntimeError("killed")
+
+    assert is_empty()
+    with monkeypatch.context() as patch:
+        patch.setattr(shelves, "dress_products", fail)
+        with pytest.raises(RuntimeError):
+            load(order_count=300)
+    assert wiping.is_marked()
+
+    text = load(order_count=300)
+
+    assert not wiping.is_marked()
+    assert f"http://star.localhost:{free_port}/" in text
+    assert files.shops["password"] in text
+    assert list(find_breaches()) == []
+    _check_shops(files)
+    _check_goods_and_keys(files)
+    _check_history()
+    before = _counts()
+    assert load() == text
+    assert _counts() == before
+
+
+def _check_shops(files: DemoFiles) -> None:
+    sites = {site.slug: site for site in Site.objects.all()}
+    assert set(sites) == {"main", "star", "lemon", "ink"}
+    assert Domain.objects.get(host="127.0.0.1").site_id == sites["main"].id
+    assert User.objects.filter(is_platform=True).count() == 1
+    views = [get_site_view(site.id) for site in sites.values()]
+    assert len({view.settings.palette for view in views}) == 4
+    prices = []
+    for view in views:
+        with site_scope(view.site_id):
+            assert SiteRole.objects.filter(role="owner").count() == 1
+            catalogue = get_catalogue(view)
+            assert len(catalogue.list_pinned()) == 4
+            card = next(each for each in catalogue.products if each.code == "D0096")
+            prices.append(card.variants[0].unit.price_amount)
+            wholesale = card.variants[0].unit.wholesale_amount
+            assert wholesale <= prices[-1]
+    assert len(set(prices)) == 4
+    with platform_scope("test"):
+        gateways = Gateway.unscoped.all()
+        assert gateways.count() == len(files.shops["gateways"])
+        assert all(row.is_enabled and row.checked_at is not None for row in gateways)
+
+
+def _check_goods_and_keys(files: DemoFiles) -> None:
+    with platform_scope("test"):
+        assert Product.unscoped.count() == len(files.goods)
+        assert Category.unscoped.count() == len(files.categories)
+        faces = sum(len(each.face_values) for each in files.goods.values())
+        assert Variant.unscoped.count() == faces
+        assert CardKey.unscoped.count() >= 20_000
+        jobs = ImportJob.unscoped.all()
+        assert set(jobs.values_list("state", flat=True)) == {ImportState.DONE}
+        messy = jobs.get(filename="卡密.txt")
+        assert messy.created_count + messy.duplicate_count + messy.problem_count == 5040
+        assert messy.created_count > 4900
+        assert len(messy.problems) >= messy.problem_count > 0
+
+
+def _check_history() -> None:
+    now = clock.now()
+    with platform_scope("test"):
+        orders = Order.unscoped.all()
+        states = Counter(orders.values_list("state", flat=True))
+        assert sum(states.values()) >= 270
+        assert states[OrderState.AWAITING_DELIVERY] >= 3
+        assert states[OrderState.EXPIRED] >= 3
+        assert states[OrderState.REFUNDED] >= 1
+        first = orders.aggregate(first=Min("placed_at"))["first"]
+        assert now - first > dt.timedelta(days=80)
+        assert not orders.filter(paid_at__lt=F("placed_at")).exists()
+        assert not orders.filter(delivered_at__lt=F("paid_at")).exists()
+        assert not orders.filter(placed_at__gt=now).exists()
+        for order in orders[:20]:
+            assert order.order_no.startswith(f"{order.placed_at:%y%m%d}")
+        _check_money(first)
+        assert Customer.unscoped.count() >= 300
+        sold = orders.filter(paid_by__gt=0).aggregate(sum=Sum("quantity"))["sum"]
+        assert Product.unscoped.aggregate(sum=Sum("sold_count"))["sum"] == sold
+        assert InboxMessage.unscoped.exists()
+        assert set(Email.unscoped.values_list("state", flat=True)) == {EmailState.SENT}
+        assert not Note.unscoped.filter(created_at__gt=now).exists()
+
+
+def _check_money(first: dt.datetime) -> None:
+    wallets = Balance.unscoped.filter(posted_amount__gt=0)
+    assert wallets.count() >= 100
+    assert TopUp.unscoped.filter(credited_at__isnull=True).count() == 0
+    earliest = Transfer.unscoped.aggregate(first=Min("created_at"))["first"]
+    assert earliest < first + dt.timedelta(days=5)
+    paid = Payment.unscoped.filter(state=PaymentState.CONFIRMED)
+    assert not paid.exclude(confirmed_at__gte=F("created_at")).exists()
+    assert CardKey.unscoped.filter(state=KeyState.SOLD, sold_at__isnull=True).count() == 0
+    sample = Order.unscoped.filter(paid_by__gt=0, refunded_amount=0).first()
+    assert sample is not None
+    dates = Transfer.unscoped.filter(reference_kind=1, reference_id=sample.id)
+    assert set(dates.values_list("created_at", flat=True)) == {sample.paid_at}
+
+
+def _counts() -> dict[str, int]:
+    with platform_scope("test"):
+        models = (Order, CardKey, Transfer, Customer, Payment)
+        counts = {model.__name__: model.unscoped.count() for model in models}
+        return counts | {"events": EventRow.objects.count(), "audit": AuditEntry.objects.count()}
