@@ -173,3 +173,20 @@ def test_a_kind_that_is_not_there_shows_the_kinds_that_are(
 
     assert response.status_code == 200
     assert "选择支付平台" in text_of(response)
+
+
+def test_why_a_test_failed_is_told_in_words(
+    main_site: Site,
+    ada: people.Staff,
+    gateway: Gateway,
+    client_for: ClientFor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_call: object) -> None:
+        raise GatewayCheckFailed(why="wrong_merchant pid 不存在")
+
+    monkeypatch.setattr("kameng.console.views.gateways.test_gateway", refuse)
+
+    tested = client_for(main_site, ada).post(address(main_site, "prove_gateway", gateway.id))
+
+    assert "请检查商户 ID。（支付平台说：pid 不存在）" in text_of(tested)

@@ -75,6 +75,15 @@ def count_rows(job: ImportJob) -> list[CountRow]:
     return sorted(rows, key=lambda row: (order.index(row.tone), -row.count, row.code))
 
 
+def note_rows(job: ImportJob) -> list[CountRow]:
+    """Return what was tidied on lines that are stored all the same."""
+    texts, notes = _texts(job), job.options.get("report", {}).get("notes", {})
+    return [
+        CountRow(code=code, text=_fill(texts, code, {}), count=count, tone="plain")
+        for code, count in sorted(notes.items())
+    ]
+
+
 def explain_failure(job: ImportJob) -> str:
     """Return why the import could not be read, empty while it could."""
     if job.state != ImportState.FAILED or not job.problems:

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from kameng.accounts.models import Role
-from kameng.accounts.rules import ROLE_PERMISSIONS
+from kameng.accounts.selectors import list_role_permissions
 from kameng.console.forms.fields import LineField, PickField
 
 ROLE_NOTES: Final = {
@@ -59,7 +59,8 @@ class RoleForm(forms.Form):
 
 def role_matrix() -> list[tuple[str, list[bool]]]:
     """Return each permission in words with yes or no for every role, in the roles' order."""
+    granted = [list_role_permissions(role) for role in Role.values]
     return [
-        (str(label), [name in ROLE_PERMISSIONS[role] for role in Role.values])
+        (str(label), [name in permissions for permissions in granted])
         for name, label in PERMISSION_LABELS.items()
     ]

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.gateways import NEW_VALUES, GatewayForm, OfferForm, gateway_values
+from kameng.console.gateway_words import explain_refusal
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.payments.errors import GatewayConfigInvalid
@@ -144,7 +145,7 @@ def prove_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> H
     try:
         test_gateway(gateway_id=gateway_id, actor=actor_of(request))
     except Refusal as refusal:
-        return _own_list(request, problem=refusal.text(), status=refusal.status)
+        return _own_list(request, problem=explain_refusal(refusal), status=refusal.status)
     return done(request, _("测试通过，可以启用了。"), to=_list_url(site))
 
 
@@ -156,7 +157,7 @@ def set_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> Htt
     try:
         switch_gateway(gateway_id=gateway_id, is_enabled=is_enabled, actor=actor_of(request))
     except Refusal as refusal:
-        return _own_list(request, problem=refusal.text(), status=refusal.status)
+        return _own_list(request, problem=explain_refusal(refusal), status=refusal.status)
     text = _("已启用，买家付款时可以选它。") if is_enabled else _("已停用，买家不再看到它。")
     return done(request, text, to=_list_url(site))
 

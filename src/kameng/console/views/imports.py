@@ -22,6 +22,7 @@ from kameng.console.import_words import (
     explain_failure,
     explain_file,
     explain_problems,
+    note_rows,
 )
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
@@ -59,6 +60,7 @@ def show_import(
         "report": report,
         "samples": report.get("samples", []),
         "counts": count_rows(job),
+        "notes": note_rows(job),
         "code": code,
         "problems": explain_problems(job, code=code)[:SHOWN_PROBLEMS],
         "failure": explain_failure(job),

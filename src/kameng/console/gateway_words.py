@@ -1,0 +1,37 @@
+"""Why a gateway did not pass its test, in words that say what to do next."""
+
+from typing import Final
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from kameng.core.errors import Refusal
+
+_REASONS: Final = {
+    "unproved": _("还没有测试通过，请先点“测试”。"),
+    "unreachable": _("连不上网关地址，请检查地址是否正确、支付平台是否正常。"),
+    "timeout": _("支付平台没有及时回应，请稍后再试。"),
+    "connection_lost": _("和支付平台的连接中断，请稍后再试。"),
+    "too_large": _("支付平台的回应异常，请检查网关地址是否正确。"),
+    "bad_status": _("支付平台返回了错误页面，请检查网关地址是否正确。"),
+    "address_refused": _("网关地址指向内部网络，不能使用。"),
+    "bad_reply": _("支付平台的回应看不懂，请检查网关地址是否正确。"),
+    "bad_reply_signature": _("回应的签名不对，请检查支付平台的公钥。"),
+    "gateway_busy": _("支付平台正忙，请稍后再试。"),
+    "wrong_merchant": _("支付平台回应的商户不是这一个，请检查商户 ID。"),
+    "merchant_inactive": _("商户在支付平台未启用，请联系支付平台。"),
+}
+
+
+def explain_refusal(refusal: Refusal) -> str:
+    """Return why an act on a gateway was refused; what the gateway itself said is kept."""
+    why = str(refusal.params.get("why", ""))
+    if not why:
+        return refusal.text()
+    code, _sep, said = why.partition(" ")
+    if code not in _REASONS:
+        return refusal.text()
+    reason = str(_REASONS[code])
+    if said:
+        reason += gettext("（支付平台说：%(said)s）") % {"said": said}
+    return gettext("通道没有通过测试：%(why)s") % {"why": reason}
