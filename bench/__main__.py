@@ -1,4 +1,7 @@
-"""`kameng bench`: every figure of speed and memory in one run, and whether the data is right after it."""
+"""`kameng bench`: figures of speed and memory in one run, and whether the data is right after it.
+
+Works on a stack of its own (`bench.stack`) and leaves nothing behind.
+"""
 
 import argparse
 import json
@@ -39,7 +42,8 @@ def load(stack: Stack, kind: str, shop: dict[str, Any], **limits: Any) -> dict[s
     result: dict[str, Any] = json.loads(done.stdout)
     result["cpu_seconds"] = cpu_seconds(family(stack.process.pid, home=str(stack.home))) - before
     if result["errors"] or (result["refused"] and kind != "hot"):
-        say(f"  {kind}: {result['errors']} errors, {result['refused']} refused {result['samples'][:1]}")
+        sample = result["samples"][:1]
+        say(f"  {kind}: {result['errors']} errors, {result['refused']} refused {sample}")
     return result
 
 

@@ -111,9 +111,12 @@ def post(host: str, path: str, fields: dict[str, str], token: str = "") -> bytes
 
 
 async def run_clients(
-    port: int, clients: int, step: Callable[[Connection, int, int, Result], Awaitable[bool]], **limits: Any
+    port: int,
+    clients: int,
+    step: Callable[[Connection, int, int, Result], Awaitable[bool]],
+    **limits: Any,
 ) -> Result:
-    """Let `clients` repeat `step(connection, client, turn, result)` until time or turns are over."""
+    """Let `clients` repeat `step(connection, client, turn, result)` until time or turns end."""
     result = Result()
     connections = [Connection(port) for _ in range(clients)]
     await asyncio.gather(*(connection.open() for connection in connections))
@@ -222,7 +225,7 @@ def signed_callback(shop: dict[str, Any], payment_no: str, total: str) -> str:
         "type": "alipay",
     }
     text = "&".join(f"{name}={value}" for name, value in sorted(fields.items()))
-    sign = hashlib.md5((text + shop["gateway_key"]).encode()).hexdigest()  # noqa: S324
+    sign = hashlib.md5((text + shop["gateway_key"]).encode()).hexdigest()
     return "&".join(f"{k}={quote(v)}" for k, v in fields.items()) + f"&sign={sign}&sign_type=MD5"
 
 

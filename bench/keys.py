@@ -1,4 +1,7 @@
-"""The import of many card keys through the product's own import; run beside the stack as a program."""
+"""The import of many card keys through the product's own import.
+
+Run beside the stack as a program.
+"""
 
 import argparse
 import json
@@ -13,7 +16,7 @@ from kameng.config.launch.session import database_session
 
 def write_keys(path: str, count: int, seed: int) -> None:
     """Write so many distinct keys, as a supplier would send them."""
-    draw = random.Random(seed)  # noqa: S311 - test data
+    draw = random.Random(seed)
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
     with open(path, "w", encoding="ascii") as file:
         for number in range(count):

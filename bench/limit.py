@@ -1,8 +1,8 @@
 """What the database alone can do: the same order as one minimal SQL transaction, through pgbench.
 
 Minimal means: lock the wallet, take one unsold key, insert the order, two ledger entries, move one
-balance, mark the key sold. Same server, same durability, the same number of clients, goods spread alike;
-tables of its own beside the shop's. Run beside the stack as a program; prints transactions a second.
+balance, mark the key sold. Same server, same durability, the same number of clients, goods spread
+alike; tables of its own beside the shop's. A program beside the stack; prints its rate a second.
 """
 
 import argparse
@@ -23,13 +23,15 @@ create schema bench;
 create table bench.account (id bigint primary key, balance bigint not null check (balance >= 0))
     with (fillfactor = 70);
 create table bench.card (id bigint generated always as identity primary key, product int not null,
-    position bigint not null, status smallint not null default 0, order_id bigint, secret bytea not null);
+    position bigint not null, status smallint not null default 0, order_id bigint,
+    secret bytea not null);
 create index on bench.card (product, position) where status = 0;
-create table bench.orders (id bigint generated always as identity primary key, buyer bigint not null,
-    product int not null, amount bigint not null, created_at timestamptz not null default now());
+create table bench.orders (id bigint generated always as identity primary key,
+    buyer bigint not null, product int not null, amount bigint not null,
+    created_at timestamptz not null default now());
 create index on bench.orders (buyer, id);
-create table bench.entry (id bigint generated always as identity primary key, order_id bigint not null,
-    account bigint not null, amount bigint not null);
+create table bench.entry (id bigint generated always as identity primary key,
+    order_id bigint not null, account bigint not null, amount bigint not null);
 create function bench.sell(p_product int, p_buyer bigint) returns bigint language plpgsql as $$
 declare v_card bigint; v_order bigint;
 begin
@@ -75,8 +77,21 @@ def measure(url: str, *, clients: int, seconds: int, products: int, customers: i
         file.flush()
         pgbench = choose_binaries(None).program("pgbench")
         done = subprocess.run(
-            [pgbench, "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds),
-             "-f", file.name, url],  # fmt: skip
+            [
+                pgbench,
+                "-n",
+                "-M",
+                "prepared",
+                "-c",
+                str(clients),
+                "-j",
+                "2",
+                "-T",
+                str(seconds),
+                "-f",
+                file.name,
+                url,
+            ],  # fmt: skip
             check=True,
             capture_output=True,
             text=True,

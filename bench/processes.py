@@ -9,7 +9,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 def family(root: int, *, home: str) -> list[int]:
     """Return the processes of the stack: descendants of `root`, and the server of its home.
 
-    PostgreSQL may have been started by a process that is gone; it names its home on its command line.
+    PostgreSQL may have been started by a process that is gone; its command line names its home.
     """
     parents: dict[int, int] = {}
     found: set[int] = {root}

@@ -1,4 +1,4 @@
-"""The shop that is measured: run as a program beside the stack, prints what the clients need as JSON.
+"""The shop that is measured: a program beside the stack; prints what clients need as JSON.
 
 A main site and eight sub-sites on a plan, forty card-key products, customers with money and open
 sessions. Made by the product's own services where they matter for what is measured.
@@ -61,7 +61,9 @@ def _goods(main_id: int, *, products: int, keys: int) -> list[tuple[int, int]]:
 
     made = []
     with site_scope(main_id):
-        category = Category.objects.create(site_id=main_id, name="游戏点卡", icon="device-gamepad-2")
+        category = Category.objects.create(
+            site_id=main_id, name="游戏点卡", icon="device-gamepad-2"
+        )
         for number in range(products):
             product = Product.objects.create(
                 site_id=main_id,

@@ -1,4 +1,4 @@
-"""A stack of its own for the measurements: a temporary home, free ports, `kameng up`, full durability.
+"""A stack of its own for the measurements: temporary home, free ports, full durability.
 
 Promises that nothing of the developer's data is touched and that every process ends with the run.
 """
@@ -104,7 +104,7 @@ def _wait(port: int, process: subprocess.Popen[bytes], home: Path) -> None:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
                 return
         except urllib.error.HTTPError:
             return  # it answers; what it thinks of its health is not our question

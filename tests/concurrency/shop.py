@@ -16,7 +16,7 @@ from kameng.core.scope import platform_scope
 from kameng.orders.models import Order, OrderRefund, RefundTo
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.placing import Buyer, PlacedOrder, Wish, place_order
-from kameng.orders.services.refunding import refund_order
+from kameng.orders.services.refunding import RefundWish, refund_order
 from kameng.payments.models import Gateway, Payment
 from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import PayChoice
@@ -90,14 +90,16 @@ def order(
     key: str = "",
     contact: str = "",
     variant_id: int = 0,
+    ip: str = "",
 ) -> PlacedOrder:
-    """Place one order on the shop's site, as a customer or as a guest."""
-    contact = contact or ("" if customer else f"guest{next(_numbers)}@example.com")
+    """Place one order on the shop's site, as a customer or as a guest; each from its own line."""
+    number = next(_numbers)
+    contact = contact or ("" if customer else f"guest{number}@example.com")
     actor = f"customer:{customer.id}" if customer else f"guest:{contact}"
     buyer = Buyer(
         customer_id=customer.id if customer else None,
         contact=contact,
-        ip="192.0.2.1",
+        ip=ip or f"{11 + number // 65536}.{number // 256 % 256}.{number % 256}.5",
         actor=actor,
     )
     wish = Wish(
@@ -105,7 +107,7 @@ def order(
         quantity=quantity,
         answers={},
         shown_amount=None,
-        idempotency_key=key or f"key-{next(_numbers)}",
+        idempotency_key=key or f"key-{number}",
         choice=None if by_wallet else shop.choice,
     )
     with site_scope(shop.site.id) as view:
@@ -185,10 +187,12 @@ def refund(
     with site_scope(shop.site.id):
         return refund_order(
             order_id=placed.order_id,
-            amount=amount,
-            refund_to=RefundTo.WALLET if to_wallet else RefundTo.SOURCE,
-            reason="不要了",
-            idempotency_key=key,
+            wish=RefundWish(
+                amount=amount,
+                refund_to=RefundTo.WALLET if to_wallet else RefundTo.SOURCE,
+                reason="不要了",
+                idempotency_key=key,
+            ),
             actor=STAFF,
         )
 

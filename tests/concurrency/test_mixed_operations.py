@@ -87,7 +87,7 @@ class Market:
     def _notify(self, dice: random.Random) -> None:
         placed = self._some(dice)
         with site_scope(self.shop.site.id):
-            payment = find_open_payment(Purpose.ORDER, placed.order_id)
+            payment = find_open_payment(Purpose.ORDER, paid_for=placed.order_id)
         if payment is not None:
             notify(self.shop, payment)
 
@@ -192,13 +192,13 @@ def test_a_thousand_crossed_operations_neither_circle_nor_break_anything(
 def test_control_locks_in_another_order_end_in_a_circle(
     wrecked_db: None, market: Market, run_parallel: Parallel, apart: None
 ) -> None:
-    backwards = ("order by b.account_id for no key update", "order by random() for no key update")
     give_up = ("for no key update skip locked", "for no key update")
+    slow = (
+        "    perform payments_give_up(",
+        "    perform pg_sleep(0.05);\n    perform payments_give_up(",
+    )
 
-    with (
-        without_guard("ledger_lock_wallets", backwards),
-        without_guard("payments_give_up", give_up),
-    ):
-        seen = _rush(market, run_parallel, steps=25)
+    with without_guard("payments_give_up", give_up), without_guard("orders_close", slow):
+        seen = _rush(market, run_parallel, steps=40)
 
     assert any("deadlock" in name for name in seen), seen

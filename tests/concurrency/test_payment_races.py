@@ -375,9 +375,9 @@ def test_a_top_up_is_credited_once(
     fee = payment.fee_amount
     assert fee == 3_000
     with site_scope(shop.site.id) as view:
-        assert site_account_amount(AccountKind.GATEWAY_FEES, payment.gateway_id) == fee
-        assert site_account_amount(AccountKind.SALES, view.main_id) == -fee
-        assert site_account_amount(AccountKind.ORDER_SUSPENSE, view.site_id) == 0
+        assert site_account_amount(AccountKind.GATEWAY_FEES, owner_id=payment.gateway_id) == fee
+        assert site_account_amount(AccountKind.SALES, owner_id=view.main_id) == -fee
+        assert site_account_amount(AccountKind.ORDER_SUSPENSE, owner_id=view.site_id) == 0
 
 
 def test_control_without_the_marks_a_top_up_is_credited_again(

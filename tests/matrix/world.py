@@ -12,7 +12,7 @@ from kameng.core.audit import Actor, record
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
 from kameng.orders.models import RefundTo
 from kameng.orders.services.delivering import write_note
-from kameng.orders.services.refunding import refund_order
+from kameng.orders.services.refunding import RefundWish, refund_order
 from kameng.payments.models import Gateway, Payment, TopUp
 from kameng.payments.services.paying import start_top_up
 from kameng.tenancy.models import Site
@@ -52,10 +52,12 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
     with site_scope(site_a.id):
         refund_order(
             order_id=order(shop, customer=customer, by_wallet=True).order_id,
-            amount=None,
-            refund_to=RefundTo.WALLET,
-            reason="CANARY-A-reason",
-            idempotency_key="world",
+            wish=RefundWish(
+                amount=None,
+                refund_to=RefundTo.WALLET,
+                reason="CANARY-A-reason",
+                idempotency_key="world",
+            ),
             actor=STAFF,
         )
         write_note(order_id=paid.order_id, text="CANARY-A-note", actor=STAFF)

@@ -13,7 +13,13 @@ from kameng.accounts.people import (
     Person,
     StaffPerson,
 )
-from kameng.accounts.rules import Login, clean_login, clean_staff_login, mask_contact
+from kameng.accounts.rules import (
+    ROLE_PERMISSIONS,
+    Login,
+    clean_login,
+    clean_staff_login,
+    mask_contact,
+)
 from kameng.core import clock
 from kameng.core.crypto import binding, blind_digest, decrypt_text
 from kameng.core.ids import token_digest
@@ -173,3 +179,8 @@ def list_owners(site_ids: list[int]) -> dict[int, str]:
 def hint_contact(text: str) -> str:
     """Return the masked form of an e-mail or phone number, for lists; empty for an empty one."""
     return mask_contact(text) if text else ""
+
+
+def list_role_permissions(role: str) -> frozenset[str]:
+    """Return what a role may do on its site, as names of permissions."""
+    return ROLE_PERMISSIONS[role]

@@ -8,6 +8,7 @@ class ConfigConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
+        """Install the wiring."""
         from kameng.config import wiring
         from kameng.core import events
 

@@ -17,7 +17,7 @@ from kameng.orders.rules import is_path
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
 
 
-def _rows(sql: str, params: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+def _rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     with platform_scope("audit of every invariant"), connection.cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
@@ -31,7 +31,8 @@ def transfers() -> Iterator[str]:
         " where amount <= 0 or debit_account = credit_account or not code = any (%s)",
         (codes,),
     ):
-        yield f"ledger_transfer {row[0]}: debit {row[1]}, credit {row[2]}, amount {row[3]}, code {row[4]}"
+        number, debit, credit, amount, code = row
+        yield f"ledger_transfer {number}: {debit} to {credit}, amount {amount}, code {code}"
     for row in _rows(
         """
         with mark as (select coalesce(max(xid), '0'::xid8) xid, coalesce(max(transfer_id), 0) id
@@ -48,7 +49,11 @@ def transfers() -> Iterator[str]:
          where (r.debit_amount, r.credit_amount) is distinct from (t.debit, t.credit)
         """
     ):
-        yield f"ledger_rollup {row[0]}: debits {row[1]} should be {row[2]}, credits {row[3]}/{row[4]}"
+        account, debits, true_debits, credits_, true_credits = row
+        yield (
+            f"ledger_rollup {account}: debits {debits} should be {true_debits},"
+            f" credits {credits_} should be {true_credits}"
+        )
 
 
 def balances() -> Iterator[str]:
@@ -62,7 +67,8 @@ def balances() -> Iterator[str]:
                 union all
                 select credit_account, amount from ledger_transfer where credit_account < 0) t
              group by account)
-        select coalesce(b.account_id, t.account), coalesce(b.posted_amount, 0), coalesce(t.amount, 0)
+        select coalesce(b.account_id, t.account), coalesce(b.posted_amount, 0),
+               coalesce(t.amount, 0)
           from ledger_balance b full join truth t on t.account = b.account_id
          where coalesce(b.posted_amount, 0) <> coalesce(t.amount, 0)
             or coalesce(b.posted_amount, 0) < 0
@@ -208,7 +214,8 @@ def isolation() -> Iterator[str]:
         row[0]: (row[1], row[2], row[3])
         for row in _rows(
             "select c.relname, c.relrowsecurity, c.relforcerowsecurity,"
-            " exists (select 1 from pg_policy p where p.polrelid = c.oid and p.polname = 'own_site')"
+            " exists (select 1 from pg_policy p"
+            " where p.polrelid = c.oid and p.polname = 'own_site')"
             " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
             " where n.nspname = 'public' and c.relkind = 'r'"
         )

@@ -4,6 +4,7 @@ Runs as the owner of the database; one at a time (advisory lock).
 """
 
 import os
+from typing import Any
 
 from kameng.core.locks import LOCK_CLASS, MIGRATE
 
@@ -46,7 +47,7 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
     from kameng.config.security import ensure_roles, secure_tables
     from kameng.core.sqlfiles import install
 
-    connection = connections[alias]
+    connection: Any = connections[alias]
     with connection.cursor() as cursor:
         if connection.pg_version < MINIMUM_VERSION:
             raise DatabaseTooOld(

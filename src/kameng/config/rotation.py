@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-
 SETTLE_SECONDS = 3.0
 
 
 def run(argv: Sequence[str] = ()) -> int:
-    """Rotate; `--continue` goes on with the current key, `--keep-old` leaves old keys in the file."""
+    """Rotate; `--continue` goes on with the current key, `--keep-old` leaves the old ones."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
     import django
     from django.apps import apps
@@ -26,14 +25,14 @@ def run(argv: Sequence[str] = ()) -> int:
 
     path = Path(settings.KEYRING_PATH)
     if "--continue" not in argv:
-        print(f"a new key: version {keyring.add_key(path)}")  # noqa: T201
+        print(f"a new key: version {keyring.add_key(path)}")
     # Running processes look at the key file once a second: wait until all write with the new key.
     time.sleep(SETTLE_SECONDS)
     while rotate_everything(say=print):
         continue
     if "--keep-old" not in argv:
         keyring.drop_keys(path, keep=keyring.load(path).current)
-        print("old keys are gone from the key file")  # noqa: T201
+        print("old keys are gone from the key file")
     return 0
 
 

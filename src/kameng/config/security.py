@@ -122,7 +122,8 @@ def _confine(cursor: Any, table: str, *, shared: bool) -> None:
     cursor.execute(f"create policy own_site on {table} using ({mine}) with check ({mine})")
     if shared:
         cursor.execute(
-            f"create policy reads_site on {table} for select using (site_id = any ({READS}::bigint[]))"
+            f"create policy reads_site on {table} for select"
+            f" using (site_id = any ({READS}::bigint[]))"
         )
     cursor.execute(
         f"create policy engine on {table} to {ENGINE_ROLE} using (true) with check (true)"
@@ -134,7 +135,8 @@ def _grant_jobs(cursor: Any) -> None:
     cursor.execute(
         "select c.oid::regclass::text, c.relkind from pg_class c"
         " join pg_namespace n on n.oid = c.relnamespace"
-        " where n.nspname = 'public' and c.relname like 'procrastinate%' and c.relkind in ('r', 'S')"
+        " where n.nspname = 'public' and c.relname like 'procrastinate%'"
+        " and c.relkind in ('r', 'S')"
     )
     for name, kind in cursor.fetchall():
         what = "sequence" if kind == "S" else "table"

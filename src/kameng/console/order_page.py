@@ -187,7 +187,7 @@ def order_context(
         "payments": _payments(order),
         "refunds": refunds,
         "refused": [each for each in refunds if each.state == OrderRefundState.REFUSED],
-        "gateway_refunds": list_gateway_refunds(Purpose.ORDER, order.id),
+        "gateway_refunds": list_gateway_refunds(Purpose.ORDER, paid_for=order.id),
         "lines": [_line(moment) for moment in reversed(list_moments(order))],
         "can": _possible(order, pieces),
         "forms": {**_blank_forms(order), **(bound or {})},
@@ -282,7 +282,7 @@ def describe_transfer(transfer: Any) -> Posting:
 
 def _payments(order: Order) -> list[PaymentLine]:
     lines = []
-    for payment in list_payments_of(Purpose.ORDER, order.id):
+    for payment in list_payments_of(Purpose.ORDER, paid_for=order.id):
         gateway = find_gateway(payment.gateway_id)
         lines.append(
             PaymentLine(

@@ -94,7 +94,7 @@ def seal_entries() -> int:
     with platform_scope("seal the audit log"), transaction.atomic():
         fetch("select core_lock_audit_chain()")
         last = AuditEntry.objects.filter(seal_no__isnull=False).order_by("-seal_no").first()
-        previous, number = (bytes(last.sealed_hash), last.seal_no) if last else (GENESIS, 0)
+        previous, number = _seal_of(last) if last else (GENESIS, 0)
         ready = AuditEntry.objects.filter(sealed_hash__isnull=True).extra(
             where=["xid < pg_snapshot_xmin(pg_current_snapshot())"]
         )
@@ -111,12 +111,17 @@ def verify_chain() -> Iterator[str]:
         previous, expected = GENESIS, 1
         sealed = AuditEntry.objects.filter(seal_no__isnull=False).order_by("seal_no")
         for entry in sealed.iterator(chunk_size=2000):
-            if entry.seal_no != expected:
-                yield f"core_auditentry: seal {expected} is missing (next is {entry.seal_no})"
-                expected = entry.seal_no
-            if chain_hash(previous, entry) != bytes(entry.sealed_hash):
-                yield f"core_auditentry {entry.id}: content does not match its seal {entry.seal_no}"
-            previous, expected = bytes(entry.sealed_hash), expected + 1
+            sealed_hash, number = _seal_of(entry)
+            if number != expected:
+                yield f"core_auditentry: seal {expected} is missing (next is {number})"
+            if chain_hash(previous, entry) != sealed_hash:
+                yield f"core_auditentry {entry.id}: content does not match its seal {number}"
+            previous, expected = sealed_hash, number + 1
+
+
+def _seal_of(entry: AuditEntry) -> tuple[bytes, int]:
+    """The hash and the number under which a sealed row stands in the chain."""
+    return bytes(entry.sealed_hash or b""), entry.seal_no or 0
 
 
 def list_entries(*, site_id: int | None, before_id: int | None = None, **filters: Any) -> Any:

@@ -26,16 +26,15 @@ def in_transaction() -> bool:
 def _run(sql: str, params: Sequence[object], *, scoped: bool) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     scope = current_scope()
-    if scoped and scope is not connection._sent and scope != connection._sent:  # type: ignore[attr-defined]
+    sent = connection._sent  # type: ignore[attr-defined]
+    if scoped and scope is not sent and scope != sent:
         connection.send_scope(scope)  # type: ignore[attr-defined]
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(sql, params, prepare=True)  # type: ignore[arg-type]
+        cursor.execute(sql, params, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
-def fetch(
-    sql: str, params: Sequence[object] = (), *, scoped: bool = True
-) -> list[tuple[Any, ...]]:
+def fetch(sql: str, params: Sequence[object] = (), *, scoped: bool = True) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows.
 
     `scoped=False` spares the round trip that tells the server the scope: only for functions of the

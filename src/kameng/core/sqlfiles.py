@@ -38,7 +38,8 @@ def install(cursor: Any, apps: Sequence[str]) -> list[str]:
     cursor.execute(
         "select p.oid::regprocedure::text from pg_proc p"
         " join pg_namespace n on n.oid = p.pronamespace"
-        " where n.nspname = 'public' and p.proname = any (%s) and p.prorettype <> 'trigger'::regtype",
+        " where n.nspname = 'public' and p.proname = any (%s)"
+        " and p.prorettype <> 'trigger'::regtype",
         (names,),
     )
     for (signature,) in cursor.fetchall():

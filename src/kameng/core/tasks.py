@@ -1,4 +1,4 @@
-"""Scheduled work of the frame: seal the audit log, purge read events, rescue jobs of dead workers."""
+"""Scheduled work of the frame: seal the audit log, purge read events, rescue jobs."""
 
 from procrastinate.contrib.django import app
 

@@ -4,7 +4,7 @@ taking back. Selling itself happens inside the order's own statement."""
 from dataclasses import dataclass
 
 from kameng.core.crypto import binding, decrypt_text
-from kameng.core.database import fetch, fetch_one
+from kameng.inventory import store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,31 +20,23 @@ class SoldKey:
 
 def open_keys(order_id: int) -> list[SoldKey]:
     """Return the keys of an order in clear; the caller has proved that the order may be seen."""
-    rows = fetch("select key_id, owner_site, secret from inventory_keys_of(%s)", (order_id,))
     return [
         SoldKey(key_id=key_id, text=decrypt_text(secret, binding(site_id, "card_key", key_id)))
-        for key_id, site_id, secret in rows
+        for key_id, site_id, secret in store.list_order_secrets(order_id)
     ]
 
 
 def claim_for(*, order_id: int, variant_id: int, quantity: int, has_keys: bool) -> bool:
     """Take stock for one order by hand (a repair); call with the order locked."""
-    row = fetch_one(
-        "select claimed from inventory_claim(array[%s]::bigint[], array[%s]::bigint[],"
-        " array[%s]::int[], array[0]::bigint[], array[%s]::boolean[], 2::smallint)",
-        (variant_id, order_id, quantity, has_keys),
-    )
-    return bool(row and row[0])
+    return store.claim_one(variant_id, order_id=order_id, quantity=quantity, has_keys=has_keys)
 
 
 def replace_key(*, order_id: int, key_id: int) -> int | None:
     """Void one key of an order and take the next one; None when it is not the order's or none is
     left. Call with the order locked."""
-    row = fetch_one("select inventory_replace_key(%s, %s)", (order_id, key_id))
-    return row[0] if row else None
+    return store.replace_key(order_id, key_id=key_id)
 
 
 def take_back(*, order_id: int, resell: bool) -> int:
     """Take the keys of a refunded order back: on the shelf again, or void. Returns how many."""
-    row = fetch_one("select inventory_take_back(%s, %s)", (order_id, resell))
-    return int(row[0]) if row else 0
+    return store.take_back(order_id, resell=resell)

@@ -1,7 +1,7 @@
 """The hand-written SQL of stock and of bringing keys in: one function a statement.
 
-The claiming functions (sql/claims.sql) are called through `claims`. Each docstring says why it is
-not ORM, which index it relies on and which locks it takes.
+`claims` calls the claiming functions (sql/claims.sql) for those above. Each docstring says why it
+is not ORM, which index it relies on and which locks it takes.
 """
 
 from collections.abc import Sequence
@@ -82,4 +82,32 @@ def rewrite_secrets(ids: Sequence[int], *, old: Sequence[bytes], new: Sequence[b
         "select inventory_rewrite_secrets(%s::bigint[], %b::bytea[], %b::bytea[])",
         (list(ids), list(old), list(new)),
     )
+    return int(row[0]) if row else 0
+
+
+def list_order_secrets(order_id: int) -> list[tuple[int, int, bytes]]:
+    """Return (key, owner's site, cipher text) of an order's keys. Index inventory_by_order."""
+    rows = fetch("select key_id, owner_site, secret from inventory_keys_of(%s)", (order_id,))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def claim_one(variant_id: int, *, order_id: int, quantity: int, has_keys: bool) -> bool:
+    """Take stock for one order: the batch of sql/claims.sql with one wish. Locks the keys taken."""
+    row = fetch_one(
+        "select claimed from inventory_claim(array[%s]::bigint[], array[%s]::bigint[],"
+        " array[%s]::int[], array[0]::bigint[], array[%s]::boolean[], 2::smallint)",
+        (variant_id, order_id, quantity, has_keys),
+    )
+    return bool(row and row[0])
+
+
+def replace_key(order_id: int, *, key_id: int) -> int | None:
+    """Void one key of an order and take the next; the new one's id. Locks both keys."""
+    row = fetch_one("select inventory_replace_key(%s, %s)", (order_id, key_id))
+    return row[0] if row else None
+
+
+def take_back(order_id: int, *, resell: bool) -> int:
+    """Free or void the keys of an order; how many. Locks them. Index inventory_by_order."""
+    row = fetch_one("select inventory_take_back(%s, %s)", (order_id, resell))
     return int(row[0]) if row else 0

@@ -104,7 +104,7 @@ def list_order_transfers(order_id: int) -> list[Transfer]:
     )
 
 
-def site_account_amount(kind: AccountKind, owner_id: int) -> int:
+def site_account_amount(kind: AccountKind, *, owner_id: int) -> int:
     """Return credits minus debits of an account of a site or gateway (roll-up plus tail)."""
     return store.balance_of(account_id(kind, owner_id))
 

@@ -14,14 +14,16 @@ from kameng.orders.models import Note, Order, RefundTo
 from kameng.orders.notices import send_notices
 from kameng.orders.rules import Settlement
 from kameng.orders.services.refunding import (
+    RefundWish,
     finish_source_refund,
     refund_order,
     refuse_source_refund,
 )
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
-from kameng.payments.models import Payment, Purpose
-from kameng.payments.services.refunding import request_refund
+from kameng.payments.models import Purpose
+from kameng.payments.selectors import get_payment
+from kameng.payments.services.refunding import mark_returned, request_refund
 
 
 def settle_payment(event: PaymentConfirmed) -> None:
@@ -52,10 +54,12 @@ def _refund_late(event: PaymentConfirmed) -> None:
         try:
             refund_order(
                 order_id=order.id,
-                amount=None,
-                refund_to=refund_to,
-                reason="late payment, out of stock",
-                idempotency_key=f"late:{event.subject_id}",
+                wish=RefundWish(
+                    amount=None,
+                    refund_to=refund_to,
+                    reason="late payment, out of stock",
+                    idempotency_key=f"late:{event.subject_id}",
+                ),
                 actor=SYSTEM,
             )
         except RefundRouteMissing:
@@ -67,7 +71,7 @@ def _refund_late(event: PaymentConfirmed) -> None:
 def _give_back_second(event: PaymentConfirmed) -> None:
     """The order was paid already: this money goes back to its source, else to the wallet."""
     order = Order.objects.get(id=event.paid_for)
-    payment = Payment.objects.get(id=event.subject_id)
+    payment = get_payment(event.subject_id)
     _note(order, "paid_twice", payment.payment_no)
     try:
         request_refund(payment=payment, amount=event.amount, reason="order was paid already")
@@ -88,7 +92,7 @@ def _give_back_second(event: PaymentConfirmed) -> None:
                 )
             ]
         )
-        Payment.objects.filter(id=payment.id).update(refunded_amount=event.amount)
+        mark_returned(payment_id=payment.id, amount=event.amount)
 
 
 def _note(order: Order, kind: str, text: str = "") -> None:

@@ -25,6 +25,8 @@ class OrderState(models.IntegerChoices):
 
 
 class PaidBy(models.IntegerChoices):
+    """What an order was paid with."""
+
     UNPAID = 0, _("未支付")
     WALLET = 1, _("余额")
     GATEWAY = 2, _("在线支付")
@@ -133,18 +135,22 @@ class UsedMark(TenantModel):
 
 
 class RefundTo(models.IntegerChoices):
+    """Where refunded money goes."""
+
     WALLET = 1, _("退到余额")
     SOURCE = 2, _("原路退回")
 
 
 class OrderRefundState(models.IntegerChoices):
+    """How far a refund of an order has come."""
+
     WAITING = 1, _("退款中")
     DONE = 2, _("已退款")
     REFUSED = 3, _("通道拒绝")  # a person decides: again, to the wallet, or paid by hand
 
 
 class OrderRefund(TenantModel):
-    """Money given back for an order, whole or part, with the exact parts it takes from each side."""
+    """Money given back for an order, whole or part, with the parts it takes from each side."""
 
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, related_name="+", db_constraint=False

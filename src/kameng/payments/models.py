@@ -12,7 +12,7 @@ from kameng.tenancy.scoping import SharedDownModel, TenantModel
 
 
 class Gateway(SharedDownModel):
-    """A merchant account at a payment provider. Of the main site; its sub-sites take money by it."""
+    """A merchant account at a payment provider: the main site's, used by its sub-sites too."""
 
     kind = models.CharField(max_length=24)  # registry key: epay, alipay
     name = models.CharField(max_length=40)
@@ -42,11 +42,15 @@ class Gateway(SharedDownModel):
 
 
 class Purpose(models.IntegerChoices):
+    """What a payment pays for."""
+
     ORDER = 1, _("订单")
     TOP_UP = 2, _("充值")
 
 
 class PaymentState(models.IntegerChoices):
+    """How far an attempt to pay has come."""
+
     OPEN = 1, _("待支付")
     CONFIRMED = 2, _("已支付")
     CLOSED = 3, _("已关闭")  # given up; a late confirmation is still accepted
@@ -63,7 +67,7 @@ class Payment(TenantModel):
     amount = AmountField()
     fee_amount = AmountField(default=0)
     state = models.SmallIntegerField(choices=PaymentState, default=PaymentState.OPEN)
-    external_no = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL: not known yet
+    external_no = models.CharField(max_length=64, null=True)
     received_amount = AmountField(null=True)
     refunded_amount = AmountField(default=0)  # asked for or done; never above received
     instruction = models.JSONField(null=True)  # what the buyer was told, to show it again
@@ -132,13 +136,15 @@ class RejectedCallback(models.Model):
 
 
 class RefundState(models.IntegerChoices):
+    """How far a refund through a gateway has come."""
+
     WAITING = 1, _("退款中")  # to be asked of the gateway, or asked and not known yet
     DONE = 2, _("已退款")
     REFUSED = 3, _("退款失败")  # the gateway refused: a person decides
 
 
 class GatewayRefund(TenantModel):
-    """Money sent back through the gateway it came by. `refund_no` is the gateway's idempotency key."""
+    """Money sent back the way it came. `refund_no` is the gateway's idempotency key."""
 
     payment = models.ForeignKey(
         Payment, on_delete=models.PROTECT, related_name="+", db_constraint=False

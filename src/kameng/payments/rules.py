@@ -22,7 +22,7 @@ class ConfirmOutcome(IntEnum):
 
 
 def next_query_at(now: dt.datetime, *, query_count: int) -> dt.datetime | None:
-    """Return when to ask the gateway again after so many asks; None after about a day and a half."""
+    """Return when to ask the gateway again after so many asks; None after some 36 hours."""
     if query_count >= len(QUERY_WAITS_SECONDS):
         return None
     return now + dt.timedelta(seconds=QUERY_WAITS_SECONDS[query_count])

@@ -45,7 +45,7 @@ _gateways: dict[tuple[int, int], tuple[Gateway, ...]] = {}
 def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
     """Return the main site's gateways as of the catalogue version that a request has read.
 
-    Every change of a gateway grows that version, so this process keeps them; never changed in place.
+    Every change of a gateway grows that version, so this process keeps them, unchanged.
     """
     key = (view.main_id, view.main_version)
     rows = _gateways.get(key)
@@ -63,12 +63,12 @@ def forget_gateways() -> None:
     _gateways.clear()
 
 
-def find_known_gateway(view: SiteView, gateway_id: int) -> Gateway | None:
+def find_known_gateway(view: SiteView, *, gateway_id: int) -> Gateway | None:
     """Return one of the main site's gateways, or None."""
     return next((row for row in list_known_gateways(view) if row.id == gateway_id), None)
 
 
-def list_pay_choices(view: SiteView, amount: int | None = None) -> list[PayChoice]:
+def list_pay_choices(view: SiteView, *, amount: int | None = None) -> list[PayChoice]:
     """Return the gateways this site offers (for an amount), in the owner's order."""
     rows = [row for row in list_known_gateways(view) if row.is_enabled and not row.is_frozen]
     hidden = set(view.settings.hidden_gateway_ids)
@@ -82,9 +82,9 @@ def list_pay_choices(view: SiteView, amount: int | None = None) -> list[PayChoic
     ]
 
 
-def get_pay_choice(view: SiteView, gateway_id: int, amount: int) -> PayChoice:
-    """Return one choice; raises `GatewayNotUsable` when the site does not offer it for the amount."""
-    for choice in list_pay_choices(view, amount):
+def get_pay_choice(view: SiteView, *, gateway_id: int, amount: int) -> PayChoice:
+    """Return one choice; raises `GatewayNotUsable` when the site does not offer it for that."""
+    for choice in list_pay_choices(view, amount=amount):
         if choice.gateway_id == gateway_id:
             return choice
     raise errors.GatewayNotUsable
@@ -105,23 +105,29 @@ def list_kinds() -> list[tuple[str, Any]]:
     return [(kind, get_provider(kind).label) for kind in PROVIDERS]
 
 
-def find_open_payment(purpose: int, paid_for: int) -> Payment | None:
-    """Return the newest attempt that may still be paid, of the site in force."""
-    return (
-        Payment.objects.filter(purpose=purpose, subject_id=paid_for, state=PaymentState.OPEN)
-        .order_by("-id")
-        .first()
-    )
+def find_open_payment(
+    purpose: int, *, paid_for: int, gateway_id: int | None = None
+) -> Payment | None:
+    """Return the newest attempt (through one gateway) that may still be paid, of this site."""
+    rows = Payment.objects.filter(purpose=purpose, subject_id=paid_for, state=PaymentState.OPEN)
+    if gateway_id is not None:
+        rows = rows.filter(gateway_id=gateway_id)
+    return rows.order_by("-id").first()
 
 
-def list_payments_of(purpose: int, paid_for: int) -> list[Payment]:
+def count_payments(purpose: int, *, paid_for: int) -> int:
+    """Return how often someone began to pay one thing of the site in force."""
+    return int(Payment.objects.filter(purpose=purpose, subject_id=paid_for).count())
+
+
+def list_payments_of(purpose: int, *, paid_for: int) -> list[Payment]:
     """Return all attempts for one thing, oldest first."""
     return list(Payment.objects.filter(purpose=purpose, subject_id=paid_for).order_by("id"))
 
 
 def get_payment(payment_id: int) -> Payment:
     """Return one payment of the site in force; raises `PaymentNotFound`."""
-    payment = Payment.objects.filter(id=payment_id).first()
+    payment: Payment | None = Payment.objects.filter(id=payment_id).first()
     if payment is None:
         raise errors.PaymentNotFound
     return payment
@@ -135,7 +141,7 @@ def find_payment_by_no(payment_no: str) -> Payment | None:
 def list_payments(
     *, state: int | None = None, text: str = "", before_id: int | None = None, limit: int = 50
 ) -> list[Payment]:
-    """Return payments of the site in force, newest first; `text` is any number printed anywhere."""
+    """Return payments of the site in force, newest first; `text` is any of their numbers."""
     rows = Payment.objects.order_by("-id")
     if state is not None:
         rows = rows.filter(state=state)
@@ -153,7 +159,7 @@ def list_mismatched(limit: int = 50) -> list[Payment]:
     return [row for row in rows if row.refunded_amount < (row.received_amount or 0)]
 
 
-def list_gateway_refunds(purpose: int, paid_for: int) -> list[GatewayRefund]:
+def list_gateway_refunds(purpose: int, *, paid_for: int) -> list[GatewayRefund]:
     """Return the refunds through a gateway for one thing, oldest first."""
     return list(GatewayRefund.objects.filter(purpose=purpose, subject_id=paid_for).order_by("id"))
 
@@ -173,7 +179,7 @@ def find_top_up(top_up_no: str) -> TopUp | None:
     return TopUp.objects.filter(top_up_no=top_up_no).first()
 
 
-def list_top_ups(customer_id: int, limit: int = 30) -> list[TopUp]:
+def list_top_ups(customer_id: int, *, limit: int = 30) -> list[TopUp]:
     """Return a customer's top-ups, newest first."""
     return list(TopUp.objects.filter(customer_id=customer_id).order_by("-id")[:limit])
 

@@ -25,7 +25,7 @@ CODE_BY_IP = Limit(20, 3600)
 CODE_TRY_BY_IP = Limit(30, 600)
 LOOKUP_BY_IP = Limit(30, 600)  # order numbers and tokens tried by hand
 SEARCH_BY_IP = Limit(120, 60)
-CALLBACK_BY_IP = Limit(1200, 60)  # far above what a gateway sends
+FORGED_CALLBACK_BY_IP = Limit(60, 60)  # refused ones; a gateway under load is never turned away
 PASSWORD_BY_PERSON = Limit(10, 900)
 
 # In-process windows of one worker: the true limit is this times the number of workers.

@@ -20,6 +20,7 @@ from kameng.risk.rules import (
     CODE_BY_CONTACT_MINUTE,
     CODE_BY_IP,
     CODE_TRY_BY_IP,
+    FORGED_CALLBACK_BY_IP,
     ORDERS_BY_PERSON,
     ORDERS_BY_SITE,
     PASSWORD_BY_PERSON,
@@ -40,6 +41,7 @@ __all__ = [
     "admit_registration",
     "admit_sign_in",
     "assess_checkout",
+    "forged_callbacks",
     "forget",
     "forget_sign_ins",
     "hit",
@@ -52,6 +54,7 @@ ONCE_SECONDS = 24 * 3600
 by_person = SlidingWindows(ORDERS_BY_PERSON, keys=WINDOW_KEYS)
 by_ip = SlidingWindows(Limit(settings.GUEST_ORDERS_PER_MINUTE, 60), keys=WINDOW_KEYS)
 by_site = SlidingWindows(ORDERS_BY_SITE, keys=WINDOW_KEYS)
+forged_callbacks = SlidingWindows(FORGED_CALLBACK_BY_IP, keys=WINDOW_KEYS)
 
 
 def hit(bucket: str, *, key: str, limit: Limit) -> None:

@@ -8,11 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SiteKind(models.IntegerChoices):
+    """Whose goods a site sells: its own or its parent's."""
+
     MAIN = 1, _("主站")  # the one at the root: owns the goods
     BRANCH = 2, _("分站")  # resells under its own name
 
 
 class SiteState(models.IntegerChoices):
+    """Whether a site sells."""
+
     OPEN = 1, _("营业中")
     SUSPENDED = 2, _("已停用")  # the next request already sees a notice
     CLOSED = 3, _("已关闭")

@@ -9,7 +9,7 @@ SLUG = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
 
 def clean_host(raw: str) -> str | None:
-    """Return the host of a Host header or of a form: lower-case, no port, IDNA; None when unusable."""
+    """Return the host of a header or a form: lower-case, no port, IDNA; None when unusable."""
     text = raw.strip().lower()
     if text.startswith("["):
         return None

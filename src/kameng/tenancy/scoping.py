@@ -1,7 +1,7 @@
 """Fail-closed access to tenant-owned rows.
 
-Every tenant-owned model extends `TenantModel`: its default manager filters by the scope in force and
-raises without one. The way out is `Model.unscoped` inside `platform_scope("reason")`.
+Every tenant-owned model extends `TenantModel`: its default manager filters by the scope in force
+and raises without one. The way out is `Model.unscoped` inside `platform_scope("reason")`.
 """
 
 from typing import Any, ClassVar, Self
@@ -13,11 +13,7 @@ from kameng.core.scope import ScopeMissing, current_scope, platform_scope
 __all__ = ["ScopeMissing", "SharedDownModel", "TenantModel", "platform_scope"]
 
 
-class ScopedQuerySet(models.QuerySet):
-    """A query set that knows the site it was made for."""
-
-
-class ScopedManager(models.Manager):
+class ScopedManager(models.Manager[Any]):
     """Rows of the site in force. Raises `ScopeMissing` without a site scope."""
 
     use_in_migrations = False
@@ -29,7 +25,7 @@ class ScopedManager(models.Manager):
         return super().get_queryset().filter(site_id=scope.site_id)
 
 
-class SharedDownManager(models.Manager):
+class SharedDownManager(models.Manager[Any]):
     """Rows of the site in force and of the sites above it (the main site's goods)."""
 
     use_in_migrations = False
@@ -41,7 +37,7 @@ class SharedDownManager(models.Manager):
         return super().get_queryset().filter(site_id__in=scope.reads or (scope.site_id,))
 
 
-class UnscopedManager(models.Manager):
+class UnscopedManager(models.Manager[Any]):
     """Rows of every site; only inside `platform_scope("reason")`."""
 
     use_in_migrations = False

@@ -1,5 +1,6 @@
 """Reads of sites. Host → id is cached per process; what can change is read at each request."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +8,8 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from kameng.core.database import fetch, fetch_one
 from kameng.core.scope import Scope, open_scope
+from kameng.tenancy import store
 from kameng.tenancy.errors import PlanNotFound, SiteNotFound
 from kameng.tenancy.models import Domain, Plan, Site
 from kameng.tenancy.rules import clean_host
@@ -37,12 +38,6 @@ class SiteView:
     settings: SiteSettings
 
 
-SITE_COLUMNS = (
-    "s.id, coalesce(s.parent_id, s.id), s.slug, s.name, s.state, s.suspended_reason, s.plan_id,"
-    " s.catalogue_version, m.catalogue_version, s.settings::text"
-)
-
-
 def find_site_id(raw_host: str) -> int | None:
     """Return the site of a Host header, or None: an unknown host is never a default site."""
     known = _hosts.get(raw_host)
@@ -50,10 +45,7 @@ def find_site_id(raw_host: str) -> int | None:
     if known is not None and known[1] > moment:
         return known[0]
     host = clean_host(raw_host)
-    row = None
-    if host is not None:
-        row = fetch_one("select site_id from tenancy_domain where host = %s", (host,))
-    site_id = row[0] if row else None
+    site_id = store.find_site_of_host(host) if host is not None else None
     if len(_hosts) >= HOST_CACHE_SIZE:  # bounded: unknown hosts must not fill the memory
         _hosts.clear()
     _hosts[raw_host] = (site_id, moment + HOST_CACHE_SECONDS)
@@ -66,13 +58,11 @@ def forget_hosts() -> None:
 
 
 def site_view(row: tuple[object, ...]) -> SiteView:
-    """Build a view from the columns `SITE_COLUMNS`."""
+    """Build a view from a row of `tenancy_site_row` (sql/sites.sql)."""
     site_id, main_id, slug, name, state, reason, plan_id, version, main_version, raw = row
     key = (int(site_id), str(raw))  # type: ignore[call-overload]
     settings = _settings.get(key)
     if settings is None:
-        import json  # noqa: PLC0415 - only on a changed setting
-
         if len(_settings) > HOST_CACHE_SIZE:
             _settings.clear()
         settings = _settings[key] = parse_settings(json.loads(str(raw)))
@@ -93,11 +83,7 @@ def site_view(row: tuple[object, ...]) -> SiteView:
 
 def get_site_view(site_id: int) -> SiteView:
     """Return the site as of now; raise `SiteNotFound`."""
-    row = fetch_one(
-        f"select {SITE_COLUMNS} from tenancy_site s"
-        " join tenancy_site m on m.id = coalesce(s.parent_id, s.id) where s.id = %s",
-        (site_id,),
-    )
+    row = store.find_site_row(site_id)
     if row is None:
         raise SiteNotFound
     return site_view(row)
@@ -168,11 +154,7 @@ def list_domains(site_id: int) -> list[Domain]:
 
 def primary_host(site_id: int) -> str | None:
     """Return the host under which links to the site are written."""
-    rows = fetch(
-        "select host from tenancy_domain where site_id = %s order by is_primary desc, id limit 1",
-        (site_id,),
-    )
-    return rows[0][0] if rows else None
+    return store.find_primary_host(site_id)
 
 
 def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:

@@ -72,7 +72,7 @@ def remove_domain(*, site_id: int, host: str, actor: Actor) -> None:
 def change_settings(*, site_id: int, changes: dict[str, object], actor: Actor) -> SiteSettings:
     """Change named settings of a site. Raises `SettingInvalid` for an unknown name or bad value."""
     with transaction.atomic():
-        site = Site.objects.select_for_update().get(id=site_id)  # also: change_site, set_site_state
+        site = lock_site(site_id)
         stored = settings_json(parse_settings(site.settings))
         known = {field.name for field in dataclasses.fields(SiteSettings)}
         for name, value in changes.items():
@@ -100,7 +100,7 @@ def change_settings(*, site_id: int, changes: dict[str, object], actor: Actor) -
 def change_site(*, site_id: int, name: str, plan: Plan | None, actor: Actor) -> None:
     """Rename a site and move a sub-site to another plan (its prices change at once)."""
     with transaction.atomic():
-        site = Site.objects.select_for_update().get(id=site_id)
+        site = lock_site(site_id)
         site.name = name
         if site.kind == SiteKind.BRANCH and plan is not None:
             site.plan = plan
@@ -148,7 +148,8 @@ def save_plan(
                 if not Plan.objects.filter(id=plan_id).update(**values):
                     raise errors.PlanNotFound
                 plan = Plan.objects.get(id=plan_id)
-            Site.objects.filter(plan_id=plan.id).update(catalogue_version=F("catalogue_version") + 1)
+            touched = Site.objects.filter(plan_id=plan.id)
+            touched.update(catalogue_version=F("catalogue_version") + 1)
             record(
                 "plan.saved",
                 actor=actor,
@@ -159,6 +160,11 @@ def save_plan(
     except IntegrityError as fault:
         raise errors.PlanNameTaken from fault
     return plan
+
+
+def lock_site(site_id: int) -> Site:
+    """Lock one site, in a transaction; taken by `change_settings` and `change_site`."""
+    return Site.objects.select_for_update().get(id=site_id)
 
 
 def bump_catalogue_version(site_id: int) -> None:

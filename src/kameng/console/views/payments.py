@@ -109,7 +109,7 @@ def _payment_page(
         "customer": list_customers_by_id({customer_id}).get(customer_id) if customer_id else None,
         "gateway_refunds": [
             each
-            for each in list_gateway_refunds(found.purpose, found.subject_id)
+            for each in list_gateway_refunds(found.purpose, paid_for=found.subject_id)
             if each.payment_id == found.id
         ],
         "left_amount": left,

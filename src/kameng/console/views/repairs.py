@@ -30,7 +30,7 @@ from kameng.orders.services.delivering import (
     resend_goods,
     write_note,
 )
-from kameng.orders.services.refunding import refund_order, settle_refused_refund
+from kameng.orders.services.refunding import RefundWish, refund_order, settle_refused_refund
 from kameng.orders.services.showing import reveal_contact, reveal_goods
 from kameng.payments.errors import PaymentNotFound
 from kameng.payments.models import Purpose
@@ -82,10 +82,12 @@ def _cancel(order: Order, values: Values, actor: Actor) -> Said:
 def _refund(order: Order, values: Values, actor: Actor) -> Said:
     refund = refund_order(
         order_id=order.id,
-        amount=values["amount"],
-        refund_to=RefundTo(int(values["refund_to"])),
-        reason=values["reason"],
-        idempotency_key=values["idempotency_key"],
+        wish=RefundWish(
+            amount=values["amount"],
+            refund_to=RefundTo(int(values["refund_to"])),
+            reason=values["reason"],
+            idempotency_key=values["idempotency_key"],
+        ),
         actor=actor,
     )
     said = {"amount": format_yuan(Amount(refund.amount))}

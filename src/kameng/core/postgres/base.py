@@ -31,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.execute_wrappers.append(self._with_scope)
 
     def _with_scope(
-        self, execute: Any, sql: Any, params: Any, many: bool, context: Any
+        self, execute: Any, sql: Any, params: Any, many: Any, context: Any
     ) -> Any:  # the shape Django gives to execute wrappers
         scope = current_scope()
         if scope is not self._sent and scope != self._sent and not self._is_broken():
@@ -49,14 +49,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._sent = scope
 
     def connect(self) -> None:
+        """Open a session, which begins without any scope."""
         super().connect()
         self._sent = NO_SCOPE  # a new session has no settings: nothing is visible
 
     # A setting made inside a transaction is undone by its rollback: forget what was sent.
     def _rollback(self) -> Any:
         self._sent = None
-        return super()._rollback()
+        return super()._rollback()  # type: ignore[misc]  # the stubs leave it out
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # the stubs leave it out
         self._sent = None

@@ -127,7 +127,7 @@ def replace_cards(*, order_id: int, key_id: int, reason: str, actor: Actor) -> N
 
 
 def resend_goods(*, order_id: int, actor: Actor) -> None:
-    """Tell the buyer once more where the goods are (inbox and e-mail). Publishes `OrderDelivered`."""
+    """Tell the buyer once more where the goods are. Publishes `OrderDelivered`."""
     with transaction.atomic():
         order = lock_order(order_id)
         if not redelivers(order.state):

@@ -9,13 +9,7 @@ from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.orders.models import Order
 from kameng.orders.selectors import list_contact_orders
-from kameng.risk.rules import (
-    CODE_BY_CONTACT_DAY,
-    CODE_BY_CONTACT_MINUTE,
-    CODE_BY_IP,
-    CODE_TRY_BY_IP,
-)
-from kameng.risk.services import hit, network_of
+from kameng.risk.services import admit_code, admit_code_try
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
 
@@ -25,9 +19,7 @@ def send_lookup_code(*, view: SiteView, contact: str, ip: str) -> None:
 
     `contact` is cleaned already. Raises TooManyAttempts over the limits by contact and address.
     """
-    hit("code_minute", key=f"{view.site_id}:{contact}", limit=CODE_BY_CONTACT_MINUTE)
-    hit("code_day", key=f"{view.site_id}:{contact}", limit=CODE_BY_CONTACT_DAY)
-    hit("code_ip", key=network_of(ip), limit=CODE_BY_IP)
+    admit_code(site_id=view.site_id, contact=contact, ip=ip)
     code = issue_code(purpose=ORDER_LOOKUP, target=contact)
     if "@" not in contact:
         return  # no short messages yet: phones look orders up by their link
@@ -53,6 +45,6 @@ def find_orders_of_contact(*, view: SiteView, contact: str, code: str, ip: str) 
 
     Raises CodeRefused, the same for a wrong, used, foreign or ended code; TooManyAttempts.
     """
-    hit("code_try", key=network_of(ip), limit=CODE_TRY_BY_IP)
+    admit_code_try(ip=ip)
     redeem_code(purpose=ORDER_LOOKUP, target=contact, code=code)
     return list_contact_orders(site_id=view.site_id, contact=contact)

@@ -9,10 +9,11 @@ from kameng.orders.models import Order, OrderState
 from kameng.orders.rules import Settlement, State
 from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.providers.port import PayInstruction
-from kameng.payments.selectors import PayChoice, find_open_payment
+from kameng.payments.selectors import PayChoice, count_payments, find_open_payment
 from kameng.payments.services.paying import Payer, instruct_buyer, open_payment
 
 NOT_COVERED = 4
+ATTEMPT_LIMIT = 10  # payments that one order may begin
 
 
 def lock_order(order_id: int) -> Order:
@@ -21,7 +22,8 @@ def lock_order(order_id: int) -> Order:
     Everyone who moves an order's state takes this lock (or its SQL function does): settling,
     closing, delivering, refunding. Order of locks: docs/locking.md.
     """
-    order = Order.objects.select_for_update(no_key=True).filter(id=order_id).first()
+    rows = Order.objects.select_for_update(no_key=True).filter(id=order_id)
+    order: Order | None = rows.first()
     if order is None:
         raise errors.OrderNotFound
     return order
@@ -32,7 +34,7 @@ def begin_payment(*, order: Order, payer: Payer, choice: PayChoice | None = None
 
     Calls the gateway outside any transaction. Raises `NotAllowedNow`, `GatewayAway`.
     """
-    payment = find_open_payment(Purpose.ORDER, order.id)
+    payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
     if choice is not None and (payment is None or payment.gateway_id != choice.gateway_id):
         payment = _open_another(order.id, choice)
     if payment is None or payment.state != PaymentState.OPEN:
@@ -47,15 +49,10 @@ def _open_another(order_id: int, choice: PayChoice) -> Payment:
             order.expires_at is not None and order.expires_at <= clock.now()
         ):
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
-        known = Payment.objects.filter(
-            purpose=Purpose.ORDER,
-            subject_id=order.id,
-            gateway_id=choice.gateway_id,
-            state=PaymentState.OPEN,
-        ).first()
+        known = find_open_payment(Purpose.ORDER, paid_for=order.id, gateway_id=choice.gateway_id)
         if known is not None:
             return known
-        if Payment.objects.filter(purpose=Purpose.ORDER, subject_id=order.id).count() >= 10:
+        if count_payments(Purpose.ORDER, paid_for=order.id) >= ATTEMPT_LIMIT:
             raise errors.GatewayUnavailable
         assert order.expires_at is not None  # noqa: S101 - unpaid orders always expire
         return open_payment(

@@ -19,6 +19,7 @@ from kameng.core import clock
 from kameng.core.batching import Batcher
 from kameng.core.crypto import binding, encrypt_text
 from kameng.core.database import in_transaction
+from kameng.core.errors import Refusal
 from kameng.core.ids import new_number
 from kameng.orders import errors, store
 from kameng.orders.links import contact_digest, order_token
@@ -33,7 +34,7 @@ from kameng.tenancy.selectors import SiteView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buyer:
-    """Who orders. `actor` names the person for caps and repeats: a customer, or a guest's address."""
+    """Who orders. `actor` names the person for caps and repeats: a customer, or a contact."""
 
     customer_id: int | None
     contact: str  # e-mail or phone, already cleaned; may be empty for a customer
@@ -68,7 +69,7 @@ class PlacedOrder:
 
 GUESTS_A_LINE = 4  # so many times a person's open orders may wait behind one address
 
-REFUSALS: dict[Outcome, type[errors.Refusal]] = {
+REFUSALS: dict[Outcome, type[Refusal]] = {
     Outcome.KEY_REUSED: errors.KeyReused,
     Outcome.STALE: errors.PriceMoved,
     Outcome.NO_STOCK: errors.OutOfStock,
@@ -114,10 +115,10 @@ def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearanc
 
 
 def _payment_no(placement: Placement, order_id: int, outcome: Outcome) -> str | None:
-    """The number of the order's first payment: ours, or on a repeat the one that was opened then."""
+    """The number of the order's first payment: ours, or on a repeat the one opened then."""
     if placement.gateway_id is None or outcome == Outcome.PLACED:
         return placement.payment_no
-    payments = list_payments_of(Purpose.ORDER, order_id)
+    payments = list_payments_of(Purpose.ORDER, paid_for=order_id)
     return payments[0].payment_no if payments else None
 
 
@@ -160,7 +161,8 @@ def _placement(
         buyer_ip=buyer.ip,
         actor_digest=_digest(f"{view.site_id}|{holder}"),
         expires_at=now + dt.timedelta(seconds=view.settings.order_hold_seconds),
-        open_limit=view.settings.open_orders_limit * (1 if holder == buyer.actor else GUESTS_A_LINE),
+        open_limit=view.settings.open_orders_limit
+        * (1 if holder == buyer.actor else GUESTS_A_LINE),
         share_bps=view.settings.reserve_share_bps,
         payment_no=new_number(now) if choice else None,
         gateway_id=choice.gateway_id if choice else None,

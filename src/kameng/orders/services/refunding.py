@@ -4,6 +4,8 @@ The sale is reversed at once (so nobody spends what is going back); the money re
 the same transaction, or the source when its gateway says so.
 """
 
+from dataclasses import dataclass
+
 from django.db import transaction
 from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
@@ -29,10 +31,20 @@ from kameng.orders.models import (
 from kameng.orders.rules import State
 from kameng.orders.services.paying import lock_order
 from kameng.payments.errors import RefundUnsupported
-from kameng.payments.models import Payment
+from kameng.payments.selectors import get_payment
 from kameng.payments.services.refunding import request_refund
 from kameng.pricing.margins import SaleParts, refund_parts, split_sale
 from kameng.pricing.money import Amount, format_yuan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundWish:
+    """What to give back, where to and why. `amount` None is all that is left; a key counts once."""
+
+    amount: int | None
+    refund_to: RefundTo
+    reason: str
+    idempotency_key: str
 
 
 def sale_parts(order: Order) -> SaleParts:
@@ -44,16 +56,8 @@ def sale_parts(order: Order) -> SaleParts:
     )
 
 
-def refund_order(
-    *,
-    order_id: int,
-    amount: int | None,
-    refund_to: RefundTo,
-    reason: str,
-    idempotency_key: str,
-    actor: Actor,
-) -> OrderRefund:
-    """Refund a paid order of the site in force, whole (None: all that is left) or part.
+def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefund:
+    """Refund a paid order of the site in force, whole or part.
 
     The same key gives the first refund again. Keys of a whole refund that the buyer never saw go
     back on the shelf, others are void. Locks the order, the payment, then wallets. Publishes
@@ -62,23 +66,23 @@ def refund_order(
     """
     with transaction.atomic():
         order = lock_order(order_id)
-        known = OrderRefund.objects.filter(
-            order_id=order.id, idempotency_key=idempotency_key
+        known: OrderRefund | None = OrderRefund.objects.filter(
+            order_id=order.id, idempotency_key=wish.idempotency_key
         ).first()
         if known is not None:
-            if amount is not None and known.amount != amount:
+            if wish.amount is not None and known.amount != wish.amount:
                 raise errors.KeyReused
             return known
         if order.state not in {State.AWAITING_DELIVERY, State.DELIVERED}:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
         left = order.total_amount - order.refunded_amount
-        amount = left if amount is None else amount
+        amount = left if wish.amount is None else wish.amount
         if not 0 < amount <= left or amount % 100:
             raise errors.RefundTooLarge(left=format_yuan(Amount(left)))
-        _check_route(order, refund_to)
-        refund = _reverse_sale(order, amount, refund_to, reason, idempotency_key, actor)
+        _check_route(order, wish.refund_to)
+        refund = _reverse_sale(order, amount, wish, actor)
         _mark_refunding(order, amount)
-        if refund_to == RefundTo.WALLET:
+        if wish.refund_to == RefundTo.WALLET:
             _pay_to_wallet(order, refund)
             _finish(order, refund)
         else:
@@ -89,7 +93,7 @@ def refund_order(
                 actor=actor,
                 site_id=order.site_id,
                 subject=("order", order.order_no),
-                detail={"amount": amount, "to": refund_to.name, "reason": reason[:200]},
+                detail={"amount": amount, "to": wish.refund_to.name, "reason": wish.reason[:200]},
             )
     return refund
 
@@ -101,9 +105,7 @@ def _check_route(order: Order, refund_to: RefundTo) -> None:
         raise errors.RefundRouteMissing(why=_("订单是用余额支付的，请退到余额"))
 
 
-def _reverse_sale(
-    order: Order, amount: int, refund_to: RefundTo, reason: str, key: str, actor: Actor
-) -> OrderRefund:
+def _reverse_sale(order: Order, amount: int, wish: RefundWish, actor: Actor) -> OrderRefund:
     parts = refund_parts(
         sale_parts(order),
         refunded_amount=Amount(order.refunded_amount),
@@ -115,7 +117,7 @@ def _reverse_sale(
         (account_id(AccountKind.SITE_MARGIN, order.site_id), parts.site_amount, Code.REFUND_MARGIN),
         (_fee_account(order), parts.fee_amount, Code.REFUND_FEE),
     )
-    refund = OrderRefund.objects.create(
+    refund: OrderRefund = OrderRefund.objects.create(
         site_id=order.site_id,
         order_id=order.id,
         refund_no=new_number(clock.now()),
@@ -123,11 +125,11 @@ def _reverse_sale(
         own_amount=parts.main_amount,
         margin_amount=parts.site_amount,
         fee_amount=parts.fee_amount,
-        refund_to=refund_to,
+        refund_to=wish.refund_to,
         state=OrderRefundState.WAITING,
-        reason=reason[:200],
+        reason=wish.reason[:200],
         asked_by=actor.name[:64],
-        idempotency_key=key,
+        idempotency_key=wish.idempotency_key,
     )
     post_transfers([_posting(order, side, suspense, part, code) for side, part, code in sides])
     return refund
@@ -136,7 +138,7 @@ def _reverse_sale(
 def _fee_account(order: Order) -> int:
     gateway_id = 0
     if order.payment_id is not None:
-        gateway_id = Payment.objects.values_list("gateway_id", flat=True).get(id=order.payment_id)
+        gateway_id = get_payment(order.payment_id).gateway_id
     return account_id(AccountKind.GATEWAY_FEES, gateway_id)
 
 
@@ -176,7 +178,8 @@ def _pay_to_wallet(order: Order, refund: OrderRefund) -> None:
 
 
 def _ask_source(order: Order, refund: OrderRefund) -> None:
-    payment = Payment.objects.get(id=order.payment_id)
+    assert order.payment_id is not None  # noqa: S101 - checked by _check_route
+    payment = get_payment(order.payment_id)
     try:
         request_refund(
             payment=payment,
@@ -240,7 +243,7 @@ def settle_refused_refund(*, refund_id: int, way: str, reason: str, actor: Actor
     Raises `NotAllowedNow` when it is not refused (any more). Audited.
     """
     with transaction.atomic():
-        refund = OrderRefund.objects.filter(id=refund_id).first()
+        refund: OrderRefund | None = OrderRefund.objects.filter(id=refund_id).first()
         if refund is None:
             raise errors.OrderNotFound
         order = lock_order(refund.order_id)

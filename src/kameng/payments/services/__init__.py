@@ -1,1 +1,1 @@
-"""Writes of payments, one module per business: gateways, paying, confirming, querying, refunding."""
+"""Writes of payments, by business: gateways, paying, confirming, querying, refunding."""

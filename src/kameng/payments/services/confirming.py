@@ -61,7 +61,7 @@ def accept_callback(
 
     Raises `GatewayNotFound` for an unknown gateway. A refusal is uniform and logged.
     """
-    gateway = find_known_gateway(view, gateway_id) if view else _find_gateway(gateway_id)
+    gateway = find_known_gateway(view, gateway_id=gateway_id) if view else _find_gateway(gateway_id)
     if gateway is None:
         raise errors.GatewayNotFound
     provider = provider_of(gateway)
@@ -69,20 +69,21 @@ def accept_callback(
         said = provider.parse_callback(config_of(gateway), callback)
     except CallbackRejected as fault:
         _reject(gateway, fault.code, "", ip)
-        return Reply(**_reply(provider.callback_reply(ok=False)), accepted=False)
+        return _reply(provider.callback_reply(ok=False), accepted=False)
     code = _believe(gateway, said)
     if code:
         _reject(gateway, code, said.payment_no, ip)
-    return Reply(**_reply(provider.callback_reply(ok=not code)), accepted=not code)
+    return _reply(provider.callback_reply(ok=not code), accepted=not code)
 
 
-def _reply(parts: tuple[int, bytes, str]) -> dict[str, object]:
-    return {"status": parts[0], "body": parts[1], "content_type": parts[2]}
+def _reply(parts: tuple[int, bytes, str], *, accepted: bool) -> Reply:
+    status, body, content_type = parts
+    return Reply(status=status, body=body, content_type=content_type, accepted=accepted)
 
 
 def _find_gateway(gateway_id: int) -> Gateway:
     with platform_scope("a callback names its gateway"):
-        gateway = Gateway.unscoped.filter(id=gateway_id).first()
+        gateway: Gateway | None = Gateway.unscoped.filter(id=gateway_id).first()
     if gateway is None:
         raise errors.GatewayNotFound
     return gateway

@@ -70,7 +70,7 @@ def create_gateway(
     site_id = require_site_id()
     config = _read_form(kind, form)
     with transaction.atomic():
-        gateway = Gateway.objects.create(
+        gateway: Gateway = Gateway.objects.create(
             site_id=site_id, kind=kind, config_cipher=b"", **_terms(terms)
         )
         _store_config(gateway, config)
@@ -88,7 +88,7 @@ def change_gateway(
     """
     site_id = require_site_id()
     with transaction.atomic():
-        gateway = _lock(gateway_id)
+        gateway = lock_gateway(gateway_id)
         Gateway.objects.filter(id=gateway_id).update(**_terms(terms))
         if form is not None:
             merged = {**_stored(gateway), **{k: v for k, v in form.items() if v.strip()}}
@@ -105,7 +105,8 @@ def change_gateway(
             subject=("gateway", gateway_id),
             detail={"credentials": form is not None, "fee_bps": terms.fee_bps},
         )
-    return Gateway.objects.get(id=gateway_id)
+    changed: Gateway = Gateway.objects.get(id=gateway_id)
+    return changed
 
 
 def test_gateway(*, gateway_id: int, actor: Actor) -> None:
@@ -149,7 +150,7 @@ def switch_gateway(*, gateway_id: int, is_enabled: bool, actor: Actor) -> None:
 
 
 def freeze_gateway(*, gateway: Gateway, why: str, actor: Actor) -> None:
-    """Stop a gateway whose signed word was contradicted by its own query: its key may have leaked."""
+    """Stop a gateway whose signed word its own query contradicts: its key may have leaked."""
     with transaction.atomic():
         Gateway.objects.filter(id=gateway.id).update(is_frozen=True)
         bump_catalogue_version(gateway.site_id)
@@ -164,16 +165,20 @@ def freeze_gateway(*, gateway: Gateway, why: str, actor: Actor) -> None:
 
 def get_own_gateway(gateway_id: int) -> Gateway:
     """Return a gateway that the site in force owns; raises `GatewayNotFound`."""
-    gateway = Gateway.objects.filter(id=gateway_id, site_id=require_site_id()).first()
+    rows = Gateway.objects.filter(id=gateway_id, site_id=require_site_id())
+    gateway: Gateway | None = rows.first()
     if gateway is None:
         raise errors.GatewayNotFound
     return gateway
 
 
-def _lock(gateway_id: int) -> Gateway:
-    gateway = (
-        Gateway.objects.select_for_update().filter(id=gateway_id, site_id=require_site_id()).first()
-    )
+def lock_gateway(gateway_id: int) -> Gateway:
+    """Lock a gateway that the site in force owns; raises `GatewayNotFound`.
+
+    `rotating.lock_gateways` takes the same lock on all of them.
+    """
+    rows = Gateway.objects.filter(id=gateway_id, site_id=require_site_id())
+    gateway: Gateway | None = rows.select_for_update().first()
     if gateway is None:
         raise errors.GatewayNotFound
     return gateway

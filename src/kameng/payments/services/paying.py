@@ -1,4 +1,4 @@
-"""Opening payments and telling the buyer where to pay. The gateway is called outside transactions."""
+"""Opening payments and telling the buyer where to pay; gateways are called outside transactions."""
 
 import dataclasses
 import datetime as dt
@@ -43,7 +43,7 @@ def open_payment(
     *, purpose: Purpose, paid_for: int, amount: int, choice: PayChoice, expires_at: dt.datetime
 ) -> Payment:
     """Open one more attempt to pay something of the site in force. The caller holds its lock."""
-    return Payment.objects.create(
+    payment: Payment = Payment.objects.create(
         site_id=require_site_id(),
         payment_no=new_number(clock.now()),
         purpose=purpose,
@@ -54,12 +54,14 @@ def open_payment(
         expires_at=expires_at,
         next_query_at=clock.now() + dt.timedelta(seconds=30),
     )
+    return payment
 
 
 def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstruction:
     """Return where the buyer pays: asked of the gateway once, then the first answer again.
 
-    Calls out: never inside a transaction. Raises `GatewayAway`, `GatewayNotUsable`, `PaymentClosed`.
+    Calls out: never inside a transaction. Raises `GatewayAway`, `GatewayNotUsable` and
+    `PaymentClosed`.
     """
     if in_transaction_of_request():
         raise RuntimeError("a gateway must not be called inside a transaction")

@@ -57,7 +57,7 @@ def request_refund(
     ).update(refunded_amount=F("refunded_amount") + amount)
     if not taken:
         raise errors.RefundTooMuch
-    return GatewayRefund.objects.create(
+    refund: GatewayRefund = GatewayRefund.objects.create(
         site_id=payment.site_id,
         payment_id=payment.id,
         refund_no=refund_no or new_number(clock.now()),
@@ -66,6 +66,7 @@ def request_refund(
         amount=amount,
         reason=reason[:200],
     )
+    return refund
 
 
 def ask_due_refunds() -> int:
@@ -179,8 +180,19 @@ def finish_refund(*, refund: GatewayRefund, gateway_id: int) -> bool:
 def refund_mismatched(*, payment: Payment, reason: str) -> GatewayRefund:
     """Give back whole a payment whose amount was wrong. Raises as `request_refund`."""
     with transaction.atomic():
-        locked = Payment.objects.select_for_update().get(id=payment.id)
+        locked = lock_payment(payment.id)
         left = (locked.received_amount or 0) - locked.refunded_amount
         if left <= 0:
             raise errors.RefundTooMuch
         return request_refund(payment=locked, amount=left, reason=reason)
+
+
+def mark_returned(*, payment_id: int, amount: int) -> None:
+    """Count a whole payment as given back by another way than its gateway (to a wallet)."""
+    Payment.objects.filter(id=payment_id).update(refunded_amount=amount)
+
+
+def lock_payment(payment_id: int) -> Payment:
+    """Lock one payment of the site in force; `payments_confirm` takes the same lock."""
+    payment: Payment = Payment.objects.select_for_update().get(id=payment_id)
+    return payment

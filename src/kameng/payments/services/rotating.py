@@ -18,7 +18,7 @@ def rotate_payments() -> Iterator[int]:
         ]
         for row in stale:
             aad = binding(row.site_id, "gateway", row.id)
-            row.config_cipher = encrypt(decrypt(row.config_cipher, aad), aad)
+            row.config_cipher = encrypt(decrypt(bytes(row.config_cipher), aad), aad)
         Gateway.unscoped.bulk_update(stale, ["config_cipher"])
     yield len(stale)
 

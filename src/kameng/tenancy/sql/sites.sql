@@ -1,4 +1,4 @@
--- One site as a request needs it: the columns of tenancy.selectors.SITE_COLUMNS, in that order.
+-- One site as a request needs it: read by tenancy.selectors.site_view in this order.
 create or replace function tenancy_site_row(p_site bigint)
 returns table (site_id bigint, main_id bigint, slug text, name text, state smallint,
                suspended_reason text, plan_id bigint, catalogue_version bigint,
