@@ -21,7 +21,7 @@ DROPPED: list[tuple[str, str, str]] = []
 
 
 @pytest.fixture
-def wrecked_db(database_url: str, _wiper: Wiper, django_db_blocker: Any) -> Iterator[None]:
+def wrecked_db(database_url: str, wiper: Wiper, django_db_blocker: Any) -> Iterator[None]:
     """Real commits that may break invariants; wiped afterwards, not audited."""
     with django_db_blocker.unblock():
         forget_hosts()
@@ -29,7 +29,7 @@ def wrecked_db(database_url: str, _wiper: Wiper, django_db_blocker: Any) -> Iter
             yield
         finally:
             connections.close_all()
-            _wiper.wipe()
+            wiper.wipe()
             _restore_constraints()
             forget_hosts()
 

@@ -45,9 +45,9 @@ BREAKS = [
     (
         "I5",
         (
-            "insert into payments_gatewayrefund (site_id, payment_id, refund_no, purpose, subject_id,"
-            " amount, reason, state, asked_count, last_error) select site_id, id, 'r', 1, subject_id,"
-            " amount + 1, '', 1, 0, '' from payments_payment where state = 2 limit 1"
+            "insert into payments_gatewayrefund (site_id, payment_id, refund_no, purpose,"
+            " subject_id, amount, reason, state, asked_count, last_error) select site_id, id, 'r',"
+            " 1, subject_id, amount + 1, '', 1, 0, '' from payments_payment where state = 2 limit 1"
         ),
     ),
     ("I6", "delete from payments_proof"),
@@ -63,7 +63,8 @@ BREAKS = [
         "I6",
         (
             "insert into payments_topup (site_id, top_up_no, customer_id, amount, credited_at,"
-            " idempotency_key) select site_id, 'T', id, 100, now(), 'k' from accounts_customer limit 1"
+            " idempotency_key) select site_id, 'T', id, 100, now(), 'k'"
+            " from accounts_customer limit 1"
         ),
     ),
     ("I7", f"update orders_order set path = '{{1,3}}' where id = {ONE_PAID}"),
