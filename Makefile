@@ -40,7 +40,10 @@ lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python tools/house_check.py
+	.venv/bin/python -m tools.house_check
+	.venv/bin/python tools/events_doc.py --check
+	.venv/bin/python tools/messages.py check
+	.venv/bin/kameng manage makemigrations --check --dry-run
 
 clean:
 	rm -rf .venv frontend/node_modules src/kameng/web/static/kameng

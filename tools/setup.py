@@ -169,9 +169,12 @@ def install_packages() -> None:
 
 
 def install_project() -> None:
-    """Make `kameng` a command of the environment; the source stays where it is."""
+    """Make `kameng` a command of the environment; the source stays where it is.
+
+    Built with the setuptools of the lock file: isolation would fetch another one, unchecked.
+    """
     call(
-        [*PIP_INSTALL, "--no-deps", "-e", str(ROOT)],
+        [*PIP_INSTALL, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
         why="The project itself could not be installed",
     )
 
