@@ -67,19 +67,29 @@ def list_pay_options(
     ]
 
 
-def read_pay_choice(request: KamengRequest, value: str, amount: int) -> PayChoice | None:
-    """Return the gateway that a form names, None for the wallet.
-
-    Raises `PayMissing`, `WalletOff`, or `GatewayNotUsable` for a gateway not offered here.
-    """
+def read_pay_choice(request: KamengRequest, value: str, *, amount: int) -> PayChoice | None:
+    """Return the gateway that a form names, None for the wallet. Raises as the two below."""
     if value == WALLET:
-        if not request.site.settings.wallet_enabled:
-            raise WalletOff
+        check_wallet(request)
         return None
+    return read_gateway(request, value, amount=amount)
+
+
+def read_gateway(request: KamengRequest, value: str, *, amount: int) -> PayChoice:
+    """Return the gateway that a form names.
+
+    Raises `PayMissing`, or `GatewayNotUsable` for one that is not offered here for the amount.
+    """
     gateway_id = parse_whole(value, low=1, high=MAX_ID)
     if gateway_id is None:
         raise PayMissing
     return get_pay_choice(request.site, gateway_id=gateway_id, amount=amount)
+
+
+def check_wallet(request: KamengRequest) -> None:
+    """Raise `WalletOff` where the site takes no money from wallets."""
+    if not request.site.settings.wallet_enabled:
+        raise WalletOff
 
 
 def find_way(request: KamengRequest, gateway_id: int) -> PayChoice | None:

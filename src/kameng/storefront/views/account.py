@@ -153,7 +153,7 @@ def _start(request: KamengRequest, typed: str, key: str) -> TopUp:
     except MoneyInvalid:
         low, high = format_yuan(Amount(10_000)), format_yuan(Amount(50_000_000))
         raise TopUpAmountInvalid(low=low, high=high) from None
-    choice = read_pay_choice(request, read_text(request.POST, "pay", limit=20), amount)
+    choice = read_pay_choice(request, read_text(request.POST, "pay", limit=20), amount=amount)
     if choice is None:  # the wallet does not fill itself
         raise PayMissing
     top_up, _payment = start_top_up(

@@ -33,7 +33,7 @@ from kameng.storefront.forms import (
     read_checkout,
 )
 from kameng.storefront.frame import answer_personal, keep_private, see_other
-from kameng.storefront.paychoices import list_pay_options, read_pay_choice
+from kameng.storefront.paychoices import WALLET, check_wallet, list_pay_options, read_gateway
 from kameng.storefront.shelf import category_name_of, consent_of, cover_url, promise_of
 from kameng.web.answers import wants_json
 from kameng.web.requests import KamengRequest
@@ -86,8 +86,14 @@ def _submit(request: KamengRequest, form: CheckoutForm) -> PlacedOrder:
     contact = clean_contact(form.contact_raw, is_required=customer_id is None)
     if not form.is_agreed:
         raise ConsentMissing
-    quoted = quote_purchase(get_catalogue(view), variant_id=form.variant_id, quantity=form.quantity)
-    choice = read_pay_choice(request, form.pay, quoted.quote.total_amount)
+    choice = None
+    if form.pay == WALLET:
+        check_wallet(request)
+    else:  # which gateways there are depends on the amount; the wallet needs no second quote
+        quoted = quote_purchase(
+            get_catalogue(view), variant_id=form.variant_id, quantity=form.quantity
+        )
+        choice = read_gateway(request, form.pay, amount=quoted.quote.total_amount)
     actor = (
         f"guest:{contact_digest(view.site_id, contact).hex()}"
         if customer_id is None

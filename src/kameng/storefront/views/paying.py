@@ -99,7 +99,7 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
     token = read_token(request)
     try:
         choice = read_pay_choice(
-            request, read_text(request.POST, "pay", limit=20), order.total_amount
+            request, read_text(request.POST, "pay", limit=20), amount=order.total_amount
         )
         if choice is None:
             customer_id = request.person.customer_id
