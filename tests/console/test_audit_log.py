@@ -62,7 +62,7 @@ def test_an_act_is_shown_whole_with_money_as_money(
 
     text = text_of(response)
     assert "修改规格" in text
-    assert "修改前 · cost_amount ¥9.00" in text
+    assert "修改前 · 成本价 ¥9.00" in text
     assert "修改后 · 在售 是" in text
     assert "&lt;b&gt;涨价" in response.content.decode()
 

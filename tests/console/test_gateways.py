@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from kameng.accounts.models import Role
 from kameng.payments.errors import GatewayCheckFailed
 from kameng.payments.models import Gateway
 from kameng.payments.selectors import read_open_config
@@ -190,3 +191,13 @@ def test_why_a_test_failed_is_told_in_words(
     tested = client_for(main_site, ada).post(address(main_site, "prove_gateway", gateway.id))
 
     assert "请检查商户 ID。（支付平台说：pid 不存在）" in text_of(tested)
+
+
+def test_the_finance_of_the_main_site_reaches_the_gateways(
+    main_site: Site, site_a: Site, gateway: Gateway, client_for: ClientFor
+) -> None:
+    clerk = people.make_operator(main_site, login="qian", name="Qian", role=Role.FINANCE)
+    other = people.make_operator(site_a, login="sun", name="Sun", role=Role.FINANCE)
+
+    assert client_for(main_site, clerk).get(address(main_site, "gateways")).status_code == 200
+    assert client_for(site_a, other).get(address(site_a, "gateways")).status_code == 403

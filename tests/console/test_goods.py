@@ -9,6 +9,7 @@ from kameng.accounts.models import Role
 from kameng.catalog.models import Category, Listing, Product, Variant
 from kameng.core.audit import list_entries
 from kameng.core.scope import platform_scope
+from kameng.inventory.selectors import find_level
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests import people
@@ -327,3 +328,24 @@ def test_every_edit_is_in_the_audit_log(
     with platform_scope("read the log in a test"):
         entry = list_entries(site_id=main_site.id, action="product.created")[0]
     assert (entry.actor_name, entry.ip) == ("Ada", "192.0.2.10")
+
+
+def test_a_service_gets_a_limit_and_loses_it_again(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    product = make_product(main_site, delivery_kind=2)
+    variant = make_variant(product)
+    client = client_for(main_site, ada)
+    url = address(main_site, "set_stock", product.id, variant.id)
+
+    def level() -> int | None:
+        with site_scope(main_site.id):
+            return find_level(variant.id)
+
+    client.post(url, {"available_count": "7"})
+    assert level() == 7
+    odd = client.post(url, {"available_count": "７"}, follow=True)
+    assert level() == 7
+    assert "应为 0 到 1000000 之间的整数" in odd.content.decode()
+    client.post(url, {"available_count": ""})
+    assert level() is None

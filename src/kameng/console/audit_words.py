@@ -100,6 +100,20 @@ _NAMES: Final = {
     "kind": _("方式"),
     "rounding": _("尾数"),
     "why": _("原因"),
+    "cost_amount": _("成本价"),
+    "list_amount": _("建议售价"),
+    "amount": _("金额"),
+    "rate_bps": _("加价比例"),
+    "cap_bps": _("封顶"),
+    "markup_bps": _("批发加价"),
+    "minimum_amount": _("每件至少加"),
+    "fee_bps": _("手续费"),
+    "credentials": _("改了密钥"),
+    "filename": _("文件"),
+    "batch_id": _("批次"),
+    "variant_id": _("规格编号"),
+    "is_platform": _("平台管理员"),
+    "changes": _("改动"),
 }
 
 
@@ -127,6 +141,9 @@ def _text(name: str, value: object) -> str:
         return f"¥{format_yuan(Amount(value))}"
     if isinstance(value, int) and name.endswith("_bps"):
         return format_rate(value)
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        parts = [f"{label} {text}" for each in value[:50] for label, text in describe_detail(each)]
+        return "；".join(parts)
     if isinstance(value, list):
         return "、".join(str(each) for each in value[:50])
     return "—" if value in ("", None) else str(value)

@@ -87,7 +87,18 @@ NAV: tuple[Entry, ...] = (
         icon="credit-card",
         children=(
             Entry(route="payments", label=_("支付记录"), permission="orders.view"),
-            Entry(route="gateways", label=_("支付通道"), permission="settings.edit"),
+            Entry(
+                route="gateways",
+                label=_("支付通道"),
+                permission="gateways.edit",
+                is_main_only=True,
+            ),
+            Entry(
+                route="gateways",
+                label=_("支付通道"),
+                permission="settings.edit",
+                is_branch_only=True,
+            ),
             Entry(
                 route="rejected_callbacks",
                 label=_("被拒的通知"),

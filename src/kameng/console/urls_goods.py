@@ -12,6 +12,7 @@ from kameng.console.views import (
     health,
     imports,
     plans,
+    price_table,
     prices,
     product_imports,
     settings,
@@ -31,6 +32,11 @@ goods_urls: list[URLPattern | URLResolver] = [
     path("goods/<int:product_id>/listing/", goods.list_product, name="list_product"),
     path("goods/<int:product_id>/variants/new/", variants.new_variant, name="new_variant"),
     path("goods/<int:product_id>/variants/<int:variant_id>/", variants.variant, name="variant"),
+    path(
+        "goods/<int:product_id>/variants/<int:variant_id>/stock/",
+        variants.set_stock,
+        name="set_stock",
+    ),
     path("categories/", categories.categories, name="categories"),
     path("categories/new/", categories.new_category, name="new_category"),
     path("categories/<int:category_id>/", categories.category, name="category"),
@@ -38,6 +44,7 @@ goods_urls: list[URLPattern | URLResolver] = [
         "categories/<int:category_id>/delete/", categories.remove_category, name="remove_category"
     ),
     path("prices/", prices.prices, name="prices"),
+    path("prices/table/", price_table.price_table, name="price_table"),
     path("prices/rule/", prices.rule, name="price_rule"),
     path("prices/preview/", prices.preview, name="preview_rule"),
     path("prices/<int:rule_id>/delete/", prices.remove_rule, name="remove_rule"),

@@ -242,6 +242,18 @@ def variant_values(variant: Variant) -> dict[str, Any]:
     return {name: getattr(variant, name) for name in names}
 
 
+class StockForm(forms.Form):
+    """How many pieces of a service may be sold; empty lifts the limit."""
+
+    available_count = WholeField(
+        low=0,
+        high=1_000_000,
+        label=_("可卖数量"),
+        required=False,
+        help_text=_("留空表示不限。卖一件少一件，卖完显示缺货。"),
+    )
+
+
 class NewVariantForm(VariantForm):
     """A row of face values of a product that is being made; an empty row counts for nothing."""
 

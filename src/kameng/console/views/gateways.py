@@ -29,9 +29,12 @@ from kameng.tenancy.selectors import SiteView
 from kameng.tenancy.services import change_settings
 
 
-@console_page("settings.edit")
+@console_page("overview.view")
 def gateways(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List the gateways; on a sub-site, choose which ones to offer."""
+    needed = "gateways.edit" if site.is_main else "settings.edit"
+    if not request.person.can(needed, site.site_id):
+        raise PermissionMissing
     if site.is_main:
         return _own_list(request)
     offered = [row for row in list_gateways() if row.is_enabled]

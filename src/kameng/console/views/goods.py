@@ -81,9 +81,8 @@ def _goods_page(
 
 def _stocks_of(row: GoodsRow, stocks: dict[int, Any]) -> Any:
     """Return the stock of the variant that has least, or None when nothing is counted."""
-    if row.product.delivery_kind != DeliveryKind.CARD:
-        return None
-    counted = [stocks[each.variant.id] for each in row.variants if each.variant.id in stocks]
+    found = [stocks[each.variant.id] for each in row.variants if each.variant.id in stocks]
+    counted = [stock for stock in found if stock.is_counted]
     return min(counted, key=lambda stock: stock.count, default=None)
 
 
@@ -184,7 +183,7 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
 
 def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
     ids = [each.variant.id for each in row.variants]
-    stocks = stock_of(ids) if row.product.delivery_kind == DeliveryKind.CARD else {}
+    stocks = stock_of(ids)
     return {
         "row": row,
         "product": row.product,

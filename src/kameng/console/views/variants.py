@@ -6,16 +6,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner, VariantNotFound
+from kameng.catalog.models import DeliveryKind
 from kameng.catalog.selectors import GoodsRow, get_goods
 from kameng.catalog.services.editing import add_variant, update_variant
-from kameng.console.answers import done, run_form, status_of
-from kameng.console.forms.goods import VariantForm, variant_values
+from kameng.console.answers import done, run_form, see_other, status_of
+from kameng.console.forms.goods import StockForm, VariantForm, variant_values
 from kameng.console.price_trace import trace_unit
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.inventory.selectors import find_level
+from kameng.inventory.services.levels import set_stock_level
 from kameng.pricing.markups import WholesalePlan
 from kameng.pricing.money import ZERO, Amount, MoneyInvalid
 from kameng.pricing.quote import quote_unit
 from kameng.tenancy.selectors import SiteView, list_plans
+from kameng.web.flash import flash
 
 
 @console_page("goods.edit")
@@ -54,7 +58,30 @@ def variant(
     stored = found.variant
     context = {"form": form, "row": row, "product": row.product, "found": found, "trace": trace}
     context |= _preview_context(Amount(stored.cost_amount), Amount(stored.list_amount))
+    if row.product.delivery_kind != DeliveryKind.CARD:
+        context["stock_form"] = StockForm(initial={"available_count": find_level(variant_id)})
     return show(request, "console/goods/variant.html", context, status=status_of(form))
+
+
+@require_POST
+@console_page("goods.edit")
+def set_stock(
+    request: ConsoleRequest, site: SiteView, product_id: int, variant_id: int
+) -> HttpResponse:
+    """Set how many pieces of a service may be sold, or lift the limit."""
+    form = StockForm(request.POST)
+    back = reverse("console:variant", args=[site.slug, product_id, variant_id])
+
+    def act() -> bool:
+        count = form.cleaned_data["available_count"]
+        set_stock_level(variant_id, available_count=count, actor=actor_of(request))
+        return True
+
+    if run_form(form, act) is None:
+        problem = next(iter(form.errors.values()))[0]
+        flash(request, str(problem), "error")
+        return see_other(back)
+    return done(request, _("库存已保存。"), to=back)
 
 
 @require_POST
