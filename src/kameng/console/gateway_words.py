@@ -33,5 +33,6 @@ def explain_refusal(refusal: Refusal) -> str:
         return refusal.text()
     reason = str(_REASONS[code])
     if said:
-        reason += gettext("（支付平台说：%(said)s）") % {"said": said}
+        words = {"reason": reason, "said": said}
+        reason = gettext("%(reason)s（支付平台说：%(said)s）") % words
     return gettext("通道没有通过测试：%(why)s") % {"why": reason}
