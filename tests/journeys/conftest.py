@@ -1,0 +1,93 @@
+"""The running stack and a real browser, once a session; people with profiles of their own a test.
+
+`KAMENG_JOURNEYS_STACK` names a file that says where a stack runs already (`python -m
+tests.journeys`), which saves its start while one writes a journey.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.journeys.stack import Stack, attach, run_stack
+from tests.journeys.visitor import Visitor, clean_name, open_visitor
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def _find_chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every journey drives a browser, and the stack's start counts against the first."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The running shop."""
+    if _find_chromium() is None:
+        pytest.skip("no Chromium here: `make test` brings it when run as root")
+    known = os.environ.get("KAMENG_JOURNEYS_STACK")
+    if known:
+        yield attach(Path(known))
+        return
+    with run_stack() as running:
+        yield running
+        assert running.act("audit") == [], "the books after all journeys"
+
+
+@pytest.fixture(scope="session")
+def browser(stack: Stack) -> Iterator[Browser]:
+    """One Chromium for the session."""
+    with sync_playwright() as playwright:
+        path = _find_chromium()
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(
+    stack: Stack, browser: Browser, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Visitor]]:
+    """Open a browser profile: `visit(device="phone", host="star.localhost")`."""
+    opened: list[Visitor] = []
+    name = clean_name(request.node.name)
+
+    def open_one(**options: Any) -> Visitor:
+        label = name if not opened else f"{name}-{len(opened) + 1}"
+        opened.append(open_visitor(browser, stack, name=label, **options))
+        return opened[-1]
+
+    yield open_one
+    faults = [fault for visitor in opened for fault in visitor.faults]
+    for visitor in opened:
+        visitor.context.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(params=["phone", "desktop"])
+def device(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for it runs on both."""
+    return str(request.param)

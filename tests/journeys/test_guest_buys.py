@@ -1,0 +1,88 @@
+"""A guest buys: from the home page of a sub-site to the card key on the screen."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.journeys import buying
+from tests.journeys.visitor import Visitor
+
+Visit = Callable[..., Visitor]
+
+
+def test_a_guest_finds_pays_and_holds_the_keys(visit: Visit, device: str) -> None:
+    guest = visit(device=device)
+    page = guest.page
+    guest.go()
+    guest.look("home")
+    page.get_by_placeholder("搜商品").fill("wzry")
+    page.get_by_placeholder("搜商品").press("Enter")
+    page.wait_for_url("**/search/**")
+    guest.look("search")
+    page.get_by_role("link", name=re.compile("王者荣耀点券")).first.click()
+    page.wait_for_url("**/p/**")
+    page.locator("label.variant", has_text="30元").click()
+    page.get_by_role("button", name="加一件").click()
+    expect(page.locator("[data-price-total]")).to_contain_text("60.00")
+    guest.look("product")
+    buying.buy_now(guest)
+    expect(page.locator(".checkout .facts-total")).to_contain_text("60.00")
+    guest.look("checkout")
+    buying.submit_order(guest, pay="微信支付", contact=f"guest-{device}@example.com")
+    guest.look("pay")
+    waiting = guest.page
+    order_no = buying.order_no_of(guest)
+    buying.open_cashier(guest, "微信支付")
+    buying.press(guest, "支付成功")
+    keys = buying.read_keys(guest, 2)
+    assert len(set(keys)) == 2
+    guest.look("paid")
+    assert order_no in guest.page.url
+    if device == "desktop":  # the first tab follows by itself
+        waiting.wait_for_url(f"**/o/{order_no}/**")
+    _use(guest, keys)
+
+
+def _use(guest: Visitor, keys: list[str]) -> None:
+    """Copy, save, mark used, come back by the link."""
+    page = guest.page
+    page.locator("article.key").first.get_by_role("button", name=re.compile("复制")).first.click()
+    assert page.evaluate("navigator.clipboard.readText()") == keys[0]
+    page.get_by_role("button", name="全部复制").click()
+    assert all(key in page.evaluate("navigator.clipboard.readText()") for key in keys)
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="保存为文本").click()
+    text = Path(saved.value.path()).read_text(encoding="utf-8-sig")
+    assert all(key in text for key in keys)
+    page.get_by_role("button", name="标记用过").first.click()
+    expect(page.locator("article.key.is-used")).to_have_count(1)
+    guest.look("used")
+
+
+def test_the_link_of_an_order_opens_it_elsewhere_and_its_number_alone_does_not(
+    visit: Visit,
+) -> None:
+    guest = visit()
+    buying.choose(guest, "J002")
+    buying.buy_now(guest)
+    buying.submit_order(guest, pay="微信支付", contact="link@example.com")
+    order_no = buying.order_no_of(guest)
+    buying.open_cashier(guest, "微信支付")
+    buying.press(guest, "支付成功")
+    (key,) = buying.read_keys(guest, 1)
+    link = guest.page.url
+
+    elsewhere = visit()
+    elsewhere.page.goto(link)
+    assert buying.read_keys(elsewhere, 1) == [key]
+    stranger = visit()
+    stranger.allow(403, 404)
+    stranger.go(f"/o/{order_no}/")
+    assert key not in stranger.page.content()
+    stranger.look("refused")
+    neighbour = visit(host="lemon.localhost")
+    neighbour.allow(403, 404)
+    neighbour.page.goto(link.replace("star.localhost", "lemon.localhost"))
+    assert key not in neighbour.page.content()

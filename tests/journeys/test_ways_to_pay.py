@@ -1,0 +1,108 @@
+"""Every way to pay, and every way in which a payment goes wrong, as the buyer sees it."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.journeys import buying
+from tests.journeys.staff import sign_in
+from tests.journeys.visitor import Visitor
+
+Visit = Callable[..., Visitor]
+
+
+def _order(visit: Visit, *, pay: str, code: str = "J002", device: str = "phone") -> Visitor:
+    guest = visit(device=device)
+    buying.choose(guest, code)
+    buying.buy_now(guest)
+    buying.submit_order(guest, pay=pay, contact="ways@example.com")
+    return guest
+
+
+def test_a_qr_code_is_paid_on_another_phone_and_the_page_follows(visit: Visit) -> None:
+    guest = _order(visit, pay="支付宝", device="desktop")
+    expect(guest.page.locator(".qr svg")).to_be_visible()
+    guest.look("qr")
+    newest = guest.stack.list_payments()[0]
+    guest.stack.pay(newest["out_trade_no"])
+    buying.read_keys(guest, 1)
+
+
+def test_alipay_page_is_paid_on_both_devices(visit: Visit, device: str) -> None:
+    guest = _order(visit, pay="支付宝网页", device=device)
+    buying.open_cashier(guest, "支付宝网页")
+    buying.press(guest, "支付成功")
+    buying.read_keys(guest, 1)
+
+
+def test_a_failed_payment_can_be_tried_again_another_way(visit: Visit) -> None:
+    guest = _order(visit, pay="微信支付")
+    back = guest.page.url
+    buying.open_cashier(guest, "微信支付")
+    buying.press(guest, "支付失败")
+    expect(guest.page.get_by_text("付款没有成功")).to_be_visible()
+    guest.page.goto(back)
+    guest.look("still-unpaid")
+    guest.page.locator("label.choice", has_text="支付宝网页").click()
+    guest.page.get_by_role("button", name="用这个方式付款").click()
+    buying.open_cashier(guest, "支付宝网页")
+    buying.press(guest, "支付成功")
+    buying.read_keys(guest, 1)
+
+
+def test_a_payment_whose_word_is_lost_is_found_by_asking(visit: Visit) -> None:
+    guest = _order(visit, pay="微信支付")
+    back = guest.page.url
+    buying.open_cashier(guest, "微信支付")
+    buying.press(guest, "通知丢失")
+    expect(guest.page.get_by_text("付款成功")).to_be_visible()
+    guest.page.goto(back)
+    expect(guest.page.locator("article.key")).to_have_count(1, timeout=90_000)
+
+
+def test_a_payment_after_the_time_ends_with_goods_or_money_back(visit: Visit) -> None:
+    guest = _order(visit, pay="微信支付")
+    order_no, back = buying.order_no_of(guest), guest.page.url
+    buying.open_cashier(guest, "微信支付")
+    number = buying.payment_no(guest)
+    guest.stack.act("make-due", order_no)
+    guest.page.goto(back)
+    expect(guest.page.locator(".outcome-title")).to_be_visible(timeout=60_000)
+    guest.look("closed")
+    guest.stack.pay(number, "late", delay_seconds=0)
+    ended = guest.page.locator("article.key").or_(guest.page.get_by_text(re.compile("退")))
+    for _ in range(30):
+        guest.page.reload()
+        if guest.page.locator("article.key").count():
+            break
+        guest.page.wait_for_timeout(1000)
+    expect(ended.first).to_be_visible()
+    guest.look("late")
+
+
+def test_a_cancelled_order_takes_no_money(visit: Visit) -> None:
+    guest = _order(visit, pay="微信支付")
+    guest.page.get_by_role("button", name="取消订单").click()
+    expect(guest.page.get_by_text("订单已取消，没有扣款")).to_be_visible()
+    guest.look("cancelled")
+
+
+def test_a_short_payment_delivers_nothing_and_waits_for_the_operator(visit: Visit) -> None:
+    guest = _order(visit, pay="微信支付", code="J005")
+    back = guest.page.url
+    buying.open_cashier(guest, "微信支付")
+    number = buying.payment_no(guest)
+    buying.press(guest, "少付")
+    ada = sign_in(visit(device="desktop", host="main.localhost"), "ada")
+    for _ in range(30):
+        ada.go("/console/main/payments/?view=mismatched")
+        if number in ada.page.content():
+            break
+        ada.page.wait_for_timeout(1000)
+    expect(ada.page.get_by_text(number).first).to_be_visible()
+    ada.look("mismatched")
+    ada.go(f"/console/main/payments/{number}/")
+    ada.look("short-payment")
+    guest.page.goto(back)
+    expect(guest.page.locator("article.key")).to_have_count(0)

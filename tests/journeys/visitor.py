@@ -1,0 +1,149 @@
+"""A person at a screen: a browser context of one size, language and theme, watched for faults.
+
+Whatever a page writes to the console as an error, every refused script or style, every answer of
+5xx fails the test that visited it. `look` keeps a picture and tells what axe and the ruler say.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+from tests.journeys.stack import ROOT, Stack
+
+PICTURES = ROOT / "artifacts" / "journeys"
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+    "user_agent": (
+        "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/150.0.0.0 Mobile Safari/537.36"
+    ),
+}
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+DEVICES = {"phone": PHONE, "desktop": DESKTOP}
+GRAVE = ("serious", "critical")
+WIDER = """() => {
+  const edge = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= edge) return [];
+  return [...document.querySelectorAll('body *')]
+    .filter(node => node.getBoundingClientRect().right > edge + 1)
+    .slice(0, 5).map(node => node.outerHTML.slice(0, 120));
+}"""
+
+
+@cache
+def _axe() -> Axe:
+    return Axe()
+
+
+@dataclass(slots=True, kw_only=True)
+class Visitor:
+    """One person with one browser profile; `page` is the tab in front."""
+
+    stack: Stack
+    context: BrowserContext
+    page: Page
+    host: str
+    name: str  # of the test, for the pictures
+    device: str
+    faults: list[str] = field(default_factory=list)
+    allowed: set[int] = field(default_factory=set)
+    seen: int = 0
+
+    def go(self, path: str = "/") -> None:
+        """Open an address of the shop in front."""
+        self.page.goto(self.stack.url(path, host=self.host))
+
+    def look(self, what: str) -> None:
+        """Keep a picture of the page and check it: no grave finding of axe, nothing too wide."""
+        self.seen += 1
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_load_state("load")
+        picture = PICTURES / f"{self.name}-{self.seen:02d}-{what}.png"
+        self.page.screenshot(path=picture, full_page=True, animations="disabled")
+        self._check_access(what)
+        wide = self.page.evaluate(WIDER)
+        if wide:
+            self.faults.append(f"{what}: wider than the screen: {wide}")
+
+    def read_text(self, selector: str = "body") -> str:
+        """Return what is written on the page."""
+        return self.page.locator(selector).first.inner_text()
+
+    def allow(self, *statuses: int) -> None:
+        """Say that pages of these statuses are what the test is about."""
+        self.allowed.update(statuses)
+
+    def watch(self, page: Page) -> Page:
+        """Note every fault of a tab, and let it be the one in front."""
+        page.on("console", lambda message: self._hear(message))
+        page.on("pageerror", lambda fault: self.faults.append(f"script: {fault}"))
+        page.on("response", lambda response: self._weigh(response))
+        self.page = page
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        url = message.location["url"]
+        if message.type != "error" or not self._is_ours(url):
+            return
+        told = re.search(r"status of (\d{3})", message.text)
+        if told and int(told.group(1)) in self.allowed:
+            return
+        self.faults.append(f"console: {message.text} ({url})")
+
+    def _weigh(self, response: Response) -> None:
+        if response.status >= 500 and self._is_ours(response.url):
+            self.faults.append(f"{response.status}: {response.url}")
+
+    def _is_ours(self, url: str) -> bool:
+        return not url.startswith(self.stack.simulator)
+
+    def _check_access(self, what: str) -> None:
+        found: list[dict[str, Any]] = _axe().run(self.page).response["violations"]
+        for one in found:
+            if one["impact"] in GRAVE:
+                where = [" ".join(map(str, node["target"])) for node in one["nodes"][:4]]
+                self.faults.append(f"{what}: axe {one['id']} ({one['help']}): {where}")
+
+
+def open_visitor(
+    browser: Browser,
+    stack: Stack,
+    *,
+    name: str,
+    device: str = "phone",
+    host: str = "star.localhost",
+    **options: Any,
+) -> Visitor:
+    """Open a fresh browser profile on a shop; `options` are Playwright's own."""
+    settings: dict[str, Any] = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
+    context = browser.new_context(**{**DEVICES[device], **settings, **options})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(20_000)
+    visitor = Visitor(
+        stack=stack,
+        context=context,
+        page=context.new_page(),
+        host=host,
+        name=name,
+        device=device,
+    )
+    visitor.watch(visitor.page)
+    return visitor
+
+
+def clean_name(node_name: str) -> str:
+    """Return a test's name as a file name."""
+    return re.sub(r"[^\w.-]+", "-", node_name).strip("-")
+
+
+def pictures_of(name: str) -> list[Path]:
+    """Return the pictures that a test has kept."""
+    return sorted(PICTURES.glob(f"{name}-*.png"))
