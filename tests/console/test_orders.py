@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kameng.accounts.models import Role
+from kameng.config.audit import find_breaches
 from kameng.core.audit import list_entries
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey, KeyState
@@ -400,6 +401,25 @@ def test_refund_that_the_gateway_refused_is_settled_by_a_person(
         assert OrderRefund.objects.get(id=back.id).state == OrderRefundState.DONE
     assert fresh(shop, paid).state == OrderState.REFUNDED
     assert actions(site_a)[0] == "order.refund_settled"
+
+
+def test_guest_is_paid_back_by_hand_where_no_gateway_can(
+    desk: Desk, shop: Shop, site_a: Site, paid: PlacedOrder
+) -> None:
+    fields = {"refund_to": 3, "reason": "微信转账退给买家", "amount": "4.00"}
+    page = text_of(desk.get(f"orders/{paid.order_no}/"))
+    assert "退到余额（马上到账）" not in page  # a guest has no wallet
+
+    response = desk.post(
+        f"orders/{paid.order_no}/refund/", **fields, idempotency_key=key_of(desk, paid)
+    )
+
+    assert response.status_code == 303
+    with site_scope(site_a.id):
+        back = OrderRefund.objects.get(order_id=paid.order_id)
+    assert (back.state, back.amount) == (OrderRefundState.DONE, 4 * YUAN)
+    assert fresh(shop, paid).state == OrderState.DELIVERED
+    assert list(find_breaches()) == []
 
 
 # Rights

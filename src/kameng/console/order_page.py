@@ -72,6 +72,13 @@ MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
 }
 
 
+WAYS: Final[Mapping[RefundTo, Text]] = {
+    RefundTo.SOURCE: _("原路退回（由支付通道退给买家）"),
+    RefundTo.WALLET: _("退到余额（马上到账）"),
+    RefundTo.HAND: _("线下退款（您已自己退给买家，这里只记账）"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
     """One line of a list of orders."""
@@ -167,6 +174,8 @@ def order_context(
 
     `bound` holds the form that was refused, by the name of its act: its dialog opens again.
     """
+    shown_forms = {**_blank_forms(order), **(bound or {})}
+    shown_forms["refund"].offer([(way.value, WAYS[way]) for way in refund_ways(order)])
     transfers = list_order_transfers(order.id)
     customers = list_customers_by_id({order.customer_id} if order.customer_id else set())
     contact = read_contact(order)
@@ -190,7 +199,7 @@ def order_context(
         "gateway_refunds": list_gateway_refunds(Purpose.ORDER, paid_for=order.id),
         "lines": [_line(moment) for moment in reversed(list_moments(order))],
         "can": _possible(order, pieces),
-        "forms": {**_blank_forms(order), **(bound or {})},
+        "forms": shown_forms,
         "open_dialog": next(iter(bound), "") if bound else "",
         "problem": _problem(bound or {}),
     }
@@ -221,10 +230,8 @@ def _possible(order: Order, pieces: Sequence[Piece]) -> dict[str, bool]:
     }
 
 
-def _blank_forms(order: Order) -> dict[str, forms.Form]:
-    ways = refund_ways(order)
-    refund = order_forms.RefundForm(initial={"refund_to": ways[0] if ways else ""})
-    refund.offer([(way.value, way.label) for way in ways])
+def _blank_forms(order: Order) -> dict[str, Any]:
+    refund = order_forms.RefundForm(initial={"refund_to": refund_ways(order)[0]})
     return {
         "resend": order_forms.EmptyForm(),
         "stock": order_forms.EmptyForm(),
@@ -240,7 +247,9 @@ def _blank_forms(order: Order) -> dict[str, forms.Form]:
 def refund_ways(order: Order) -> list[RefundTo]:
     """Return where money of this order can go back to, the way it came first."""
     ways = [RefundTo.SOURCE] if order.paid_by == PaidBy.GATEWAY else []
-    return [*ways, RefundTo.WALLET] if order.customer_id is not None else ways
+    if order.customer_id is not None:
+        ways.append(RefundTo.WALLET)
+    return [*ways, RefundTo.HAND]
 
 
 def _answers(order: Order, site: SiteView) -> list[tuple[str, str]]:

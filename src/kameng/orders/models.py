@@ -139,6 +139,7 @@ class RefundTo(models.IntegerChoices):
 
     WALLET = 1, _("退到余额")
     SOURCE = 2, _("原路退回")
+    HAND = 3, _("线下退款")  # staff pay the buyer outside the system; the books are kept here
 
 
 class OrderRefundState(models.IntegerChoices):

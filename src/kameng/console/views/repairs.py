@@ -91,6 +91,8 @@ def _refund(order: Order, values: Values, actor: Actor) -> Said:
         actor=actor,
     )
     said = {"amount": format_yuan(Amount(refund.amount))}
+    if refund.refund_to == RefundTo.HAND:
+        return _now("已记下线下退款 ¥%(amount)s。") % said
     if refund.state == OrderRefundState.DONE:
         return _now("已退 ¥%(amount)s 到客户余额。") % said
     return _now("已请支付通道退回 ¥%(amount)s，到账后这里会更新。") % said

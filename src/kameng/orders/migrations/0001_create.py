@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                 ('own_amount', models.BigIntegerField()),
                 ('margin_amount', models.BigIntegerField()),
                 ('fee_amount', models.BigIntegerField(default=0)),
-                ('refund_to', models.SmallIntegerField(choices=[(1, '退到余额'), (2, '原路退回')])),
+                ('refund_to', models.SmallIntegerField(choices=[(1, '退到余额'), (2, '原路退回'), (3, '线下退款')])),
                 ('state', models.SmallIntegerField(choices=[(1, '退款中'), (2, '已退款'), (3, '通道拒绝')])),
                 ('reason', models.CharField(max_length=200)),
                 ('asked_by', models.CharField(max_length=64)),

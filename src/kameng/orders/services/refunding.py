@@ -85,6 +85,9 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
         if wish.refund_to == RefundTo.WALLET:
             _pay_to_wallet(order, refund)
             _finish(order, refund)
+        elif wish.refund_to == RefundTo.HAND:
+            _pay_by_hand(order, refund)
+            _finish(order, refund)
         else:
             _ask_source(order, refund)
         if actor.kind == "user":
@@ -177,6 +180,18 @@ def _pay_to_wallet(order: Order, refund: OrderRefund) -> None:
     post_transfers([_posting(order, suspense, wallet, refund.amount, Code.REFUND_TO_WALLET)])
 
 
+def _pay_by_hand(order: Order, refund: OrderRefund) -> None:
+    """Keep the books of money that staff gave the buyer outside: no gateway could."""
+    suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
+    outside = account_id(AccountKind.ADJUSTMENTS, order.site_id)
+    post_transfers([_posting(order, suspense, outside, refund.amount, Code.REFUND_BY_HAND)])
+
+
+def _change_way(refund: OrderRefund, refund_to: RefundTo) -> None:
+    refund.refund_to = refund_to
+    refund.save(update_fields=["refund_to"])
+
+
 def _ask_source(order: Order, refund: OrderRefund) -> None:
     assert order.payment_id is not None  # noqa: S101 - checked by _check_route
     payment = get_payment(order.payment_id)
@@ -257,12 +272,12 @@ def settle_refused_refund(*, refund_id: int, way: str, reason: str, actor: Actor
             _ask_source(order, refund)
         elif way == "wallet":
             _check_route(order, RefundTo.WALLET)
+            _change_way(refund, RefundTo.WALLET)
             _pay_to_wallet(order, refund)
             _finish(order, refund)
         else:
-            suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
-            outside = account_id(AccountKind.ADJUSTMENTS, order.site_id)
-            post_transfers([_posting(order, suspense, outside, refund.amount, Code.REFUND_BY_HAND)])
+            _change_way(refund, RefundTo.HAND)
+            _pay_by_hand(order, refund)
             _finish(order, refund)
         Note.objects.create(
             site_id=order.site_id,

@@ -213,9 +213,12 @@ def _shown_refunds(found: Order) -> list[OrderRefund]:
 def _refund_line(refund: OrderRefund) -> dict[str, Any]:
     amount = {"amount": f"¥{format_yuan(Amount(refund.amount))}"}
     is_done = refund.state == OrderRefundState.DONE
-    to_wallet = refund.refund_to == RefundTo.WALLET
     if is_done:
-        text = _("已退到余额。") if to_wallet else _("已原路退回，到账时间以支付平台为准。")
+        text = {
+            RefundTo.WALLET: _("已退到余额。"),
+            RefundTo.SOURCE: _("已原路退回，到账时间以支付平台为准。"),
+            RefundTo.HAND: _("已由客服线下退给您。"),
+        }[RefundTo(refund.refund_to)]
     elif refund.state == OrderRefundState.REFUSED:
         text = _("支付平台没有退成，客服正在处理。")
     else:
