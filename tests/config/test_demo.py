@@ -72,7 +72,7 @@ def test_buyers_of_the_demo_answer_what_the_goods_ask(files: DemoFiles) -> None:
                 )
                 for each in goods.text.fields
             }
-            assert clean_answers(goods.text.fields, answers) == answers, goods.code
+            assert set(clean_answers(goods.text.fields, answers)) == set(answers), goods.code
 
 
 def test_passwords_of_the_demo_would_be_accepted_from_anyone(files: DemoFiles) -> None:

@@ -74,7 +74,7 @@ def draw_customers(
                 joined_at=now - dt.timedelta(days=back, seconds=rng.randrange(600)),
                 eagerness=rng.paretovariate(1.25),
                 favourites=tuple(rng.choices(names, weights, k=2)),
-                uses_wallet=rng.random() < 0.72,
+                uses_wallet=rng.random() < 0.78,
                 ip=draw_address(rng),
             )
         )

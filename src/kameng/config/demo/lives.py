@@ -139,7 +139,7 @@ class Life:
             self._top_up(customer, self.rng.choice(TOP_UPS[:4]))
 
     def _choose_customer(self) -> Customer | None:
-        if not self.joined or self.rng.random() < 0.38:
+        if not self.joined or self.rng.random() < 0.3:
             return None
         weights = [each.eagerness for each in self.joined]
         return self.rng.choices(self.joined, weights)[0]

@@ -20,6 +20,8 @@ from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
 from kameng.config.demo.welcome import tell_foreign, tell_welcome
 from kameng.config.launch.report import say
+from kameng.config.security import kameng_tables
+from kameng.config.settings import MIGRATION_ALIAS
 from kameng.core import clock
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
@@ -105,6 +107,7 @@ def _stock(telling: History, files: DemoFiles, main: Shop) -> None:
 
 def _analyze() -> None:
     """Give the planner what it would else learn minutes later; the owner must ask for it."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("analyze")
-    connections["owner"].close()
+    tables = ", ".join(table for table, _has_site, _shared in kameng_tables())
+    with connections[MIGRATION_ALIAS].cursor() as cursor:
+        cursor.execute(f"analyze {tables}")
+    connections[MIGRATION_ALIAS].close()

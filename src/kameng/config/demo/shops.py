@@ -118,6 +118,10 @@ def _dress(shop: Shop) -> None:
     if hidden:
         set_listed(sorted(hidden), is_listed=False, actor=shop.owner)
     pinned = [products[code] for code in shop.plan["pinned"]]
+    others = Product.objects.filter(is_pinned=True).exclude(id__in=pinned)
+    inherited = list(others.values_list("id", flat=True))  # the main site's choice
+    if inherited:
+        set_pinned(inherited, is_pinned=False, actor=shop.owner)
     set_pinned(pinned, is_pinned=True, actor=shop.owner)
 
 
