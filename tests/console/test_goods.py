@@ -349,3 +349,21 @@ def test_a_service_gets_a_limit_and_loses_it_again(
     assert "应为 0 到 1000000 之间的整数" in odd.content.decode()
     client.post(url, {"available_count": ""})
     assert level() is None
+
+
+def test_the_cover_is_the_one_that_the_shop_draws(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    product = make_product(main_site, title="Q币 100个")
+    make_variant(product)
+    unlisted = make_product(main_site, is_listed=False)
+    client = client_for(main_site, ada)
+
+    drawn = client.get(address(main_site, "product_cover", product.id))
+    hidden = client.get(address(main_site, "product_cover", unlisted.id))
+    shop = client.get(f"/covers/{product.id}.any.svg")
+
+    assert drawn["Content-Type"] == "image/svg+xml"
+    assert drawn.content == shop.content
+    assert hidden.status_code == 200
+    assert client.get(address(main_site, "product_cover", 987654)).status_code == 404

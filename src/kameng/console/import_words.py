@@ -16,6 +16,7 @@ from kameng.inventory import texts as key_texts
 
 KEY_TEXTS: Final = key_texts.PROBLEM_TEXT
 GOODS_TEXTS: Final = ADOPTING_TEXT
+_NOTES: Final = {"with_number": gettext_noop("分出了卡号和密码。")}
 _HARMLESS: Final = frozenset(
     {"blank_line", "heading", "summary_line", "no_content", "repeated_heading", "above_heading"}
 )
@@ -77,10 +78,11 @@ def count_rows(job: ImportJob) -> list[CountRow]:
 
 def note_rows(job: ImportJob) -> list[CountRow]:
     """Return what was tidied on lines that are stored all the same."""
-    texts, notes = _texts(job), job.options.get("report", {}).get("notes", {})
+    texts, notes = {**_texts(job), **_NOTES}, job.options.get("report", {}).get("notes", {})
     return [
         CountRow(code=code, text=_fill(texts, code, {}), count=count, tone="plain")
         for code, count in sorted(notes.items())
+        if code in texts
     ]
 
 
