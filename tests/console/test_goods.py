@@ -1,5 +1,6 @@
 """Goods in the back office: the list, the owner's editor, a sub-site's view, shelves."""
 
+import html
 from collections.abc import Callable
 
 import pytest
@@ -200,7 +201,7 @@ def test_sub_site_cannot_change_goods_of_the_main_site(
         client.post(address(site_a, "product_imports"), {"pasted": "名称,售价\nA,1"}),
     ]
 
-    assert [answer.status_code for answer in answers[1:]] == [403] * 7
+    assert [answer.status_code for answer in answers] == [403] * 8
     with site_scope(main_site.id):
         product.refresh_from_db()
         variant.refresh_from_db()
@@ -263,6 +264,7 @@ def test_a_viewer_sees_goods_and_changes_none(
     assert client.get(address(site_a, "product", product.id)).status_code == 200
     form = {"action": "unlist", "id": [product.id]}
     assert client.post(address(site_a, "act_on_goods"), form).status_code == 403
+    assert client.post(address(site_a, "product", product.id), {}).status_code == 403
     assert client.get(address(site_a, "prices")).status_code == 403
 
 
@@ -367,3 +369,17 @@ def test_the_cover_is_the_one_that_the_shop_draws(
     assert drawn.content == shop.content
     assert hidden.status_code == 200
     assert client.get(address(main_site, "product_cover", 987654)).status_code == 404
+
+
+def test_a_bulk_act_leads_back_to_the_page_it_came_from(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    product = make_product(main_site, title="腾讯视频")
+    client = client_for(main_site, ada)
+    query = "state=listed&q=腾讯"
+
+    page = client.get(address(main_site, "goods", query=query)).content.decode()
+    action = html.unescape(page.split('id="bulk"')[1].split('action="')[1].split('"')[0])
+    done = client.post(action, {"action": "pin", "id": [product.id]})
+
+    assert done["Location"].startswith(address(main_site, "goods") + "?state=listed&q=")

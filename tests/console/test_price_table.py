@@ -86,3 +86,20 @@ def test_a_sub_site_has_no_such_table(
     form = table(variants, "0", "1", "0", "1")
     assert client.post(address(site_a, "price_table"), form).status_code == 403
     assert prices(main_site) == [(90_000, 100_000)] * 2
+
+
+def test_the_table_saves_the_page_that_was_shown(
+    main_site: Site, ada: people.Staff, variants: list[Variant], client_for: ClientFor
+) -> None:
+    make_variant(make_product(main_site, title="别的商品"))
+    client = client_for(main_site, ada)
+    url = address(main_site, "price_table", query="q=别的商品")
+    with site_scope(main_site.id):
+        other = Variant.objects.latest("id")
+
+    page = client.get(url).content.decode()
+    action = page.split("data-guard data-unsaved")[0].rsplit('action="', 1)[1].split('"')[0]
+    client.post(address(main_site, "price_table") + action, table([other], "1", "2"))
+
+    assert prices(main_site)[-1] == (10_000, 20_000)
+    assert prices(main_site)[:2] == [(90_000, 100_000)] * 2

@@ -35,23 +35,29 @@ NAV: tuple[Entry, ...] = (
     Entry(route="overview", label=_("今日"), permission="overview.view", icon="layout-dashboard"),
     Entry(
         route="orders",
-        label=_("订单"),
+        label=pgettext_lazy("navigation", "订单"),
         permission="orders.view",
         icon="clipboard-list",
         children=(
             Entry(route="orders", label=_("全部订单"), permission="orders.view"),
             Entry(route="delivery_queue", label=_("人工发货"), permission="orders.repair"),
-            Entry(route="refunds", label=_("退款"), permission="orders.view"),
+            Entry(
+                route="refunds", label=pgettext_lazy("navigation", "退款"), permission="orders.view"
+            ),
         ),
     ),
     Entry(
         route="goods",
-        label=_("商品"),
+        label=pgettext_lazy("navigation", "商品"),
         permission="goods.view",
         icon="package",
         children=(
             Entry(route="goods", label=_("全部商品"), permission="goods.view"),
-            Entry(route="categories", label=_("分类"), permission="goods.view"),
+            Entry(
+                route="categories",
+                label=pgettext_lazy("navigation", "分类"),
+                permission="goods.view",
+            ),
             Entry(route="prices", label=_("加价规则"), permission="prices.edit"),
             Entry(
                 route="product_imports",
@@ -63,7 +69,7 @@ NAV: tuple[Entry, ...] = (
     ),
     Entry(
         route="card_keys",
-        label=_("卡密"),
+        label=pgettext_lazy("navigation", "卡密"),
         permission="goods.view",
         icon="key",
         is_main_only=True,
@@ -73,7 +79,12 @@ NAV: tuple[Entry, ...] = (
             Entry(route="find_key", label=_("查找卡密"), permission="keys.reveal"),
         ),
     ),
-    Entry(route="customers", label=_("客户"), permission="customers.view", icon="users"),
+    Entry(
+        route="customers",
+        label=pgettext_lazy("navigation", "客户"),
+        permission="customers.view",
+        icon="users",
+    ),
     Entry(
         route="ledger",
         label=_("资金"),
@@ -82,7 +93,7 @@ NAV: tuple[Entry, ...] = (
     ),
     Entry(
         route="payments",
-        label=_("支付"),
+        label=pgettext_lazy("navigation", "支付"),
         permission="orders.view",
         icon="credit-card",
         children=(
@@ -109,13 +120,15 @@ NAV: tuple[Entry, ...] = (
     ),
     Entry(
         route="sites",
-        label=_("站点"),
+        label=pgettext_lazy("navigation", "站点"),
         permission="sites.manage",
         icon="building-store",
         is_main_only=True,
         children=(
             Entry(route="sites", label=_("全部站点"), permission="sites.manage"),
-            Entry(route="plans", label=_("套餐"), permission="sites.manage"),
+            Entry(
+                route="plans", label=pgettext_lazy("navigation", "套餐"), permission="sites.manage"
+            ),
             Entry(route="health", label=_("系统状态"), permission="sites.manage"),
         ),
     ),

@@ -34,6 +34,7 @@ from kameng.orders.selectors import find_order_place
 from kameng.tenancy.selectors import SiteView, get_site
 
 LOW_COUNT = 5
+SHOWN_VARIANTS = 500
 KEYS_PAGE = 50
 BATCHES_PAGE = 20
 
@@ -55,7 +56,8 @@ def card_keys(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     ]
     low_count = sum(1 for _each, stock in rows if stock is None or stock.count < LOW_COUNT)
     context = {
-        "rows": shown[:500],
+        "rows": shown[:SHOWN_VARIANTS],
+        "more_count": max(len(shown) - SHOWN_VARIANTS, 0),
         "total_count": len(rows),
         "low_count": low_count,
         "wants_low": wants_low,

@@ -29,6 +29,7 @@ from kameng.catalog.services.editing import (
 )
 from kameng.catalog.services.listing import set_listed, set_pinned, set_weight
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.errors import PermissionMissing
 from kameng.console.forms.fields import read_id, read_ids
 from kameng.console.forms.goods import (
     GOODS_STATES,
@@ -75,6 +76,7 @@ def _goods_page(
         "own_categories": [each for each in categories if each.is_own],
         "page": read_page(request.GET, size=PAGE_SIZE, total_count=found.total_count),
         "problem": problem,
+        "query": request.GET.urlencode(),
     }
     return show(request, "console/goods/list.html", context, status=status)
 
@@ -157,9 +159,13 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
     """Show a product: the owner's editor, or a sub-site's own view of it."""
     row = get_goods(product_id)
     can_edit = request.person.can("goods.edit", site.site_id)
+    if request.method == "POST" and not can_edit:
+        raise PermissionMissing
+    if request.method == "POST" and not row.is_own:
+        raise NotOwner
     if not row.is_own:
         return _shown_listing(request, site, row)
-    data = request.POST if request.method == "POST" and can_edit else None
+    data = request.POST if request.method == "POST" else None
     stored = row.product
     form = ProductForm(data, categories=list_categories(), initial=product_values(stored))
     fields = load_fields(stored.input_fields)

@@ -36,6 +36,7 @@ def price_table(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "form": form,
         "rows": form.rows(),
         "filters": filters,
+        "query": request.GET.urlencode(),
         "categories": list_categories(),
         "page": read_page(request.GET, size=PAGE_SIZE, total_count=found.total_count),
         "note": _("成本价只有主站看得到，建议售价各分站都能看到。"),
