@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from kameng.accounts.people import StaffPerson
 from kameng.console.charts import Spark, draw_bars, draw_spark
@@ -134,8 +134,8 @@ def _stats(days: Today, site: SiteView) -> list[Stat]:
     rows: list[tuple[Text, Text, str, bool]] = [
         (_("成交额"), _("今天已付款订单的金额，减去退款。"), "revenue_amount", True),
         (margin, meaning, "profit_amount", True),
-        (_("订单"), _("今天付款的订单数。"), "order_count", False),
-        (_("买家"), _("今天付过款的不同客户和游客。"), "buyer_count", False),
+        (pgettext_lazy("figure", "订单"), _("今天付款的订单数。"), "order_count", False),
+        (pgettext_lazy("figure", "买家"), _("今天付过款的不同客户和游客。"), "buyer_count", False),
     ]
     return [
         Stat(
