@@ -128,7 +128,7 @@ def _ask_back(gateway: Gateway, said: Confirmation) -> str:
         return "query_unanswered"  # not acknowledged: the gateway calls again, and we query later
     if answer.status == PaidStatus.PAID and answer.amount == said.amount:
         return ""
-    with platform_scope("freeze a gateway"):
+    with open_scope(scope_of_site(gateway.site_id, main_id=gateway.site_id)):
         freeze_gateway(gateway=gateway, why=f"query said {answer.status}", actor=SYSTEM)
     return "query_contradicts"
 
