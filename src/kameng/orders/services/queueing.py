@@ -41,12 +41,12 @@ def take_next_order(*, actor: Actor) -> Order | None:
 
 
 def lock_waiting_orders(limit: int) -> list[Order]:
-    """Lock paid orders that wait, longest first; those being moved right now are passed over.
+    """Lock paid orders that wait, longest first, in a transaction: two takers come one by one.
 
-    Others who lock orders: `paying.lock_order` and the settling functions.
+    Others who lock orders, one each: `paying.lock_order` and the settling functions.
     """
     rows = Order.objects.filter(state=State.AWAITING_DELIVERY).order_by("paid_at", "id")
-    return list(rows.select_for_update(no_key=True, skip_locked=True)[:limit])
+    return list(rows.select_for_update(no_key=True)[:limit])
 
 
 def list_holders(order_ids: Sequence[int]) -> dict[int, str]:

@@ -1,0 +1,86 @@
+"""What waits for a person, and the steps of a new shop."""
+
+import pytest
+
+from kameng.catalog.selectors import forget_catalogues
+from kameng.core import clock
+from kameng.insight.attention import count_attention, list_matters, list_steps
+from kameng.inventory.selectors import forget_stock
+from kameng.orders.models import Note, Order, OrderRefund, OrderState
+from kameng.orders.services.refunding import refuse_source_refund
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import site_scope
+from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of, refund
+from tests.factories import fund_wallet
+from tests.people import Buyer
+
+
+@pytest.fixture
+def shop(main_site: Site, site_a: Site) -> Shop:
+    forget_catalogues()
+    forget_stock()
+    return open_shop(main_site, site_a, keys=6)
+
+
+def codes(site: Site) -> list[str]:
+    with site_scope(site.id) as view:
+        return [matter.code for matter in list_matters(view, now=clock.now())]
+
+
+def test_quiet_shop_has_nothing_to_do(shop: Shop, main_site: Site) -> None:
+    assert codes(shop.site) == []
+    assert codes(main_site) == []
+
+
+def test_refused_refund_wrong_amount_and_stuck_order_come_first(shop: Shop) -> None:
+    paid, short, stuck = order(shop), order(shop), order(shop)
+    notify(shop, payment_of(shop, paid))
+    refund(shop, paid, key="k" * 16)
+    notify(shop, payment_of(shop, short), amount=50_000)
+    with site_scope(shop.site.id):
+        refuse_source_refund(
+            refund_no=OrderRefund.objects.get(order_id=paid.order_id).refund_no, reason="no"
+        )
+        Order.objects.filter(id=stuck.order_id).update(
+            state=OrderState.AWAITING_DELIVERY, path=[1, 2], paid_at=clock.now()
+        )
+
+        assert count_attention() == 2
+    assert codes(shop.site) == ["refund_refused", "stuck", "mismatched"]
+
+
+def test_money_that_found_no_way_back_is_told(shop: Shop) -> None:
+    placed = order(shop)
+    with site_scope(shop.site.id):
+        Note.objects.create(
+            site_id=shop.site.id, order_id=placed.order_id, kind="paid_twice_unrefundable"
+        )
+
+    assert codes(shop.site) == ["paid_twice_unrefundable"]
+
+
+def test_keys_that_sell_and_run_out_are_the_main_sites_matter(
+    shop: Shop, main_site: Site, mei: Buyer
+) -> None:
+    fund_wallet(mei.customer, 1_000_000)
+    order(shop, customer=mei.customer, by_wallet=True, quantity=3)
+    forget_stock()
+
+    with site_scope(main_site.id) as view:
+        matters = list_matters(view, now=clock.now())
+
+    assert [(matter.code, matter.subject) for matter in matters] == [("low_stock", "3")]
+    assert codes(shop.site) == []
+
+
+def test_steps_are_done_by_doing(shop: Shop, main_site: Site, mei: Buyer) -> None:
+    fund_wallet(mei.customer, 1_000_000)
+    order(shop, customer=mei.customer, by_wallet=True)
+
+    done = {}
+    for site in (main_site, shop.site):
+        with site_scope(site.id) as view:
+            done[site.id] = {step.code for step in list_steps(view) if step.is_done}
+
+    assert done[main_site.id] == {"goods", "keys", "gateway", "branch"}
+    assert done[shop.site.id] == {"first_sale"}
