@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from kameng.catalog.selectors import forget_catalogues
 from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.orders.models import Note, Order
-from kameng.orders.rules import State
 from kameng.orders.services import queueing
 from kameng.orders.services.delivering import deliver_by_hand
 from kameng.orders.services.queueing import HOLD, take_next_order
@@ -93,12 +92,19 @@ def test_without_the_lock_two_people_get_the_same_order(
     waiting: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def read_only(limit: int) -> list[Order]:
-        rows = Order.objects.filter(state=State.AWAITING_DELIVERY).order_by("paid_at", "id")
-        found = list(rows[:limit])
+    def read_only(order_id: int) -> Order:
+        found = Order.objects.get(id=order_id)
         time.sleep(0.2)
         return found
 
-    monkeypatch.setattr(queueing, "lock_waiting_orders", read_only)
+    held = queueing.list_holders
+
+    def look_then_wait(order_ids: Sequence[int]) -> dict[int, str]:
+        holders = held(order_ids)
+        time.sleep(0.1)
+        return holders
+
+    monkeypatch.setattr(queueing, "lock_order", read_only)
+    monkeypatch.setattr(queueing, "list_holders", look_then_wait)
 
     assert len(set(take_together(site_a, run_parallel))) < PEOPLE

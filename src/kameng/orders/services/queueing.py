@@ -12,6 +12,7 @@ from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.orders.models import Note, Order
 from kameng.orders.rules import State
+from kameng.orders.services.paying import lock_order
 
 HOLD = dt.timedelta(minutes=15)
 LOOK_AT = 50
@@ -22,31 +23,30 @@ def take_next_order(*, actor: Actor) -> Order | None:
 
     The same actor gets an order taken before once more. None when nothing is free.
     """
-    with transaction.atomic():
-        waiting = lock_waiting_orders(LOOK_AT)
-        holders = list_holders([order.id for order in waiting])
-        for order in waiting:
-            holder = holders.get(order.id)
-            if holder == actor.name[:64]:
-                return order
-            if holder is None:
-                Note.objects.create(
-                    site_id=order.site_id,
-                    order_id=order.id,
-                    kind="taken",
-                    actor_name=actor.name[:64],
-                )
-                return order
+    name = actor.name[:64]
+    waiting = Order.objects.filter(state=State.AWAITING_DELIVERY).order_by("paid_at", "id")
+    order_ids = list(waiting.values_list("id", flat=True)[:LOOK_AT])
+    holders = list_holders(order_ids)
+    for order_id in order_ids:
+        if holders.get(order_id, name) == name:
+            taken = _take(order_id, name=name)
+            if taken is not None:
+                return taken
     return None
 
 
-def lock_waiting_orders(limit: int) -> list[Order]:
-    """Lock paid orders that wait, longest first, in a transaction: two takers come one by one.
-
-    Others who lock orders, one each: `paying.lock_order` and the settling functions.
-    """
-    rows = Order.objects.filter(state=State.AWAITING_DELIVERY).order_by("paid_at", "id")
-    return list(rows.select_for_update(no_key=True)[:limit])
+def _take(order_id: int, *, name: str) -> Order | None:
+    """Take one order, alone in its transaction; None when someone was quicker."""
+    with transaction.atomic():
+        order = lock_order(order_id)
+        holder = list_holders([order_id]).get(order_id)
+        if order.state != State.AWAITING_DELIVERY or holder not in {None, name}:
+            return None
+        if holder is None:
+            Note.objects.create(
+                site_id=order.site_id, order_id=order.id, kind="taken", actor_name=name
+            )
+    return order
 
 
 def list_holders(order_ids: Sequence[int]) -> dict[int, str]:
