@@ -1,0 +1,180 @@
+"""The pictures of the README, taken from a running demo: `python -m tools.pictures`.
+
+Chromium visits the shops and the back office as the demo's own people, buys one card key from a
+wallet, and keeps a PNG of each screen in docs/pictures, small enough for a README.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tools.paletted import shrink
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "pictures"
+SITES: Any = json.loads((ROOT / "data" / "demo" / "sites.json").read_text(encoding="utf-8"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LIMIT_BYTES = 250_000
+# A list as shop owners keep it: made up, looked through by the import, never stored.
+ODD_KEYS = """\
+卡号----密码
+9100100200301----K7QXV-2M4TD-9RWPA-HC6JN
+卡号：9100100200302 密码：T3YBE-8HKUF-5ZNGX-W2DQR
+９１００１００２００３０３----V6PMC-4XJHS-7LTAY-B9KFE
+9100100200304|Q2WNZ-6RDGB-3UCVK-Y8SMH
+9100100200301----K7QXV-2M4TD-9RWPA-HC6JN
+9100100200305----
+9.1001E+12----J5FKT-2PVXA-8QMWC-L4ZRD
+合计 6 张
+"""
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 760},
+    "is_mobile": True,
+    "has_touch": True,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """A browser and the port of the demo."""
+
+    browser: Browser
+    port: int
+    theme: Literal["light", "dark"] = "light"
+
+    def address(self, host: str, path: str) -> str:
+        """Return an address of one of the demo's sites."""
+        return f"http://{host}:{self.port}{path}"
+
+    @contextmanager
+    def visitor(self, screen: dict[str, Any], *, host: str) -> Iterator[Page]:
+        """Open a page of its own profile on the home page of a host."""
+        context = self.browser.new_context(**screen, color_scheme=self.theme, locale="zh-CN")
+        page = context.new_page()
+        page.goto(self.address(host, "/"))
+        yield page
+        context.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep what is on the screen; raise when the file is too large for a README."""
+    page.wait_for_load_state("networkidle")
+    page.locator("[data-toast]").first.wait_for(state="detached", timeout=15_000)
+    path = FOLDER / f"{name}.png"
+    path.write_bytes(shrink(page.screenshot(animations="disabled")))
+    size = path.stat().st_size
+    print(f"{size // 1000:4d} kB  {path.relative_to(ROOT)}")
+    if size > LIMIT_BYTES:
+        raise SystemExit(f"{path.name} is larger than {LIMIT_BYTES // 1000} kB")
+
+
+def take_shop(studio: Studio) -> None:
+    """The shop: home on a desk and on a phone, a product, a paid order with its key."""
+    host = SITES["sites"][1]["hosts"][0]
+    with studio.visitor(DESKTOP, host=host) as page:
+        keep(page, "shop-home")
+    with studio.visitor(PHONE, host=host) as page:
+        keep(page, "phone-home")
+        page.locator("a[href^='/p/']").first.click()
+        keep(page, "phone-product")
+    with studio.visitor(PHONE, host=host) as page:
+        page.goto(studio.address(host, "/sign-in/"))
+        page.locator("input[name=login]").fill(SITES["buyer"]["login"])
+        page.locator("input[type=password]").fill(SITES["password"])
+        page.locator("main form button[type=submit], main form button").last.click()
+        page.wait_for_load_state("load")
+        buy_card_key(studio, page, host=host)
+        keep(page, "phone-paid")
+
+
+def buy_card_key(studio: Studio, page: Page, *, host: str) -> None:
+    """Buy the first card key that can be had, from the wallet."""
+    page.goto(studio.address(host, "/"))
+    links = page.locator("a[href^='/p/']").evaluate_all(
+        "all => all.map(a => a.getAttribute('href'))"
+    )
+    for link in dict.fromkeys(links):
+        page.goto(studio.address(host, str(link)))
+        button = page.get_by_role("button", name="立即购买")
+        if "自动发货" not in page.locator("body").inner_text() or not button.is_enabled():
+            continue
+        button.click()
+        page.wait_for_url("**/checkout/**")
+        page.locator("label.choice", has_text="余额").first.click()
+        page.locator("label.check input[name=agree]").check()
+        page.get_by_role("button", name="支付").last.click()
+        page.wait_for_url("**/o/**")
+        return
+    raise SystemExit("the demo has no card key to sell")
+
+
+def take_console(studio: Studio) -> None:
+    """The back office: today, an order with its time line, the price of a product, an import."""
+    main = SITES["sites"][0]
+    branch = SITES["sites"][1]
+    with studio.visitor(DESKTOP, host=branch["hosts"][0]) as page:
+        sign_in(studio, page, site=branch)
+        keep(page, "console-today")
+        base = studio.address(branch["hosts"][0], f"/console/{branch['slug']}/")
+        page.goto(f"{base}orders/")
+        keep(page, "console-orders")
+        page.locator("table a[href*='/orders/']").first.click()
+        keep(page, "console-order")
+        page.goto(f"{base}prices/")
+        keep(page, "console-prices")
+    with studio.visitor(DESKTOP, host=main["hosts"][0]) as page:
+        sign_in(studio, page, site=main)
+        base = studio.address(main["hosts"][0], f"/console/{main['slug']}/")
+        page.goto(f"{base}goods/")
+        page.locator("table a[href*='/goods/']").first.click()
+        page.wait_for_load_state("load")
+        keep(page, "console-product")
+        page.goto(f"{base}card-keys/import/")
+        page.locator("textarea").first.fill(ODD_KEYS)
+        page.locator("main form button[type=submit], main form button.button-primary").last.click()
+        page.wait_for_url("**/card-keys/import/*/")
+        page.mouse.wheel(0, 350)
+        keep(page, "console-import")
+
+
+def sign_in(studio: Studio, page: Page, *, site: dict[str, Any]) -> None:
+    """Sign the owner of a site in on its back office."""
+    host = str(site["hosts"][0])
+    page.goto(studio.address(host, "/console/"))
+    page.locator("input[type=text], input:not([type])").first.fill(str(site["owner"]["login"]))
+    page.locator("input[type=password]").fill(SITES["password"])
+    page.get_by_role("button", name="登录").click()
+    page.locator(".app").wait_for()
+
+
+def main() -> int:
+    """Take every picture."""
+    parser = argparse.ArgumentParser(description="Take the pictures of the README.")
+    parser.add_argument("--port", type=int, default=8000, help="port of the running demo")
+    wanted = parser.parse_args()
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        print("no Chromium here: make test brings one", file=sys.stderr)
+        return 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        studio = Studio(browser=browser, port=wanted.port)
+        take_shop(studio)
+        take_console(studio)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
