@@ -25,6 +25,10 @@ def clean_host(raw: str) -> str | None:
     return host if HOST.fullmatch(host) else None
 
 
+# Addresses of the back office that stand where a site's name would.
+RESERVED = frozenset({"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www"})
+
+
 def is_slug(text: str) -> bool:
     """Tell whether `text` may name a site."""
-    return SLUG.fullmatch(text) is not None
+    return SLUG.fullmatch(text) is not None and text not in RESERVED
