@@ -1,0 +1,27 @@
+"""The hand-written SQL of this app: what every request asks, without the ORM's cost."""
+
+from typing import Any
+
+from kameng.core.database import fetch_one
+
+Row = tuple[Any, ...]
+
+
+def find_site_of_host(host: str) -> int | None:
+    """Return the site of a host. Unique index on the host; no locks."""
+    row = fetch_one("select site_id from tenancy_domain where host = %s", (host,))
+    return row[0] if row else None
+
+
+def find_site_row(site_id: int) -> Row | None:
+    """Return the row of sql/sites.sql: a site with its main site's version. Primary keys."""
+    return fetch_one("select * from tenancy_site_row(%s)", (site_id,))
+
+
+def find_primary_host(site_id: int) -> str | None:
+    """Return the host that links are written with; the oldest one where none is marked."""
+    row = fetch_one(
+        "select host from tenancy_domain where site_id = %s order by is_primary desc, id limit 1",
+        (site_id,),
+    )
+    return row[0] if row else None
