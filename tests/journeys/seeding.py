@@ -33,7 +33,7 @@ GOODS = (
 )
 ICONS = {
     "游戏点卡": "device-gamepad-2",
-    "视频会员": "movie",
+    "视频会员": "video",
     "话费充值": "device-mobile",
     "人工服务": "tool",
     "软件激活": "package",

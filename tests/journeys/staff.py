@@ -9,7 +9,7 @@ def sign_in(visitor: Visitor, login: str) -> Visitor:
     """Sign a member of staff in on the console of the host in front."""
     visitor.go("/console/")
     page = visitor.page
-    page.get_by_label("登录名").fill(login)
+    page.get_by_label("账号").fill(login)
     page.locator("input[type=password]").fill(visitor.stack.facts["password"])
     page.get_by_role("button", name="登录").click()
     expect(page.locator(".app")).to_be_visible()
