@@ -3,6 +3,9 @@
 
 PYTHON ?= python3
 
+# What drives a browser or kills processes has the machine to itself.
+QUIET := not browser and not kill and not slow
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up stop test bench lint clean
 
@@ -30,7 +33,8 @@ stop:
 
 test:
 	@$(PYTHON) tools/setup.py --test
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "$(QUIET)" $(ARGS)
+	@.venv/bin/python -m pytest -m "not ($(QUIET))" $(ARGS)
 
 bench: setup
 	@.venv/bin/kameng bench $(ARGS)

@@ -86,6 +86,7 @@ def secure_tables(cursor: Any, functions: list[str]) -> None:
     cursor.execute(
         f"grant usage, select on all sequences in schema public to {APP_ROLE}, {ENGINE_ROLE}"
     )
+    cursor.execute(f"grant select on django_migrations to {APP_ROLE}")  # which version this is
     _grant_jobs(cursor)
     cursor.execute(
         "select p.oid::regprocedure::text, p.prosecdef from pg_proc p"
