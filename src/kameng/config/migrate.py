@@ -1,4 +1,4 @@
-"""`kameng migrate`: schema, SQL functions, roles, grants and policies, in this order, repeatable.
+"""`kameng migrate`: schema, SQL functions, roles, grants, policies, in this order, repeatable.
 
 Runs as the owner of the database; one at a time (advisory lock).
 """
@@ -44,7 +44,9 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
     from django.core.management import call_command
     from django.db import connections, transaction
 
+    from kameng.config.rebasing import rebase_transaction_ids
     from kameng.config.security import ensure_roles, secure_tables
+    from kameng.core.scope import platform_scope
     from kameng.core.sqlfiles import install
 
     connection: Any = connections[alias]
@@ -62,6 +64,8 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
                 names = install(cursor, APPS)
                 secure_tables(cursor, names)
                 _tune(cursor)
+                with platform_scope("repair of a restored database"):
+                    rebase_transaction_ids(cursor)
         finally:
             cursor.execute("select pg_advisory_unlock(%s, %s)", (LOCK_CLASS, MIGRATE))
 

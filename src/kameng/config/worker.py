@@ -32,6 +32,9 @@ def run() -> None:
 
     if not apps.ready:
         django.setup()
+    from kameng.web import logs
+
+    logs.configure()
     stop = threading.Event()
     reader = threading.Thread(target=read_events, args=(stop,), name="events", daemon=True)
     reader.start()
