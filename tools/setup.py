@@ -296,7 +296,9 @@ def main() -> int:
     """Do what is needed; print one line and return 1 when it cannot be done."""
     parser = argparse.ArgumentParser(description="Set the source tree up.")
     parser.add_argument("--test", action="store_true", help="also what the tests need")
-    parser.add_argument("--npm", metavar="SCRIPT", help="then run a script of frontend/package.json")
+    parser.add_argument(
+        "--npm", metavar="SCRIPT", help="then run a script of frontend/package.json"
+    )
     wanted = parser.parse_args()
     if sys.version_info < OLDEST_PYTHON:
         print("setup: Kameng needs Python 3.11 or newer: make PYTHON=python3.11 …")

@@ -22,6 +22,9 @@ LEAVES = {"console:sign_out", "storefront:sign_out", "console:end_session"}
 
 
 @pytest.fixture
+QUERIES = ("q", "page", "before", "t", "variant", "quantity", "from", "until", "state", "sort")
+
+
 def world(committed_db: None, main_site: Site, site_a: Site, site_b: Site) -> World:
     return build_world(main_site, site_a, site_b)
 
@@ -59,13 +62,20 @@ def test_hostile_addresses_and_queries_get_a_clear_answer(world: World, client_f
                 continue
             path = fill(pattern, {**world.ids, "site_slug": slug})
             evil = draw.choice(EVIL)
-            queries = {"q": evil, "page": evil, "before": evil, "t": evil, "variant": evil,
-                       "quantity": evil, "from": evil, "until": evil, "state": evil, "sort": evil}  # fmt: skip
+            queries = dict.fromkeys(QUERIES, evil)
             check(browser.get(path, queries), f"{who}: GET {name} {evil[:30]!r}", faults)
             for parameter in names:
-                odd = {**world.ids, "site_slug": slug, parameter: draw.choice(("0", "99999999", "x"))}
+                odd = {
+                    **world.ids,
+                    "site_slug": slug,
+                    parameter: draw.choice(("0", "99999999", "x")),
+                }
                 check(browser.get(fill(pattern, odd)), f"{who}: GET {fill(pattern, odd)}", faults)
-            huge = {**world.ids, "site_slug": slug, **{n: "9" * 30 for n in names if n.endswith("_id")}}
+            huge = {
+                **world.ids,
+                "site_slug": slug,
+                **{n: "9" * 30 for n in names if n.endswith("_id")},
+            }
             check(browser.get(fill(pattern, huge)), f"{who}: GET {fill(pattern, huge)}", faults)
 
     assert not faults, "\n".join(faults)
@@ -114,8 +124,14 @@ def _attack(
 )
 @pytest.mark.parametrize(
     "content_type",
-    ["application/x-www-form-urlencoded", "application/json", "text/plain",
-     "multipart/form-data; boundary=x", "multipart/form-data", ""],  # fmt: skip
+    [
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "",
+    ],  # fmt: skip
 )
 def test_hostile_bodies_get_a_clear_answer(
     body: bytes, content_type: str, committed_db: None, site_a: Site, client_for: Browse
@@ -123,7 +139,14 @@ def test_hostile_bodies_get_a_clear_answer(
     browser = client_for(site_a)
     browser.raise_request_exception = False
 
-    for path in ("/checkout/", "/sign-in/", "/register/", "/lookup/", "/notify/1/", "/console/sign-in/"):
+    for path in (
+        "/checkout/",
+        "/sign-in/",
+        "/register/",
+        "/lookup/",
+        "/notify/1/",
+        "/console/sign-in/",
+    ):
         response = browser.post(path, body, content_type=content_type)
 
         assert response.status_code < 500, (path, response.status_code)

@@ -1,4 +1,4 @@
-"""Two sub-sites with something of every kind, and strings of site A that nobody else may ever see."""
+"""Two sub-sites with something of every kind, and strings of A that nobody else may see."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -98,7 +98,9 @@ def _messages(site_id: int, customer_id: int) -> None:
         record("world.built", actor=STAFF, site_id=site_id, detail={"what": "CANARY-A-detail"})
 
 
-def _ids(world: World, paid_no: str, open_no: str, payment: Payment, top_up: TopUp) -> dict[str, Any]:
+def _ids(
+    world: World, paid_no: str, open_no: str, payment: Payment, top_up: TopUp
+) -> dict[str, Any]:
     from kameng.core.models import AuditEntry
     from kameng.messaging.models import Email
 

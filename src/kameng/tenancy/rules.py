@@ -26,7 +26,9 @@ def clean_host(raw: str) -> str | None:
 
 
 # Addresses of the back office that stand where a site's name would.
-RESERVED = frozenset({"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www"})
+RESERVED = frozenset(
+    {"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www"}
+)
 
 
 def is_slug(text: str) -> bool:
