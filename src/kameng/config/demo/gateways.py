@@ -8,7 +8,6 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +38,10 @@ class Simulator:
 
     client: httpx.Client
     untold: list[dict[str, object]] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def reopened(self) -> "Simulator":
+        """Return it as another process may use it, over a connection of its own."""
+        return Simulator(_client(str(self.client.base_url)))
 
     def read_accounts(self) -> dict[str, dict[str, str]]:
         """Return the merchant's accounts, as the simulator's page shows them."""
@@ -48,16 +50,11 @@ class Simulator:
 
     def remember(self, payment: dict[str, object]) -> None:
         """Keep a payment that was made, to be told later."""
-        with self.lock:
-            self.untold.append(payment)
+        self.untold.append(payment)
 
     def tell_history(self) -> None:
         """Tell the simulator which payments were made, so that they can be refunded."""
-        with self.lock:
-            rows, self.untold = self.untold, []
-            self._tell(rows)
-
-    def _tell(self, rows: Sequence[dict[str, object]]) -> None:
+        rows, self.untold = self.untold, []
         for start in range(0, len(rows), CHUNK):
             body = json.dumps({"payments": rows[start : start + CHUNK]})
             reply = self.client.post("/control/history", content=body)
@@ -77,12 +74,16 @@ def open_simulator() -> Iterator[Simulator]:
         preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  one thread
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
+        with _client(f"http://127.0.0.1:{port}") as client:
             _wait(child, client)
             yield Simulator(client)
     finally:
         child.terminate()
         child.wait()
+
+
+def _client(base_url: str) -> httpx.Client:
+    return httpx.Client(base_url=base_url, timeout=20.0, trust_env=False)
 
 
 def _wait(child: subprocess.Popen[bytes], client: httpx.Client) -> None:

@@ -1,17 +1,14 @@
 """Three months of the demo's shops, told day by day, each day's end with what the worker does.
 
-Two threads share the shops out; between days they wait for each other, so that numbers rise with
-time, and what runs on its own (expiry, events, gateway queries) is done while nobody buys.
+Two processes share the shops out; between days they wait for each other, so that numbers rise with
+time, and here is done what otherwise the worker does: expiry, events, gateway queries.
 """
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
-
-from django.db import connections
 
 from kameng.accounts.hashing import Argon2
 from kameng.config.demo import crowd, keys, rhythm
@@ -20,21 +17,18 @@ from kameng.config.demo.diary import Diary
 from kameng.config.demo.files import DemoFiles
 from kameng.config.demo.gateways import Simulator
 from kameng.config.demo.keys import Supply
+from kameng.config.demo.lanes import open_lanes
 from kameng.config.demo.lives import Life
-from kameng.config.demo.rhythm import Day
 from kameng.config.demo.shops import Shop
 from kameng.config.wiring import AFTER_COMMIT
 from kameng.core import clock
 from kameng.core.events import consume
 from kameng.orders.services.closing import expire_orders
 from kameng.payments.services.querying import query_due_payments
-from kameng.risk.services import forget_windows
 from kameng.tenancy.selectors import site_scope
 
-THREADS = 2
-BEFORE = dt.timedelta(
-    days=rhythm.DAYS + crowd.EARLY_DAYS + 1
-)  # the shelves were filled so long ago
+# So long ago the shelves were filled.
+BEFORE = dt.timedelta(days=rhythm.DAYS + crowd.EARLY_DAYS + 1)
 RESTOCK_DAYS = {38: 1, 68: 2}  # day → wave of keys
 KNOWN_EAGERNESS = 12.0  # the named buyer has a history worth looking at
 
@@ -56,37 +50,21 @@ class History:
         rng = rhythm.seeded("days")
         days = rhythm.plan_days(self.now, order_count=self.order_count, rng=rng)
         lives = [self._life(shop) for shop in self.shops]
-        lanes = share_out(lives)
-        threads = [ThreadPoolExecutor(1, initializer=relax_commits) for _lane in lanes]
-        with light_hashes():
-            self._tell_days(days, lanes, threads, report=report)
-        self.simulator.tell_history()
-        settle_gateways()
-
-    def _tell_days(
-        self,
-        days: Sequence[Day],
-        lanes: Sequence[Sequence[Life]],
-        threads: Sequence[ThreadPoolExecutor],
-        *,
-        report: Callable[[str], None],
-    ) -> None:
-        try:
+        with light_hashes(), open_lanes(lives) as lanes:
+            relax_commits()
             for number, day in enumerate(days):
                 if number in RESTOCK_DAYS:
                     self._restock(RESTOCK_DAYS[number], at=day.starts_at)
-                work = [
-                    thread.submit(_live, lane, day)
-                    for thread, lane in zip(threads, lanes, strict=True)
-                ]
-                _wait(work)
-                end_day()
+                lanes.begin(day)
+                read_events()  # of the day before, while this one goes on
+                lanes.wait()
+                expire_orders()  # while nobody buys: a payment under way must not find it expired
                 if number % 15 == 14:
                     report(f"  … 到 {day.ends_at.astimezone(rhythm.ZONE):%m 月 %d 日}")
-            _wait([thread.submit(connections.close_all) for thread in threads])
-        finally:
-            for thread in threads:
-                thread.shutdown(cancel_futures=True)
+            for diary in lanes.finish():
+                self.diary.add(diary)
+        read_events()
+        settle_gateways()
 
     def _life(self, shop: Shop) -> Life:
         rng = rhythm.seeded(shop.slug)
@@ -127,27 +105,6 @@ class History:
             self.diary.note_import(job_id, at=at)
 
 
-def share_out(lives: Sequence[Life]) -> list[list[Life]]:
-    """Return the shops in as many lanes as there are threads, about equally busy."""
-    lanes: list[list[Life]] = [[] for _ in range(THREADS)]
-    for life in sorted(lives, key=lambda each: -each.shop.plan["share"]):
-        min(lanes, key=lambda lane: sum(each.shop.plan["share"] for each in lane)).append(life)
-    return lanes
-
-
-def _live(lane: Sequence[Life], day: Day) -> None:
-    """Live one day of some shops, in order of time."""
-    for life in lane:
-        share = life.shop.plan["share"] / 100
-        count = int(day.order_count * share + life.rng.random())
-        part = Day(starts_at=day.starts_at, ends_at=day.ends_at, order_count=count)
-        for moment in rhythm.draw_moments(part, rng=life.rng):
-            life.plan(moment, life.visit)
-        if day.ends_at == life.ends_at:
-            life.plan_last_hour()
-        life.live_until(day.ends_at)
-
-
 @contextmanager
 def light_hashes() -> Iterator[None]:
     """Hash the passwords of this block at little cost; the first sign-in renews such a hash.
@@ -162,22 +119,15 @@ def light_hashes() -> Iterator[None]:
         Argon2.memory_cost, Argon2.time_cost = before
 
 
-def end_day() -> None:
-    """Do what the worker does: let unpaid orders run out, read the events."""
-    expire_orders()
+def read_events() -> None:
+    """Read the log of events to its end, as the worker does."""
     for consumer in AFTER_COMMIT:
         kinds = [event.KIND for event in consumer.events]
         while consume(consumer.name, kinds, consumer.handler):
             pass
-    forget_windows()
 
 
 def settle_gateways() -> None:
     """Ask the gateway about every payment whose order was given up, and close it there."""
     while query_due_payments():
         pass
-
-
-def _wait(work: Sequence["Future[None]"]) -> None:
-    for each in work:
-        each.result()

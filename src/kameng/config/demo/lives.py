@@ -170,7 +170,7 @@ class Life:
         """Tell whether the wallet covers it, after a top-up where the customer makes one."""
         if customer.wallet_amount >= total:
             return True
-        if self.rng.random() < 0.4:
+        if self.rng.random() < 0.2:
             return False
         enough = [each for each in TOP_UPS if customer.wallet_amount + each >= total]
         if enough:
