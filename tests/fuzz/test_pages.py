@@ -19,12 +19,10 @@ Browse = Callable[..., Client]
 SEED = 20261122
 PER_FORM = 12
 LEAVES = {"console:sign_out", "storefront:sign_out", "console:end_session"}
-
-
-@pytest.fixture
 QUERIES = ("q", "page", "before", "t", "variant", "quantity", "from", "until", "state", "sort")
 
 
+@pytest.fixture
 def world(committed_db: None, main_site: Site, site_a: Site, site_b: Site) -> World:
     return build_world(main_site, site_a, site_b)
 
