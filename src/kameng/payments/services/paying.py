@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.money import Amount, format_yuan
 
 TOP_UP_SECONDS = 1800
+CALLS_AT_ONCE = 5
+CALL_WAIT_SECONDS = 2.0
+_calls = threading.BoundedSemaphore(CALLS_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +89,30 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         expires_at=payment.expires_at,
         method=gateway.method,
     )
-    try:
-        instruction = provider_of(gateway).create(config_of(gateway), request)
-    except ProviderUncertain as fault:
-        raise errors.GatewayAway from fault
-    except ProviderRefused as fault:
-        raise errors.GatewayNotUsable from fault
+    instruction = _create(gateway, request)
     stored: Mapping[str, Any] = {
         **dataclasses.asdict(instruction),
         "fields": dict(instruction.fields),
     }
     Payment.objects.filter(id=payment.id, instruction__isnull=True).update(instruction=stored)
     return instruction
+
+
+def _create(gateway: Gateway, request: PayRequest) -> PayInstruction:
+    """Ask the gateway, at most a few threads of this process at a time.
+
+    A gateway that hangs must not take every thread with it: the rest of the shop goes on selling.
+    """
+    if not _calls.acquire(timeout=CALL_WAIT_SECONDS):
+        raise errors.GatewayAway
+    try:
+        return provider_of(gateway).create(config_of(gateway), request)
+    except ProviderUncertain as fault:
+        raise errors.GatewayAway from fault
+    except ProviderRefused as fault:
+        raise errors.GatewayNotUsable from fault
+    finally:
+        _calls.release()
 
 
 def in_transaction_of_request() -> bool:
