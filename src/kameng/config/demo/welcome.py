@@ -11,12 +11,12 @@ def tell_welcome(files: DemoFiles) -> str:
     options = read_options()
     port, simulator = options.port, options.simulator_port
     sites = files.shops["sites"]
-    lines = ["", "商城"]
+    lines = ["", "商城 Shops"]
     for site in sites:
         host = site["hosts"][0]
         kind = "主站" if site["plan"] is None else f"分站 · {site['plan']}"
         lines.append(f"  {site['name']}（{kind}）  http://{host}:{port}/")
-    lines += ["", f"后台（密码都是 {files.shops['password']}）"]
+    lines += ["", f"后台 Back office（密码都是 password {files.shops['password']}）"]
     for site in sites:
         address = f"http://{site['hosts'][0]}:{port}/console/"
         what = "平台站长" if site["plan"] is None else "分站站长"
@@ -29,8 +29,8 @@ def tell_welcome(files: DemoFiles) -> str:
     home = next(site for site in sites if site["slug"] == buyer["site"])
     lines += [
         "",
-        f"买家  {buyer['login']}（同一密码，在“{home['name']}”有余额和订单）",
-        f"模拟支付  http://127.0.0.1:{simulator}/    收到的邮件  http://127.0.0.1:{simulator}/mail",
+        f"买家 Buyer  {buyer['login']}（同一密码，在“{home['name']}”有余额和订单）",
+        f"模拟支付 Gateway  http://127.0.0.1:{simulator}/    邮件 Mail  http://127.0.0.1:{simulator}/mail",
     ]
     return "\n".join(lines)
 
