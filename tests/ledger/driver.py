@@ -185,7 +185,7 @@ class Driver:
                 order_id=self._order(deal).id,
                 wish=RefundWish(
                     amount=amount,
-                    refund_to=RefundTo.WALLET if to == "wallet" else RefundTo.SOURCE,
+                    refund_to=RefundTo[to.upper()],
                     reason="不要了",
                     idempotency_key=key,
                 ),

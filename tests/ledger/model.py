@@ -207,6 +207,9 @@ class Model:
         if to == "wallet":
             self.move("suspense", f"wallet {deal.buyer}", amount)
             self._finish(deal, refund)
+        elif to == "hand":
+            self.move("suspense", "outside", amount)
+            self._finish(deal, refund)
         else:
             assert deal.paid_by
             self._send_back(deal.paid_by, amount, refund)

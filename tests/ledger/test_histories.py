@@ -172,7 +172,7 @@ def _act(driver: Driver, dice: random.Random) -> None:
     elif roll < 0.8:
         amount = dice.choice([None, None, 100, 33_300, deal.total, deal.total // 300 * 100])
         key = dice.choice(["one", "two", str(len(driver.written))])
-        driver.refund(deal, key, amount, to=dice.choice(["wallet", "source"]))
+        driver.refund(deal, key, amount, to=dice.choice(["wallet", "source", "hand"]))
     elif roll < 0.9 and model.backs:
         driver.answer(dice.choice(model.backs), done=dice.random() < 0.7)
     elif roll < 0.95:
