@@ -24,7 +24,6 @@ from kameng.payments.selectors import find_open_payment, find_top_up, list_top_u
 from kameng.payments.services.paying import instruct_buyer, start_top_up
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
 from kameng.risk.services import admit_password_change
-from kameng.storefront.agents import describe_agent
 from kameng.storefront.errors import FormInvalid, KeyMissing, PayMissing, TopUpNotFound
 from kameng.storefront.forms import TYPED_CHARS, is_key, read_secret, read_text
 from kameng.storefront.frame import (
@@ -40,6 +39,7 @@ from kameng.storefront.unread import forget_unread
 from kameng.storefront.views.paying import instruction_context, make_payer
 from kameng.tenancy.errors import SiteSuspended
 from kameng.tenancy.models import SiteState
+from kameng.web.agents import describe_agent
 from kameng.web.answers import wants_json
 from kameng.web.cookies import session_token
 from kameng.web.csp import allow_form_target

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kameng.storefront.agents import describe_agent
+from kameng.web.agents import describe_agent
 
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/120.0 Safari/537.36"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1"
