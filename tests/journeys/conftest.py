@@ -30,6 +30,9 @@ FLAGS = (
 
 
 def _find_chromium() -> str | None:
+    named = os.environ.get("KAMENG_CHROMIUM")
+    if named:
+        return named
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((found for name in names if (found := shutil.which(name))), None)
 

@@ -94,15 +94,15 @@ def test_a_short_payment_delivers_nothing_and_waits_for_the_operator(visit: Visi
     buying.open_cashier(guest, "微信支付")
     number = buying.payment_no(guest)
     buying.press(guest, "少付")
-    ada = sign_in(visit(device="desktop", host="main.localhost"), "ada")
+    lin = sign_in(visit(device="desktop"), "lin")
     for _ in range(30):
-        ada.go("/console/main/payments/?view=mismatched")
-        if number in ada.page.content():
+        lin.go("/console/star/payments/?view=mismatched")
+        if number in lin.page.content():
             break
-        ada.page.wait_for_timeout(1000)
-    expect(ada.page.get_by_text(number).first).to_be_visible()
-    ada.look("mismatched")
-    ada.go(f"/console/main/payments/{number}/")
-    ada.look("short-payment")
+        lin.page.wait_for_timeout(1000)
+    expect(lin.page.get_by_text(number).first).to_be_visible()
+    lin.look("mismatched")
+    lin.go(f"/console/star/payments/{number}/")
+    lin.look("short-payment")
     guest.page.goto(back)
     expect(guest.page.locator("article.key")).to_have_count(0)

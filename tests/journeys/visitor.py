@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
 from tests.journeys.stack import ROOT, Stack
 
@@ -28,6 +28,7 @@ PHONE = {
 }
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 DEVICES = {"phone": PHONE, "desktop": DESKTOP}
+FADE_MS = 250  # what is new on a page has faded in by then
 GRAVE = ("serious", "critical")
 WIDER = """() => {
   const edge = document.documentElement.clientWidth;
@@ -66,6 +67,8 @@ class Visitor:
         self.seen += 1
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_load_state("load")
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+        self.page.wait_for_timeout(FADE_MS)
         picture = PICTURES / f"{self.name}-{self.seen:02d}-{what}.png"
         self.page.screenshot(path=picture, full_page=True, animations="disabled")
         self._check_access(what)
