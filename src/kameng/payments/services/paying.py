@@ -29,7 +29,7 @@ from kameng.pricing.money import Amount, format_yuan
 
 TOP_UP_SECONDS = 1800
 CALLS_AT_ONCE = 5
-CALL_WAIT_SECONDS = 2.0
+CALL_WAIT_SECONDS = 2
 _calls = threading.BoundedSemaphore(CALLS_AT_ONCE)
 
 
