@@ -55,6 +55,10 @@ declare
     spent int;
     moved int;
 begin
+    -- Those that gain are moved before those that lose: with both, all are locked first, ascending.
+    if 0 > any (p_debit) and 0 > any (p_credit) then
+        perform ledger_lock_wallets(p_debit || p_credit);
+    end if;
     insert into ledger_transfer
         (site_id, debit_account, credit_account, amount, code, reference_kind, reference_id)
     select t.site, t.debit, t.credit, t.amount, t.code, t.kind, t.reference
