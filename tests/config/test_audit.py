@@ -10,7 +10,16 @@ from kameng.config import audit
 from kameng.core.audit import record, seal_entries
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Site
-from tests.concurrency.shop import STAFF, Shop, make_buyers, notify, open_shop, order, payment_of
+from tests.concurrency.shop import (
+    STAFF,
+    Shop,
+    make_buyers,
+    notify,
+    open_shop,
+    order,
+    payment_of,
+    refund,
+)
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
 ONE_PAID = "(select min(id) from orders_order where state = 3)"
@@ -20,6 +29,7 @@ COPY = (
     " reference_kind, reference_id) select site_id, debit_account, credit_account, amount, {code},"
     " reference_kind, reference_id from ledger_transfer where code = {of} limit 1"
 )
+MORE = "case code when 30 then 1 else -1 end"  # a unit of the margin, whole still right
 BREAKS = [
     ("I1", COPY.format(code=99, of=30)),
     (
@@ -51,7 +61,7 @@ BREAKS = [
         ),
     ),
     ("I6", "delete from payments_proof"),
-    ("I6", "update payments_payment set received_amount = amount - 1 where state = 2"),
+    ("I6", "update payments_payment set received_amount = amount + 1 where state = 2"),
     (
         "I6",
         (
@@ -72,6 +82,12 @@ BREAKS = [
     ("I8", "update core_auditentry set actor_name = 'nobody' where action = 'test.done'"),
     ("I9", "alter table orders_order no force row level security"),
     ("I10", COPY.format(code=30, of=30)),
+    ("I10", f"update ledger_transfer set amount = amount + {MORE} where code in (30, 31)"),
+    ("I10", "update ledger_transfer set credit_account = 950 where code = 31"),
+    ("I10", "update ledger_transfer set debit_account = 940 where code = 40"),
+    ("I13", COPY.format(code=20, of=20)),
+    ("I13", "update ledger_transfer set credit_account = 10030 where code = 20"),
+    ("I13", "update orders_orderrefund set state = 2"),
     ("I10", "delete from ledger_transfer where code = 20"),
     ("I11", f"update orders_order set variant_id = 0 where id = {ONE_PAID}"),
     ("I11", f"update orders_order set site_id = 0 where id = {ONE_PAID}"),
@@ -89,6 +105,9 @@ def shop(main_site: Site, site_a: Site) -> Shop:
     (buyer,) = make_buyers(site_a, 1, amount=10**6)
     order(shop, customer=buyer, by_wallet=True)
     order(shop)
+    refunded = order(shop)
+    notify(shop, payment_of(shop, refunded))
+    refund(shop, refunded, key="r")
     with platform_scope("a test acts"):
         record("test.done", actor=STAFF, site_id=site_a.id)
     return shop

@@ -1,6 +1,6 @@
 """`kameng audit`: every invariant over the whole database, and the row that breaks one.
 
-Reads only. I1–I9 are the promises of docs/architecture.md; each check yields one sentence for each
+Reads only. The names are those of docs/architecture.md; each check yields one sentence for each
 breach. Runs after every concurrency test, after the benchmark, and whenever an owner wants to know.
 """
 
@@ -60,4 +60,5 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I10", "the money of each order is posted exactly once", a.postings),
         ("I11", "rows point at sites, orders, payments and products that exist", a.references),
         ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
+        ("I13", "what lies between accounts is what somebody waits for", a.suspense),
     ]
