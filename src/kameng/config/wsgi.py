@@ -39,7 +39,11 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         if environ["PATH_INFO"].startswith(STATIC_PREFIX):
-            answer: Iterable[bytes] = self.files(environ, start_response)
+            try:
+                answer: Iterable[bytes] = self.files(environ, start_response)
+            except FileNotFoundError:  # a newer build has taken its place since this start
+                start_response("404 Not Found", [("Content-Type", "text/plain")])
+                return [b"not found"]
             return answer
         response = self.pages(environ, start_response)
         if not isinstance(response, HttpResponse):  # streamed

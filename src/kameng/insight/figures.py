@@ -117,7 +117,7 @@ def read_figures(site: SiteView, *, window: Window) -> Figures:
     return Figures(
         order_count=sum(hourly.orders),
         revenue_amount=sum(hourly.revenue),
-        profit_amount=_main_profit(window) if site.is_main else _branch_margin(window),
+        profit_amount=_whole_fen(_main_profit(window) if site.is_main else _branch_margin(window)),
         buyer_count=buyers["customers"] + buyers["guests"],
         hourly=hourly,
     )
@@ -141,6 +141,11 @@ def _read_hourly(orders: "QuerySet[Any]", *, zone: ZoneInfo) -> Hourly:
 
 def _paid(rows: "QuerySet[Any]", window: Window) -> "QuerySet[Any]":
     return rows.filter(paid_at__gte=window.since, paid_at__lt=window.until)
+
+
+def _whole_fen(amount: int) -> int:
+    """Leave out what is below a fen: a headline figure needs no more."""
+    return amount - amount % 100
 
 
 def _branch_margin(window: Window) -> int:
