@@ -26,8 +26,6 @@ from tests.database import TestServer, Wiper, clone, given_server, private_serve
 from tests.parallel import run_together
 
 R = TypeVar("R")
-SERVER = pytest.StashKey[TestServer]()
-STACK = pytest.StashKey[ExitStack]()
 
 
 def _open_server(stack: ExitStack) -> TestServer:
@@ -35,33 +33,13 @@ def _open_server(stack: ExitStack) -> TestServer:
     return stack.enter_context(given_server(url) if url else private_server())
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Start one server in the controller of xdist and tell its workers where it is."""
-    config = node.config
-    if SERVER not in config.stash:
-        from pytest_django.plugin import blocking_manager_key
-
-        config.stash[STACK] = ExitStack()
-        with config.stash[blocking_manager_key].unblock():
-            config.stash[SERVER] = _open_server(config.stash[STACK])
-    server = config.stash[SERVER]
-    node.workerinput["kameng_server"] = (server.admin_url, server.owner_url, server.template)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the server that the controller of xdist started."""
-    if STACK in config.stash:
-        config.stash[STACK].close()
-
-
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[TestServer]:
-    """The server of this session, with the migrated template database on it."""
-    told = getattr(request.config, "workerinput", {}).get("kameng_server")
-    if told:
-        yield TestServer(*told)
-        return
+def postgres_server(django_db_blocker: Any) -> Iterator[TestServer]:
+    """The server of this process, with the migrated template database on it.
+
+    Each worker of xdist has a server of its own: readers of the event log wait for the oldest
+    transaction of the whole server, so one worker's open test would hold up the other's.
+    """
     with ExitStack() as stack:
         with django_db_blocker.unblock():
             server = _open_server(stack)

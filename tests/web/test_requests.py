@@ -444,7 +444,7 @@ def test_a_database_that_is_away_is_503_even_before_the_site_is_known(
     def away(*_values: object) -> None:
         raise DatabaseAway("x")
 
-    monkeypatch.setattr("kameng.tenancy.selectors.fetch_one", away)
+    monkeypatch.setattr("kameng.tenancy.store.fetch_one", away)
     client = Client(HTTP_HOST="a.localhost", raise_request_exception=False)
 
     response = client.get("/echo")
