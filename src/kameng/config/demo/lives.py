@@ -139,7 +139,7 @@ class Life:
             self._top_up(customer, self.rng.choice(TOP_UPS[:4]))
 
     def _choose_customer(self) -> Customer | None:
-        if not self.joined or self.rng.random() < 0.3:
+        if not self.joined or self.rng.random() < 0.27:
             return None
         weights = [each.eagerness for each in self.joined]
         return self.rng.choices(self.joined, weights)[0]
@@ -174,7 +174,7 @@ class Life:
             return False
         enough = [each for each in TOP_UPS if customer.wallet_amount + each >= total]
         if enough:
-            self._top_up(customer, self.rng.choice(enough[:3]))
+            self._top_up(customer, self.rng.choice(enough[1:4] or enough))
         return bool(enough)
 
     def _top_up(self, customer: Customer, amount: int) -> None:
