@@ -107,7 +107,8 @@ async function main() {
     kept.add(path.slice("kameng/".length));
   }
   for (const file of await readdir(outputFolder)) {
-    if (!kept.has(file)) await rm(join(outputFolder, file));
+    // The server writes a packed form beside each file and opens it again at each request.
+    if (!kept.has(file.replace(/\.gz$/, ""))) await rm(join(outputFolder, file));
   }
 }
 
