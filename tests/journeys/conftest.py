@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("journeys"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     """The running shop."""
     if _find_chromium() is None:
@@ -61,9 +61,12 @@ def stack() -> Iterator[Stack]:
         assert running.act("audit") == [], "the books after all journeys"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(stack: Stack) -> Iterator[Browser]:
-    """One Chromium for the session."""
+    """One Chromium for the journeys.
+
+    Not for the session: while Playwright's loop runs, nothing else in this thread may use one.
+    """
     with sync_playwright() as playwright:
         path = _find_chromium()
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
