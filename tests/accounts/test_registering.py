@@ -29,9 +29,7 @@ def test_a_login_is_encrypted_masked_and_found_by_its_digest(site_a: Site) -> No
         customer = register_customer(
             login_text=" Mei@Example.com", password=PASSWORD, nickname=" Mei\x00 "
         )
-        row = fetch_one(
-            "select c::text || encode(login_cipher, 'escape') from accounts_customer c"
-        )
+        row = fetch_one("select c::text || encode(login_cipher, 'escape') from accounts_customer c")
 
         assert row is not None
         assert "mei@" not in row[0]
