@@ -207,6 +207,8 @@ def test_interrupt_is_no_failure_report(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys\nfrom kameng.config import cli\n"
         "from kameng.config.launch import commands\n"
+        # A shell in the background starts its children deaf to the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"commands.stop = lambda words: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
         "sys.exit(cli.main(['stop']))"
     )

@@ -159,7 +159,7 @@ def test_totals_rolled_up_while_value_moves_miss_nothing(
     _move_and_roll_up(site_a, people, run_parallel)
 
     assert find_breaches() == []
-    kinds = (AccountKind.ADJUSTMENTS, AccountKind.ORDER_SUSPENSE)
+    kinds = (AccountKind.ADJUSTMENTS, AccountKind.SALES)
     sides = [account_id(kind, site_a.id) for kind in kinds]
     sides += [wallet_of(person.id) for person in people]
     assert sum(balance_of(account) for account in sides) == 0
@@ -190,7 +190,7 @@ def _move_and_roll_up(site: Site, people: list[Any], run_parallel: Parallel) -> 
                     begun.wait(10)
                 outside = account_id(AccountKind.ADJUSTMENTS, site.id)
                 # Not a wallet: no lock to queue on, so commits may overtake each other.
-                suspense = account_id(AccountKind.ORDER_SUSPENSE, site.id)
+                suspense = account_id(AccountKind.SALES, site.id)
                 post_transfers([posting(site, outside, suspense, 100 + index)])
                 if not index:
                     begun.set()
