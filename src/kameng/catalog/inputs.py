@@ -1,8 +1,9 @@
 """What a buyer fills in for a product: account, region and the like.
 
 Owns the meaning of a product's input fields and the check of the answers. Promises that what goes
-into an order is clean text of a known field, and that no pattern of an operator can make a check
-run long: patterns have no groups, no alternatives and at most three repetitions.
+into an order is clean text of a known field (numbers, phones and e-mails folded to their plain
+forms, free text as it was typed), and that no pattern of an operator can make a check run long:
+patterns have no groups, no alternatives and at most three repetitions.
 """
 
 import re
@@ -97,14 +98,15 @@ def clean_answers(fields: Sequence[InputField], answers: Mapping[str, str]) -> d
 
 def clean_answer(field: InputField, raw: str) -> str:
     """Return one cleaned answer, empty when nothing is asked for; raise as `clean_answers`."""
-    text = unicodedata.normalize("NFKC", raw).strip() if isinstance(raw, str) else "\x00"
+    text = raw.strip() if isinstance(raw, str) else "\x00"
     if not text:
         if field.is_required:
             raise InputMissing(label=field.label)
         return ""
-    if len(text) > MAX_ANSWER_CHARS or not text.isprintable() or not _fits(field, text):
-        raise InputInvalid(label=field.label)
-    return text
+    for form in _forms(field, text):
+        if len(form) <= MAX_ANSWER_CHARS and _is_clean(form) and _fits(field, form):
+            return form
+    raise InputInvalid(label=field.label)
 
 
 def is_safe_pattern(pattern: str) -> bool:
@@ -126,6 +128,22 @@ def is_safe_pattern(pattern: str) -> bool:
 def is_field_name(name: str) -> bool:
     """Tell whether a text may name a field in forms and stored answers."""
     return _NAME.fullmatch(name) is not None
+
+
+def _forms(field: InputField, text: str) -> tuple[str, ...]:
+    """Return the forms in which an answer may be taken, the first that fits first.
+
+    A text that must follow a pattern is a number more often than not: full-width digits will do.
+    """
+    if field.kind is InputKind.CHOICE or (field.kind is InputKind.TEXT and not field.pattern):
+        return (text,)
+    folded = unicodedata.normalize("NFKC", text).strip()
+    return (text, folded) if field.kind is InputKind.TEXT else (folded,)
+
+
+def _is_clean(text: str) -> bool:
+    """Tell whether a text has nothing in it that cannot be seen; spaces of any width can."""
+    return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)
 
 
 def _fits(field: InputField, text: str) -> bool:
