@@ -86,11 +86,6 @@ class RuleInvalid(Refusal):
     message = _("加价规则不正确：%(reason)s")
 
 
-class ImportUnreadable(Refusal):
-    code = "import_unreadable"
-    message = _("文件无法读取：%(reason)s")
-
-
 class ImportStateWrong(Conflict):
     code = "import_state_wrong"
     message = _("这次导入的状态是“%(state)s”，不能这样操作。")

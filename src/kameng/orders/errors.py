@@ -37,18 +37,6 @@ class TooManyOpenOrders(Refusal):
     message = _("您有未付款的订单占用了库存，请先付款或取消，再下新的订单。")
 
 
-class QuantityInvalid(Refusal):
-    code = "quantity_invalid"
-    message = _("购买数量需在 %(low)s 到 %(high)s 之间。")
-
-
-class InputInvalid(Refusal):
-    """An answer to a field of the product is missing or wrong; `name` is the field."""
-
-    code = "input_invalid"
-    message = _("“%(label)s”填写不正确：%(why)s")
-
-
 class ContactInvalid(Refusal):
     code = "contact_invalid"
     message = _("请填写正确的邮箱或手机号，用来找回订单。")
