@@ -17,8 +17,8 @@ def _defined(path: pathlib.Path) -> list[str]:
 def _used(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     """Yield (module of errors, class) for each class that a file imports, or takes from a module.
 
-    A file that imports `errors` as a module takes what it names after the dot from that one; a class
-    also counts as used by those that are built on it, in its own file.
+    A file that imports `errors` as a module takes what it names after the dot from that one; those
+    that are built on a class, in its own file, use it too.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     modules = {}
