@@ -18,6 +18,7 @@ from kameng.core.events import (
     consume,
     list_lags,
     publish,
+    skip_foreign,
 )
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Site
@@ -198,3 +199,74 @@ def test_the_lag_is_the_age_of_the_oldest_event_of_its_kinds(committed_db: None)
     assert lags["test.idle"] == 0
     read()
     assert list_lags()["test.reader"] == 0
+
+
+@pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "core_events_waiting('test.reader', %s)",
+        "core_consumer_lag('test.reader', %s)",
+        "core_read_events('test.reader', %s, 500)",
+        "core_skip_events('test.reader', %s)",
+    ],
+)
+def test_a_long_log_is_entered_behind_the_position(
+    committed_db: None, plans: str, question: str
+) -> None:
+    publish_many(3000)
+    while read():
+        pass
+    publish_many(3)
+
+    with platform_scope("a test looks at a plan"), transaction.atomic():
+        fetch(f"set local plan_cache_mode = {plans}")
+        before = touched()
+        fetch(f"select * from {question}", ([Happened.KIND],))
+        walked, fetched = (after - then for after, then in zip(touched(), before, strict=True))
+
+    assert walked == 0
+    assert 0 < fetched <= 20
+
+
+def publish_many(number: int) -> None:
+    with platform_scope("publish test events"), transaction.atomic():
+        fetch(
+            "select core_publish(array_agg(%s::text), array_agg(%s::bigint), array_agg(i::bigint),"
+            " array_agg('{}'::jsonb)) from generate_series(1, %s) i",
+            (Happened.KIND, SITE, number),
+        )
+
+
+def touched() -> tuple[int, int]:
+    """Return how many rows of the log this transaction has walked over, and looked up."""
+    row = fetch_one(
+        "select seq_tup_read, idx_tup_fetch from pg_stat_xact_all_tables"
+        " where relname = 'core_event'"
+    )
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def test_a_position_steps_over_foreign_events_only(committed_db: None) -> None:
+    say(1)
+    assert read() == [1]
+    with platform_scope("test"), transaction.atomic():
+        publish(Other(site_id=SITE, subject_id=9))
+    at_first = position()
+
+    skip_foreign("test.reader", [Happened.KIND])
+    behind_other = position()
+    say(2)
+    skip_foreign("test.reader", [Happened.KIND])
+    skip_foreign("test.nobody", [Happened.KIND])
+
+    assert at_first < behind_other == position()
+    assert read() == [2]
+    assert read(kind=Other.KIND) == []
+
+
+def position() -> int:
+    row = fetch_one("select event_id from core_eventposition where consumer = 'test.reader'")
+    assert row is not None
+    return int(row[0])

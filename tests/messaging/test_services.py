@@ -10,15 +10,17 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import LazySettings
-from django.db import ProgrammingError, transaction
+from django.db import transaction
+from django.template import Context, Template
+from psycopg.errors import InsufficientPrivilege
 
 from kameng.core import clock, keyring
 from kameng.core.audit import SYSTEM
 from kameng.core.database import fetch, fetch_one
 from kameng.core.scope import platform_scope
-from kameng.messaging import errors, selectors, services
+from kameng.messaging import errors, rendering, selectors, services
 from kameng.messaging.models import Email, EmailState, InboxMessage
-from kameng.messaging.rendering import render_mail
+from kameng.messaging.rendering import mail_form, render_mail
 from kameng.messaging.rules import MAX_ATTEMPTS, wait_seconds
 from kameng.messaging.services import EmailDraft, InboxDraft, deliver_due_emails
 from kameng.messaging.tasks import deliver_emails
@@ -109,7 +111,7 @@ def test_a_consumer_writes_for_many_sites_at_once(site_a: Site, site_b: Site, me
 
 
 def test_a_site_cannot_write_for_another(site_a: Site, site_b: Site, mei: Buyer) -> None:
-    with site_scope(site_b.id), pytest.raises(ProgrammingError), transaction.atomic():
+    with site_scope(site_b.id), pytest.raises(InsufficientPrivilege), transaction.atomic():
         services.send_inbox([inbox(site_a, mei, "order:1")])
 
 
@@ -117,7 +119,7 @@ def test_address_and_text_are_noise_in_the_table_and_absent_from_repr(site_a: Si
     message = draft(site_a)
     with site_scope(site_a.id):
         services.send_email([message])
-        row = fetch_one("select e::text, convert_from(to_cipher, 'LATIN1') from messaging_email e")
+        row = fetch_one("select e::text, encode(to_cipher, 'escape') from messaging_email e")
 
     assert row is not None
     assert "mei@" not in "".join(row)
@@ -303,3 +305,61 @@ def test_every_template_gives_a_subject_and_a_text(name: str, language: str) -> 
     assert "\n" not in text.subject
     assert "甲站 & <b>" in text.body
     assert "&amp;" not in text.body
+
+
+VALUES = {
+    "site_name": "甲站 & <b>",
+    "title": "点卡 %(link)s {{ link }}",
+    "order_no": "261122000000000001",
+    "link": "http://a.localhost/o/1?t=a&b",
+    "amount": "¥1.00",
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["order_delivered", "order_queued", "order_refunded", "order_closed"]
+)
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_form_that_is_filled_reads_as_its_template(name: str, language: str) -> None:
+    form = mail_form(name, tuple(VALUES), language)
+
+    assert form.fill(VALUES) == render_mail(name, VALUES, language=language)
+
+
+def test_the_languages_of_a_form_differ() -> None:
+    assert mail_form("order_closed", tuple(VALUES), "en") != mail_form(
+        "order_closed", tuple(VALUES), "zh-hans"
+    )
+
+
+def test_a_value_opens_no_gap_and_stays_in_its_place() -> None:
+    hostile = {**VALUES, "title": "\x00link\x00\r\nBcc: x@example.com"}
+    mail = mail_form("order_closed", tuple(VALUES), "zh-hans").fill(hostile)
+
+    assert mail.subject == "订单已关闭： link Bcc: x@example.com"
+    assert mail.body.count(VALUES["link"]) == 1
+    assert mail.body.startswith("订单 261122000000000001（\x00link\x00")
+
+
+@pytest.mark.parametrize("word", ["{{ title|upper }}", "{{ title|slice:':3' }}"])
+def test_a_template_that_changes_a_value_has_no_form(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        rendering,
+        "render_to_string",
+        lambda _name, context: Template(f"subject\n{word}").render(Context(context)),
+    )
+    with pytest.raises(ValueError, match="odd"):
+        mail_form.__wrapped__("odd", ("title",), "en")
+
+
+def test_a_batch_with_a_key_twice_is_sent_once(site_a: Site, mei: Buyer) -> None:
+    with site_scope(site_a.id):
+        services.send_email([draft(site_a), draft(site_a), draft(site_a, key="order:2")])
+        services.send_inbox([inbox(site_a, mei, "order:1"), inbox(site_a, mei, "order:1")])
+        services.send_email([])
+        services.send_inbox([])
+
+        assert Email.objects.count() == 2
+        assert InboxMessage.objects.count() == 1

@@ -18,6 +18,7 @@ from kameng.core.database import fetch, fetch_one, in_transaction
 from kameng.core.scope import platform_scope
 
 BATCH_SIZE = 500
+CONSUMING = "consumers of events"  # one reason for all: the server need not be told at each turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def consume(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
     The position moves in the same transaction as what the handler writes, so its database effects
     happen once. Holds the consumer's position row: a second reader of the same name waits.
     """
-    with platform_scope(f"event consumer {consumer}"):
+    with platform_scope(CONSUMING):
         waiting = fetch_one("select core_events_waiting(%s, %s::text[])", (consumer, list(kinds)))
         if not (waiting and waiting[0]):
             return 0
@@ -97,13 +98,12 @@ def consume(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
 
 def skip_foreign(consumer: str, kinds: Sequence[str]) -> None:
     """Move a position over events of other kinds; call now and then while a consumer is idle."""
-    with platform_scope(f"event consumer {consumer}"):
+    with platform_scope(CONSUMING):
         fetch("select core_skip_events(%s, %s::text[])", (consumer, list(kinds)))
 
 
 def _consume_batch(consumer: str, kinds: Sequence[str], handler: BatchHandler) -> int:
     with transaction.atomic():
-        fetch("select core_open_consumer(%s)", (consumer,))
         rows = fetch(
             "select event_id, event_xid::text, kind, site_id, subject_id, payload::text"
             " from core_read_events(%s, %s::text[], %s)",

@@ -12,11 +12,17 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
-from kameng.core.crypto import CipherBroken, binding, decrypt_text, encrypt_text, ring
+from kameng.core.crypto import (
+    CipherBroken,
+    binding,
+    decrypt_text,
+    encrypt_text,
+    encrypter,
+    ring,
+)
 from kameng.core.scope import current_scope, platform_scope
 from kameng.messaging import store
 from kameng.messaging.channels.email.channel import MailChannel, is_configured, open_channel
@@ -32,7 +38,7 @@ from kameng.messaging.rules import (
     is_last,
     wait_seconds,
 )
-from kameng.tenancy.selectors import get_site_view
+from kameng.tenancy.selectors import SiteView, get_site_view
 
 BATCH = 500
 log = structlog.get_logger("kameng.messaging")
@@ -63,35 +69,39 @@ class EmailDraft:
 
 def send_inbox(drafts: Sequence[InboxDraft]) -> None:
     """Put messages into inboxes, in one statement; one that is there already is left alone."""
-    rows = [
-        InboxMessage(
-            site_id=draft.site_id,
-            customer_id=draft.customer_id,
-            title=clean_header(draft.title, limit=80),
-            body=clean_body(draft.body)[:2000],
-            link=draft.link[:200],
-            dedupe_key=draft.dedupe_key,
-        )
-        for draft in drafts
-    ]
-    _rows(InboxMessage).bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+    store.put_inbox(
+        [
+            (
+                draft.site_id,
+                draft.customer_id,
+                clean_header(draft.title, limit=80),
+                clean_body(draft.body)[:2000],
+                draft.link[:200],
+                draft.dedupe_key,
+            )
+            for draft in drafts
+        ]
+    )
 
 
 def send_email(drafts: Sequence[EmailDraft]) -> None:
     """Queue e-mails, encrypted, in one statement; one that is there already is left alone."""
-    rows = [
-        Email(
-            site_id=draft.site_id,
-            to_cipher=encrypt_text(draft.to, _aad(draft.site_id, "email_to", draft.dedupe_key)),
-            subject=clean_header(draft.subject),
-            body_cipher=encrypt_text(
-                clean_body(draft.body), _aad(draft.site_id, "email_body", draft.dedupe_key)
-            ),
-            dedupe_key=draft.dedupe_key,
-        )
-        for draft in drafts
-    ]
-    _rows(Email).bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+    seal = encrypter()
+    store.queue_emails(
+        [
+            (
+                draft.site_id,
+                seal(draft.to.encode(), _aad(draft.site_id, "email_to", draft.dedupe_key)),
+                clean_header(draft.subject),
+                seal(
+                    clean_body(draft.body).encode(),
+                    _aad(draft.site_id, "email_body", draft.dedupe_key),
+                ),
+                draft.dedupe_key,
+            )
+            for draft in drafts
+        ]
+    )
 
 
 def mark_inbox_read(customer_id: int, *, up_to_id: int | None = None) -> int:
@@ -175,15 +185,17 @@ def _encrypt_anew(row: Email) -> None:
 def _deliver(claimed: Sequence[tuple[Any, ...]]) -> list[tuple[int, int, int, str]]:
     try:
         with open_channel() as channel:
-            return [_deliver_one(row, channel) for row in claimed]
+            sites = {site_id: get_site_view(site_id) for site_id in {row[1] for row in claimed}}
+            return [_deliver_one(row, channel, sites[row[1]]) for row in claimed]
     except SendFailed as fault:
         log.warning("mail_server_away", code=fault.code)
         return [_outcome(row, fault) for row in claimed]
 
 
-def _deliver_one(row: tuple[Any, ...], channel: MailChannel) -> tuple[int, int, int, str]:
+def _deliver_one(
+    row: tuple[Any, ...], channel: MailChannel, site: SiteView
+) -> tuple[int, int, int, str]:
     email_id, site_id, to_cipher, subject, body_cipher, key, _attempts = row
-    site = get_site_view(site_id)
     try:
         mail = OutgoingMail(
             to=decrypt_text(to_cipher, _aad(site_id, "email_to", key)),
@@ -211,9 +223,3 @@ def _outcome(row: tuple[Any, ...], fault: SendFailed) -> tuple[int, int, int, st
 
 def _aad(site_id: int, column: str, key: str) -> bytes:
     return binding(site_id, column, key)
-
-
-def _rows(model: Any) -> QuerySet[Any]:
-    manager = model.unscoped if current_scope().is_platform else model.objects
-    rows: QuerySet[Any] = manager.get_queryset()
-    return rows

@@ -1,9 +1,38 @@
-"""Hand-written SQL of the e-mail queue. Runs in a platform scope: the worker serves every site."""
+"""Hand-written SQL of inboxes and of the e-mail queue.
+
+Writing goes by the scope in force; sending runs in a platform scope, the worker serves every site.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from kameng.core.database import fetch
+
+
+def queue_emails(rows: Sequence[tuple[int, bytes, str, bytes, str]]) -> None:
+    """Queue (site, to cipher, subject, body cipher, dedupe key), each once by its key.
+
+    One statement for any number, which may be repeated; unique index messaging_email_once.
+    """
+    if rows:
+        fetch(
+            "select messaging_queue_emails("
+            "%b::bigint[], %b::bytea[], %b::text[], %b::bytea[], %b::text[])",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+
+
+def put_inbox(rows: Sequence[tuple[int, int, str, str, str, str]]) -> None:
+    """Put (site, customer, title, body, link, dedupe key) into inboxes, each once by its key.
+
+    One statement for any number, which may be repeated; unique index messaging_inbox_once.
+    """
+    if rows:
+        fetch(
+            "select messaging_put_inbox("
+            "%b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[])",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def claim_emails(*, limit: int, lease_seconds: int) -> list[tuple[Any, ...]]:

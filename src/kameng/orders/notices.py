@@ -1,27 +1,27 @@
 """What buyers are told about their orders: inbox messages and e-mails, by batches of events.
 
 A buyer who paid from the wallet looks at the goods already and gets no message; everyone else gets
-one, guests by e-mail with their link.
+one, guests by e-mail with their link. A batch costs the same few statements however long it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from kameng.core.events import LoggedEvent
-from kameng.messaging.rendering import render_mail
+from kameng.messaging.rendering import mail_form
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
 from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
 from kameng.orders.links import order_token
-from kameng.orders.models import Order, PaidBy
+from kameng.orders.models import PaidBy
 from kameng.orders.rules import State
-from kameng.orders.selectors import read_contact
+from kameng.orders.selectors import OrderBrief, list_briefs, read_contact
 from kameng.pricing.money import Amount, format_yuan
-from kameng.tenancy.addresses import site_url
-from kameng.tenancy.selectors import get_site_view
+from kameng.tenancy.addresses import Letterhead, list_letterheads
 
 LANGUAGE = "zh-hans"  # the site's language; a buyer's own choice is a cookie, unknown here
+FIELDS = ("site_name", "order_no", "title", "amount", "link")  # what a mail may say
 
 
 def send_notices(events: Sequence[LoggedEvent]) -> None:
@@ -29,19 +29,11 @@ def send_notices(events: Sequence[LoggedEvent]) -> None:
     wanted = [event for event in events if _is_news(event)]
     if not wanted:
         return
-    ids = {event.subject_id for event in wanted}
-    orders = {row.id: row for row in Order.unscoped.filter(id__in=ids)}
-    inbox: list[InboxDraft] = []
-    emails: list[EmailDraft] = []
+    briefs = list_briefs({event.subject_id for event in wanted})
+    news = [(event, briefs[event.subject_id]) for event in wanted if event.subject_id in briefs]
     with override(LANGUAGE):
-        for event in wanted:
-            order = orders.get(event.subject_id)
-            if order is not None:
-                _draft(event, order, inbox, emails)
-    if inbox:
-        send_inbox(inbox)
-    if emails:
-        send_email(emails)
+        send_inbox([_message(*each) for each in news if each[1].customer_id is not None])
+        send_email(list(_write_mails([each for each in news if each[1].customer_id is None])))
 
 
 def _is_news(event: LoggedEvent) -> bool:
@@ -51,50 +43,57 @@ def _is_news(event: LoggedEvent) -> bool:
     return event.kind != OrderPaid.KIND or not event.payload.get("delivered")
 
 
-def _draft(
-    event: LoggedEvent, order: Order, inbox: list[InboxDraft], emails: list[EmailDraft]
-) -> None:
-    template, title = _kind(event, order)
-    key = f"{event.kind}:{event.event_id}"[:64]
-    path = f"/o/{order.order_no}/"
-    if order.customer_id is not None:
-        inbox.append(
-            InboxDraft(
-                site_id=order.site_id,
-                customer_id=order.customer_id,
-                title=title,
-                body=f"{order.title} × {order.quantity}",
-                dedupe_key=key,
-                link=path,
-            )
-        )
-        return
-    contact = read_contact(order)
-    if "@" not in contact:
-        return
-    token = order_token(order.site_id, order.order_no)
-    mail = render_mail(
-        template,
-        {
-            "site_name": get_site_view(order.site_id).name,
-            "order_no": order.order_no,
-            "title": order.title,
-            "amount": "¥" + format_yuan(Amount(int(event.payload.get("amount", 0)))),
-            "link": f"{site_url(order.site_id)}{path}?t={token}",
-        },
+def _message(event: LoggedEvent, order: OrderBrief) -> InboxDraft:
+    return InboxDraft(
+        site_id=order.site_id,
+        customer_id=order.customer_id or 0,
+        title=_kind(event, order)[1],
+        body=f"{order.title} × {order.quantity}",
+        dedupe_key=_key(event),
+        link=_path(order),
     )
-    emails.append(
-        EmailDraft(
+
+
+def _write_mails(news: Sequence[tuple[LoggedEvent, OrderBrief]]) -> Iterator[EmailDraft]:
+    """Write the mails of guests' orders; who left no address gets none."""
+    addressed = [(event, order, read_contact(order)) for event, order in news]
+    addressed = [each for each in addressed if "@" in each[2]]
+    if not addressed:
+        return
+    heads = list_letterheads({order.site_id for _event, order, _contact in addressed})
+    for event, order, contact in addressed:
+        form = mail_form(_kind(event, order)[0], FIELDS, LANGUAGE)
+        mail = form.fill(_values(event, order, heads[order.site_id]))
+        yield EmailDraft(
             site_id=order.site_id,
             to=contact,
             subject=mail.subject,
             body=mail.body,
-            dedupe_key=key,
+            dedupe_key=_key(event),
         )
-    )
 
 
-def _kind(event: LoggedEvent, order: Order) -> tuple[str, str]:
+def _values(event: LoggedEvent, order: OrderBrief, head: Letterhead) -> dict[str, str]:
+    token = order_token(order.site_id, order.order_no)
+    return {
+        "site_name": head.name,
+        "order_no": order.order_no,
+        "title": order.title,
+        "amount": "¥" + format_yuan(Amount(int(event.payload.get("amount", 0)))),
+        "link": f"{head.url}{_path(order)}?t={token}",
+    }
+
+
+def _key(event: LoggedEvent) -> str:
+    return f"{event.kind}:{event.event_id}"[:64]
+
+
+def _path(order: OrderBrief) -> str:
+    return f"/o/{order.order_no}/"
+
+
+def _kind(event: LoggedEvent, order: OrderBrief) -> tuple[str, str]:
+    """Return the template of the mail and the title of the message."""
     if event.kind == OrderClosed.KIND:
         return "order_closed", _("订单已关闭")
     if event.kind == OrderRefunded.KIND:

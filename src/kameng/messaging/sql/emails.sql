@@ -1,3 +1,17 @@
+-- Queue a batch of e-mails in one insert; one whose key is there already is left alone. Rows of equal
+-- keys are taken in the order of the unique index, so that two senders cannot wait in a circle.
+create or replace function messaging_queue_emails(
+    p_site bigint[], p_to bytea[], p_subject text[], p_body bytea[], p_key text[])
+returns void language sql as $$
+    insert into messaging_email
+        (site_id, to_cipher, subject, body_cipher, dedupe_key, state, attempts, last_error)
+    select site_id, to_cipher, subject, body_cipher, dedupe_key, 1, 0, ''
+      from unnest(p_site, p_to, p_subject, p_body, p_key)
+           as t(site_id, to_cipher, subject, body_cipher, dedupe_key)
+     order by site_id, dedupe_key
+    on conflict (site_id, dedupe_key) do nothing;
+$$;
+
 -- Take due e-mails for this worker: each is out of sight of others for the lease, so a worker that dies
 -- gives its e-mails back by itself. Index messaging_email_waiting; other workers' rows are skipped.
 create or replace function messaging_claim_emails(p_limit int, p_lease_seconds int)
