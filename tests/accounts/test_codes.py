@@ -17,9 +17,10 @@ from kameng.accounts.services.codes import (
     sweep_codes,
 )
 from kameng.core import clock
-from kameng.core.database import fetch, fetch_one
+from kameng.core.database import fetch_one
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
+from tests.concurrency.guards import Meeting
 
 MEI = "mei@example.com"
 Parallel = Callable[[int, Callable[[int], Any]], list[Any]]
@@ -141,11 +142,13 @@ def test_of_twenty_wrong_tries_at_once_five_are_looked_at(
 def test_control_reading_before_writing_lets_several_win(
     run_parallel: Parallel, site_a: Site
 ) -> None:
+    two_have_looked = Meeting(2)
+
     def racy(*, site_id: int, purpose: str, target_digest: bytes, code_digest: bytes) -> bool:
         row = OneTimeCode.objects.filter(purpose=purpose, used_at=None).order_by("-id").first()
         if row is None or bytes(row.code_digest) != code_digest:
             return False
-        fetch("select pg_sleep(0.05)")
+        two_have_looked.arrive()
         OneTimeCode.objects.filter(id=row.id).update(used_at=clock.now())
         return True
 

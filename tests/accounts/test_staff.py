@@ -18,12 +18,13 @@ from kameng.accounts.services.staff import (
     set_user_active,
 )
 from kameng.core.audit import SYSTEM, Actor
-from kameng.core.database import fetch, fetch_one
+from kameng.core.database import fetch_one
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 from kameng.tenancy.errors import HostTaken, PlanNotFound, SlugInvalid, SlugTaken
 from kameng.tenancy.models import Domain, Plan, Site
 from kameng.tenancy.selectors import find_site_id, site_scope
+from tests.concurrency.guards import Meeting
 from tests.factories import PASSWORD, make_role, make_staff
 from tests.people import Staff
 
@@ -138,9 +139,11 @@ def test_control_without_the_lock_both_owners_go(
     make_role(other, site_a)
     ids = [lin.user.id, other.id]
 
+    both_have_looked = Meeting(2)
+
     def look(_site_id: int) -> list[SiteRole]:
         rows = list(SiteRole.objects.order_by("id"))
-        fetch("select pg_sleep(0.1)")
+        both_have_looked.arrive()
         return rows
 
     with site_scope(site_a.id):

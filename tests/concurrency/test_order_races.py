@@ -18,7 +18,7 @@ from kameng.orders.services.placing import Buyer, PlacedOrder, Wish
 from kameng.orders.store import Placed
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
-from tests.concurrency.guards import without_guard
+from tests.concurrency.guards import MEET_TWO, meetings, without_guard
 from tests.concurrency.shop import (
     Shop,
     count,
@@ -104,9 +104,9 @@ def test_control_without_the_lock_on_keys_two_buyers_get_one(
 ) -> None:
     shop = open_shop(main_site, site_a, keys=5)
     buyers = make_buyers(site_a, 20, amount=price_of(shop))
-    slow = ("        taken := 0;", "        perform pg_sleep(0.05);\n        taken := 0;")
+    meet = ("        taken := 0;", "        perform test_meet(6);\n        taken := 0;")
 
-    with without_guard("inventory_claim", SKIP, slow):
+    with meetings(), without_guard("inventory_claim", SKIP, meet):
         answers = run_parallel(20, lambda i: order(shop, customer=buyers[i], by_wallet=True))
 
     assert len(of_kind(answers, PlacedOrder)) > 5
@@ -145,9 +145,13 @@ def test_control_without_the_lock_on_wallets_a_balance_is_spent_twice(
     (buyer,) = make_buyers(shop.site, 1, amount=price_of(shop))
     drop_constraint("ledger_balance", "ledger_balance_not_negative")
     unlocked = ("order by b.account_id for no key update", "order by b.account_id")
-    slow = ("        return result;\n", "        perform pg_sleep(0.1);\n        return result;\n")
+    meet = ("        return result;\n", f"{MEET_TWO}        return result;\n")
 
-    with without_guard("ledger_lock_wallets", unlocked), without_guard("ledger_covered", slow):
+    with (
+        meetings(),
+        without_guard("ledger_lock_wallets", unlocked),
+        without_guard("ledger_covered", meet),
+    ):
         answers = run_parallel(8, lambda _i: order(shop, customer=buyer, by_wallet=True))
 
     assert len(of_kind(answers, PlacedOrder)) > 1
@@ -239,12 +243,14 @@ def test_control_without_the_unique_request_one_key_is_several_orders(
 ) -> None:
     (buyer,) = make_buyers(shop.site, 1, amount=100 * price_of(shop))
     drop_constraint("orders_order", "orders_request_once")
+    fresh_ones = "    if go is not null then\n        if cardinality(go) = n then"
     edits = (
         ("on conflict (site_id, request_key) do nothing", ""),
-        ("        perform ledger_lock_wallets(wallets);", "        perform pg_sleep(0.1);"),
+        ("        perform ledger_lock_wallets(wallets);", "        null;"),
+        (fresh_ones, MEET_TWO + fresh_ones),
     )
 
-    with without_guard("orders_place", *edits):
+    with meetings(), without_guard("orders_place", *edits):
         run_parallel(8, lambda _i: order(shop, customer=buyer, by_wallet=True, key="same"))
 
     assert count("select count(*) from orders_order") > 1
@@ -290,11 +296,11 @@ def test_control_without_the_lock_on_persons_the_cap_is_passed(
 ) -> None:
     edits = (
         ("perform pg_advisory_xact_lock(7002, k.key)", "perform k.key"),
-        ("        outcome := 0;\n", "        outcome := 0;\n        perform pg_sleep(0.1);\n"),
+        ("        outcome := 0;\n", "        outcome := 0;\n        perform test_meet(6);\n"),
     )
     (buyer,) = make_buyers(shop.site, 1, amount=0)
 
-    with without_guard("inventory_reserve", *edits):
+    with meetings(), without_guard("inventory_reserve", *edits):
         run_parallel(12, lambda _i: order(shop, customer=buyer))
 
     assert count("select count(*) from inventory_reservation") > 5

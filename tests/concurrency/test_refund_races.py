@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from kameng.config.audit import find_breaches
 from kameng.ledger.selectors import wallet_amount
@@ -19,6 +20,7 @@ from kameng.payments.providers.port import RefundOutcome, RefundStatus
 from kameng.payments.services import refunding as payment_refunding
 from kameng.payments.services.refunding import ask_refund, refund_mismatched
 from kameng.tenancy.selectors import site_scope
+from tests.concurrency.guards import Meeting
 from tests.concurrency.shop import (
     Shop,
     cancel,
@@ -208,11 +210,18 @@ def test_one_refund_asked_twenty_times_is_finished_once(
 def test_control_finishing_without_the_mark_posts_the_refund_again(
     wrecked_db: None, shop: Shop, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    both_have_looked = Meeting(2)
+
+    def give_back(*_: Any) -> RefundOutcome:
+        both_have_looked.arrive()
+        return RefundOutcome(status=RefundStatus.DONE)
+
+    @transaction.atomic
     def finish(refund: Any, payment: Any, _outcome: Any) -> None:
         GatewayRefund.objects.filter(id=refund.id).update(state=RefundState.WAITING)
         payment_refunding.finish_refund(refund=refund, gateway_id=payment.gateway_id)
 
-    monkeypatch.setattr(EpayProvider, "refund", lambda *_: RefundOutcome(status=RefundStatus.DONE))
+    monkeypatch.setattr(EpayProvider, "refund", give_back)
     monkeypatch.setattr(payment_refunding, "_finish", finish)
     placed = order(shop)
     notify(shop, payment_of(shop, placed))

@@ -1,10 +1,9 @@
 """Card keys through the real import: counts to the line, doubles, kills, races, secrecy."""
 
-import contextlib
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -39,6 +38,7 @@ from kameng.inventory.texts import explain_problem
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
+from tests.concurrency.guards import Meeting
 from tests.factories import make_product, make_variant
 
 DATA = Path(__file__).parents[2] / "data"
@@ -383,7 +383,7 @@ def test_racing_imports_of_the_same_keys_store_each_once(
 def test_without_the_unique_insert_the_race_is_lost(
     committed_db: None, variant: Variant, run_parallel: Callable[..., list[object]]
 ) -> None:
-    both_have_looked = threading.Barrier(2, timeout=2)
+    both_have_looked = Meeting(2, patience=30)
 
     def look_then_add(
         place: tuple[int, int, int],
@@ -393,8 +393,7 @@ def test_without_the_unique_insert_the_race_is_lost(
         secrets: Sequence[bytes],
     ) -> list[int]:
         known = set(store.known_places(place[0], digests))
-        with contextlib.suppress(threading.BrokenBarrierError):
-            both_have_looked.wait()
+        both_have_looked.arrive()
         rows = zip(ids, digests, secrets, strict=True)
         CardKey.objects.bulk_create(
             [
@@ -448,13 +447,27 @@ def test_two_runners_of_one_import_count_each_line_once(
 def test_without_the_count_guard_two_runners_count_twice(
     committed_db: None, variant: Variant, run_parallel: Callable[..., list[object]]
 ) -> None:
-    advance = jobs.advance_job
+    """Both begin at the first line, and neither ends before the other has counted every line."""
+    advance, read, finish = jobs.advance_job, importing.read_sealed, importing.finish_job
+    begun, counted = Meeting(2, patience=30), Meeting(2, patience=30)
+
+    def read_with_the_other(*args: Any, **named: Any) -> Any:
+        begun.arrive()
+        return read(*args, **named)
+
+    def finish_with_the_other(*args: Any, **named: Any) -> None:
+        counted.arrive()
+        finish(*args, **named)
 
     def unguarded(job_id: int, *, from_done: int, step: jobs.Step) -> None:
         del from_done
         advance(job_id, from_done=get_import(job_id).done_count, step=step)
 
-    with mock.patch.object(importing, "advance_job", unguarded):
+    with (
+        mock.patch.object(importing, "advance_job", unguarded),
+        mock.patch.object(importing, "read_sealed", read_with_the_other),
+        mock.patch.object(importing, "finish_job", finish_with_the_other),
+    ):
         job = race_two_runners(variant, run_parallel)
 
     assert job.done_count > 6000

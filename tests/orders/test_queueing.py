@@ -1,7 +1,6 @@
 """The queue of manual deliveries: each order to one person, the longest waiting first."""
 
 import datetime as dt
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from kameng.orders.services.delivering import deliver_by_hand
 from kameng.orders.services.queueing import HOLD, take_next_order
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
+from tests.concurrency.guards import Meeting
 from tests.concurrency.shop import Shop, connect_gateway, order
 from tests.factories import fund_wallet, make_customer, make_product, make_variant
 
@@ -92,19 +92,15 @@ def test_without_the_lock_two_people_get_the_same_order(
     waiting: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def read_only(order_id: int) -> Order:
-        found = Order.objects.get(id=order_id)
-        time.sleep(0.2)
-        return found
-
+    all_chose, two_have_looked = Meeting(PEOPLE), Meeting(2)
     held = queueing.list_holders
 
-    def look_then_wait(order_ids: Sequence[int]) -> dict[int, str]:
+    def look_then_meet(order_ids: Sequence[int]) -> dict[int, str]:
         holders = held(order_ids)
-        time.sleep(0.1)
+        (all_chose if len(order_ids) > 1 else two_have_looked).arrive()
         return holders
 
-    monkeypatch.setattr(queueing, "lock_order", read_only)
-    monkeypatch.setattr(queueing, "list_holders", look_then_wait)
+    monkeypatch.setattr(queueing, "lock_order", lambda order_id: Order.objects.get(id=order_id))
+    monkeypatch.setattr(queueing, "list_holders", look_then_meet)
 
     assert len(set(take_together(site_a, run_parallel))) < PEOPLE

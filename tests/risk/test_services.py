@@ -29,6 +29,7 @@ from kameng.risk.services import (
     peek,
     sweep_throttles,
 )
+from tests.concurrency.guards import Meeting
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +96,11 @@ def test_parallel_hits_are_all_counted(
 def test_control_reading_before_writing_lets_more_through(
     run_parallel: Callable[[int, Callable[[int], Any]], list[Any]],
 ) -> None:
+    six_have_looked = Meeting(6)
+
     def racy(key: bytes, window_seconds: int) -> tuple[int, int]:
         hits = store.peek(key)[0] + 1
-        fetch("select pg_sleep(0.05)")
+        six_have_looked.arrive()
         fetch(
             "insert into risk_throttle (key, hits, window_ends_at)"
             " values (%s, %s, now() + interval '1 minute')"
