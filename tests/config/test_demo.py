@@ -13,12 +13,14 @@ from kameng.catalog.inputs import clean_answers
 from kameng.catalog.models import Category, ImportJob, ImportState, Product, Variant
 from kameng.catalog.selectors import get_catalogue
 from kameng.config.audit import find_breaches
-from kameng.config.demo import crowd, is_empty, load, rhythm, shelves, wiping
+from kameng.config.demo import crowd, is_empty, load, rhythm, shelves, shops, wiping
 from kameng.config.demo.files import DemoFiles, read_files
 from kameng.core import clock
+from kameng.core.audit import SYSTEM
 from kameng.core.models import AuditEntry, EventRow
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey, KeyState
+from kameng.inventory.selectors import forget_stock, stock_of
 from kameng.ledger.models import Balance, Transfer
 from kameng.messaging.models import Email, EmailState, InboxMessage
 from kameng.orders.models import Note, Order, OrderState
@@ -26,7 +28,13 @@ from kameng.payments.models import Gateway, Payment, PaymentState, TopUp
 from kameng.tenancy.models import Domain, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.web.cover_icons import ICON_PATHS
-from tests.factories import make_main_site
+from tests.factories import (
+    make_card_keys,
+    make_category,
+    make_main_site,
+    make_product,
+    make_variant,
+)
 
 NOW = dt.datetime(2026, 11, 22, 14, 0, tzinfo=dt.UTC)
 
@@ -134,6 +142,44 @@ def test_a_database_with_other_sites_is_left_alone(committed_db: None) -> None:
     assert not wiping.is_marked()
 
 
+def test_what_is_sold_out_is_not_pinned_but_what_sells_beside_it(
+    db: None, main_site: Site, site_a: Site
+) -> None:
+    cards, others = make_category(main_site), make_category(main_site)
+    gone, kept, beside, far = (
+        make_variant(make_product(main_site, category=category, code=code, sold_count=sold))
+        for code, category, sold in (
+            ("GONE", cards, 9),
+            ("KEPT", others, 5),
+            ("BESIDE", cards, 1),
+            ("FAR", others, 8),
+        )
+    )
+    for variant in (kept, beside, far):
+        make_card_keys(variant, 1)
+    opened = [
+        shops.Shop(
+            site_id=site.id,
+            slug=site.slug,
+            name=site.name,
+            host="",
+            owner=SYSTEM,
+            service=SYSTEM,
+            plan={"pinned": codes},
+        )
+        for site, codes in ((main_site, ["FAR"]), (site_a, ["GONE", "KEPT"]))
+    ]
+
+    shops.pin_goods(opened)
+
+    pinned = []
+    for site in (main_site, site_a):
+        with site_scope(site.id) as view:
+            pinned.append({each.code for each in get_catalogue(view).list_pinned()})
+    assert pinned == [{"FAR"}, {"BESIDE", "KEPT"}]
+    assert gone.product.code == "GONE"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_load_that_was_cut_short_is_begun_anew_and_every_invariant_holds(
@@ -175,7 +221,12 @@ def _check_shops(files: DemoFiles) -> None:
         with site_scope(view.site_id):
             assert SiteRole.objects.filter(role="owner").count() == 1
             catalogue = get_catalogue(view)
-            assert len(catalogue.list_pinned()) == 4
+            pinned = catalogue.list_pinned()
+            assert len(pinned) == 4
+            forget_stock()
+            for product in pinned:
+                counts = stock_of([variant.id for variant in product.variants])
+                assert any(stock.is_available for stock in counts.values()), product.title
             card = next(each for each in catalogue.products if each.code == "D0096")
             prices.append(card.variants[0].unit.price_amount)
             wholesale = card.variants[0].unit.wholesale_amount

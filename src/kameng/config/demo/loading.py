@@ -77,6 +77,7 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
         telling.tell(report=say)
     with site_scope(opened[0].site_id):
         shelves.count_services(actor=opened[0].owner)
+    shops.pin_goods(opened)
     say("整理时间线 …")
     connection.close()
     date_back(telling.diary, now=now)

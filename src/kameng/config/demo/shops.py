@@ -11,10 +11,13 @@ from kameng.accounts.models import Role, User
 from kameng.accounts.services.opening import Opening, open_main_site, open_sub_site
 from kameng.accounts.services.staff import create_user, grant_role
 from kameng.catalog.models import Product
+from kameng.catalog.selectors import get_catalogue
 from kameng.catalog.services.listing import set_listed, set_pinned
 from kameng.catalog.services.marking import RuleTarget, RuleTerms, save_rule
+from kameng.catalog.snapshot import Catalogue, ProductView
 from kameng.core.audit import SYSTEM, Actor
 from kameng.core.scope import platform_scope
+from kameng.inventory.selectors import Stock, forget_stock, stock_of
 from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import ZERO, Amount, parse_yuan
 from kameng.tenancy.models import Plan
@@ -97,7 +100,7 @@ def _hire(row: Mapping[str, str], *, site_id: int, password: str, owner: Actor) 
 
 
 def dress_shops(shops: Sequence[Shop]) -> None:
-    """Give each site its mark-up rules, and hide and pin goods; the goods must be there."""
+    """Give each site its mark-up rules and hide goods; the goods must be there."""
     for shop in shops:
         with site_scope(shop.site_id):
             _dress(shop)
@@ -117,12 +120,37 @@ def _dress(shop: Shop) -> None:
     hidden |= set(Product.objects.filter(category_id__in=away).values_list("id", flat=True))
     if hidden:
         set_listed(sorted(hidden), is_listed=False, actor=shop.owner)
-    pinned = [products[code] for code in shop.plan["pinned"]]
-    others = Product.objects.filter(is_pinned=True).exclude(id__in=pinned)
-    inherited = list(others.values_list("id", flat=True))  # the main site's choice
-    if inherited:
+
+
+def pin_goods(shops: Sequence[Shop]) -> None:
+    """Pin on each site what it would show first; call when the history has sold what it sold."""
+    forget_stock()
+    for shop in shops:
+        with site_scope(shop.site_id) as view:
+            _pin(shop, get_catalogue(view))
+
+
+def _pin(shop: Shop, catalogue: Catalogue) -> None:
+    """Pin what the plan names; where that is sold out, what sells best beside it."""
+    by_code = {product.code: product for product in catalogue.products}
+    wanted = [by_code[code] for code in shop.plan["pinned"]]
+    stock = stock_of([variant.id for each in catalogue.products for variant in each.variants])
+    spare = [each for each in catalogue.hot if _is_in_stock(each, stock) and each not in wanted]
+    pinned = []
+    for product in wanted:
+        if not _is_in_stock(product, stock):
+            beside = [each for each in spare if each.category_id == product.category_id]
+            product = (beside or spare)[0]
+            spare.remove(product)
+        pinned.append(product.id)
+    inherited = [each.id for each in catalogue.list_pinned() if each.id not in pinned]
+    if inherited:  # the main site's choice
         set_pinned(inherited, is_pinned=False, actor=shop.owner)
     set_pinned(pinned, is_pinned=True, actor=shop.owner)
+
+
+def _is_in_stock(product: ProductView, stock: Mapping[int, Stock]) -> bool:
+    return any(stock[variant.id].is_available for variant in product.variants)
 
 
 def _terms(rule: Mapping[str, Any]) -> RuleTerms:
