@@ -61,15 +61,18 @@ language sql stable set search_path = public, pg_temp as $$
      where c.id > p_after and get_byte(c.secret, 0) <> p_version order by c.id limit p_limit;
 $$;
 
--- Put new cipher texts in the place of exactly those that were read.
+-- Put new cipher texts in the place of exactly those that were read, by id; keys that somebody holds at
+-- this moment are passed over, so that nobody waits for a rotation that waits for him. How many.
 create or replace function inventory_rewrite_secrets(p_id bigint[], p_old bytea[], p_new bytea[])
 returns int language plpgsql volatile set search_path = public, pg_temp as $$
 declare
     changed int;
 begin
-    update inventory_cardkey c set secret = k.new
-      from (select * from unnest(p_id, p_old, p_new) as u(id, old, new) order by u.id) k
-     where c.id = k.id and c.secret = k.old;
+    with free as (
+        select c.id, k.new from inventory_cardkey c
+          join unnest(p_id, p_old, p_new) as k(id, old, new) on k.id = c.id and k.old = c.secret
+         order by c.id for no key update of c skip locked)
+    update inventory_cardkey c set secret = f.new from free f where c.id = f.id;
     get diagnostics changed = row_count;
     return changed;
 end $$;
