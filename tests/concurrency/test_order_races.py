@@ -106,7 +106,7 @@ def test_control_without_the_lock_on_keys_two_buyers_get_one(
     buyers = make_buyers(site_a, 20, amount=price_of(shop))
     meet = ("        taken := 0;", "        perform test_meet(6);\n        taken := 0;")
 
-    with meetings(), without_guard("inventory_claim", SKIP, meet):
+    with meetings(), without_guard("inventory_claim_free", SKIP, meet):
         answers = run_parallel(20, lambda i: order(shop, customer=buyers[i], by_wallet=True))
 
     assert len(of_kind(answers, PlacedOrder)) > 5
@@ -294,13 +294,15 @@ def test_a_person_holds_no_more_than_the_share_of_the_stock(
 def test_control_without_the_lock_on_persons_the_cap_is_passed(
     wrecked_db: None, shop: Shop, run_parallel: Parallel, apart: None
 ) -> None:
-    edits = (
-        ("perform pg_advisory_xact_lock(7002, k.key)", "perform k.key"),
-        ("        outcome := 0;\n", "        outcome := 0;\n        perform test_meet(6);\n"),
-    )
+    unlocked = ("perform pg_advisory_xact_lock(7002, k.key)", "perform k.key")
+    meet = ("        outcome := 0;\n", "        outcome := 0;\n        perform test_meet(6);\n")
     (buyer,) = make_buyers(shop.site, 1, amount=0)
 
-    with meetings(), without_guard("inventory_reserve", *edits):
+    with (
+        meetings(),
+        without_guard("inventory_reserve", unlocked),
+        without_guard("inventory_hold", meet),
+    ):
         run_parallel(12, lambda _i: order(shop, customer=buyer))
 
     assert count("select count(*) from inventory_reservation") > 5

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
+from kameng.catalog.models import DeliveryKind
 from kameng.config import audit
 from kameng.core.audit import record, seal_entries
 from kameng.core.scope import platform_scope
+from kameng.inventory.services.levels import set_stock_level
 from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import (
     STAFF,
     Shop,
@@ -20,6 +23,7 @@ from tests.concurrency.shop import (
     payment_of,
     refund,
 )
+from tests.factories import make_product, make_variant
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
 ONE_PAID = "(select min(id) from orders_order where state = 3)"
@@ -93,18 +97,32 @@ BREAKS = [
     ("I11", f"update orders_order set site_id = 0 where id = {ONE_PAID}"),
     ("I12", "delete from inventory_reservation"),
     ("I12", "update inventory_cardkey set state = 0, order_id = null where state = 1"),
+    ("I14", "update inventory_stocklevel set available_count = available_count + 1"),
+    ("I14", "delete from inventory_countedclaim"),
+    ("I14", "update inventory_countedclaim set count = 2"),
+    (
+        "I14",
+        (
+            "update orders_order set state = 7, path = '{1,2,6,7}' where id in"
+            " (select order_id from inventory_countedclaim)"
+        ),
+    ),
     ("I12", f"update orders_order set state = 4, path = '{{1,4}}' where id = {ONE_OPEN}"),
 ]
 
 
 @pytest.fixture
 def shop(main_site: Site, site_a: Site) -> Shop:
-    """A sound shop: sold by gateway, sold by wallet, one order that waits for its payment."""
+    """A sound shop: sold by gateway and by wallet; one order is not paid, one not delivered."""
+    service = make_variant(make_product(main_site, delivery_kind=DeliveryKind.MANUAL))
+    with site_scope(main_site.id):
+        set_stock_level(service.id, available_count=3, actor=STAFF)
     shop = open_shop(main_site, site_a, keys=5)
     notify(shop, payment_of(shop, order(shop)))
     (buyer,) = make_buyers(site_a, 1, amount=10**6)
     order(shop, customer=buyer, by_wallet=True)
     order(shop)
+    order(shop, customer=buyer, by_wallet=True, variant_id=service.id)
     refunded = order(shop)
     notify(shop, payment_of(shop, refunded))
     refund(shop, refunded, key="r")

@@ -24,6 +24,7 @@ DEFINERS = {
     "inventory_release",
     "inventory_replace_key",
     "inventory_reserve",
+    "inventory_return_counted",
     "inventory_sell_reserved",
     "inventory_stock",
     "inventory_take_back",

@@ -61,4 +61,5 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I11", "rows point at sites, orders, payments and products that exist", a.references),
         ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
+        ("I14", "counted stock and what orders took of it add up", a.counted_stock),
     ]

@@ -369,3 +369,30 @@ def suspense() -> Iterator[str]:
         """
     ):
         yield f"site {row[0]}: {row[1]} lies between accounts, {row[2]} is waited for"
+
+
+def counted_stock() -> Iterator[str]:
+    """I14: counted stock and what orders took of it add up to what was supplied.
+
+    What an order took is there while it waits and after it was delivered, and else went back.
+    """
+    for row in _rows(
+        """
+        select l.variant_id, l.available_count, coalesce(sum(k.count), 0), l.supplied_count
+          from inventory_stocklevel l
+          left join inventory_countedclaim k on k.variant_id = l.variant_id
+         group by l.variant_id
+        having l.supplied_count <> l.available_count + coalesce(sum(k.count), 0)
+        """
+    ):
+        yield f"variant {row[0]}: {row[1]} left and {row[2]} taken of {row[3]} supplied"
+    for row in _rows(
+        """
+        select k.order_id, o.order_no, o.state, k.count, o.quantity
+          from inventory_countedclaim k left join orders_order o on o.id = k.order_id
+         where o.id is null or o.variant_id <> k.variant_id or o.quantity <> k.count
+            or o.delivery_kind = 1 or not (o.state in (1, 2) or 3 = any (o.path))
+        """
+    ):
+        number, state, taken, quantity = row[1] or row[0], *row[2:]
+        yield f"order {number} in state {state}: took {taken} of counted stock, bought {quantity}"

@@ -40,3 +40,9 @@ def replace_key(*, order_id: int, key_id: int) -> int | None:
 def take_back(*, order_id: int, resell: bool) -> int:
     """Take the keys of a refunded order back: on the shelf again, or void. Returns how many."""
     return store.take_back(order_id, resell=resell)
+
+
+def return_counted(*, order_id: int) -> int:
+    """Give back what an order took of counted stock, once; returns how many pieces. Call with the
+    order locked, after every wallet: buyers lock their wallet before the stock."""
+    return store.return_counted([order_id])

@@ -86,6 +86,8 @@ class StockLevel(TenantModel):
 
     variant_id = models.BigIntegerField(primary_key=True)
     available_count = models.IntegerField()
+    # available + what orders took of it (`CountedClaim`); null: set before this was kept.
+    supplied_count = models.IntegerField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
@@ -95,13 +97,27 @@ class StockLevel(TenantModel):
         ]
 
 
+class CountedClaim(TenantModel):
+    """What one order took of a counted level, of the site that owns the goods. Goes with what goes
+    back (cancelled, expired, refunded before delivery) and stays with what was delivered."""
+
+    order_id = models.BigIntegerField(primary_key=True)
+    variant_id = models.BigIntegerField()
+    count = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar = [
+            models.Index(fields=["variant_id"], name="inventory_counted_by_variant"),
+        ]
+
+
 class Reservation(TenantModel):
     """Stock held for one unpaid order. Gone when the order is paid, cancelled or expired."""
 
     order_id = models.BigIntegerField(primary_key=True)
     variant_id = models.BigIntegerField()
     count = models.IntegerField()
-    holds_keys = models.BooleanField()  # keys are marked reserved; otherwise the level was lowered
+    holds_keys = models.BooleanField()  # keys are marked reserved; otherwise see CountedClaim
     actor_digest = models.BinaryField(max_length=16)  # who reserves: for the caps per person
     expires_at = models.DateTimeField()
 

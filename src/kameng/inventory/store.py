@@ -77,7 +77,10 @@ def list_old_secrets(version: int, *, after_id: int, limit: int) -> list[tuple[i
 
 
 def rewrite_secrets(ids: Sequence[int], *, old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """Exchange cipher texts where they are still those that were read; return how many."""
+    """Exchange cipher texts where they are still those that were read; return how many.
+
+    Locks the keys by id FOR NO KEY UPDATE, SKIP LOCKED: what somebody holds is left for later.
+    """
     row = fetch_one(
         "select inventory_rewrite_secrets(%s::bigint[], %b::bytea[], %b::bytea[])",
         (list(ids), list(old), list(new)),
@@ -110,4 +113,10 @@ def replace_key(order_id: int, *, key_id: int) -> int | None:
 def take_back(order_id: int, *, resell: bool) -> int:
     """Free or void the keys of an order; how many. Locks them. Index inventory_by_order."""
     row = fetch_one("select inventory_take_back(%s, %s)", (order_id, resell))
+    return int(row[0]) if row else 0
+
+
+def return_counted(order_ids: Sequence[int]) -> int:
+    """Raise counted levels by what these orders took; how many pieces. Locks the levels, last."""
+    row = fetch_one("select inventory_return_counted(%s::bigint[])", (list(order_ids),))
     return int(row[0]) if row else 0

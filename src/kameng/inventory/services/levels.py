@@ -1,6 +1,7 @@
 """Counted stock of what has no keys: set by hand, lowered by sales, absent when not limited."""
 
 from django.db import transaction
+from django.db.models import F, Sum
 
 from kameng.catalog.errors import NotOwner
 from kameng.catalog.models import DeliveryKind, Variant
@@ -8,7 +9,7 @@ from kameng.catalog.selectors import get_variant
 from kameng.core.audit import Actor, record
 from kameng.core.scope import require_site_id
 from kameng.inventory.errors import LevelInvalid, NotCardGoods, NotCountedGoods
-from kameng.inventory.models import StockLevel
+from kameng.inventory.models import CountedClaim, StockLevel
 from kameng.inventory.selectors import forget_stock
 
 MAX_LEVEL = 1_000_000
@@ -41,6 +42,7 @@ def set_stock_level(variant_id: int, *, available_count: int | None, actor: Acto
                 update_fields=["available_count"],
                 unique_fields=["variant_id"],
             )
+            _note_supply(variant_id)
         record(
             "stock.level.set",
             actor=actor,
@@ -49,6 +51,15 @@ def set_stock_level(variant_id: int, *, available_count: int | None, actor: Acto
             detail={"before": before, "after": available_count},
         )
     forget_stock()
+
+
+def _note_supply(variant_id: int) -> None:
+    """Keep what a level and the orders that took of it add up to; call with the level just written,
+    so locked: no order takes of it meanwhile."""
+    taken = CountedClaim.objects.filter(variant_id=variant_id).aggregate(sum=Sum("count"))["sum"]
+    StockLevel.objects.filter(variant_id=variant_id).update(
+        supplied_count=F("available_count") + (taken or 0)
+    )
 
 
 def lock_level(variant_id: int) -> int | None:

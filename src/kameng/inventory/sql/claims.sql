@@ -1,15 +1,37 @@
 -- Taking stock. Every function takes a batch and gives one answer per wish; a wish that cannot be
 -- met never fails its neighbours.
 
--- Take stock for orders: keys in import order (SKIP LOCKED: buyers never wait for each other), counted
--- stock by a guarded decrement. p_state is what taken keys become: 1 reserved, 2 sold.
+-- Take stock for orders: keys in import order (SKIP LOCKED: buyers never wait for each other while there
+-- is enough), counted stock by a guarded decrement. p_state is what taken keys become: 1 reserved, 2 sold.
 -- p_hint is the last position the caller saw sold of a variant: everything before it is tried only
 -- when nothing is left behind it, so that a sale does not walk over what was sold before.
+-- A key that was skipped may come back: its holder wants more than there is, or only re-encrypts it. So
+-- a refusal stands when no other unsold key is in sight; else all is let go and taken with patience.
 create or replace function inventory_claim(
     p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[], p_has_keys boolean[],
     p_state smallint)
 returns table (i int, claimed boolean, last_position bigint)
 language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    begin
+        return query select c.i, c.claimed, c.last_position from inventory_claim_free(
+            p_variant, p_order, p_quantity, p_hint, p_has_keys, p_state) c;
+        return;
+    exception when sqlstate 'KM002' then
+        null;  -- whatever was locked is free again
+    end;
+    return query select c.i, c.claimed, c.last_position from inventory_claim_patiently(
+        p_variant, p_order, p_quantity, p_has_keys, p_state) c;
+end $$;
+
+-- The first try of inventory_claim: takes what nobody holds. Raises KM002 when a wish would be refused
+-- while unsold keys are in sight that this call did not give away; the caller must then let go of what
+-- it locked.
+create or replace function inventory_claim_free(
+    p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[], p_has_keys boolean[],
+    p_state smallint)
+returns table (i int, claimed boolean, last_position bigint)
+language plpgsql volatile set search_path = public, pg_temp as $$
 declare
     wanted record;
     wish record;
@@ -53,6 +75,12 @@ begin
                 lasts[wish.number] := free_keys[taken];
             end if;
         end loop;
+        if taken < wanted.total and exists (
+            select 1 from inventory_cardkey c where c.variant_id = wanted.variant and c.state = 0
+               and c.position <> all (free_keys[1 : taken]))
+        then
+            raise exception 'inventory: a key may yet come back' using errcode = 'KM002';
+        end if;
     end loop;
 
     if cardinality(key_ids) > 0 then
@@ -65,19 +93,12 @@ begin
 
     if false = any (p_has_keys) then
         for wish in
-            select t.number::int as number, t.variant, t.quantity
-              from unnest(p_variant, p_quantity, p_has_keys) with ordinality
-                   as t(variant, quantity, has_keys, number)
+            select t.number::int as number, t.variant, t.order_id, t.quantity
+              from unnest(p_variant, p_order, p_quantity, p_has_keys) with ordinality
+                   as t(variant, order_id, quantity, has_keys, number)
              where not t.has_keys order by t.variant, t.number
         loop
-            update inventory_stocklevel l set available_count = l.available_count - wish.quantity
-             where l.variant_id = wish.variant and l.available_count >= wish.quantity;
-            if not found then
-                oks[wish.number] := not exists (
-                    select 1 from inventory_stocklevel l where l.variant_id = wish.variant);
-            else
-                oks[wish.number] := true;
-            end if;
+            oks[wish.number] := inventory_take_counted(wish.variant, wish.order_id, wish.quantity);
         end loop;
     end if;
 
@@ -88,13 +109,37 @@ end $$;
 -- Reserve stock for unpaid orders until p_expires, within what one person may hold: so many open
 -- orders, and no more than a share of a variant's stock (three pieces are always allowed).
 -- Answers 0 reserved, 1 no stock, 2 too much held. Parallel wishes of one person queue on an advisory
--- lock (class 7002 of core/locks.py), so the caps hold.
+-- lock (class 7002 of core/locks.py), so the caps hold. Who waits for a key must hold no other: a batch is
+-- tried without waiting first, and let go and tried anew, with patience, when a refusal may not stand.
 create or replace function inventory_reserve(
     p_site bigint[], p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[],
     p_has_keys boolean[], p_actor bytea[], p_expires timestamptz[], p_open_limit int[],
     p_share_bps int[])
 returns table (i int, outcome smallint)
 language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock(7002, k.key) from (
+        select distinct ('x' || encode(substr(a, 1, 4), 'hex'))::bit(32)::int as key
+          from unnest(p_actor) as t(a) order by 1) k;
+    for patient in 0 .. 1 loop
+        begin
+            return query select h.i, h.outcome from inventory_hold(
+                p_site, p_variant, p_order, p_quantity, p_hint, p_has_keys, p_actor, p_expires,
+                p_open_limit, p_share_bps, patient = 1) h;
+            return;
+        exception when sqlstate 'KM002' then
+            null;
+        end;
+    end loop;
+end $$;
+
+-- The wishes of inventory_reserve one by one, keys before counted stock. Call with the persons locked.
+create or replace function inventory_hold(
+    p_site bigint[], p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[],
+    p_has_keys boolean[], p_actor bytea[], p_expires timestamptz[], p_open_limit int[],
+    p_share_bps int[], p_patient boolean)
+returns table (i int, outcome smallint)
+language plpgsql volatile set search_path = public, pg_temp as $$
 declare
     wish record;
     held_orders bigint;
@@ -103,16 +148,13 @@ declare
     stock bigint;
     ok boolean;
 begin
-    perform pg_advisory_xact_lock(7002, k.key) from (
-        select distinct ('x' || encode(substr(a, 1, 4), 'hex'))::bit(32)::int as key
-          from unnest(p_actor) as t(a) order by 1) k;
     for wish in
         select t.*, t.number::int as n
           from unnest(p_site, p_variant, p_order, p_quantity, p_hint, p_has_keys, p_actor, p_expires,
                       p_open_limit, p_share_bps) with ordinality
                as t(site, variant, order_id, quantity, hint, has_keys, actor, expires, open_limit,
                     share, number)
-         order by t.variant, t.number
+         order by not t.has_keys, t.variant, t.number
     loop
         i := wish.n;
         select count(*), coalesce(sum(r.count) filter (where r.variant_id = wish.variant), 0)
@@ -133,9 +175,15 @@ begin
             end if;
         end if;
         if outcome = 0 then
-            select c.claimed into ok from inventory_claim(
-                array[wish.variant], array[wish.order_id], array[wish.quantity], array[wish.hint],
-                array[wish.has_keys], 1::smallint) c;
+            if p_patient then
+                select c.claimed into ok from inventory_claim_patiently(
+                    array[wish.variant], array[wish.order_id], array[wish.quantity],
+                    array[wish.has_keys], 1::smallint) c;
+            else
+                select c.claimed into ok from inventory_claim_free(
+                    array[wish.variant], array[wish.order_id], array[wish.quantity],
+                    array[wish.hint], array[wish.has_keys], 1::smallint) c;
+            end if;
             if ok then
                 insert into inventory_reservation
                     (order_id, site_id, variant_id, count, holds_keys, actor_digest, expires_at)
@@ -149,27 +197,17 @@ begin
     end loop;
 end $$;
 
--- Give back what unpaid orders hold. Call with the orders locked. Levels in the order of the variants,
--- as those who take them do.
+-- Give back what unpaid orders hold. Call with the orders locked.
 create or replace function inventory_release(p_order bigint[])
 returns int language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     freed int;
-    held record;
 begin
     update inventory_cardkey c set state = 0, order_id = null
      where c.order_id = any (p_order) and c.state = 1;
     get diagnostics freed = row_count;
-    for held in
-        with gone as (
-            delete from inventory_reservation r where r.order_id = any (p_order)
-            returning r.variant_id, r.count, r.holds_keys)
-        select g.variant_id, sum(g.count)::int as count from gone g
-         where not g.holds_keys group by g.variant_id order by g.variant_id
-    loop
-        update inventory_stocklevel l set available_count = l.available_count + held.count
-         where l.variant_id = held.variant_id;
-    end loop;
+    delete from inventory_reservation r where r.order_id = any (p_order);
+    perform inventory_return_counted(p_order);
     return freed;
 end $$;
 

@@ -14,7 +14,7 @@ from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.events import publish
 from kameng.core.ids import new_number
-from kameng.inventory.claims import take_back
+from kameng.inventory.claims import return_counted, take_back
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import errors
@@ -60,9 +60,9 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
     """Refund a paid order of the site in force, whole or part.
 
     The same key gives the first refund again. Keys of a whole refund that the buyer never saw go
-    back on the shelf, others are void. Locks the order, the payment, then wallets. Publishes
-    `OrderRefunded` when the money is there. Raises `RefundTooLarge`, `RefundRouteMissing`,
-    `NotAllowedNow`, `KeyReused`.
+    back on the shelf, others are void; counted stock goes back when nothing was delivered. Locks
+    the order, the payment, wallets, then counted stock. Publishes `OrderRefunded` when the money is
+    there. Raises `RefundTooLarge`, `RefundRouteMissing`, `NotAllowedNow`, `KeyReused`.
     """
     with transaction.atomic():
         order = lock_order(order_id)
@@ -80,6 +80,7 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
         if not 0 < amount <= left or amount % 100:
             raise errors.RefundTooLarge(left=format_yuan(Amount(left)))
         _check_route(order, wish.refund_to)
+        was_delivered = order.state == State.DELIVERED
         refund = _reverse_sale(order, amount, wish, actor)
         _mark_refunding(order, amount)
         if wish.refund_to == RefundTo.WALLET:
@@ -90,6 +91,8 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             _finish(order, refund)
         else:
             _ask_source(order, refund)
+        if order.state == State.REFUNDING and not was_delivered:
+            return_counted(order_id=order.id)
         if actor.kind == "user":
             record(
                 "order.refunded",
