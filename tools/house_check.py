@@ -37,7 +37,7 @@ MAX_PARAMETERS = 5
 FLOAT_ALLOWED = {
     "config/": "seconds and tuning of processes",
     "core/http.py": "seconds until a call is given up",
-    "core/batching.py": "seconds that a leader lingers",
+    "core/lanes.py": "seconds that a batch lingers or hangs",
     "core/events.py": "seconds that a consumer lags behind",
     "core/keyring.py": "seconds until the key file is looked at again",
     "core/database.py": "seconds between attempts",

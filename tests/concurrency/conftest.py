@@ -4,17 +4,21 @@ A negative control removes a guard and so breaks invariants on purpose: it asks 
 which commits and wipes like `committed_db` but does not audit.
 """
 
-from collections.abc import Callable, Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from django.db import connections
 
-from kameng.core.batching import Batcher
+from kameng.orders import store
+from kameng.orders.store import Placed, Placement
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import forget_hosts
 from tests.concurrency.shop import Shop, open_shop
 from tests.database import Wiper
+from tests.loops import close_lanes
 from tests.parallel import run_together
 
 DROPPED: list[tuple[str, str, str]] = []
@@ -54,15 +58,6 @@ def shop(main_site: Site, site_a: Site) -> Shop:
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every order goes to the database by itself, as from as many processes as there are threads.
-
-    Without this the threads of a test share one batch, which is another race.
-    """
-    monkeypatch.setattr(Batcher, "submit", lambda self, item: self._execute([item])[0])
-
-
-@pytest.fixture
 def drop_constraint(wrecked_db: None) -> Callable[[str, str], None]:
     """Take a constraint off a table until the database is wiped: for controls alone."""
 
@@ -84,3 +79,23 @@ def _restore_constraints() -> None:
             table, name, definition = DROPPED.pop()
             cursor.execute(f"alter table {table} add constraint {name} {definition}")
     connections["owner"].close()
+
+
+@pytest.fixture
+def together(any_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads that place at the same moment share a statement, as requests of one process do."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def place(batch: Sequence[Placement], *, by_wallet: bool) -> list[Placed]:
+        lane = store.wallet_lane if by_wallet else store.open_lane
+        asked = [asyncio.run_coroutine_threadsafe(lane.submit(each), loop) for each in batch]
+        return [each.result(60) for each in asked]
+
+    monkeypatch.setattr(store, "place", place)
+    yield
+    asyncio.run_coroutine_threadsafe(close_lanes(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()

@@ -182,7 +182,7 @@ def _rush(market: Market, run_parallel: Parallel, *, steps: int) -> Counter[str]
 
 
 def test_a_thousand_crossed_operations_neither_circle_nor_break_anything(
-    market: Market, run_parallel: Parallel, apart: None
+    market: Market, run_parallel: Parallel
 ) -> None:
     seen = _rush(market, run_parallel, steps=STEPS)
 
@@ -195,7 +195,7 @@ def test_a_thousand_crossed_operations_neither_circle_nor_break_anything(
 
 @pytest.mark.parametrize("closing", ["orders_close", "orders_expire"])
 def test_who_confirms_and_who_gives_up_pass_each_other_with_their_first_locks(
-    closing: str, market: Market, run_parallel: Parallel, apart: None
+    closing: str, market: Market, run_parallel: Parallel
 ) -> None:
     for placed, (given_up, reply) in race_with_first_locks(market.shop, run_parallel, closing):
         assert given_up in (None, 1)  # cancelled, or one order expired: it was held first
@@ -211,7 +211,7 @@ def test_who_confirms_and_who_gives_up_pass_each_other_with_their_first_locks(
 
 @pytest.mark.parametrize("closing", ["orders_close", "orders_expire"])
 def test_control_locks_in_another_order_end_in_a_circle(
-    closing: str, wrecked_db: None, market: Market, run_parallel: Parallel, apart: None
+    closing: str, wrecked_db: None, market: Market, run_parallel: Parallel
 ) -> None:
     """The race above, but waiting for the payment: with the guard there no round has a circle."""
     with without_guard("payments_give_up", PASSING):

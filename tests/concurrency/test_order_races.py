@@ -31,6 +31,7 @@ from tests.concurrency.shop import (
     place,
     price_of,
 )
+from tests.loops import run_on_loop
 
 Parallel = Callable[[int, Callable[[int], Any]], list[Any]]
 SKIP = ("for no key update skip locked", "")
@@ -47,8 +48,8 @@ def test_fifty_keys_for_two_hundred_buyers_sell_fifty_and_charge_nobody_else(
     run_parallel: Parallel,
     request: pytest.FixtureRequest,
 ) -> None:
-    if mode == "apart":
-        request.getfixturevalue("apart")
+    if mode == "together":
+        request.getfixturevalue("together")
     shop = open_shop(main_site, site_a, keys=50)
     price = price_of(shop)
     buyers = make_buyers(site_a, 200, amount=price)
@@ -73,7 +74,7 @@ def test_fifty_keys_for_two_hundred_buyers_sell_fifty_and_charge_nobody_else(
 
 
 def test_fifty_keys_are_reserved_by_fifty_of_two_hundred_guests_and_all_can_pay(
-    main_site: Site, site_a: Site, run_parallel: Parallel, apart: None
+    main_site: Site, site_a: Site, run_parallel: Parallel
 ) -> None:
     shop = open_shop(main_site, site_a, keys=50)
 
@@ -100,7 +101,7 @@ def test_fifty_keys_are_reserved_by_fifty_of_two_hundred_guests_and_all_can_pay(
 
 
 def test_control_without_the_lock_on_keys_two_buyers_get_one(
-    wrecked_db: None, main_site: Site, site_a: Site, run_parallel: Parallel, apart: None
+    wrecked_db: None, main_site: Site, site_a: Site, run_parallel: Parallel
 ) -> None:
     shop = open_shop(main_site, site_a, keys=5)
     buyers = make_buyers(site_a, 20, amount=price_of(shop))
@@ -117,8 +118,8 @@ def test_control_without_the_lock_on_keys_two_buyers_get_one(
 def test_a_whole_balance_is_spent_by_one_of_twenty_orders(
     mode: str, shop: Shop, run_parallel: Parallel, request: pytest.FixtureRequest
 ) -> None:
-    if mode == "apart":
-        request.getfixturevalue("apart")
+    if mode == "together":
+        request.getfixturevalue("together")
     price = price_of(shop)
     for _round in range(3):
         (buyer,) = make_buyers(shop.site, 1, amount=price)
@@ -139,7 +140,6 @@ def test_control_without_the_lock_on_wallets_a_balance_is_spent_twice(
     wrecked_db: None,
     shop: Shop,
     run_parallel: Parallel,
-    apart: None,
     drop_constraint: Callable[[str, str], None],
 ) -> None:
     (buyer,) = make_buyers(shop.site, 1, amount=price_of(shop))
@@ -165,7 +165,7 @@ def test_a_dear_wish_does_not_shut_out_a_cheap_one_of_the_same_wallet(
     (buyer,) = make_buyers(shop.site, 1, amount=price_of(shop) * 2)
     wishes = [_wish_as_sent(shop, monkeypatch, buyer, quantity=n) for n in (3, 1, 2, 1)]
 
-    placed = placing._place_paid(wishes)
+    placed = _together(*wishes)
 
     assert [_outcome(answer) for answer in placed] == [
         Outcome.NO_MONEY,
@@ -180,8 +180,8 @@ def test_a_dear_wish_does_not_shut_out_a_cheap_one_of_the_same_wallet(
 def test_one_key_twenty_times_is_one_order_with_one_answer(
     mode: str, by_wallet: bool, shop: Shop, run_parallel: Parallel, request: pytest.FixtureRequest
 ) -> None:
-    if mode == "apart":
-        request.getfixturevalue("apart")
+    if mode == "together":
+        request.getfixturevalue("together")
     (buyer,) = make_buyers(shop.site, 1, amount=10 * price_of(shop))
 
     answers = run_parallel(
@@ -201,7 +201,7 @@ def test_one_key_twenty_times_is_one_order_with_one_answer(
 
 
 def test_one_key_with_two_contents_at_once_is_one_order_and_one_refusal(
-    shop: Shop, run_parallel: Parallel, apart: None
+    shop: Shop, run_parallel: Parallel
 ) -> None:
     (buyer,) = make_buyers(shop.site, 1, amount=100 * price_of(shop))
 
@@ -223,8 +223,8 @@ def test_one_key_twenty_times_without_stock_is_refused_for_the_stock_each_time(
     run_parallel: Parallel,
     request: pytest.FixtureRequest,
 ) -> None:
-    if mode == "apart":
-        request.getfixturevalue("apart")
+    if mode == "together":
+        request.getfixturevalue("together")
     shop = open_shop(main_site, site_a, keys=0)
     (buyer,) = make_buyers(site_a, 1, amount=price_of(shop))
 
@@ -238,7 +238,6 @@ def test_control_without_the_unique_request_one_key_is_several_orders(
     wrecked_db: None,
     shop: Shop,
     run_parallel: Parallel,
-    apart: None,
     drop_constraint: Callable[[str, str], None],
 ) -> None:
     (buyer,) = make_buyers(shop.site, 1, amount=100 * price_of(shop))
@@ -257,7 +256,7 @@ def test_control_without_the_unique_request_one_key_is_several_orders(
 
 
 def test_a_person_holds_no_more_open_orders_than_the_cap_however_fast(
-    shop: Shop, run_parallel: Parallel, apart: None
+    shop: Shop, run_parallel: Parallel
 ) -> None:
     (buyer,) = make_buyers(shop.site, 1, amount=0)
 
@@ -269,7 +268,7 @@ def test_a_person_holds_no_more_open_orders_than_the_cap_however_fast(
 
 
 def test_guests_behind_one_line_share_a_cap_whatever_contacts_they_write(
-    main_site: Site, site_a: Site, run_parallel: Parallel, apart: None
+    main_site: Site, site_a: Site, run_parallel: Parallel
 ) -> None:
     shop = open_shop(main_site, site_a, keys=60)
 
@@ -280,7 +279,7 @@ def test_guests_behind_one_line_share_a_cap_whatever_contacts_they_write(
 
 
 def test_a_person_holds_no_more_than_the_share_of_the_stock(
-    shop: Shop, run_parallel: Parallel, apart: None
+    shop: Shop, run_parallel: Parallel
 ) -> None:
     (buyer,) = make_buyers(shop.site, 1, amount=0)
 
@@ -292,7 +291,7 @@ def test_a_person_holds_no_more_than_the_share_of_the_stock(
 
 
 def test_control_without_the_lock_on_persons_the_cap_is_passed(
-    wrecked_db: None, shop: Shop, run_parallel: Parallel, apart: None
+    wrecked_db: None, shop: Shop, run_parallel: Parallel
 ) -> None:
     unlocked = ("perform pg_advisory_xact_lock(7002, k.key)", "perform k.key")
     meet = ("        outcome := 0;\n", "        outcome := 0;\n        perform test_meet(6);\n")
@@ -309,7 +308,7 @@ def test_control_without_the_lock_on_persons_the_cap_is_passed(
 
 
 def test_an_order_at_yesterdays_price_is_refused_and_leaves_nothing(
-    shop: Shop, run_parallel: Parallel, apart: None
+    shop: Shop, run_parallel: Parallel
 ) -> None:
     buyers = make_buyers(shop.site, 20, amount=price_of(shop))
 
@@ -321,7 +320,7 @@ def test_an_order_at_yesterdays_price_is_refused_and_leaves_nothing(
 
 
 def test_control_without_the_look_at_the_version_the_old_price_is_sold(
-    wrecked_db: None, shop: Shop, run_parallel: Parallel, apart: None
+    wrecked_db: None, shop: Shop, run_parallel: Parallel
 ) -> None:
     buyers = make_buyers(shop.site, 10, amount=price_of(shop))
 
@@ -347,7 +346,7 @@ def test_a_batch_answers_each_wish_for_itself(shop: Shop, monkeypatch: pytest.Mo
     broken = _wish_as_sent(shop, monkeypatch, greedy, title="\0")
     fine = _wish_as_sent(shop, monkeypatch, greedy)
 
-    answers = placing._place_paid([broke, large, broken, good, old, good, fine])
+    answers = _together(broke, large, broken, good, old, good, fine)
 
     assert [_outcome(a) for a in answers] == [
         Outcome.NO_MONEY,
@@ -397,14 +396,19 @@ def _wish_as_sent(
 
     sent: list[Any] = []
 
-    def keep(_lane: object, placement: Any) -> Placed:
-        sent.append(placement)
-        return Placed(outcome=Outcome.PLACED, order_id=1, order_no="1", state=State.DELIVERED)
+    def keep(batch: Any, *, by_wallet: bool) -> list[Placed]:
+        sent.extend(batch)
+        return [Placed(outcome=Outcome.PLACED, order_id=1, order_no="1", state=State.DELIVERED)]
 
     with monkeypatch.context() as patch:
-        patch.setattr(placing, "_submit", keep)
+        patch.setattr(placing.store, "place", keep)
         order(shop, customer=customer, by_wallet=True, quantity=quantity)
     return dataclasses.replace(sent[0], **changes)
+
+
+def _together(*wishes: Any) -> list[Any]:
+    """Place wishes as one batch of the event loop."""
+    return run_on_loop(*(placing.store.wallet_lane.submit(wish) for wish in wishes))
 
 
 def _outcome(answer: Any) -> Any:

@@ -1,5 +1,6 @@
 """Twenty at once on payments: one credit, one delivery; whatever meets the payment, one end."""
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import pytest
 
 from kameng.config.audit import find_breaches
+from kameng.core.database import fetch
 from kameng.core.ids import new_token
 from kameng.ledger.accounts import AccountKind
 from kameng.ledger.selectors import site_account_amount, wallet_amount
-from kameng.orders import errors, handlers
+from kameng.orders import errors, handlers, store
 from kameng.orders.models import Order
 from kameng.orders.rules import Settlement, State
 from kameng.orders.services import paying
@@ -21,6 +23,7 @@ from kameng.payments.providers.port import Confirmation, PaidStatus
 from kameng.payments.services import confirming
 from kameng.payments.services.confirming import Reply
 from kameng.payments.services.paying import start_top_up
+from kameng.payments.statements import Statement
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
@@ -448,3 +451,98 @@ def _open_at(shop: Shop, placed: Any, choice: Any) -> Payment:
         payment = paying._open_another(placed.order_id, choice)
     assert payment.purpose == Purpose.ORDER
     return payment
+
+
+def _plain(shop: Shop, payment: Payment) -> Statement:
+    return Statement(
+        payment_no=payment.payment_no,
+        gateway_id=shop.choice.gateway_id,
+        external_no=f"EXT{payment.payment_no}",
+        amount=payment.amount,
+        source="callback",
+        raw_digest=b"x" * 32,
+    )
+
+
+def _confirm_shuffled(
+    shop: Shop, payments: list[Payment], run_parallel: Parallel, *, threads: int
+) -> list[Any]:
+    """Let threads confirm the same payments, each as one batch in an order of its own."""
+    statements = [_plain(shop, payment) for payment in payments]
+
+    def confirm(index: int) -> int:
+        mine = random.Random(index).sample(statements, len(statements))
+        rows = fetch(store.CONFIRM, store.confirm_columns(mine), scoped=False)
+        return sum(row[0] for row in rows)
+
+    return run_parallel(threads, confirm)
+
+
+def test_batches_of_the_same_callbacks_confirm_each_payment_once(
+    shop: Shop, run_parallel: Parallel
+) -> None:
+    payments = [payment_of(shop, order(shop)) for _ in range(12)]
+
+    counts = _confirm_shuffled(shop, payments, run_parallel, threads=20)
+
+    assert all(isinstance(each, int) for each in counts), counts
+    assert sum(counts) == 12
+    assert count(SALES) == count(RECEIPTS) == 12
+
+
+def test_a_callback_by_both_ways_at_once_is_one_credit(shop: Shop, run_parallel: Parallel) -> None:
+    for _ in range(ROUNDS):
+        payment = payment_of(shop, order(shop))
+
+        def tell(index: int, payment: Payment = payment) -> Any:
+            if index % 2:
+                return notify(shop, payment)
+            return _confirm_alone(shop, payment)
+
+        answers = run_parallel(20, tell)
+
+        assert all(isinstance(each, Reply | bool) for each in answers), answers
+        assert {each.body for each in answers if isinstance(each, Reply)} == {b"success"}
+        assert len([each for each in answers if each is True]) <= 1
+    assert count(SALES) == count(RECEIPTS) == ROUNDS
+
+
+def _confirm_alone(shop: Shop, payment: Payment) -> bool:
+    statement = _plain(shop, payment)
+    return bool(fetch(store.CONFIRM, store.confirm_columns([statement]), scoped=False)[0][0])
+
+
+def test_control_without_their_locks_batches_confirm_twice(
+    wrecked_db: None, shop: Shop, run_parallel: Parallel
+) -> None:
+    payment = payment_of(shop, order(shop))
+    no_payment_lock = (
+        "     where p.state = 1 and p.purpose = 1\n",
+        "     where p.purpose = 1\n",
+    )
+    no_order_lock = (
+        "    if plain is null then",
+        f"{MEET_TWO}    plain := array[1];\n    if plain is null then",
+    )
+    no_stock_check = ("    if ready <> cardinality(p_order) then", "    if false then")
+    not_proved_once = (
+        "as t(id, site, digest);\n    perform",
+        "as t(id, site, digest) on conflict do nothing;\n    perform",
+    )
+
+    with (
+        meetings(),
+        without_guard(
+            "payments_lock_plain",
+            no_payment_lock,
+            (" for no key update of p", ""),
+            ("o.external_no = t.external", "false"),
+        ),
+        without_guard("orders_confirm", no_order_lock, (" for no key update) o", ") o")),
+        without_guard("orders_settle_plain", no_stock_check),
+        without_guard("payments_mark_plain", not_proved_once),
+    ):
+        answers = run_parallel(2, lambda _index: _confirm_alone(shop, payment))
+
+    assert answers == [True, True], answers
+    assert count(RECEIPTS) == 2

@@ -14,6 +14,7 @@ from tests.people import Buyer
 # Functions that see rows of every site. Each needs a reason to be here: it serves several sites in
 # one statement, or answers from tables that the application may not write.
 DEFINERS = {
+    "accounts_open_buyers",
     "accounts_open_request",
     "catalog_card_variants",
     "core_publish",
@@ -35,6 +36,7 @@ DEFINERS = {
     "ledger_lock_wallets",
     "ledger_roll_up",
     "orders_close",
+    "orders_confirm",
     "orders_expire",
     "orders_pay_by_wallet",
     "orders_place",
@@ -52,6 +54,7 @@ DEFINERS = {
     "risk_peek",
     "risk_sweep",
     "tenancy_fresh",
+    "tenancy_stamped_site",
 }
 
 

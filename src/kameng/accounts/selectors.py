@@ -24,7 +24,7 @@ from kameng.core import clock
 from kameng.core.crypto import binding, blind_digest, decrypt_text
 from kameng.core.ids import token_digest
 from kameng.core.scope import platform_scope, require_site_id
-from kameng.tenancy.selectors import site_view
+from kameng.tenancy.selectors import site_view, stamped_view
 
 SITE_COLUMN_COUNT = 10
 PAGE_SIZE = 50
@@ -66,6 +66,23 @@ def open_request(site_id: int, *, token: str) -> OpenedRequest | None:
             roles=dict(zip(role_sites or (), role_names or (), strict=True)),
         )
     return OpenedRequest(site=site, person=person)
+
+
+async def open_buyer(site_id: int, *, token: str) -> OpenedRequest | None:
+    """Return the same for a buyer, on the event loop, in one statement with others who ask now.
+
+    None when the long way must answer: no such site, a member of staff, a person switched off.
+    """
+    digest = token_digest(token) if token and len(token) <= TOKEN_MAX else None
+    stamp, customer_id, name, is_other = await store.callers.submit((site_id, digest))
+    if stamp is None or is_other:
+        return None
+    view = await stamped_view(site_id, stamp=stamp)
+    if view is None:
+        return None
+    if customer_id is None:
+        return OpenedRequest(site=view, person=GUEST)
+    return OpenedRequest(site=view, person=CustomerPerson(customer_id=customer_id, name=name))
 
 
 def normal_login(login_text: str, *, is_staff: bool = False) -> str:

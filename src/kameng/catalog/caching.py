@@ -57,6 +57,11 @@ class SnapshotCache(Generic[K, V]):
             with self._lock:
                 self._building.pop(key, None)
 
+    def is_fresh(self, key: K) -> bool:
+        """Tell whether `get` would answer at once, without building."""
+        slot = self._slots.get(key)
+        return slot is not None and slot.aged_at > time.monotonic_ns()
+
     def clear(self) -> None:
         """Forget everything (tests, and after a fork)."""
         with self._lock:

@@ -132,13 +132,22 @@ class RuleRow:
 
 def get_catalogue(view: SiteView) -> Catalogue:
     """Return what a site sells, at the versions that its view names."""
-    key = CatalogueKey(
+    key = _key_of(view)
+    return _catalogues.get(key, lambda: _load_catalogue(view, key))
+
+
+def is_catalogue_at_hand(view: SiteView) -> bool:
+    """Tell whether `get_catalogue` answers without a query, as the event loop needs it."""
+    return _catalogues.is_fresh(_key_of(view))
+
+
+def _key_of(view: SiteView) -> CatalogueKey:
+    return CatalogueKey(
         site_id=view.site_id,
         main_id=view.main_id,
         version=view.catalogue_version,
         main_version=view.main_version,
     )
-    return _catalogues.get(key, lambda: _load_catalogue(view, key))
 
 
 def quote_purchase(

@@ -33,7 +33,8 @@ def _cipher(key: bytes) -> AESGCM:
 
 def ring() -> keyring.Keyring:
     """Return the key ring of this process."""
-    return keyring.load(Path(settings.KEYRING_PATH))
+    path = settings.KEYRING_PATH
+    return keyring.load(path if isinstance(path, Path) else Path(path))
 
 
 def binding(site_id: int, table: str, row: int | str) -> bytes:

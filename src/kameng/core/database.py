@@ -47,7 +47,7 @@ def fetch(sql: str, params: Sequence[object] = (), *, scoped: bool = True) -> li
     try:
         return _run(sql, params, scoped=scoped)
     except psycopg.OperationalError as fault:
-        if connection.in_atomic_block or not _is_lost(fault):
+        if connection.in_atomic_block or not is_lost(fault):
             raise
     except (psycopg.InterfaceError, OperationalError, InterfaceError):  # Django's: no connection
         if connection.in_atomic_block:
@@ -59,12 +59,12 @@ def fetch(sql: str, params: Sequence[object] = (), *, scoped: bool = True) -> li
         connection.close()
         raise DatabaseAway(str(type(fault).__name__)) from fault
     except Exception as fault:
-        if _is_lost(fault.__cause__ or fault):
+        if is_lost(fault.__cause__ or fault):
             raise DatabaseAway(str(type(fault).__name__)) from fault
         raise
 
 
-def _is_lost(fault: BaseException) -> bool:
+def is_lost(fault: BaseException) -> bool:
     """Tell a lost or refused connection from a statement that failed."""
     if not isinstance(fault, psycopg.OperationalError):
         return False

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kameng.core.arrays import array_of_bytes, array_of_numbers, array_of_texts
 from kameng.core.database import fetch, fetch_one
+from kameng.core.lanes import Lane
+from kameng.payments.statements import Statement
 
 HINT_LIMIT = 50_000
 _hints: dict[int, int] = {}  # variant → last position this process saw sold
@@ -74,7 +77,22 @@ def place(batch: Sequence[Placement], *, by_wallet: bool) -> list[Placed]:
     May be repeated after a lost connection: the request keys answer with what was done. Relies on
     the indexes orders_request_once and inventory_unsold. Locks: see sql/placing.sql.
     """
-    rows = fetch(PLACE, _columns(batch, by_wallet=by_wallet), scoped=False)
+    columns = wallet_columns(batch) if by_wallet else open_columns(batch)
+    return read_placed(fetch(PLACE, columns, scoped=False), batch)
+
+
+def wallet_columns(batch: Sequence[Placement]) -> list[object]:
+    """Return the parameters of PLACE for orders paid from wallets."""
+    return [True, *_columns(batch)]
+
+
+def open_columns(batch: Sequence[Placement]) -> list[object]:
+    """Return the parameters of PLACE for orders to be paid."""
+    return [False, *_columns(batch)]
+
+
+def read_placed(rows: Sequence[tuple[Any, ...]], batch: Sequence[Placement]) -> list[Placed]:
+    """Return the answers of PLACE; remembers how far each variant is sold."""
     placed: list[Placed] = []
     for (_i, outcome, order_id, order_no, state, position), wish in zip(rows, batch, strict=True):
         if position is not None:
@@ -83,38 +101,42 @@ def place(batch: Sequence[Placement], *, by_wallet: bool) -> list[Placed]:
     return placed
 
 
-def _columns(batch: Sequence[Placement], *, by_wallet: bool) -> list[Any]:
+def _columns(batch: Sequence[Placement]) -> list[str]:
+    numbers, binaries, texts = array_of_numbers, array_of_bytes, array_of_texts
     return [
-        by_wallet,
-        [p.site_id for p in batch],
-        [p.main_site_id for p in batch],
-        [p.catalogue_version for p in batch],
-        [p.main_version for p in batch],
-        [p.order_no for p in batch],
-        [p.customer_id for p in batch],
-        [p.contact_cipher for p in batch],
-        [p.contact_digest for p in batch],
-        [p.product_id for p in batch],
-        [p.variant_id for p in batch],
-        [p.title for p in batch],
-        [p.delivery_kind for p in batch],
-        [p.quantity for p in batch],
-        [p.unit_amount for p in batch],
-        [p.total_amount for p in batch],
-        [p.wholesale_amount for p in batch],
-        [p.inputs_cipher for p in batch],
-        [p.request_key for p in batch],
-        [p.request_digest for p in batch],
-        [p.buyer_ip for p in batch],
-        [_hints.get(p.variant_id, 0) for p in batch],
-        [p.actor_digest for p in batch],
-        [p.expires_at for p in batch],
-        [p.open_limit for p in batch],
-        [p.share_bps for p in batch],
-        [p.payment_no for p in batch],
-        [p.gateway_id for p in batch],
-        [p.fee_amount for p in batch],
+        numbers([p.site_id for p in batch]),
+        numbers([p.main_site_id for p in batch]),
+        numbers([p.catalogue_version for p in batch]),
+        numbers([p.main_version for p in batch]),
+        texts([p.order_no for p in batch]),
+        numbers([p.customer_id for p in batch]),
+        binaries([p.contact_cipher for p in batch]),
+        binaries([p.contact_digest for p in batch]),
+        numbers([p.product_id for p in batch]),
+        numbers([p.variant_id for p in batch]),
+        texts([p.title for p in batch]),
+        numbers([p.delivery_kind for p in batch]),
+        numbers([p.quantity for p in batch]),
+        numbers([p.unit_amount for p in batch]),
+        numbers([p.total_amount for p in batch]),
+        numbers([p.wholesale_amount for p in batch]),
+        binaries([p.inputs_cipher for p in batch]),
+        binaries([p.request_key for p in batch]),
+        binaries([p.request_digest for p in batch]),
+        texts([p.buyer_ip for p in batch]),
+        numbers([_hints.get(p.variant_id, 0) for p in batch]),
+        binaries([p.actor_digest for p in batch]),
+        texts([p.expires_at.isoformat() if p.expires_at else None for p in batch]),
+        numbers([p.open_limit for p in batch]),
+        numbers([p.share_bps for p in batch]),
+        texts([p.payment_no for p in batch]),
+        numbers([p.gateway_id for p in batch]),
+        numbers([p.fee_amount for p in batch]),
     ]
+
+
+wallet_lane: Lane[Placement, Placed] = Lane(PLACE, columns=wallet_columns, read=read_placed)
+open_lane: Lane[Placement, Placed] = Lane(PLACE, columns=open_columns, read=read_placed)
 
 
 def remember_position(variant_id: int, position: int) -> None:
@@ -151,3 +173,29 @@ def expire_due(limit: int) -> int:
     """Expire unpaid orders whose time is over; skips those being paid. Returns how many."""
     row = fetch_one("select orders_expire(%s)", (limit,))
     return int(row[0]) if row else 0
+
+
+CONFIRM = (
+    "select done from orders_confirm(%s::text[], %s::bigint[], %s::text[], %s::bigint[],"
+    " 'callback', %s::bytea[])"
+)
+
+
+def confirm_columns(batch: Sequence[Statement]) -> list[object]:
+    """Return the parameters of CONFIRM."""
+    return [
+        array_of_texts([s.payment_no for s in batch]),
+        array_of_numbers([s.gateway_id for s in batch]),
+        array_of_texts([s.external_no for s in batch]),
+        array_of_numbers([s.amount for s in batch]),
+        array_of_bytes([s.raw_digest for s in batch]),
+    ]
+
+
+# Confirm what callbacks said and settle the orders behind it: true for each that was plain. May run
+# again after a lost connection: what was confirmed is not open any more. Locks: sql/settling.sql.
+confirm_lane: Lane[Statement, bool] = Lane(
+    CONFIRM,
+    columns=confirm_columns,
+    read=lambda rows, _batch: [row[0] for row in rows],
+)

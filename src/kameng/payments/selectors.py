@@ -58,6 +58,11 @@ def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
     return rows
 
 
+def are_gateways_at_hand(view: SiteView) -> bool:
+    """Tell whether the gateways are known without a query, as the event loop needs it."""
+    return (view.main_id, view.main_version) in _gateways
+
+
 def forget_gateways() -> None:
     """Empty this process's gateways (tests that write tables directly)."""
     _gateways.clear()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kameng.core.database import fetch
 from kameng.payments.rules import ConfirmOutcome
+from kameng.payments.statements import Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +33,6 @@ EXTERNAL_REUSED = Confirmed(
     amount=None,
     fee_amount=None,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """A verified statement: `external_no` of `gateway_id` paid `amount` for `payment_no`."""
-
-    payment_no: str
-    gateway_id: int
-    external_no: str
-    amount: int
-    source: str
-    raw_digest: bytes
-    note: str = ""
 
 
 def confirm(statement: Statement) -> Confirmed:

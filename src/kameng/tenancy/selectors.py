@@ -81,6 +81,33 @@ def site_view(row: tuple[object, ...]) -> SiteView:
     )
 
 
+_views: dict[int, tuple[str, SiteView]] = {}
+
+
+def peek_site_id(raw_host: str) -> int | None:
+    """Return the site of a host if this process has looked it up lately; asks nobody."""
+    known = _hosts.get(raw_host)
+    return known[0] if known is not None and known[1] > time.monotonic() else None
+
+
+async def stamped_view(site_id: int, *, stamp: str) -> SiteView | None:
+    """Return the site as of a stamp (sql/sites.sql) or later, on the event loop; None without it.
+
+    The stamp grows with every change of the site or its main site, so an equal one spares the row.
+    """
+    kept = _views.get(site_id)
+    if kept is not None and kept[0] == stamp:
+        return kept[1]
+    fresh, *row = await store.stamped_sites.submit(site_id)
+    if fresh is None:
+        return None
+    view = site_view(tuple(row))
+    if len(_views) >= HOST_CACHE_SIZE:
+        _views.clear()
+    _views[site_id] = (fresh, view)
+    return view
+
+
 def get_site_view(site_id: int) -> SiteView:
     """Return the site as of now; raise `SiteNotFound`."""
     row = store.find_site_row(site_id)

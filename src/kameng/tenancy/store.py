@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from kameng.core.arrays import array_of_numbers
 from kameng.core.database import fetch_one
+from kameng.core.lanes import Lane
 
 Row = tuple[Any, ...]
 
@@ -25,3 +27,11 @@ def find_primary_host(site_id: int) -> str | None:
         (site_id,),
     )
     return row[0] if row else None
+
+
+stamped_sites: Lane[int, Row] = Lane(
+    "select s.* from unnest(%s::bigint[]) with ordinality as u(id, k)"
+    " left join lateral tenancy_stamped_site(u.id) s on true order by u.k",
+    columns=lambda batch: [array_of_numbers(batch)],
+    read=lambda rows, _batch: rows,
+)

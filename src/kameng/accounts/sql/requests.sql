@@ -37,3 +37,22 @@ begin
     end if;
     return next;
 end $$;
+
+-- The same for a batch of requests of buyers, without the site itself: its stamp (tenancy_site_stamp; null
+-- without that site), and the customer behind the token. is_other: the token is a staff member's, or its
+-- customer is switched off; such a request goes the long way.
+create or replace function accounts_open_buyers(p_site bigint[], p_token bytea[])
+returns table (stamp text, customer_id bigint, customer_name text, is_other boolean)
+language plpgsql stable security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    select s.stamp, c.id, c.nickname::text, x.site_id is not null and c.id is null
+      from unnest(p_site, p_token) with ordinality as t(site, token, k)
+      left join lateral tenancy_site_stamp(t.site) s on true
+      left join accounts_session x
+        on x.token_digest = t.token and x.site_id = t.site and x.expires_at > now()
+      left join accounts_customer c
+        on c.id = x.customer_id and c.site_id = t.site and c.is_active
+     order by t.k;
+end $$;

@@ -16,26 +16,27 @@ from typing import Any
 from kameng.config.launch.options import Options
 from kameng.config.launch.processes import die_with_parent
 
-TARGET = "kameng.config.wsgi"
+TARGET = "kameng.config.server"
 DRAIN_SECONDS = 10
-IDLE_THREAD_SECONDS = 120
+CONNECTIONS_A_WORKER = 1024
 
 
 class _Loader:
     """Gives a worker its application, and binds its life to its parent's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, threads: int) -> None:
+        self.threads = threads
         self.bind_to_parent = die_with_parent(signal.SIGTERM)
 
     def __call__(self) -> Callable[..., Any]:
         self.bind_to_parent()
-        application: Callable[..., Any] = importlib.import_module(TARGET).application
-        return application
+        server: Callable[..., Any] = importlib.import_module(TARGET).make_server(self.threads)
+        return server
 
 
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is in flight, at most ten seconds."""
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes, Interfaces, Loops
     from granian.server import Server
 
     multiprocessing.set_start_method("fork", force=True)
@@ -47,16 +48,16 @@ def serve(options: Options) -> None:
         TARGET,
         address=options.host,
         port=options.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
+        loop=Loops.uvloop,
         workers=options.web_workers,
-        blocking_threads=options.web_threads,
-        blocking_threads_idle_timeout=IDLE_THREAD_SECONDS,
+        backpressure=CONNECTIONS_A_WORKER,
         http=HTTPModes.http1,
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
     )
-    server.serve(target_loader=_Loader(), wrap_loader=False)
+    server.serve(target_loader=_Loader(threads=options.web_threads), wrap_loader=False)
 
 
 def _close_connections() -> None:

@@ -40,13 +40,25 @@ declare
     taken int;
     key_ids bigint[] := '{}';
     key_orders bigint[] := '{}';
-    oks boolean[] := array_fill(false, array[cardinality(p_variant)]);
-    lasts bigint[] := array_fill(null::bigint, array[cardinality(p_variant)]);
+    n int := cardinality(p_variant);
+    oks boolean[] := array_fill(false, array[n]);
+    lasts bigint[] := array_fill(null::bigint, array[n]);
 begin
-    for wanted in
+    if 1 = all (p_quantity) and true = all (p_has_keys) then
+        select array_agg(s.k is not null order by s.number), array_agg(s.k order by s.number)
+          into oks, lasts
+          from inventory_claim_singles(p_variant, p_order, p_hint, p_state) s(number, k);
+        if not false = any (oks) then
+            return query select u.number::int, u.ok, u.last
+              from unnest(oks, lasts) with ordinality as u(ok, last, number);
+            return;
+        end if;
+    end if;
+    for wanted in  -- of what is not taken yet
         select t.variant, sum(t.quantity)::int as total, max(t.hint) as hint
-          from unnest(p_variant, p_quantity, p_hint, p_has_keys) as t(variant, quantity, hint, has_keys)
-         where t.has_keys group by t.variant order by t.variant
+          from unnest(p_variant, p_quantity, p_hint, p_has_keys, oks)
+               as t(variant, quantity, hint, has_keys, ok)
+         where t.has_keys and not t.ok group by t.variant order by t.variant
     loop
         select coalesce(array_agg(k.position order by k.position), '{}') into free_keys from (
             select c.position from inventory_cardkey c
@@ -63,9 +75,9 @@ begin
         taken := 0;
         for wish in
             select t.number::int as number, t.quantity, t.order_id
-              from unnest(p_variant, p_quantity, p_order, p_has_keys) with ordinality
-                   as t(variant, quantity, order_id, has_keys, number)
-             where t.has_keys and t.variant = wanted.variant order by t.number
+              from unnest(p_variant, p_quantity, p_order, p_has_keys, oks) with ordinality
+                   as t(variant, quantity, order_id, has_keys, ok, number)
+             where t.has_keys and not t.ok and t.variant = wanted.variant order by t.number
         loop
             if taken + wish.quantity <= cardinality(free_keys) then
                 key_ids := key_ids || free_keys[taken + 1 : taken + wish.quantity];
@@ -106,6 +118,39 @@ begin
       from unnest(oks, lasts) with ordinality as u(ok, last, number);
 end $$;
 
+-- One key each, in one statement: the n-th wish of a variant gets its n-th free key behind the hint. The
+-- key of each wish by number; null for those that are left over.
+create or replace function inventory_claim_singles(
+    p_variant bigint[], p_order bigint[], p_hint bigint[], p_state smallint)
+returns table (i int, key_id bigint)
+language plpgsql volatile set search_path = public, pg_temp as $$
+begin
+    return query
+    with wished as materialized (
+        select t.variant, t.order_id, t.number,
+               row_number() over (partition by t.variant order by t.number) as place
+          from unnest(p_variant, p_order) with ordinality as t(variant, order_id, number)
+    ), wanted as materialized (
+        select t.variant, count(*) as total, max(t.hint) as hint
+          from unnest(p_variant, p_hint) as t(variant, hint) group by t.variant order by t.variant
+    ), found as materialized (
+        select w.variant, k.position,
+               row_number() over (partition by w.variant order by k.position) as place
+          from wanted w, lateral (
+                select c.position from inventory_cardkey c
+                 where c.variant_id = w.variant and c.state = 0 and c.position > w.hint
+                 order by c.position limit w.total for no key update skip locked) k
+    ), taken as (
+        update inventory_cardkey c
+           set state = p_state, order_id = w.order_id,
+               sold_at = case when p_state = 2 then now() end
+          from found f join wished w on w.variant = f.variant and w.place = f.place
+         where c.id = f.position
+        returning c.id, c.order_id
+    )
+    select w.number::int, t.id from wished w left join taken t on t.order_id = w.order_id;
+end $$;
+
 -- Reserve stock for unpaid orders until p_expires, within what one person may hold: so many open
 -- orders, and no more than a share of a variant's stock (three pieces are always allowed).
 -- Answers 0 reserved, 1 no stock, 2 too much held. Parallel wishes of one person queue on an advisory
@@ -133,7 +178,27 @@ begin
     end loop;
 end $$;
 
--- The wishes of inventory_reserve one by one, keys before counted stock. Call with the persons locked.
+-- Whether nothing but the stock can refuse any of these wishes: keys for persons who each come once and stay
+-- within three pieces and their number of open orders.
+create or replace function inventory_is_plain(
+    p_variant bigint[], p_quantity int[], p_has_keys boolean[], p_actor bytea[], p_open_limit int[])
+returns boolean language plpgsql stable set search_path = public, pg_temp as $$
+begin
+    if false = any (p_has_keys) or 3 < any (p_quantity) then
+        return false;
+    end if;
+    return (select count(distinct a) from unnest(p_actor) a) = cardinality(p_actor)
+       and not exists (
+            select 1 from unnest(p_variant, p_quantity, p_actor, p_open_limit)
+                          as t(variant, quantity, actor, open_limit),
+              lateral (select count(*) as orders,
+                              coalesce(sum(r.count) filter (where r.variant_id = t.variant), 0) as pieces
+                         from inventory_reservation r where r.actor_digest = t.actor) h
+             where h.orders >= t.open_limit or h.pieces + t.quantity > 3);
+end $$;
+
+-- The wishes of inventory_reserve: together where that is plain, else one by one, keys before counted
+-- stock. Call with the persons locked.
 create or replace function inventory_hold(
     p_site bigint[], p_variant bigint[], p_order bigint[], p_quantity int[], p_hint bigint[],
     p_has_keys boolean[], p_actor bytea[], p_expires timestamptz[], p_open_limit int[],
@@ -148,6 +213,24 @@ declare
     stock bigint;
     ok boolean;
 begin
+    if not p_patient and inventory_is_plain(
+        p_variant, p_quantity, p_has_keys, p_actor, p_open_limit)
+    then
+        return query
+        with claimed as materialized (
+            select c.i, c.claimed from inventory_claim_free(
+                p_variant, p_order, p_quantity, p_hint, p_has_keys, 1::smallint) c
+        ), kept as (
+            insert into inventory_reservation
+                (order_id, site_id, variant_id, count, holds_keys, actor_digest, expires_at)
+            select t.order_id, t.site, t.variant, t.quantity, true, t.actor, t.expires
+              from unnest(p_order, p_site, p_variant, p_quantity, p_actor, p_expires) with ordinality
+                   as t(order_id, site, variant, quantity, actor, expires, k)
+              join claimed c on c.i = t.k and c.claimed
+        )
+        select c.i, case when c.claimed then 0 else 1 end::smallint from claimed c;
+        return;
+    end if;
     for wish in
         select t.*, t.number::int as n
           from unnest(p_site, p_variant, p_order, p_quantity, p_hint, p_has_keys, p_actor, p_expires,
@@ -270,4 +353,21 @@ begin
     end if;
     get diagnostics moved = row_count;
     return moved;
+end $$;
+
+-- The same for a batch of orders: turn what they hold into sales. One row for each order that held
+-- something. Call with the orders locked.
+create or replace function inventory_sell_held(p_order bigint[])
+returns table (order_id bigint, keys int)
+language plpgsql set search_path = public, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with gone as (
+        delete from inventory_reservation r where r.order_id = any (p_order) returning r.order_id
+    ), sold as (
+        update inventory_cardkey c set state = 2, sold_at = now()
+         where c.order_id = any (p_order) and c.state = 1 returning c.order_id
+    )
+    select g.order_id, (select count(*) from sold s where s.order_id = g.order_id)::int from gone g;
 end $$;

@@ -7,18 +7,14 @@ it holds stock until it expires, and a payment is opened beside it.
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import psycopg
 
 from kameng.catalog.inputs import clean_answers
 from kameng.catalog.models import DeliveryKind
 from kameng.catalog.selectors import PurchaseQuote, get_catalogue, quote_purchase
 from kameng.core import clock
-from kameng.core.batching import Batcher
 from kameng.core.crypto import binding, encrypt_text
-from kameng.core.database import in_transaction
 from kameng.core.errors import Refusal
 from kameng.core.ids import new_number
 from kameng.orders import errors, store
@@ -78,11 +74,47 @@ REFUSALS: dict[Outcome, type[Refusal]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An order that nothing refuses but the database."""
+
+    placement: Placement
+    by_wallet: bool
+
+
 def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance) -> PlacedOrder:
     """Place an order of the site in force; the same key and content give the first answer again.
 
     Needs a clearance of `risk`. Raises VariantNotFound, QuantityInvalid, Input…, TotalMismatch and
     those of `REFUSALS`; then nothing was changed. Publishes `OrderPaid` when paid by wallet.
+    """
+    prepared = prepare_order(view=view, buyer=buyer, wish=wish, clearance=clearance)
+    placed = store.place([prepared.placement], by_wallet=prepared.by_wallet)[0]
+    payment_no = prepared.placement.payment_no
+    if payment_no is not None and placed.outcome == Outcome.REPEATED and placed.order_id:
+        payments = list_payments_of(Purpose.ORDER, paid_for=placed.order_id)
+        payment_no = payments[0].payment_no if payments else None
+    return _conclude(prepared, placed, payment_no=payment_no)
+
+
+async def place_prepared(prepared: Prepared) -> PlacedOrder | None:
+    """Place a prepared order on the event loop, in one statement with those who order now.
+
+    Raises as `place_order`. None for the repeat of an unpaid order, whose payment must be looked
+    up: `place_order` answers it.
+    """
+    lane = store.wallet_lane if prepared.by_wallet else store.open_lane
+    placed = await lane.submit(prepared.placement)
+    payment_no = prepared.placement.payment_no
+    if placed.outcome == Outcome.REPEATED and payment_no is not None:
+        return None
+    return _conclude(prepared, placed, payment_no=payment_no)
+
+
+def prepare_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance) -> Prepared:
+    """Quote, compare with what was shown and write the order down, without any query.
+
+    Raises as `place_order`, short of what only the database knows.
     """
     if (clearance.site_id, clearance.actor) != (view.site_id, buyer.actor):
         raise PermissionError("the clearance was given to someone else")
@@ -96,8 +128,10 @@ def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearanc
     if wish.shown_amount is not None and wish.shown_amount != total:
         raise errors.TotalMismatch(total=format_yuan(total))
     placement = _placement(view, buyer, wish, quoted=quoted, answers=answers)
-    lane = _wallet_lane if wish.choice is None else _open_lane
-    placed = _submit(lane, placement)
+    return Prepared(placement=placement, by_wallet=wish.choice is None)
+
+
+def _conclude(prepared: Prepared, placed: Placed, *, payment_no: str | None) -> PlacedOrder:
     outcome = Outcome(placed.outcome)
     if outcome in REFUSALS:
         raise REFUSALS[outcome]
@@ -106,20 +140,12 @@ def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearanc
     return PlacedOrder(
         order_id=placed.order_id,
         order_no=placed.order_no,
-        token=order_token(view.site_id, placed.order_no),
+        token=order_token(prepared.placement.site_id, placed.order_no),
         state=placed.state,
         is_repeat=outcome == Outcome.REPEATED,
-        total_amount=total,
-        payment_no=_payment_no(placement, placed.order_id, outcome),
+        total_amount=prepared.placement.total_amount,
+        payment_no=payment_no,
     )
-
-
-def _payment_no(placement: Placement, order_id: int, outcome: Outcome) -> str | None:
-    """The number of the order's first payment: ours, or on a repeat the one opened then."""
-    if placement.gateway_id is None or outcome == Outcome.PLACED:
-        return placement.payment_no
-    payments = list_payments_of(Purpose.ORDER, paid_for=order_id)
-    return payments[0].payment_no if payments else None
 
 
 def _placement(
@@ -183,51 +209,6 @@ def _holder(buyer: Buyer) -> str:
 
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-Answer = Placed | psycopg.Error
-
-
-def _place_batch(batch: Sequence[Placement], *, by_wallet: bool) -> list[Answer]:
-    """Place what has arrived; when the whole fails (a deadlock, say), each goes alone."""
-    try:
-        return list(store.place(batch, by_wallet=by_wallet))
-    except psycopg.Error:
-        if len(batch) == 1:
-            raise
-    answers: list[Answer] = []
-    for placement in batch:
-        try:
-            answers.extend(store.place([placement], by_wallet=by_wallet))
-        except psycopg.Error as fault:
-            answers.append(fault)
-    return answers
-
-
-def _place_paid(batch: Sequence[Placement]) -> list[Answer]:
-    return _place_batch(batch, by_wallet=True)
-
-
-def _place_open(batch: Sequence[Placement]) -> list[Answer]:
-    return _place_batch(batch, by_wallet=False)
-
-
-_wallet_lane: Batcher[Placement, Answer] = Batcher(_place_paid)
-_open_lane: Batcher[Placement, Answer] = Batcher(_place_open)
-
-
-def _submit(lane: Batcher[Placement, Answer], placement: Placement) -> Placed:
-    """Send one placement with whatever other threads place at this moment.
-
-    Inside a transaction of the caller it goes alone: it must not commit other people's orders.
-    """
-    if in_transaction():
-        answer: Answer = store.place([placement], by_wallet=lane is _wallet_lane)[0]
-    else:
-        answer = lane.submit(placement)
-    if isinstance(answer, psycopg.Error):
-        raise answer
-    return answer
 
 
 def is_automatic(delivery_kind: int) -> bool:

@@ -121,3 +121,94 @@ begin
       from orders_order o where o.id = any (due);
     return cardinality(due);
 end $$;
+
+-- Confirm a batch of verified statements of gateways in one round trip: payment, order, keys, ledger,
+-- events, as payments_confirm and orders_settle do one by one. Only what is plain: an open payment of an
+-- unpaid order that still holds its stock. The others are untouched and answered false; the caller takes
+-- them the long way. Locks payments ascending, then orders ascending, then what the orders hold.
+create or replace function orders_confirm(
+    p_payment_no text[], p_gateway bigint[], p_external text[], p_amount bigint[], p_source text,
+    p_digest bytea[])
+returns table (i int, done boolean)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    numbers int[];
+    payments bigint[];
+    orders bigint[];
+    fees bigint[];
+    plain int[];  -- places in the arrays above whose order is unpaid
+begin
+    select array_agg(l.i), array_agg(l.payment_id), array_agg(l.order_id), array_agg(l.fee)
+      into numbers, payments, orders, fees
+      from payments_lock_plain(p_payment_no, p_gateway, p_external, p_amount) l;
+    select array_agg(distinct t.k) into plain from (
+        select o.id from orders_order o
+         where o.id = any (orders) and o.state = 1 order by o.id for no key update) o
+      join (select distinct on (u.id) u.id, u.k::int as k
+              from unnest(orders) with ordinality as u(id, k) order by u.id, u.k) t on t.id = o.id;
+    if plain is null then
+        return query select k::int, false from generate_subscripts(p_payment_no, 1) k;
+        return;
+    end if;
+    perform orders_settle_plain(
+        array_agg(numbers[k] order by k), array_agg(payments[k] order by k),
+        array_agg(orders[k] order by k), array_agg(fees[k] order by k),
+        p_gateway, p_external, p_amount, p_source, p_digest)
+      from unnest(plain) k;
+    return query
+    select k::int, exists (select 1 from unnest(plain) x where numbers[x] = k)
+      from generate_subscripts(p_payment_no, 1) k order by 1;
+end $$;
+
+-- The second half of orders_confirm: p_number, p_payment, p_order and p_fee are the plain ones, locked; the
+-- rest are the statements by number. Raises KM001 when an order does not hold what it must.
+create or replace function orders_settle_plain(
+    p_number int[], p_payment bigint[], p_order bigint[], p_fee bigint[], p_gateway bigint[],
+    p_external text[], p_amount bigint[], p_source text, p_digest bytea[])
+returns void language plpgsql set search_path = public, pg_temp as $$
+declare
+    sites bigint[] := (select array_agg(o.site_id order by t.k)
+                         from unnest(p_order) with ordinality as t(id, k)
+                         join orders_order o on o.id = t.id);
+    ready int;
+begin
+    perform payments_mark_plain(
+        p_payment, sites, p_order, array_agg(p_gateway[n] order by k),
+        array_agg(p_external[n] order by k), array_agg(p_amount[n] order by k), p_source,
+        array_agg(p_digest[n] order by k))
+      from unnest(p_number) with ordinality as t(n, k);
+    select count(*) into ready
+      from inventory_sell_held(p_order) h join orders_order o on o.id = h.order_id
+     where o.delivery_kind <> 1 or h.keys = o.quantity;
+    if ready <> cardinality(p_order) then
+        raise exception 'orders: an unpaid order does not hold its stock' using errcode = 'KM001';
+    end if;
+    update orders_order o
+       set state = case when o.delivery_kind = 1 then 3 else 2 end,
+           path = o.path || case when o.delivery_kind = 1 then '{2,3}' else '{2}' end::smallint[],
+           paid_by = 2, payment_id = t.payment, fee_amount = t.fee, paid_at = now(),
+           delivered_at = case when o.delivery_kind = 1 then now() end, closed_at = null
+      from unnest(p_order, p_payment, p_fee) as t(id, payment, fee) where o.id = t.id;
+    perform ledger_apply(
+        array_agg(o.site_id), array_agg(o.site_id * 100 + 30), array_agg(v.credit),
+        array_agg(v.amount), array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
+      from unnest(p_order, p_number) as t(id, n)
+      join orders_order o on o.id = t.id,
+      lateral (select least(o.fee_amount, o.total_amount - o.wholesale_amount) as by_site) f,
+      lateral (values
+        (o.main_site_id * 100 + 40, o.wholesale_amount - (o.fee_amount - f.by_site), 30::smallint),
+        (o.site_id * 100 + 50, o.total_amount - o.wholesale_amount - f.by_site, 31::smallint),
+        (p_gateway[t.n] * 100 + 60, o.fee_amount, 32::smallint)) v(credit, amount, code);
+    perform core_publish(
+        array_agg(e.kind), array_agg(o.site_id), array_agg(e.subject), array_agg(e.payload))
+      from unnest(p_order, p_payment, p_number) as t(id, payment, n)
+      join orders_order o on o.id = t.id,
+      lateral (values
+        ('payments.confirmed', t.payment, jsonb_build_object(
+            'purpose', 1, 'paid_for', o.id, 'amount', p_amount[t.n], 'fee_amount', o.fee_amount)),
+        ('orders.paid', o.id, jsonb_build_object(
+            'customer_id', o.customer_id, 'product_id', o.product_id, 'quantity', o.quantity,
+            'main_site_id', o.main_site_id, 'delivered', o.delivery_kind = 1)))
+      e(kind, subject, payload);
+end $$;

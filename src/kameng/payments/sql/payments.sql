@@ -108,3 +108,49 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select site_id, gateway_id, purpose, amount, state, external_no
       from payments_payment where payment_no = p_payment_no;
 $$;
+
+-- Lock those payments of a batch of verified statements that are plainly what they say: open, of that
+-- gateway, for an order, of exactly that amount, under a number of the gateway that paid nothing else. The
+-- others are left to payments_confirm. Ascending, so that batches cannot deadlock.
+create or replace function payments_lock_plain(
+    p_payment_no text[], p_gateway bigint[], p_external text[], p_amount bigint[])
+returns table (i int, payment_id bigint, site_id bigint, order_id bigint, amount bigint, fee bigint)
+language plpgsql set search_path = public, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    select t.k::int, p.id, p.site_id, p.subject_id, p.amount, p.fee_amount
+      from (select distinct on (u.no) u.* from (
+                select distinct on (v.gateway, v.external) v.*
+                  from unnest(p_payment_no, p_gateway, p_external, p_amount) with ordinality
+                       as v(no, gateway, external, amount, k)
+                 order by v.gateway, v.external, v.k) u
+             order by u.no, u.k) t
+      join payments_payment p
+        on p.payment_no = t.no and p.gateway_id = t.gateway and p.amount = t.amount
+     where p.state = 1 and p.purpose = 1
+       and not exists (select 1 from payments_payment o
+                        where o.gateway_id = t.gateway and o.external_no = t.external)
+     order by p.id for no key update of p;
+end $$;
+
+-- Mark payments of payments_lock_plain as made, with their proofs, and post what was received, as
+-- payments_confirm does for one.
+create or replace function payments_mark_plain(
+    p_payment bigint[], p_site bigint[], p_order bigint[], p_gateway bigint[], p_external text[],
+    p_amount bigint[], p_source text, p_digest bytea[])
+returns void language plpgsql set search_path = public, pg_temp as $$
+begin
+    update payments_payment p
+       set state = 2, external_no = t.external, received_amount = t.amount, confirmed_at = now(),
+           next_query_at = null
+      from unnest(p_payment, p_external, p_amount) as t(id, external, amount) where p.id = t.id;
+    insert into payments_proof (payment_id, site_id, source, raw_digest, note)
+    select t.id, t.site, p_source, t.digest, ''
+      from unnest(p_payment, p_site, p_digest) as t(id, site, digest);
+    perform ledger_apply(
+        p_site, array_agg(t.gateway * 100 + 20 order by t.k), array_agg(t.site * 100 + 30 order by t.k),
+        p_amount, array_fill(20::smallint, array[cardinality(p_payment)]),
+        array_fill(1::smallint, array[cardinality(p_payment)]), p_order)
+      from unnest(p_gateway, p_site) with ordinality as t(gateway, site, k);
+end $$;

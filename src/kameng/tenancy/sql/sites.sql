@@ -9,3 +9,22 @@ language sql stable as $$
       from tenancy_site s join tenancy_site m on m.id = coalesce(s.parent_id, s.id)
      where s.id = p_site;
 $$;
+
+-- What changes with any change of a site or of its main site: which versions of the two rows these are.
+-- A process that keeps a site's view compares this instead of reading the row again.
+create or replace function tenancy_site_stamp(p_site bigint)
+returns table (stamp text)
+language sql stable as $$
+    select s.xmin::text || ':' || m.xmin::text
+      from tenancy_site s join tenancy_site m on m.id = coalesce(s.parent_id, s.id)
+     where s.id = p_site;
+$$;
+
+-- A site with its stamp, whoever asks: before the scope of a request is known.
+create or replace function tenancy_stamped_site(p_site bigint)
+returns table (stamp text, site_id bigint, main_id bigint, slug text, name text, state smallint,
+               suspended_reason text, plan_id bigint, catalogue_version bigint,
+               main_version bigint, settings text)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select t.stamp, r.* from tenancy_site_stamp(p_site) t, tenancy_site_row(p_site) r;
+$$;

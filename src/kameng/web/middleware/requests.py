@@ -48,10 +48,12 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve a request, or refuse it before it is parsed."""
         started_ns = time.perf_counter_ns()
-        self._begin(request)
+        begin_request(request)
+        logs.request_id.set(request.request_id)  # type: ignore[attr-defined]
+        translation.activate(language_of(request))
         status = find_misshape(request)
         response = answer(request, status) if status else self.get_response(request)
-        self._finish(request, response, time.perf_counter_ns() - started_ns)
+        finish_request(request, response, time.perf_counter_ns() - started_ns)
         return response
 
     def process_view(
@@ -75,37 +77,44 @@ class RequestMiddleware:
         """Turn what a view refuses into its answer; what is not foreseen goes on to Django."""
         return find_answer(request, fault)
 
-    def _begin(self, request: HttpRequest) -> None:
-        meta = request.META
-        request.client_ip = find_client_ip(meta)  # type: ignore[attr-defined]
-        request.request_id = os.urandom(8).hex()  # type: ignore[attr-defined]
-        request.nonce = secrets.token_urlsafe(12)  # type: ignore[attr-defined]
-        request.new_flashes = []  # type: ignore[attr-defined]
-        if settings.TRUSTED_PROXIES and is_trusted(meta.get("REMOTE_ADDR", "")):
-            _believe_proxy(request)
-        logs.request_id.set(request.request_id)  # type: ignore[attr-defined]
-        language = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
-        translation.activate(language if language in LANGUAGES else settings.LANGUAGE_CODE)
 
-    def _finish(self, request: HttpRequest, response: HttpResponseBase, taken_ns: int) -> None:
-        write_flashes(request, response)
-        protect(response, nonce=request.nonce, is_secure=request.is_secure())  # type: ignore[attr-defined]
-        match = request.resolver_match
-        view = match.view_name if match else ""
-        metrics.record_request(
+def begin_request(request: HttpRequest) -> None:
+    """Set what every request carries: its id, nonce, client address."""
+    meta = request.META
+    request.client_ip = find_client_ip(meta)  # type: ignore[attr-defined]
+    request.request_id = os.urandom(8).hex()  # type: ignore[attr-defined]
+    request.nonce = secrets.token_urlsafe(12)  # type: ignore[attr-defined]
+    request.new_flashes = []  # type: ignore[attr-defined]
+    if settings.TRUSTED_PROXIES and is_trusted(meta.get("REMOTE_ADDR", "")):
+        _believe_proxy(request)
+
+
+def language_of(request: HttpRequest) -> str:
+    """Return the language in which a request is answered."""
+    language = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    return language if language in LANGUAGES else settings.LANGUAGE_CODE
+
+
+def finish_request(request: HttpRequest, response: HttpResponseBase, taken_ns: int) -> None:
+    """Write what every answer carries, count it, and log a slow one."""
+    write_flashes(request, response)
+    protect(response, nonce=request.nonce, is_secure=request.is_secure())  # type: ignore[attr-defined]
+    match = request.resolver_match
+    view = match.view_name if match else ""
+    metrics.record_request(
+        view=view,
+        method=(request.method or "") if request.method in METHODS else "other",
+        status=response.status_code,
+        taken_ns=taken_ns,
+    )
+    if taken_ns > SLOW_NS:
+        log.warning(
+            "request_slow",
             view=view,
-            method=request.method if request.method in METHODS else "other",
+            method=request.method,
             status=response.status_code,
-            taken_ns=taken_ns,
+            milliseconds=taken_ns // 1_000_000,
         )
-        if taken_ns > SLOW_NS:
-            log.warning(
-                "request_slow",
-                view=view,
-                method=request.method,
-                status=response.status_code,
-                milliseconds=taken_ns // 1_000_000,
-            )
 
 
 def find_misshape(request: HttpRequest) -> int:
