@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # re-exported, unmarked
 
 from kameng.config import server as server_module
 from kameng.config.server import Server, find_route, make_environ
@@ -71,7 +72,7 @@ def test_a_slow_sender_is_turned_away_and_holds_no_thread(
 
     *late, quick = ask(server, *slow, (make_scope("GET", "/", HOST), Protocol()))
 
-    assert [each.status for each in late] == [400] * 4
+    assert [each.status for each in late] == [408] * 4
     assert quick.status == 200
     assert len(echo.environs) == 1
 
@@ -154,3 +155,42 @@ def test_only_hot_addresses_take_the_express_way(method: str, path: str, name: s
     route = find_route(make_environ(make_scope(method, path, HOST)))
 
     assert (route.view_name if route else None) == name
+
+
+class Gone(Protocol):
+    """A sender that hangs up in the middle of its body."""
+
+    async def __call__(self) -> bytes:
+        raise ProtocolClosed("gone")
+
+    async def __aiter__(self) -> Any:
+        yield b"half"
+        raise ProtocolClosed("gone")
+
+
+def test_a_sender_that_hangs_up_is_nobodys_fault(server: Server, echo: Echo) -> None:
+    headers = [*HOST, ("Content-Length", "5")]
+
+    (answer,) = ask(server, (make_scope("POST", "/", headers), Gone()))
+
+    assert (answer.status, echo.environs) == (0, [])
+
+
+def test_half_an_upload_is_an_unreadable_one(server: Server) -> None:
+    seen: list[Exception] = []
+
+    class Reading(Echo):
+        def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            try:
+                environ["wsgi.input"].read(1_000_000)
+            except OSError as fault:
+                seen.append(fault)
+            start_response("400 Bad Request", [])
+            return [b""]
+
+    headers = [*HOST, ("Content-Length", "1000000"), ("Content-Type", "multipart/form-data")]
+    scope = make_scope("POST", "/console/card-keys/", headers)
+
+    ask(Server(Reading(), threads=1), (scope, Gone()))  # type: ignore[arg-type]
+
+    assert isinstance(seen[0], ConnectionResetError)

@@ -211,6 +211,11 @@ CASES: dict[str, dict[str, Any]] = {
     "guest by gateway": {"as": "guest", "by": "gateway"},
     "customer by gateway": {"by": "gateway"},
     "english": {"headers": [("Cookie", "kameng_language=en; kameng_csrf=" + CSRF)]},
+    "english and wrong": {
+        "form": {"quantity": "一"},
+        "headers": [("Cookie", "kameng_language=en; kameng_csrf=" + CSRF)],
+        "as": "guest",
+    },
     "emoji": {"form": {"contact": "😀@example.com"}, "as": "guest", "by": "gateway"},
     "many fields": {"body": b"&".join(b"a%d=1" % n for n in range(600))},
 }
@@ -322,3 +327,27 @@ def test_a_gateways_number_pays_one_payment_only(shop: Shop) -> None:
         OrderState.DELIVERED,
         OrderState.AWAITING_PAYMENT,
     ]
+
+
+def test_each_request_is_answered_in_its_own_language(shop: Shop) -> None:
+    cookie = f"kameng_csrf={CSRF}; kameng_session={shop.token}"
+    wrong = urlencode(shop.order(quantity="一")).encode()
+
+    def request(language: str) -> tuple[Any, Protocol]:
+        headers = [
+            ("Host", HOST),
+            ("Accept", "application/json"),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Content-Length", str(len(wrong))),
+            ("Cookie", f"{cookie}; kameng_language={language}"),
+        ]
+        return make_scope("POST", "/checkout/", headers), Protocol(body=wrong)
+
+    answers = ask(shop.express, *(request(language) for language in ["en", "zh-hans"] * 4))
+
+    messages = [json.loads(each.content)["message"] for each in answers]
+    assert len(set(messages)) == 2
+    assert messages == messages[:2] * 4
+    assert "Quantity" in messages[0]
+    assert "数量" in messages[1]
+    assert shop.threads == []

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import structlog
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # re-exported, unmarked
 
 from kameng.config.wsgi import Application, application
 from kameng.openapi.views.callbacks import take_on_the_loop
@@ -32,7 +33,7 @@ CALLBACK: Final = express.Route(
     is_open_when_suspended=True,
 )
 CALLBACK_PATH: Final = re.compile(r"/notify/[0-9]{1,18}/")
-BAD_REQUEST: Final = (400, [("content-type", "text/plain"), ("connection", "close")], b"")
+TOO_SLOW: Final = (408, [("content-type", "text/plain"), ("connection", "close")], b"too slow")
 log = structlog.get_logger("kameng.server")
 Headers = list[tuple[str, str]]
 
@@ -68,7 +69,9 @@ class Server:
         try:
             body = await asyncio.wait_for(protocol(), BODY_SECONDS) if length else b""
         except TimeoutError:
-            protocol.response_bytes(*BAD_REQUEST)
+            protocol.response_bytes(*TOO_SLOW)
+            return
+        except ProtocolClosed:  # the sender has gone
             return
         route = find_route(environ)
         if route is not None:
@@ -134,6 +137,8 @@ class _Pieces(io.RawIOBase):
             return bytes(await self._pieces.__anext__())
         except StopAsyncIteration:
             return None
+        except ProtocolClosed as fault:
+            raise ConnectionResetError("the sender has gone") from fault
 
 
 def find_route(environ: dict[str, Any]) -> express.Route | None:

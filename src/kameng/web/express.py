@@ -25,6 +25,7 @@ from kameng.accounts.selectors import open_buyer
 from kameng.core.errors import Refusal
 from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import peek_site_id
+from kameng.web import logs
 from kameng.web.answers import find_answer, wants_json
 from kameng.web.middleware.requests import (
     begin_request,
@@ -58,6 +59,9 @@ async def serve(environ: dict[str, Any], route: Route) -> HttpResponse | None:
     started_ns = time.perf_counter_ns()
     request = cast(KamengRequest, WSGIRequest(environ))
     begin_request(request)
+    # Of this request alone: each is a task, and a task has a context of its own.
+    logs.request_id.set(request.request_id)
+    translation.activate(language_of(request))
     if find_misshape(request):
         return None
     try:
@@ -65,8 +69,7 @@ async def serve(environ: dict[str, Any], route: Route) -> HttpResponse | None:
     except Refusal as refusal:
         if not wants_json(request):
             return None  # the page that explains needs queries
-        with translation.override(language_of(request)):
-            response = find_answer(request, refusal)
+        response = find_answer(request, refusal)
     except Exception as fault:  # the ordinary way answers it, or fails in its own well-kept way
         log.warning("express.left", view=route.view_name, fault=type(fault).__name__)
         return None

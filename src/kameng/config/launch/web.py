@@ -36,7 +36,7 @@ class _Loader:
 
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is in flight, at most ten seconds."""
-    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.constants import HTTPModes, Interfaces, Loops, TaskImpl
     from granian.server import Server
 
     multiprocessing.set_start_method("fork", force=True)
@@ -49,6 +49,7 @@ def serve(options: Options) -> None:
         address=options.host,
         port=options.port,
         interface=Interfaces.RSGI,
+        task_impl=TaskImpl.asyncio,  # a context for each request
         loop=Loops.uvloop,
         workers=options.web_workers,
         backpressure=CONNECTIONS_A_WORKER,
