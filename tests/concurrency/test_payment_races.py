@@ -517,7 +517,7 @@ def test_control_without_their_locks_batches_confirm_twice(
 ) -> None:
     payment = payment_of(shop, order(shop))
     no_payment_lock = (
-        "     where p.state = 1 and p.purpose = 1\n",
+        "     where p.state = 1 and p.purpose + 0 = 1\n",
         "     where p.purpose = 1\n",
     )
     no_order_lock = (

@@ -67,7 +67,8 @@ class Server:
             protocol.response_bytes(*answer)
             return
         try:
-            body = await asyncio.wait_for(protocol(), BODY_SECONDS) if length else b""
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await protocol() if length else b""
         except TimeoutError:
             protocol.response_bytes(*TOO_SLOW)
             return

@@ -17,7 +17,7 @@ from django.db import connections
 from kameng.core.database import DatabaseAway, is_lost
 
 BATCH_LIMIT = 64
-PATIENCE_SECONDS = 0.05
+PATIENCE_SECONDS = 0.2
 CONNECTION_LIMIT = 4
 
 # How hot statements are planned: once, and by index, one element of the batch after the other.
@@ -177,6 +177,9 @@ class Lane(Generic[T, R]):
                 await self._answer(runner.connection, batch)
         finally:
             runner.is_busy = False
+            if runner is not self._runners[0]:  # it was for a trouble that is over
+                self._runners.remove(runner)
+                await runner.connection.close()
 
     async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let come along what arrives in this very turn of the loop, or is on its way.

@@ -60,7 +60,7 @@ def read_options(environ: Mapping[str, str] | None = None) -> Options:
         host=env.get("KAMENG_HOST", "").strip() or "127.0.0.1",
         port=_whole(env, "KAMENG_PORT", default=8000, top=65533),
         web_workers=_whole(env, "KAMENG_WEB_WORKERS", default=2, top=64),
-        web_threads=_whole(env, "KAMENG_WEB_THREADS", default=12, top=512),
+        web_threads=_whole(env, "KAMENG_WEB_THREADS", default=8, top=512),
         database_url=env.get("KAMENG_DATABASE_URL", "").strip(),
         is_supervised=bool(env.get(SUPERVISED, "")),
     )

@@ -16,7 +16,7 @@ BASE: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    "shared_buffers": "96MB",
+    "shared_buffers": "48MB",
     "huge_pages": "off",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",

@@ -1,20 +1,34 @@
 """How a provider calls out: one bounded request, its failures told in the port's words."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kameng.core.http import AddressRefused, HttpClient, HttpError, HttpRequest
 from kameng.payments.providers.port import ProviderRefused, ProviderUncertain
 
+# A process has eight threads for pages: a gateway that hangs may keep five of them waiting, and the
+# shop goes on in the others. Who finds all five taken hears soon that the gateway does not answer.
+CALLS_AT_ONCE = 5
+PATIENCE_SECONDS = 2
+_calls = threading.BoundedSemaphore(CALLS_AT_ONCE)
+
 
 def call(client: HttpClient, request: HttpRequest) -> bytes:
-    """Return the reply's body; raise ProviderUncertain, or ProviderRefused if not allowed out."""
+    """Return the reply's body; raise ProviderUncertain, or ProviderRefused if not allowed out.
+
+    No more than CALLS_AT_ONCE at the same time in one process; one too many is not sent.
+    """
+    if not _calls.acquire(timeout=PATIENCE_SECONDS):
+        raise ProviderUncertain("busy")
     try:
         return client.send(request)
     except AddressRefused:
         raise ProviderRefused("address_refused") from None
     except HttpError as problem:
         raise ProviderUncertain(problem.code) from None
+    finally:
+        _calls.release()
 
 
 @contextmanager
