@@ -11,7 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
+
+import uvloop
 
 CSRF = "k" * 32
 
@@ -100,7 +102,8 @@ def get(host: str, path: str) -> bytes:
 
 def post(host: str, path: str, fields: dict[str, str], token: str = "") -> bytes:
     """Return a form POST that asks for JSON, with the CSRF pair and a session."""
-    body = urlencode({**fields, "csrfmiddlewaretoken": CSRF}).encode()
+    # What is sent needs no quoting; the generator shall cost the machine as little as it can.
+    body = "&".join([*map("=".join, fields.items()), f"csrfmiddlewaretoken={CSRF}"]).encode()
     cookies = f"kameng_csrf={CSRF}" + (f"; kameng_session={token}" if token else "")
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
@@ -268,13 +271,13 @@ def main() -> None:
     wanted = json.load(sys.stdin)
     kind, port, shop, limits = wanted["kind"], wanted["port"], wanted["shop"], wanted["limits"]
     if kind == "wallet":
-        result = asyncio.run(wallet_orders(port, shop, **limits))
+        result = uvloop.run(wallet_orders(port, shop, **limits))
     elif kind == "gateway":
-        result = asyncio.run(gateway_orders(port, shop, **limits))
+        result = uvloop.run(gateway_orders(port, shop, **limits))
     elif kind == "hot":
-        result = asyncio.run(hot_orders(port, shop, limits["variant"], limits["buyers"]))
+        result = uvloop.run(hot_orders(port, shop, limits["variant"], limits["buyers"]))
     else:
-        result = asyncio.run(pages(port, shop, kind, **limits))
+        result = uvloop.run(pages(port, shop, kind, **limits))
     json.dump(result.to_json(), sys.stdout)
 
 
