@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.journeys.stack import Stack, attach, run_stack
 from tests.journeys.visitor import Visitor, clean_name, open_visitor
@@ -27,6 +27,7 @@ FLAGS = (
     "--no-first-run",
     "--lang=zh-CN",
 )
+PATIENCE_MS = 30_000  # a busy machine is slow, not wrong
 
 
 def _find_chromium() -> str | None:
@@ -67,6 +68,7 @@ def browser(stack: Stack) -> Iterator[Browser]:
 
     Not for the session: while Playwright's loop runs, nothing else in this thread may use one.
     """
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         path = _find_chromium()
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))

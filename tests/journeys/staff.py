@@ -23,8 +23,9 @@ def dialog(visitor: Visitor, opener: str) -> None:
 
 
 def confirm(visitor: Visitor, button: str, *, reason: str = "") -> None:
-    """Give a reason in the open dialog and press its button."""
+    """Give a reason in the open dialog, press its button, and see the page that answers."""
     opened = visitor.page.locator("dialog[open]")
     if reason:
         opened.get_by_label("原因").fill(reason)
     opened.get_by_role("button", name=button, exact=True).click()
+    expect(opened).to_have_count(0)

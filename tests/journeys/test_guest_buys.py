@@ -75,14 +75,14 @@ def test_the_link_of_an_order_opens_it_elsewhere_and_its_number_alone_does_not(
     link = guest.page.url
 
     elsewhere = visit()
-    elsewhere.page.goto(link)
+    elsewhere.go(link)
     assert buying.read_keys(elsewhere, 1) == [key]
     stranger = visit()
     stranger.allow(403, 404)
     stranger.go(f"/o/{order_no}/")
-    assert key not in stranger.page.content()
+    assert key not in stranger.read_html()
     stranger.look("refused")
     neighbour = visit(host="lemon.localhost")
     neighbour.allow(403, 404)
-    neighbour.page.goto(link.replace("star.localhost", "lemon.localhost"))
-    assert key not in neighbour.page.content()
+    neighbour.go(link.replace("star.localhost", "lemon.localhost"))
+    assert key not in neighbour.read_html()

@@ -109,22 +109,15 @@ def test_an_order_gets_a_note_another_key_and_its_money_back(visit: Visit) -> No
     page.get_by_role("link", name="换卡密").first.click()
     staff.confirm(lin, "换卡密并通知买家", reason="截图显示已被使用")
     expect(page.get_by_text("换卡密，旧的作废")).to_be_visible()
-    buyer.page.reload()
+    buyer.reload()
     (fresh,) = buying.read_keys(buyer, 1)
     assert fresh != key
     staff.dialog(lin, "退款")
     lin.look("refund")
-    opened = page.locator("dialog[open]")
-    opened.get_by_label(re.compile("原因")).fill("客户要求")
-    opened.get_by_role("button", name="退款", exact=True).click()
-    for _ in range(30):
-        page.reload()
-        if page.get_by_text("退款完成").count():
-            break
-        page.wait_for_timeout(1000)
-    expect(page.get_by_text("退款完成").first).to_be_visible()
+    staff.confirm(lin, "退款", reason="客户要求")
+    lin.reload_until(page.get_by_text("退款完成"))
     lin.look("refunded")
-    buyer.page.reload()
+    buyer.reload()
     buyer.look("refunded")
     (paid,) = [row for row in buyer.stack.list_payments() if row["refunds"]][:1]
     assert paid["refunded_fen"] == paid["amount_fen"] == 5000

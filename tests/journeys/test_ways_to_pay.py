@@ -1,6 +1,5 @@
 """Every way to pay, and every way in which a payment goes wrong, as the buyer sees it."""
 
-import re
 from collections.abc import Callable
 
 from playwright.sync_api import expect
@@ -42,7 +41,7 @@ def test_a_failed_payment_can_be_tried_again_another_way(visit: Visit) -> None:
     buying.open_cashier(guest, "微信支付")
     buying.press(guest, "支付失败")
     expect(guest.page.get_by_text("付款没有成功")).to_be_visible()
-    guest.page.goto(back)
+    guest.go(back)
     guest.look("still-unpaid")
     guest.page.locator("label.choice", has_text="支付宝网页").click()
     guest.page.get_by_role("button", name="用这个方式付款").click()
@@ -57,27 +56,21 @@ def test_a_payment_whose_word_is_lost_is_found_by_asking(visit: Visit) -> None:
     buying.open_cashier(guest, "微信支付")
     buying.press(guest, "通知丢失")
     expect(guest.page.get_by_text("付款成功")).to_be_visible()
-    guest.page.goto(back)
+    guest.go(back)
     expect(guest.page.locator("article.key")).to_have_count(1, timeout=90_000)
 
 
-def test_a_payment_after_the_time_ends_with_goods_or_money_back(visit: Visit) -> None:
+def test_a_payment_after_the_time_takes_stock_anew(visit: Visit) -> None:
     guest = _order(visit, pay="微信支付")
     order_no, back = buying.order_no_of(guest), guest.page.url
     buying.open_cashier(guest, "微信支付")
     number = buying.payment_no(guest)
     guest.stack.act("make-due", order_no)
-    guest.page.goto(back)
+    guest.go(back)
     expect(guest.page.locator(".outcome-title")).to_be_visible(timeout=60_000)
     guest.look("closed")
     guest.stack.pay(number, "late", delay_seconds=0)
-    ended = guest.page.locator("article.key").or_(guest.page.get_by_text(re.compile("退")))
-    for _ in range(30):
-        guest.page.reload()
-        if guest.page.locator("article.key").count():
-            break
-        guest.page.wait_for_timeout(1000)
-    expect(ended.first).to_be_visible()
+    guest.reload_until(guest.page.locator("article.key"))
     guest.look("late")
 
 
@@ -95,14 +88,10 @@ def test_a_short_payment_delivers_nothing_and_waits_for_the_operator(visit: Visi
     number = buying.payment_no(guest)
     buying.press(guest, "少付")
     lin = sign_in(visit(device="desktop"), "lin")
-    for _ in range(30):
-        lin.go("/console/star/payments/?view=mismatched")
-        if number in lin.page.content():
-            break
-        lin.page.wait_for_timeout(1000)
-    expect(lin.page.get_by_text(number).first).to_be_visible()
+    lin.go("/console/star/payments/?view=mismatched")
+    lin.reload_until(lin.page.get_by_text(number))
     lin.look("mismatched")
     lin.go(f"/console/star/payments/{number}/")
     lin.look("short-payment")
-    guest.page.goto(back)
+    guest.go(back)
     expect(guest.page.locator("article.key")).to_have_count(0)

@@ -2,16 +2,31 @@
 
 Whatever a page writes to the console as an error, every refused script or style, every answer of
 5xx fails the test that visited it. `look` keeps a picture and tells what axe and the ruler say.
+
+Pages move on by themselves: a form was sent, a script follows an order. Whoever goes somewhere,
+reloads or measures at that moment is told by the browser that the page is gone. `go`, `reload`,
+`read_html` and `look` then do it again on the page that came, as a person would.
 """
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Response,
+    expect,
+)
 
 from tests.journeys.stack import ROOT, Stack
 
@@ -30,6 +45,12 @@ DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 FADE_MS = 250  # what is new on a page has faded in by then
 GRAVE = ("serious", "critical")
+TRIES = 5
+MOVED_ON = re.compile(  # what Chromium and Playwright say of a page that left under one's hands
+    "Not attached to an active page|interrupted by another navigation|net::ERR_ABORTED"
+    "|Execution context was destroyed|page is navigating|[Ff]rame (was|got) detached"
+)
+T = TypeVar("T")
 WIDER = """() => {
   const edge = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= edge) return [];
@@ -59,12 +80,42 @@ class Visitor:
     seen: int = 0
 
     def go(self, path: str = "/") -> None:
-        """Open an address of the shop in front."""
-        self.page.goto(self.stack.url(path, host=self.host))
+        """Open an address of the shop in front, or a whole one."""
+        url = path if "://" in path else self.stack.url(path, host=self.host)
+        self._try(lambda: self.page.goto(url))
+
+    def reload(self) -> None:
+        """Load the page in front again."""
+        self._try(self.page.reload)
+
+    def reload_until(self, sign: Locator, *, seconds: float = 60) -> None:
+        """Load the page in front again, once a second, until it shows the sign."""
+        end = time.monotonic() + seconds
+        while not sign.count() and time.monotonic() < end:
+            self.page.wait_for_timeout(1000)
+            self.reload()
+        expect(sign.first).to_be_visible()
+
+    def read_html(self) -> str:
+        """Return the page's own text, what is not shown included."""
+        return self._try(self.page.content)
 
     def look(self, what: str) -> None:
         """Keep a picture of the page and check it: no grave finding of axe, nothing too wide."""
         self.seen += 1
+        self._try(lambda: self._inspect(what))
+
+    def _try(self, act: Callable[[], T]) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return act()
+            except Error as fault:
+                if not MOVED_ON.search(fault.message):
+                    raise
+                self.page.wait_for_load_state("load")
+        return act()
+
+    def _inspect(self, what: str) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_load_state("load")
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
@@ -129,7 +180,7 @@ def open_visitor(
     settings: dict[str, Any] = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
     context = browser.new_context(**{**DEVICES[device], **settings, **options})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(30_000)
     visitor = Visitor(
         stack=stack,
         context=context,
