@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from kameng.catalog import errors
 from kameng.catalog.adopting import ADOPTING_TEXT, made_code
@@ -18,6 +19,7 @@ from kameng.catalog.services.importing import (
     ProductChoices,
     choose_for_import,
     confirm_product_import,
+    resume_product_check,
     resume_product_import,
     run_product_import,
     start_product_import,
@@ -253,6 +255,50 @@ def test_only_the_main_site_brings_goods_in(main_site: Site, site_a: Site) -> No
             confirm_product_import(job.id, actor=SYSTEM)
     with site_scope(main_site.id):
         assert get_import(job.id).state == ImportState.DRAFT
+
+
+class _Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_a_first_look_that_was_cut_off_is_taken_up_by_the_worker(main_site: Site) -> None:
+    with site_scope(main_site.id):
+        with (
+            mock.patch.object(importing, "check_product_import", side_effect=_Killed),
+            pytest.raises(_Killed),
+        ):
+            start_product_paste(HEAD + "A1,x,y,,8,10,卡密,5,\n", actor=SYSTEM)
+        job = ImportJob.objects.get()
+        assert job.state == ImportState.CHECKING
+        queued = ProcrastinateJob.objects.filter(task_name="catalog.check_products")
+        assert [each.args["job_id"] for each in queued] == [job.id]
+
+        resume_product_check(job.id)
+        found = get_import(job.id)
+        choose_for_import(job.id, choices=ProductChoices(category="卡券"))
+        resume_product_check(job.id)
+
+        assert (found.state, found.total_count) == (ImportState.DRAFT, 1)
+        assert get_import(job.id).options["category"] == "卡券"
+
+
+def test_a_run_that_was_cut_off_is_taken_up_by_the_worker(main_site: Site) -> None:
+    with site_scope(main_site.id):
+        job = start_product_paste(HEAD + "A1,x,y,,8,10,卡密,5,\n", actor=SYSTEM)
+        with (
+            mock.patch.object(importing, "run_product_import", side_effect=_Killed),
+            pytest.raises(_Killed),
+        ):
+            confirm_product_import(job.id, actor=SYSTEM)
+        assert get_import(job.id).state == ImportState.RUNNING
+        queued = ProcrastinateJob.objects.filter(task_name="catalog.import_products")
+        assert [each.args["job_id"] for each in queued] == [job.id]
+
+        run_product_import(job.id)
+        run_product_import(job.id)
+
+        assert get_import(job.id).state == ImportState.DONE
+        assert Product.objects.count() == 1
 
 
 def test_an_import_runs_once_and_a_discarded_one_never(main_site: Site) -> None:

@@ -346,6 +346,28 @@ def test_a_child_that_is_killed_loses_nothing(variant: Variant) -> None:
     assert [child.poll() is not None for child in children] == [True]
 
 
+class _Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_a_short_import_cut_off_while_it_was_checked_is_taken_up_by_the_worker(
+    db: None, variant: Variant, in_main: None
+) -> None:
+    with (
+        mock.patch.object(importing, "check_key_import", side_effect=_Killed),
+        pytest.raises(_Killed),
+    ):
+        start_key_paste("A1B2C3\n", wanted=KeyImport(variant_id=variant.id), actor=SYSTEM)
+    job = ImportJob.objects.get()
+    assert job.state == ImportState.CHECKING
+    queued = ProcrastinateJob.objects.filter(task_name="inventory.check_keys")
+    assert [each.args["job_id"] for each in queued] == [job.id]
+
+    check_key_import(job.id)
+
+    assert (get_import(job.id).state, get_import(job.id).total_count) == (ImportState.DRAFT, 1)
+
+
 def race_two_files(
     variant: Variant, run_parallel: Callable[..., list[object]], *, step: int
 ) -> tuple[list[object], list[ImportJob]]:

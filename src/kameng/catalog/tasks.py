@@ -4,12 +4,29 @@ from django.db import close_old_connections
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from kameng.catalog.services.importing import QUEUE, RUN_TASK, run_product_import
+from kameng.catalog.services.importing import (
+    CHECK_TASK,
+    QUEUE,
+    RUN_TASK,
+    resume_product_check,
+    run_product_import,
+)
 from kameng.catalog.services.jobs import sweep_imports
 from kameng.tenancy.selectors import site_scope
 
+# An import continues where it was: a database that restarts costs a wait, not the import.
+RETRY = RetryStrategy(max_attempts=8, wait=2, linear_wait=5)
 
-@app.task(name=RUN_TASK, queue=QUEUE, retry=RetryStrategy(max_attempts=8, wait=2, linear_wait=5))
+
+@app.task(name=CHECK_TASK, queue=QUEUE, retry=RETRY)
+def check_products(*, site_id: int, job_id: int) -> None:
+    """Look through a list of goods whose first look was cut off."""
+    close_old_connections()  # a connection that an earlier failure broke
+    with site_scope(site_id):
+        resume_product_check(job_id)
+
+
+@app.task(name=RUN_TASK, queue=QUEUE, retry=RETRY)
 def import_products(*, site_id: int, job_id: int) -> None:
     """Store the products of a confirmed import."""
     close_old_connections()  # a connection that an earlier failure broke

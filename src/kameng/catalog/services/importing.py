@@ -62,7 +62,9 @@ MAX_ROWS: Final = 20_000
 SAMPLE_ROWS: Final = 20
 HEAD_ROWS: Final = 5
 QUEUE: Final = "imports"
+CHECK_TASK: Final = "catalog.check_products"
 RUN_TASK: Final = "catalog.import_products"
+NET_SECONDS: Final = 60  # after so long a worker looks whether what ran here was cut off
 DOUBLED: Final = frozenset(("doubled_row", "doubled_code", "doubled_name"))
 
 # What these say of a row is true of new goods only: an update lists and unlists nothing.
@@ -85,7 +87,9 @@ def start_product_import(chunks: Iterable[bytes], *, filename: str, actor: Actor
     name = store_upload(chunks, site_id=site_id)
     new = NewJob(kind=ImportKind.PRODUCTS, filename=filename, file_path=name, options={})
     try:
-        job = open_job(new, actor=actor)
+        with transaction.atomic():
+            job = open_job(new, actor=actor)
+            _defer(CHECK_TASK, job, is_net=True)
     except BaseException:
         remove_upload(name)
         raise
@@ -150,19 +154,25 @@ def confirm_product_import(job_id: int, *, actor: Actor) -> ImportJob:
     with transaction.atomic():
         job = lock_job(job_id)
         start_job(job, options={}, actor=actor)
-        if not job.options["is_small"]:
-            _defer(RUN_TASK, job)
+        _defer(RUN_TASK, job, is_net=job.options["is_small"])
     if job.options["is_small"]:
         run_product_import(job_id)
     return get_import(job_id)
 
 
 def resume_product_import(job_id: int) -> None:
-    """Queue a run again whose worker was lost."""
+    """Queue a check or a run again whose process was lost."""
     with transaction.atomic():
         job = lock_job(job_id)
-        require_state(job, ImportState.RUNNING)
-        _defer(RUN_TASK, job)
+        require_state(job, ImportState.CHECKING, ImportState.RUNNING)
+        task = CHECK_TASK if job.state == ImportState.CHECKING else RUN_TASK
+        _defer(task, job, is_net=False)
+
+
+def resume_product_check(job_id: int) -> None:
+    """Look through a list whose first look was cut off; otherwise there is nothing to do."""
+    if get_import(job_id).state == ImportState.CHECKING:
+        check_product_import(job_id)
 
 
 def run_product_import(job_id: int) -> None:
@@ -217,8 +227,15 @@ def _store_step(
         keep_undo(job.id, changes=undo)
 
 
-def _defer(task: str, job: ImportJob) -> None:
-    app.configure_task(task, queue=QUEUE).defer(site_id=job.site_id, job_id=job.id)
+def _defer(task: str, job: ImportJob, *, is_net: bool) -> None:
+    """Queue a step for the worker, or the net under one that is done here and may be cut off.
+
+    Who comes to a step that is done finds nothing to do.
+    """
+    queued = app.configure_task(
+        task, queue=QUEUE, schedule_in={"seconds": NET_SECONDS} if is_net else None
+    )
+    queued.defer(site_id=job.site_id, job_id=job.id)
 
 
 def _updates_existing(job: ImportJob) -> bool:

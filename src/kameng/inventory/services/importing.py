@@ -49,6 +49,7 @@ from kameng.pricing.money import ZERO, Amount
 STEP_KEYS: Final = 10_000
 INLINE_LINES: Final = 2_000
 INLINE_BYTES: Final = 1_000_000
+NET_SECONDS: Final = 60  # after so long a worker looks whether what ran here was cut off
 MAX_LABEL_CHARS: Final = 80
 MAX_COST_AMOUNT: Final = 10_000_000_000
 QUEUE: Final = "imports"
@@ -91,8 +92,7 @@ def start_key_import(chunks: Iterable[bytes], *, wanted: KeyImport, actor: Actor
     try:
         with transaction.atomic():
             job = open_job(new, actor=actor)
-            if not options["is_small"]:
-                _defer(CHECK_TASK, job)
+            _defer(CHECK_TASK, job, is_net=bool(options["is_small"]))
     except BaseException:
         remove_upload(name)
         raise
@@ -138,8 +138,7 @@ def confirm_key_import(job_id: int, *, actor: Actor) -> ImportJob:
             created_by=actor.name[:64],
         )
         start_job(job, options={"batch_id": batch.id}, actor=actor)
-        if not job.options["is_small"]:
-            _defer(RUN_TASK, job)
+        _defer(RUN_TASK, job, is_net=job.options["is_small"])
     if job.options["is_small"]:
         run_key_import(job_id)
     return get_import(job_id)
@@ -150,7 +149,8 @@ def resume_key_import(job_id: int) -> None:
     with transaction.atomic():
         job = lock_job(job_id)
         require_state(job, ImportState.CHECKING, ImportState.RUNNING)
-        _defer(CHECK_TASK if job.state == ImportState.CHECKING else RUN_TASK, job)
+        task = CHECK_TASK if job.state == ImportState.CHECKING else RUN_TASK
+        _defer(task, job, is_net=False)
 
 
 def run_key_import(job_id: int) -> None:
@@ -208,8 +208,15 @@ def _store_frame(job: ImportJob, frame: KeyFrame, *, from_done: int) -> None:
         CardBatch.objects.filter(id=batch_id).update(key_count=F("key_count") + step.created_count)
 
 
-def _defer(task: str, job: ImportJob) -> None:
-    app.configure_task(task, queue=QUEUE).defer(site_id=job.site_id, job_id=job.id)
+def _defer(task: str, job: ImportJob, *, is_net: bool) -> None:
+    """Queue a step for the worker, or the net under one that is done here and may be cut off.
+
+    Who comes to a step that is done finds nothing to do.
+    """
+    queued = app.configure_task(
+        task, queue=QUEUE, schedule_in={"seconds": NET_SECONDS} if is_net else None
+    )
+    queued.defer(site_id=job.site_id, job_id=job.id)
 
 
 def _source(job: ImportJob) -> KeyFile:
