@@ -1,15 +1,20 @@
-"""Opening payments and telling the buyer where to pay; gateways are called outside transactions."""
+"""Opening payments and telling the buyer where to pay; gateways are called outside transactions.
 
+What a gateway answered is kept encrypted: it holds the address to come back to, and that opens the
+order.
+"""
+
+import base64
 import dataclasses
 import datetime as dt
+import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from kameng.core import clock
+from kameng.core.crypto import binding, decrypt_text, encrypt_text
 from kameng.core.database import in_transaction
 from kameng.core.ids import new_number
 from kameng.core.scope import require_site_id
@@ -30,6 +35,7 @@ from kameng.pricing.money import Amount, format_yuan
 TOP_UP_SECONDS = 1800
 CALLS_AT_ONCE = 5
 CALL_WAIT_SECONDS = 2
+SEALED = "sealed"
 _calls = threading.BoundedSemaphore(CALLS_AT_ONCE)
 
 
@@ -72,7 +78,7 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
     if payment.state != PaymentState.OPEN:
         raise errors.PaymentClosed
     if payment.instruction is not None:
-        return PayInstruction(**payment.instruction)
+        return open_instruction(payment)
     gateway = Gateway.objects.filter(
         id=payment.gateway_id, is_enabled=True, is_frozen=False
     ).first()
@@ -90,12 +96,35 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         method=gateway.method,
     )
     instruction = _create(gateway, request)
-    stored: Mapping[str, Any] = {
-        **dataclasses.asdict(instruction),
-        "fields": dict(instruction.fields),
-    }
+    stored = seal_instruction(instruction, payment=payment)
     Payment.objects.filter(id=payment.id, instruction__isnull=True).update(instruction=stored)
     return instruction
+
+
+def seal_instruction(instruction: PayInstruction, *, payment: Payment) -> dict[str, str]:
+    """Return what is stored of an instruction: its cipher, bound to the payment, as base64."""
+    values = {**dataclasses.asdict(instruction), "fields": dict(instruction.fields)}
+    sealed = encrypt_text(json.dumps(values), _binding(payment))
+    return {SEALED: base64.b64encode(sealed).decode()}
+
+
+def open_instruction(payment: Payment) -> PayInstruction:
+    """Return the instruction that a payment keeps."""
+    return PayInstruction(**json.loads(decrypt_text(_sealed(payment), _binding(payment))))
+
+
+def sealing_key(payment: Payment) -> int:
+    """Return the version of the key under which a payment keeps its instruction."""
+    return _sealed(payment)[0]
+
+
+def _sealed(payment: Payment) -> bytes:
+    kept: dict[str, str] = payment.instruction or {}
+    return base64.b64decode(kept[SEALED])
+
+
+def _binding(payment: Payment) -> bytes:
+    return binding(payment.site_id, "payment_instruction", payment.payment_no)
 
 
 def _create(gateway: Gateway, request: PayRequest) -> PayInstruction:

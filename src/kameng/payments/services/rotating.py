@@ -1,4 +1,4 @@
-"""Re-encryption of gateways' credentials."""
+"""Re-encryption of gateways' credentials and of what buyers were told who have not paid yet."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,10 @@ from django.db import transaction
 
 from kameng.core.crypto import binding, decrypt, encrypt, ring
 from kameng.core.scope import platform_scope
-from kameng.payments.models import Gateway
+from kameng.payments.models import Gateway, Payment, PaymentState
+from kameng.payments.services.paying import open_instruction, seal_instruction, sealing_key
+
+BATCH = 500
 
 
 def rotate_payments() -> Iterator[int]:
@@ -21,6 +24,31 @@ def rotate_payments() -> Iterator[int]:
             row.config_cipher = encrypt(decrypt(bytes(row.config_cipher), aad), aad)
         Gateway.unscoped.bulk_update(stale, ["config_cipher"])
     yield len(stale)
+    yield from _rotate_instructions(current)
+
+
+def _rotate_instructions(current: int) -> Iterator[int]:
+    """Seal anew what open payments keep; that of the others is never read again.
+
+    An instruction is written once, where there is none, so no lock is needed.
+    """
+    last_id = 0
+    while True:
+        with platform_scope("rotate the keys of payments"), transaction.atomic():
+            rows = Payment.unscoped.filter(
+                id__gt=last_id, state=PaymentState.OPEN, instruction__isnull=False
+            )
+            page = list(
+                rows.order_by("id").only("id", "site_id", "payment_no", "instruction")[:BATCH]
+            )
+            if not page:
+                return
+            last_id = page[-1].id
+            stale = [row for row in page if sealing_key(row) != current]
+            for row in stale:
+                row.instruction = seal_instruction(open_instruction(row), payment=row)
+            Payment.unscoped.bulk_update(stale, ["instruction"])
+        yield len(stale)
 
 
 def lock_gateways() -> list[Gateway]:
