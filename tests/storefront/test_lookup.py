@@ -49,6 +49,17 @@ def test_a_proved_contact_opens_its_orders(
     assert client_for(site_a).get(link.group(1)).status_code == 200
 
 
+def test_the_code_stands_in_the_sealed_text_alone(site_a: Site, client_for: ClientFor) -> None:
+    """The subject is stored in clear and shown to the operator while the mail waits."""
+    client_for(site_a).post("/lookup/", {"contact": CONTACT, "step": "contact"})
+
+    code = mailed_code(site_a)
+    with site_scope(site_a.id):
+        mail = Email.objects.get()
+    assert code not in mail.subject
+    assert mail.subject == f"{site_a.name} 验证码"
+
+
 def test_a_code_works_once_and_only_for_its_contact(
     site_a: Site, order_no: str, client_for: ClientFor
 ) -> None:
