@@ -23,10 +23,11 @@ from kameng.risk.services import (
     admit_sign_in,
     assess_checkout,
     forget,
-    forget_sign_ins,
     hit,
     network_of,
+    pardon_account,
     peek,
+    remember_sign_in,
     sweep_throttles,
 )
 from tests.concurrency.guards import Meeting
@@ -136,9 +137,47 @@ def test_an_address_is_throttled_over_all_accounts(db: None) -> None:
 def test_a_success_forgets_the_failures_of_the_account(db: None) -> None:
     for _ in range(SIGN_IN_BY_ACCOUNT.hits):
         permit = sign_in("mei@example.com")
-    forget_sign_ins(permit)
+    remember_sign_in(permit)
 
     assert sign_in("mei@example.com").login == "mei@example.com"
+
+
+def test_strangers_cannot_lock_an_account_out_of_the_line_it_signs_in_from(db: None) -> None:
+    """AUT-01: nobody is locked out for good; the line has limits of its own."""
+    remember_sign_in(sign_in("mei@example.com", ip="192.0.2.1"))
+    for number in range(SIGN_IN_BY_ACCOUNT.hits):
+        sign_in("mei@example.com", ip=f"198.51.100.{number}")
+
+    with pytest.raises(TooManyAttempts):
+        sign_in("mei@example.com", ip="203.0.113.9")
+    for _ in range(SIGN_IN_BY_ACCOUNT.hits):
+        sign_in("mei@example.com", ip="192.0.2.1")
+    with pytest.raises(TooManyAttempts):
+        sign_in("mei@example.com", ip="192.0.2.1")
+    with pytest.raises(TooManyAttempts):
+        sign_in("mei@example.com", ip="203.0.113.9", site_id=1)
+    assert sign_in("wei@example.com", ip="203.0.113.9").login == "wei@example.com"
+
+
+def test_who_proved_a_contact_begins_anew_from_any_line(db: None) -> None:
+    for number in range(SIGN_IN_BY_ACCOUNT.hits):
+        sign_in("mei@example.com", ip=f"198.51.100.{number}")
+
+    pardon_account(site_id=1, login="mei@example.com")
+
+    assert sign_in("mei@example.com", ip="203.0.113.9").ip == "203.0.113.9"
+
+
+def test_what_an_address_is_refused_for_counts_against_nobody_else(db: None) -> None:
+    """One machine alone must not use up the limits of a site or of an account."""
+    for number in range(SIGN_IN_BY_IP.hits):
+        sign_in(f"mei{number}@example.com")
+    for _ in range(5):
+        with pytest.raises(TooManyAttempts):
+            sign_in("wei@example.com")
+
+    assert peek("sign_in_site", key="1") == SIGN_IN_BY_IP.hits
+    assert peek("sign_in", key="1:wei@example.com") == 0
 
 
 def test_staff_are_counted_over_all_sites(db: None) -> None:

@@ -1,13 +1,19 @@
 """Registering, signing in and out, a forgotten password."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.test import Client
 
 from kameng.accounts.models import Customer, Session
-from kameng.messaging.models import Email
+from kameng.core import keyring
+from kameng.core.crypto import binding, decrypt_text
+from kameng.messaging.models import Email, EmailState
+from kameng.messaging.services import rotate_messaging
+from kameng.risk.rules import SIGN_IN_BY_ACCOUNT
+from kameng.risk.services import admit_sign_in
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.factories import PASSWORD
@@ -15,6 +21,7 @@ from tests.people import Buyer
 from tests.storefront.test_lookup import mailed_code
 
 ClientFor = Callable[..., Client]
+Statements = Callable[[], AbstractContextManager[list[str]]]
 NEW = {"login": "new@example.com", "password": "a long enough one", "nickname": "新", "agree": "1"}
 
 
@@ -157,14 +164,51 @@ def test_a_forgotten_password_is_set_anew_by_a_code(
 
 
 def test_an_unknown_account_gets_no_mail_and_the_same_answer(
-    site_a: Site, mei: Buyer, client_for: ClientFor
+    site_a: Site, mei: Buyer, client_for: ClientFor, settings: LazySettings
 ) -> None:
     page = client_for(site_a).post("/forgot/", {"login": "who@example.com", "step": "contact"})
 
     assert page.status_code == 200
     assert "如果这个账号存在，验证码已经发出" in page.content.decode()
     with site_scope(site_a.id):
-        assert not Email.objects.exists()
+        written = Email.objects.get()
+        aad = binding(site_a.id, "email_to", written.dedupe_key)
+        assert written.state == EmailState.SENT  # nothing is due, nothing is listed
+        assert decrypt_text(bytes(written.to_cipher), aad) == ""
+        assert bytes(written.body_cipher) == b""
+    keyring.add_key(settings.KEYRING_PATH)
+    assert [sum(rotate_messaging()) for _time in range(2)] == [1, 0]
+
+
+def test_the_work_for_an_unknown_account_is_that_for_a_known_one(
+    site_a: Site, mei: Buyer, client_for: ClientFor, statements: Statements
+) -> None:
+    """AUT-04: neither the words nor the time of the answer tell who has an account."""
+    browser, counts = client_for(site_a), []
+    for login in ("warm@example.com", "who@example.com", mei.login):
+        with statements() as seen:
+            browser.post("/forgot/", {"login": login, "step": "contact"})
+        counts.append((len(seen), sum("messaging_" in each for each in seen)))
+
+    assert counts[1] == counts[2]
+    assert counts[1][1] == 1
+
+
+def test_a_reset_password_opens_an_account_that_strangers_have_locked(
+    site_a: Site, mei: Buyer, client_for: ClientFor
+) -> None:
+    browser = client_for(site_a)
+    for number in range(SIGN_IN_BY_ACCOUNT.hits):
+        admit_sign_in(site_id=site_a.id, login=mei.login, ip=f"198.51.100.{number}")
+    locked = browser.post("/sign-in/", {"login": mei.login, "password": PASSWORD})
+    browser.post("/forgot/", {"login": mei.login, "step": "contact"})
+    form = {"login": mei.login, "step": "code", "code": mailed_code(site_a)}
+    browser.post("/forgot/", {**form, "password": "a fresh password"})
+
+    entered = browser.post("/sign-in/", {"login": mei.login, "password": "a fresh password"})
+
+    assert locked.status_code == 429
+    assert entered.status_code == 303
 
 
 def test_signing_out_needs_a_post(site_a: Site, mei: Buyer, client_for: ClientFor) -> None:

@@ -18,13 +18,12 @@ class Limit:
 SIGN_IN_BY_ACCOUNT = Limit(10, 900)
 SIGN_IN_BY_IP = Limit(40, 900)
 SIGN_IN_BY_SITE = Limit(600, 60)  # a guess spread over many accounts and addresses
+KNOWN_LINE_SECONDS = 30 * 86_400  # a line from which an account signed in counts by itself
 REGISTER_BY_IP = Limit(20, 3600)
 CODE_BY_CONTACT_MINUTE = Limit(1, 60)
 CODE_BY_CONTACT_DAY = Limit(10, 86_400)
 CODE_BY_IP = Limit(20, 3600)
 CODE_TRY_BY_IP = Limit(30, 600)
-LOOKUP_BY_IP = Limit(30, 600)  # order numbers and tokens tried by hand
-SEARCH_BY_IP = Limit(120, 60)
 FORGED_CALLBACK_BY_IP = Limit(60, 60)  # refused ones; a gateway under load is never turned away
 PASSWORD_BY_PERSON = Limit(10, 900)
 

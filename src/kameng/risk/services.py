@@ -21,6 +21,7 @@ from kameng.risk.rules import (
     CODE_BY_IP,
     CODE_TRY_BY_IP,
     FORGED_CALLBACK_BY_IP,
+    KNOWN_LINE_SECONDS,
     ORDERS_BY_PERSON,
     ORDERS_BY_SITE,
     PASSWORD_BY_PERSON,
@@ -43,9 +44,10 @@ __all__ = [
     "assess_checkout",
     "forged_callbacks",
     "forget",
-    "forget_sign_ins",
     "hit",
+    "pardon_account",
     "peek",
+    "remember_sign_in",
     "sweep_throttles",
 ]
 
@@ -80,19 +82,37 @@ def forget(bucket: str, *, key: str) -> None:
 def admit_sign_in(
     *, site_id: int, login: str, ip: str, agent: str = "", is_staff: bool = False
 ) -> SignInPermit:
-    """Count a sign-in by account, by address and by site; return the permit to try it.
+    """Count a sign-in by address, by account and by site; return the permit to try it.
 
-    Raises `TooManyAttempts`. Existing and unknown accounts are counted alike.
+    Raises `TooManyAttempts`. Existing and unknown accounts are counted alike. The address comes
+    first, so that what it is refused for counts against nobody else. A line from which the account
+    has signed in lately has tries of its own: strangers cannot use up its owner's.
     """
-    hit("sign_in_site", key=str(site_id), limit=SIGN_IN_BY_SITE)
-    hit("sign_in_ip", key=network_of(ip), limit=SIGN_IN_BY_IP)
-    hit("sign_in", key=_account(site_id, login, is_staff=is_staff), limit=SIGN_IN_BY_ACCOUNT)
+    line, account = network_of(ip), _account(site_id, login, is_staff=is_staff)
+    hit("sign_in_ip", key=line, limit=SIGN_IN_BY_IP)
+    if peek("signed_in", key=f"{account}|{line}"):
+        hit("sign_in_line", key=f"{account}|{line}", limit=SIGN_IN_BY_ACCOUNT)
+    else:
+        hit("sign_in", key=account, limit=SIGN_IN_BY_ACCOUNT)
+        hit("sign_in_site", key=str(site_id), limit=SIGN_IN_BY_SITE)
     return SignInPermit(site_id=site_id, login=login, ip=ip, agent=agent)
 
 
-def forget_sign_ins(permit: SignInPermit, *, is_staff: bool = False) -> None:
-    """Forget the failed tries of an account that has signed in; its address keeps its own."""
-    forget("sign_in", key=_account(permit.site_id, permit.login, is_staff=is_staff))
+def remember_sign_in(permit: SignInPermit, *, is_staff: bool = False) -> None:
+    """Forget the failed tries of an account that has signed in, and know its line for a month.
+
+    What its address was counted for stays.
+    """
+    account = _account(permit.site_id, permit.login, is_staff=is_staff)
+    line = network_of(permit.ip)
+    forget("sign_in", key=account)
+    forget("sign_in_line", key=f"{account}|{line}")
+    store.hit(_digest("signed_in", f"{account}|{line}"), KNOWN_LINE_SECONDS)
+
+
+def pardon_account(*, site_id: int, login: str) -> None:
+    """Forget the failed tries of a customer's account whose owner has proved to be one."""
+    forget("sign_in", key=_account(site_id, login, is_staff=False))
 
 
 def admit_password_change(person_key: str) -> None:

@@ -9,9 +9,10 @@ from kameng.accounts.services.codes import PASSWORD_RESET, issue_code, redeem_co
 from kameng.accounts.services.passwords import hash_new_password
 from kameng.accounts.services.registering import reset_customer_password
 from kameng.core.ids import new_token
+from kameng.core.scope import require_site_id
 from kameng.messaging.rendering import render_mail
-from kameng.messaging.services import EmailDraft, send_email
-from kameng.risk.services import admit_code, admit_code_try
+from kameng.messaging.services import EmailDraft, send_email, write_off_email
+from kameng.risk.services import admit_code, admit_code_try, pardon_account
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
 
@@ -28,19 +29,17 @@ def send_reset_code(view: SiteView, *, contact: str, ip: str) -> None:
         "one_time_code",
         {"site_name": view.name, "code": code, "site_url": site_url(view.site_id)},
     )
-    if customer is None or not customer.is_active:
-        return
-    send_email(
-        [
-            EmailDraft(
-                site_id=view.site_id,
-                to=contact,
-                subject=mail.subject,
-                body=mail.body,
-                dedupe_key=f"code:{new_token()}",
-            )
-        ]
+    draft = EmailDraft(
+        site_id=view.site_id,
+        to=contact,
+        subject=mail.subject,
+        body=mail.body,
+        dedupe_key=f"code:{new_token()}",
     )
+    if customer is None or not customer.is_active:
+        write_off_email(draft)
+    else:
+        send_email([draft])
 
 
 def reset_password(*, contact: str, code: str, new_password: str, ip: str) -> None:
@@ -55,3 +54,4 @@ def reset_password(*, contact: str, code: str, new_password: str, ip: str) -> No
     if customer is None or not customer.is_active:
         raise CodeRefused
     reset_customer_password(customer.id, new_password=new_password)
+    pardon_account(site_id=require_site_id(), login=contact)

@@ -50,8 +50,10 @@ def sign_in_staff(permit: SignInPermit, *, password: str, previous_token: str = 
     login = clean_staff_login(permit.login)
     user = User.objects.filter(login=login).first() if login is not None else None
     is_right, is_weak = check_password(password, user.password if user else None)
-    has_part = user is not None and _has_part(user, site_id=permit.site_id)
-    if user is None or not is_right or not user.is_active or not has_part:
+    if user is None or not is_right or not user.is_active:
+        raise errors.SignInRefused
+    # Asked behind a right password only: its queries would tell by their time that a login exists.
+    if not _has_part(user, site_id=permit.site_id):
         raise errors.SignInRefused
     values: dict[str, object] = {"last_signed_in_at": clock.now()}
     if is_weak:

@@ -14,7 +14,7 @@ from kameng.accounts.services.signing import sign_out as end_session
 from kameng.console.forms.people import SignInForm
 from kameng.console.views.frame import ConsoleRequest
 from kameng.core.errors import Refusal
-from kameng.risk.services import admit_sign_in, forget_sign_ins
+from kameng.risk.services import admit_sign_in, remember_sign_in
 from kameng.web.cookies import choose_language as keep_language
 from kameng.web.cookies import give_session, safe_next, session_token, take_session
 
@@ -51,7 +51,7 @@ def _try(request: ConsoleRequest, form: SignInForm) -> SignedIn:
         password=form.cleaned_data["password"],
         previous_token=session_token(request),
     )
-    forget_sign_ins(permit, is_staff=True)
+    remember_sign_in(permit, is_staff=True)
     return signed_in
 
 

@@ -17,7 +17,7 @@ from kameng.accounts.services.sessions import SignedIn
 from kameng.accounts.services.signing import open_session_of_customer, sign_in_customer
 from kameng.accounts.services.signing import sign_out as end_session
 from kameng.core.errors import Refusal
-from kameng.risk.services import admit_registration, admit_sign_in, forget_sign_ins
+from kameng.risk.services import admit_registration, admit_sign_in, remember_sign_in
 from kameng.storefront.errors import PhoneLookup, TermsNotAccepted
 from kameng.storefront.forms import TYPED_CHARS, clean_contact, read_secret, read_text
 from kameng.storefront.frame import answer_personal, keep_private, see_other
@@ -50,7 +50,7 @@ def sign_in(request: KamengRequest) -> HttpResponse:
         )
     except Refusal as refusal:
         return _form(request, "sign_in", goal=goal, refusal=refusal, login=typed)
-    forget_sign_ins(permit)
+    remember_sign_in(permit)
     return _enter(request, signed_in, goal=goal)
 
 
@@ -72,12 +72,14 @@ def register(request: KamengRequest) -> HttpResponse:
         customer = register_customer(
             login_text=typed, password=read_secret(request.POST, "password"), nickname=nickname
         )
+        permit = _admit(request, typed)
         signed_in = open_session_of_customer(
-            _admit(request, typed), customer=customer, previous_token=session_token(request)
+            permit, customer=customer, previous_token=session_token(request)
         )
     except Refusal as refusal:
         kept = {"login": typed, "nickname": nickname, "is_agreed": is_agreed}
         return _form(request, "register", goal=goal, refusal=refusal, **kept)
+    remember_sign_in(permit)
     flash(request, _("注册成功，已为您登录"))
     return _enter(request, signed_in, goal=goal)
 
