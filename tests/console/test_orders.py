@@ -429,9 +429,9 @@ def test_guest_is_paid_back_by_hand_where_no_gateway_can(
     ("role", "allowed"),
     [
         (Role.VIEWER, set()),
-        (Role.SERVICE, {"resend", "note", "reveal"}),
+        (Role.SERVICE, {"resend", "note", "reveal", "contact"}),
         (Role.FINANCE, {"refund"}),
-        (Role.MANAGER, {"resend", "note", "reveal", "refund"}),
+        (Role.MANAGER, {"resend", "note", "reveal", "contact", "refund"}),
     ],
 )
 def test_roles_do_what_their_table_says(
@@ -446,7 +446,7 @@ def test_roles_do_what_their_table_says(
     fields = {"text": "备注", "refund_to": "1", "reason": "退款", "amount": "1.00"}
     fields["idempotency_key"] = "k" * 24
 
-    for act in ("resend", "note", "reveal", "refund"):
+    for act in ("resend", "note", "reveal", "contact", "refund"):
         response = desk.post(f"orders/{bought.order_no}/{act}/", **fields)
         assert (response.status_code != 403) == (act in allowed), act
 

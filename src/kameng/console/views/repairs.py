@@ -167,7 +167,7 @@ def reveal(request: ConsoleRequest, site: SiteView, order_no: str) -> HttpRespon
     return _secret_page(request, order_context(order, site=site, clear_goods=goods))
 
 
-@console_page("customers.view")
+@console_page("customers.edit")
 def reveal_buyer(request: ConsoleRequest, site: SiteView, order_no: str) -> HttpResponse:
     """Show the contact of an order in clear, once, on record."""
     if request.method != "POST":
