@@ -88,6 +88,13 @@ def test_forbidden_addresses_are_not_called(url: str, monkeypatch: pytest.Monkey
         "0.0.0.0",
         "224.0.0.1",
         "fd00::1",
+        "fec0::1",
+        "::127.0.0.1",
+        "::ffff:0:7f00:1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "2002:a00:1::",
+        "2001:0:a00:1::",
     ],
 )
 def test_name_that_resolves_inside_is_not_called(
@@ -101,6 +108,27 @@ def test_name_that_resolves_inside_is_not_called(
 
     with pytest.raises(http.AddressRefused):
         HttpClient().send(HttpRequest(method="GET", url="https://pay.example.com/"))
+
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:2800:220:1::1", "64:ff9b::5db8:d822", "::ffff:93.184.216.34"]
+)
+def test_public_addresses_are_called_in_whatever_form_they_come(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+
+    def connect(target: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
+        called.append(target)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 443))])
+    monkeypatch.setattr(socket, "create_connection", connect)
+
+    with pytest.raises(http.Unreachable):
+        HttpClient().send(HttpRequest(method="GET", url="https://pay.example.com/"))
+
+    assert called == [(address, 443)]
 
 
 def test_plain_http_leaves_this_machine_in_no_case() -> None:

@@ -21,6 +21,9 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+# An address that carries an IPv4 address leads to that one; outside these blocks nothing is public.
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _deadline: ContextVar[float] = ContextVar("http_deadline")
 
 
@@ -182,9 +185,14 @@ def _checked_addresses(host: str, port: int, *, loopback: bool) -> list[str]:
 
 def _is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    plain = mapped or parsed
-    return bool(plain.is_global and not plain.is_multicast)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inside = parsed.ipv4_mapped or parsed.sixtofour
+        if inside is None and parsed in NAT64:
+            inside = ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF)
+        if inside is None and parsed not in GLOBAL_UNICAST:
+            return False
+        parsed = inside or parsed
+    return parsed.is_global and not parsed.is_multicast
 
 
 class HttpClient:
