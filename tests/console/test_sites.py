@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from kameng.accounts.models import User
@@ -203,3 +204,48 @@ def test_the_state_of_the_machinery_is_on_a_page(
 
     assert response.status_code == 200
     assert "后台程序" in text_of(response)
+
+
+@pytest.mark.parametrize(
+    ("named", "header", "is_warned"),
+    [
+        ([], {}, False),
+        ([], {"X-Forwarded-For": "203.0.113.7"}, True),
+        ([], {"X-Real-IP": "203.0.113.7"}, True),
+        (["127.0.0.1"], {"X-Forwarded-For": "203.0.113.7"}, False),
+    ],
+)
+def test_a_proxy_that_is_not_named_is_told_to_the_platform_owner(
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+    settings: LazySettings,
+    named: list[str],
+    header: dict[str, str],
+    *,
+    is_warned: bool,
+) -> None:
+    """Behind one, all visitors share an address and its limits: nothing else would show it."""
+    settings.TRUSTED_PROXIES = tuple(named)
+    client = client_for(main_site, ada)
+
+    overview = text_of(
+        client.get(address(main_site, "overview"), headers=header, REMOTE_ADDR="127.0.0.1")
+    )
+    health = text_of(
+        client.get(address(main_site, "health"), headers=header, REMOTE_ADDR="127.0.0.1")
+    )
+
+    assert ("反向代理没有登记" in overview) == is_warned
+    assert ("KAMENG_TRUSTED_PROXIES=127.0.0.1" in health) == is_warned
+
+
+def test_a_proxy_that_is_not_named_is_no_matter_of_a_sub_site(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    page = client_for(site_a, lin).get(
+        address(site_a, "overview"), headers={"X-Forwarded-For": "203.0.113.7"}
+    )
+
+    assert page.status_code == 200
+    assert "反向代理没有登记" not in text_of(page)

@@ -15,6 +15,8 @@ from kameng.core.audit import Actor
 from kameng.tenancy.selectors import SiteView
 from kameng.web.flash import Flash
 
+# What proxies add. A browser that sends it straight is not believed either.
+FORWARDED = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED"})
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -52,6 +54,15 @@ def is_trusted(address: str) -> bool:
     except ValueError:
         return False
     return any(parsed in network for network in trusted_networks(named))
+
+
+def is_behind_stranger(request: HttpRequest) -> bool:
+    """Tell whether a proxy passed this request on that the settings do not name.
+
+    Every visitor has the proxy's address then, and shares its limits with all others.
+    """
+    is_passed_on = bool(FORWARDED & request.META.keys())
+    return is_passed_on and not is_trusted(request.META.get("REMOTE_ADDR", ""))
 
 
 def find_client_ip(meta: dict[str, str]) -> str:

@@ -31,6 +31,7 @@ from kameng.insight.figures import (
 )
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
+from kameng.web.requests import is_behind_stranger
 
 Text = str | Promise
 WEEK = 7
@@ -222,7 +223,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 
 
 def _todos(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) -> list[Todo]:
-    todos = []
+    todos = [_proxy_todo(site)] if _sees_stranger(request, site) else []
     for matter in list_matters(site, now=now):
         permission = PERMISSIONS.get(matter.code, "orders.view")
         if not request.person.can(permission, site.site_id):
@@ -240,6 +241,24 @@ def _todos(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) -> list
             )
         )
     return todos
+
+
+def _sees_stranger(request: ConsoleRequest, site: SiteView) -> bool:
+    """Tell whether to warn of a proxy that is not named: to who can change the settings."""
+    may = request.person.can("sites.manage", site.site_id)
+    return site.is_main and may and is_behind_stranger(request)
+
+
+def _proxy_todo(site: SiteView) -> Todo:
+    return Todo(
+        icon="alert-triangle",
+        tone="bad",
+        title=_now("反向代理没有登记"),
+        note=_("所有买家看起来是同一个地址，一个人用完次数，别人也下不了单。"),
+        url=reverse("console:health", args=[site.slug]),
+        button=_("看怎么设置"),
+        since=None,
+    )
 
 
 def _title(matter: Matter) -> str:

@@ -16,6 +16,7 @@ from kameng.core.events import list_lags
 from kameng.web import metrics
 from kameng.web.answers import AWAY
 from kameng.web.api import answer_json
+from kameng.web.requests import FORWARDED
 
 BEAT_SECONDS = 30
 LAG_SECONDS = 60
@@ -65,7 +66,7 @@ def may_read_metrics(request: HttpRequest) -> bool:
     if token and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
         return True
     # A proxy on this machine that is not named in the settings must not open this to the world.
-    if {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"} & request.META.keys():
+    if FORWARDED & request.META.keys():
         return False
     try:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
