@@ -7,6 +7,7 @@ from django.test import Client
 
 from kameng.messaging.services import InboxDraft, send_inbox
 from kameng.payments.models import Gateway, Payment, TopUp
+from kameng.risk.rules import TOP_UP_BY_PERSON
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests import factories, people
@@ -103,6 +104,25 @@ def test_a_poor_top_up_is_refused(
     assert page.status_code == 400
     with site_scope(site_a.id):
         assert not TopUp.objects.exists()
+
+
+def test_top_ups_are_bounded_by_person(
+    browser: Client, site_a: Site, gateway: Gateway, client_for: ClientFor
+) -> None:
+    """Each is asked about at its gateway for a day: a flood would keep paid ones waiting."""
+    form = {"amount": "50", "pay": str(gateway.id)}
+    eve = client_for(site_a, Buyer(customer=factories.make_customer(site_a), login=""))
+
+    answers = [
+        browser.post("/account/wallet/", {**form, "idempotency_key": f"top-up-{number:08d}"})
+        for number in range(TOP_UP_BY_PERSON.hits + 1)
+    ]
+    other = eve.post("/account/wallet/", {**form, "idempotency_key": "top-up-00000001"})
+
+    assert [answer.status_code for answer in answers] == [303] * TOP_UP_BY_PERSON.hits + [429]
+    assert other.status_code == 303
+    with site_scope(site_a.id):
+        assert TopUp.objects.count() == TOP_UP_BY_PERSON.hits + 1
 
 
 def test_a_top_up_of_someone_else_is_not_found(

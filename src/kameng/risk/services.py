@@ -29,6 +29,7 @@ from kameng.risk.rules import (
     SIGN_IN_BY_ACCOUNT,
     SIGN_IN_BY_IP,
     SIGN_IN_BY_SITE,
+    TOP_UP_BY_PERSON,
     WINDOW_KEYS,
     Limit,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "admit_password_change",
     "admit_registration",
     "admit_sign_in",
+    "admit_top_up",
     "assess_checkout",
     "forged_callbacks",
     "forget",
@@ -123,6 +125,11 @@ def admit_password_change(person_key: str) -> None:
 def admit_registration(*, ip: str) -> None:
     """Count a registration by address; raise `TooManyAttempts`."""
     hit("register_ip", key=network_of(ip), limit=REGISTER_BY_IP)
+
+
+def admit_top_up(*, customer_id: int) -> None:
+    """Count a top-up that a customer begins; raise `TooManyAttempts`."""
+    hit("top_up", key=str(customer_id), limit=TOP_UP_BY_PERSON)
 
 
 def admit_code(*, site_id: int, contact: str, ip: str) -> None:

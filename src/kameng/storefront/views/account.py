@@ -23,7 +23,7 @@ from kameng.payments.models import Payment, Purpose, TopUp
 from kameng.payments.selectors import find_open_payment, find_top_up, list_top_ups
 from kameng.payments.services.paying import instruct_buyer, start_top_up
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
-from kameng.risk.services import admit_password_change
+from kameng.risk.services import admit_password_change, admit_top_up
 from kameng.storefront.errors import FormInvalid, KeyMissing, PayMissing, TopUpNotFound
 from kameng.storefront.forms import TYPED_CHARS, is_key, read_secret, read_text
 from kameng.storefront.frame import (
@@ -156,8 +156,10 @@ def _start(request: KamengRequest, typed: str, key: str) -> TopUp:
     choice = read_pay_choice(request, read_text(request.POST, "pay", limit=20), amount=amount)
     if choice is None:  # the wallet does not fill itself
         raise PayMissing
+    customer_id = customer_id_of(request)
+    admit_top_up(customer_id=customer_id)
     top_up, _payment = start_top_up(
-        customer_id=customer_id_of(request), amount=amount, choice=choice, idempotency_key=key
+        customer_id=customer_id, amount=amount, choice=choice, idempotency_key=key
     )
     return top_up
 
