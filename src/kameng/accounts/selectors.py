@@ -168,6 +168,12 @@ def list_sessions(person: Person, *, token: str) -> list[SessionView]:
     ]
 
 
+def is_session_young(token: str, *, seconds: int) -> bool:
+    """Tell whether a session of the site in force was opened within so many seconds."""
+    since = clock.now() - dt.timedelta(seconds=seconds)
+    return Session.objects.filter(token_digest=token_digest(token), created_at__gt=since).exists()
+
+
 def get_user(user_id: int) -> User:
     """Return a member of staff; raise `UserNotFound`."""
     user = User.objects.filter(id=user_id).first()

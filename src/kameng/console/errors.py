@@ -20,3 +20,9 @@ class PermissionMissing(Refusal):
 class AlreadyDone(Conflict):
     code = "already_done"
     message = _("这次提交刚才已经处理过，没有重复执行。请看下面的最新记录。")
+
+
+class PasswordNeeded(Refusal):
+    code = "password_needed"
+    status = 403
+    message = _("这是重要操作，请再输入一次您的密码。")

@@ -40,3 +40,15 @@ class PasswordForm(forms.Form):
         help_text=_("至少 8 个字符。改好后，其他设备上的登录会全部退出。"),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+
+
+class ConfirmForm(forms.Form):
+    """One's password once more, before an act of consequence."""
+
+    confirm_password = forms.CharField(
+        label=_("密码"),
+        max_length=PASSWORD_MAX,
+        strip=False,
+        error_messages={"required": _("请填写密码。")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )

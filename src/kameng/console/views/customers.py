@@ -20,6 +20,7 @@ from kameng.console.errors import AlreadyDone
 from kameng.console.forms.customers import AdjustForm, CustomerNoteForm, LockForm
 from kameng.console.forms.orders import EmptyForm
 from kameng.console.order_page import make_rows
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.audit import Actor
 from kameng.core.errors import Refusal
@@ -113,6 +114,7 @@ def _act(
 
 
 @console_page("customers.adjust")
+@confirmed
 def adjust(request: ConsoleRequest, site: SiteView, customer_id: int) -> HttpResponse:
     """Add to or take from a wallet by hand; the same form twice moves money once."""
     form = AdjustForm(request.POST)

@@ -11,6 +11,7 @@ from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.gateways import NEW_VALUES, GatewayForm, OfferForm, gateway_values
 from kameng.console.gateway_words import explain_refusal
+from kameng.console.views.confirming import confirmed, confirmed_page
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.payments.errors import GatewayConfigInvalid
@@ -67,6 +68,7 @@ def _method_label(row: Gateway) -> Any:
 
 
 @console_page("gateways.edit")
+@confirmed_page
 def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Add a gateway of a kind; it starts switched off."""
     if not site.is_main:
@@ -93,6 +95,7 @@ def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 
 @console_page("gateways.edit")
+@confirmed_page
 def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpResponse:
     """Change a gateway's terms, and its credentials where something was typed."""
     stored = get_own_gateway(gateway_id)
@@ -154,6 +157,7 @@ def prove_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> H
 
 @require_POST
 @console_page("gateways.edit")
+@confirmed
 def set_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpResponse:
     """Offer a gateway to buyers, or no longer."""
     is_enabled = request.POST.get("action") == "enable"

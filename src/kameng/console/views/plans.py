@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.sites import PlanForm, plan_values
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.scope import platform_scope
 from kameng.tenancy.selectors import SiteView, get_plan, list_plans, list_sites
@@ -23,6 +24,7 @@ def plans(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 
 @console_page("sites.manage")
+@confirmed
 def plan(request: ConsoleRequest, site: SiteView, plan_id: int | None = None) -> HttpResponse:
     """Make or change a plan."""
     stored = None if plan_id is None else get_plan(plan_id)

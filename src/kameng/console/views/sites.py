@@ -16,6 +16,7 @@ from kameng.accounts.services.opening import open_sub_site
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.sites import HostForm, OpeningForm, SiteForm, StateForm
 from kameng.console.initial_password import make_initial_password
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
@@ -50,6 +51,7 @@ def sites(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 
 @console_page("sites.manage")
+@confirmed
 def new_site(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Open a sub-site; its owner's first password is shown once, on the answer itself."""
     form = OpeningForm(request.POST if request.method == "POST" else None, plans=list_plans())
@@ -91,6 +93,7 @@ def _port_of(request: ConsoleRequest) -> str:
 
 
 @console_page("sites.manage")
+@confirmed
 def site_page(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
     """Show one site; rename it, move it to another plan."""
     shown = get_site(site_id)
@@ -138,6 +141,7 @@ def _show_site(
 
 @require_POST
 @console_page("sites.manage")
+@confirmed
 def add_host(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
     """Let a host lead to a site."""
     shown, form = get_site(site_id), HostForm(request.POST)
@@ -158,6 +162,7 @@ def add_host(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpRespo
 
 @require_POST
 @console_page("sites.manage")
+@confirmed
 def remove_host(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
     """Take a host away from a site; the last one stays."""
     shown = get_site(site_id)
@@ -174,6 +179,7 @@ def remove_host(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpRe
 
 @require_POST
 @console_page("sites.manage")
+@confirmed
 def set_state(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
     """Suspend a sub-site with a reason, or let it sell again."""
     shown, form = get_site(site_id), StateForm(request.POST)

@@ -20,6 +20,7 @@ from kameng.accounts.services.staff import (
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.staff import ROLE_NOTES, InviteForm, RoleForm, role_matrix
 from kameng.console.initial_password import make_initial_password
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
@@ -27,6 +28,7 @@ from kameng.tenancy.selectors import SiteView
 
 
 @console_page("staff.manage")
+@confirmed
 def staff(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Show who works here, and invite someone."""
     form = InviteForm(request.POST if request.method == "POST" else None)
@@ -73,6 +75,7 @@ def _show_password(
 
 @require_POST
 @console_page("staff.manage")
+@confirmed
 def set_role(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpResponse:
     """Give a member of staff another role, or take the role away."""
     _require_here(user_id)
@@ -97,6 +100,7 @@ def set_role(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpRespo
 
 @require_POST
 @console_page("staff.manage")
+@confirmed
 def renew_password(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpResponse:
     """Give a member of staff a new first password; every session of theirs ends."""
     _require_here(user_id)
@@ -114,6 +118,7 @@ def renew_password(request: ConsoleRequest, site: SiteView, user_id: int) -> Htt
 
 @require_POST
 @console_page("sites.manage")
+@confirmed
 def set_active(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpResponse:
     """Switch a user off everywhere, or let one in again: the platform's right alone."""
     is_active = request.POST.get("action") == "activate"
