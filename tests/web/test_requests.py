@@ -554,6 +554,37 @@ def test_a_form_without_our_token_is_refused_in_words(site_a: Site) -> None:
     assert "请刷新页面后重新提交" in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("headers", "named", "code"),
+    [
+        (
+            {"Origin": "https://a.localhost", "X-Forwarded-For": "203.0.113.7"},
+            (),
+            "proxy_not_named",
+        ),
+        ({"Origin": "https://a.localhost"}, (), "csrf_failed"),
+        ({"Origin": "http://a.localhost", "X-Forwarded-For": "203.0.113.7"}, (), "csrf_failed"),
+        (
+            {"Origin": "https://a.localhost", "X-Forwarded-For": "203.0.113.7"},
+            ("127.0.0.1",),
+            "csrf_failed",
+        ),
+    ],
+)
+def test_a_form_that_cannot_pass_an_unnamed_proxy_is_told_so(
+    site_a: Site, settings: LazySettings, headers: dict[str, str], named: tuple[str, ...], code: str
+) -> None:
+    settings.TRUSTED_PROXIES = named
+    browser = Client(HTTP_HOST="a.localhost", enforce_csrf_checks=True, REMOTE_ADDR="127.0.0.1")
+
+    response = browser.post(
+        "/post", {"text": "x"}, headers={**headers, "Accept": "application/json"}
+    )
+
+    assert response.status_code == 403
+    assert response.json()["code"] == code
+
+
 def test_a_flash_is_shown_once_and_cannot_be_forged(client_for: ClientFor, site_a: Site) -> None:
     browser = client_for(site_a)
     browser.post("/post", {"text": "x"})

@@ -1,6 +1,7 @@
 """The views that Django calls when a request goes wrong, and refusals of the web layer itself."""
 
 import sys
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from kameng.core.errors import Refusal
 from kameng.tenancy.middleware import HostUnknown
 from kameng.web import metrics
 from kameng.web.answers import answer, find_answer
+from kameng.web.requests import is_behind_stranger
 
 log = structlog.get_logger("kameng.web")
 
@@ -64,6 +66,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "", **_values: Any) -> HttpResponse:
-    """Answer a form that does not come from a page of ours, or from one too old."""
+    """Answer a form that does not come from a page of ours, or from one too old.
+
+    Behind a proxy that speaks TLS and is not named no form can pass, whoever sends it.
+    """
+    speaks_tls = request.META.get("HTTP_ORIGIN", "").startswith("https://")
+    if speaks_tls and not request.is_secure() and is_behind_stranger(request):
+        _log_stranger(request.META.get("REMOTE_ADDR", ""))
+        text = _("网站前面的反向代理没有登记，表单无法提交。站长请设置 KAMENG_TRUSTED_PROXIES。")
+        return answer(request, 403, text=text, code="proxy_not_named")
     text = _("页面已过期或浏览器禁用了 Cookie，请刷新页面后重新提交。")
     return answer(request, 403, text=text, code="csrf_failed")
+
+
+@lru_cache(maxsize=64)
+def _log_stranger(address: str) -> None:
+    """Log a proxy once, not at each form."""
+    log.error("proxy_not_named", address=address)
