@@ -112,6 +112,20 @@ def test_a_guest_gets_the_mail_of_each_thing_that_happens(shop: Shop) -> None:
     assert {site for site, *_rest in mails()} == {shop.site.id}
 
 
+def test_orders_that_nobody_pays_flood_no_mailbox(shop: Shop) -> None:
+    """A guest types any address: one mail a day tells it of all orders that came to nothing."""
+    placed = [order(shop, contact="victim@example.com") for _number in range(3)]
+    other = order(shop, contact="else@example.com")
+    for each in (*placed, other):
+        cancel(shop, each)
+    read_log()
+    read_log()
+
+    days = {fresh(shop, each).order_no[:6] for each in placed}
+    assert [to for _site, to, _subject, _text in mails()].count("victim@example.com") == len(days)
+    assert [to for _site, to, _subject, _text in mails()].count("else@example.com") == 1
+
+
 def _order_by_hand(shop: Shop):  # type: ignore[no-untyped-def]
     with platform_scope("goods of the main site"):
         main = Product.unscoped.get(id=shop.variant.product_id).site
@@ -230,4 +244,7 @@ def test_a_batch_costs_the_same_statements_however_long_it_is(
         ("orders.count_sales", 64): 5,
     }
     with platform_scope("look at what was written"):
-        assert Email.unscoped.count() == InboxMessage.unscoped.count() == (16 + 8 + 64) // 2
+        assert InboxMessage.unscoped.count() == (16 + 8 + 64) // 2
+        # Of the four things that happen, closing is told once a day to one address.
+        told_each = Email.unscoped.exclude(dedupe_key__startswith=OrderClosed.KIND)
+        assert told_each.count() == (16 + 8 + 64) // 2 * 3 // 4

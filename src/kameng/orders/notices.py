@@ -13,7 +13,7 @@ from kameng.core.events import LoggedEvent
 from kameng.messaging.rendering import mail_form
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
 from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
-from kameng.orders.links import order_token
+from kameng.orders.links import contact_digest, order_token
 from kameng.orders.models import PaidBy
 from kameng.orders.rules import State
 from kameng.orders.selectors import OrderBrief, list_briefs, read_contact
@@ -69,7 +69,7 @@ def _write_mails(news: Sequence[tuple[LoggedEvent, OrderBrief]]) -> Iterator[Ema
             to=contact,
             subject=mail.subject,
             body=mail.body,
-            dedupe_key=_key(event),
+            dedupe_key=_mail_key(event, order, contact),
         )
 
 
@@ -86,6 +86,17 @@ def _values(event: LoggedEvent, order: OrderBrief, head: Letterhead) -> dict[str
 
 def _key(event: LoggedEvent) -> str:
     return f"{event.kind}:{event.event_id}"[:64]
+
+
+def _mail_key(event: LoggedEvent, order: OrderBrief, contact: str) -> str:
+    """Name a mail; what nobody paid is told of once a day to one address.
+
+    A guest types any address and pays nothing: the shop must not flood a stranger's mailbox.
+    """
+    if event.kind != OrderClosed.KIND:
+        return _key(event)
+    day = order.order_no[:6]
+    return f"{event.kind}:{contact_digest(order.site_id, contact).hex()}:{day}"
 
 
 def _path(order: OrderBrief) -> str:
