@@ -179,6 +179,7 @@ def test_sign_out_ends_the_session(desk: Desk, site_a: Site) -> None:
 
 
 def test_own_password_is_changed_with_the_old_one(desk: Desk, site_a: Site, lin: Staff) -> None:
+    copied = desk.client.cookies[settings.SESSION_COOKIE].value
     wrong = desk.post("account/password/", old_password="no", new_password="a new long secret")
     right = desk.post("account/password/", old_password=PASSWORD, new_password="a new long secret")
 
@@ -188,6 +189,8 @@ def test_own_password_is_changed_with_the_old_one(desk: Desk, site_a: Site, lin:
     assert desk.get("account/").status_code == 200
     fields = {"login": "lin", "password": "a new long secret"}
     assert Client(HTTP_HOST="a.localhost").post("/console/sign-in/", fields).status_code == 302
+    desk.client.cookies[settings.SESSION_COOKIE] = copied
+    assert desk.get("account/").status_code == 302  # a stolen copy of this very session ended too
 
 
 def test_another_device_is_signed_out(

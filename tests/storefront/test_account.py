@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from kameng.messaging.services import InboxDraft, send_inbox
@@ -169,6 +170,7 @@ def test_a_new_password_ends_the_other_sessions(
     browser: Client, site_a: Site, mei: Buyer, client_for: ClientFor
 ) -> None:
     other = client_for(site_a, mei)
+    copied = browser.cookies[settings.SESSION_COOKIE].value
 
     wrong = browser.post(
         "/account/security/",
@@ -183,7 +185,11 @@ def test_a_new_password_ends_the_other_sessions(
     assert "原密码不正确" in wrong.content.decode()
     assert done.status_code == 303
     assert browser.get("/account/").status_code == 200
+    assert done.cookies[settings.SESSION_COOKIE]["httponly"]
+    assert 0 < done.cookies[settings.SESSION_COOKIE]["max-age"] <= settings.SESSION_SECONDS
     assert other.get("/account/").status_code == 303
+    browser.cookies[settings.SESSION_COOKIE] = copied
+    assert browser.get("/account/").status_code == 303  # a stolen copy of this very session
 
 
 def test_one_session_and_all_others_can_be_ended(

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from kameng.accounts import errors
@@ -57,6 +58,32 @@ def open_session(
     )
     return SignedIn(
         token=token, seconds=seconds, name=name, customer_id=customer_id, user_id=user_id
+    )
+
+
+def renew_session(token: str) -> SignedIn:
+    """Give a session of this site another token; whoever copied the old one holds nothing now.
+
+    Raises `SessionNotFound`.
+    """
+    with transaction.atomic():
+        old = Session.objects.filter(token_digest=token_digest(token)).first()
+        if old is None:
+            raise errors.SessionNotFound
+        fresh = new_token()
+        Session.objects.create(
+            site_id=old.site_id,
+            token_digest=token_digest(fresh),
+            customer_id=old.customer_id,
+            user_id=old.user_id,
+            expires_at=old.expires_at,
+            ip=old.ip,
+            agent=old.agent,
+        )
+        close_session(token)
+    seconds = max(1, int((old.expires_at - clock.now()).total_seconds()))
+    return SignedIn(
+        token=fresh, seconds=seconds, name="", customer_id=old.customer_id, user_id=old.user_id
     )
 
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kameng.accounts.selectors import list_sessions
-from kameng.accounts.services.sessions import close_session_by_handle
+from kameng.accounts.services.sessions import close_session_by_handle, renew_session
 from kameng.accounts.services.staff import change_staff_password
 from kameng.console.answers import done
 from kameng.console.forms.people import PasswordForm
@@ -14,7 +14,7 @@ from kameng.core.errors import Refusal
 from kameng.core.scope import open_scope
 from kameng.risk.services import admit_password_change
 from kameng.tenancy.selectors import SiteView, scope_of
-from kameng.web.cookies import session_token
+from kameng.web.cookies import give_session, session_token
 
 
 @console_page("overview.view")
@@ -42,11 +42,11 @@ def change_password(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         )
     except Refusal as refusal:
         return _show_account(request, form, status=refusal.status, fault=refusal.text())
-    return done(
-        request,
-        _("密码已修改，其他设备上的登录已退出。"),
-        to=reverse("console:account", args=[site.slug]),
-    )
+    url = reverse("console:account", args=[site.slug])
+    response = done(request, _("密码已修改，其他设备上的登录已退出。"), to=url)
+    with open_scope(scope_of(request.site)):  # a copy of the session must not outlive the password
+        give_session(request, response, renew_session(session_token(request)))
+    return response
 
 
 @console_page("overview.view")

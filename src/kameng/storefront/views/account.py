@@ -10,7 +10,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from kameng.accounts.selectors import get_customer, list_sessions
 from kameng.accounts.services.registering import change_customer_password, rename_customer
-from kameng.accounts.services.sessions import close_other_sessions, close_session_by_handle
+from kameng.accounts.services.sessions import (
+    close_other_sessions,
+    close_session_by_handle,
+    renew_session,
+)
 from kameng.core.errors import Refusal
 from kameng.core.ids import new_token
 from kameng.ledger.selectors import list_wallet_lines, wallet_amount
@@ -41,7 +45,7 @@ from kameng.tenancy.errors import SiteSuspended
 from kameng.tenancy.models import SiteState
 from kameng.web.agents import describe_agent
 from kameng.web.answers import wants_json
-from kameng.web.cookies import session_token
+from kameng.web.cookies import give_session, session_token
 from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
@@ -303,7 +307,10 @@ def security(request: KamengRequest) -> HttpResponse:
             raise
         return _security_page(request, refusal=refusal)
     flash(request, said)
-    return keep_private(see_other(reverse("storefront:security")))
+    response = keep_private(see_other(reverse("storefront:security")))
+    if request.POST["act"] == "password":  # a copy of the session must not outlive the password
+        give_session(request, response, renew_session(session_token(request)))
+    return response
 
 
 def _change(request: KamengRequest) -> str:
