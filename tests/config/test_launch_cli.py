@@ -54,13 +54,36 @@ def test_every_command_has_its_function() -> None:
         assert callable(getattr(commands, word.function))
 
 
-@pytest.mark.parametrize("words", [(), ("nonsense",), ("up", "extra"), ("migrate", "--fast")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("up", "extra"),
+        ("migrate", "--fast"),
+        ("audit", "--quite"),
+        ("rotate-keys", "--keepold"),
+        ("rotate-keys", "--keep"),
+        ("rotate-keys", "now"),
+        ("open-shop", "--password", "secret"),
+        ("set-password",),
+    ],
+)
 def test_wrong_words_are_refused_with_the_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = kameng(*words, home=tmp_path)
 
     assert done.returncode == 2
     assert "kameng" in done.stderr
     assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(WORDS.keys() - {"bench", "manage", "psql", "simulate"}))
+def test_asking_for_help_does_nothing_else(tmp_path: Path, name: str) -> None:
+    done = kameng(name, "--help", home=tmp_path)
+
+    assert done.returncode == 0
+    assert f"kameng {name}" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,7 +18,7 @@ import pytest
 from kameng.config.launch import binaries, cluster
 from kameng.config.launch.account import choose_account
 from kameng.config.launch.cluster import find_cluster, fits_socket, pointer
-from kameng.config.launch.databases import ensure_database
+from kameng.config.launch.databases import check_database, ensure_database
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home
 from kameng.config.launch.postgres import SUPERUSER, Server, ensure_server, find_server
@@ -299,6 +299,19 @@ def test_database_is_made_once_by_callers_at_once(home: Path) -> None:
 
     assert faults == []
     server.stop()
+
+
+def test_database_that_was_never_migrated_is_refused_where_tables_are_needed(home: Path) -> None:
+    server = start(home)
+    url = ensure_database(server)
+
+    check_database(url)
+    with pytest.raises(LaunchFailed, match="Run `kameng migrate` first"):
+        check_database(url, needs_schema=True)
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table django_migrations ()")
+    check_database(url, needs_schema=True)
 
 
 def test_failure_to_start_names_the_reason_and_the_log(home: Path) -> None:

@@ -8,16 +8,24 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TextIO
+
+NO_FLAGS: Mapping[str, str] = MappingProxyType({})
 
 
 class Word(NamedTuple):
-    """One sub-command: the function in `launch.commands`, its help, and who sees it."""
+    """One sub-command: the function in `launch.commands`, its help, and who sees it.
+
+    `takes_arguments`: another program reads them (and knows `--help`). `flags` are read here, so
+    that one that is not known changes nothing.
+    """
 
     function: str
     help: str
     takes_arguments: bool = False
+    flags: Mapping[str, str] = NO_FLAGS
     is_hidden: bool = False
 
 
@@ -26,12 +34,29 @@ WORDS = {
     "demo": Word("demo", "the same with demo shops and the gateway simulator"),
     "stop": Word("stop", "stop what runs for this home"),
     "migrate": Word("migrate", "bring the database up to date"),
+    "open-shop": Word(
+        "open_shop", "open the main site and its owner's account, once", takes_arguments=True
+    ),
+    "set-password": Word(
+        "set_password", "give a member of staff a new password", takes_arguments=True
+    ),
     "web": Word("serve_web", "run the web server alone"),
     "worker": Word("worker", "run scheduled and slow work alone"),
     "simulate": Word("simulate", "run the gateway simulator alone", takes_arguments=True),
-    "audit": Word("audit", "check every invariant over the database", takes_arguments=True),
+    "audit": Word(
+        "audit",
+        "check every invariant over the database",
+        flags={"--quiet": "print only what does not hold"},
+    ),
     "bench": Word("bench", "measure (in a clone)", takes_arguments=True),
-    "rotate-keys": Word("rotate_keys", "encrypt with a fresh key", takes_arguments=True),
+    "rotate-keys": Word(
+        "rotate_keys",
+        "encrypt with a fresh key",
+        flags={
+            "--continue": "go on with a rotation that was cut off; make no new key",
+            "--keep-old": "leave the old keys in the key file (for older backups)",
+        },
+    ),
     "manage": Word("manage", "a management command of Django", takes_arguments=True),
     "psql": Word("psql", "open PostgreSQL's client", takes_arguments=True),
     "load-demo": Word("load_demo", "load the demo's data", is_hidden=True),
@@ -65,6 +90,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _read_arguments(name: str, word: Word, arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of a command; end with its help, or with what is wrong in them."""
+    if word.takes_arguments:
+        return list(arguments)
+    parser = argparse.ArgumentParser(
+        prog=f"kameng {name}", description=f"{word.help}.", allow_abbrev=False
+    )
+    for flag, meaning in word.flags.items():
+        parser.add_argument(flag, action="store_true", help=meaning)
+    parser.parse_args(arguments)
+    return list(arguments)
+
+
 def _keep_printing(stream: TextIO) -> None:
     """A terminal that lacks a character shows a question mark, and the program goes on."""
     reconfigure = getattr(stream, "reconfigure", None)
@@ -94,14 +132,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(sys.argv[1:] if argv is None else argv)
     word = WORDS[given.command]
-    if given.arguments and not word.takes_arguments:
-        if given.arguments[0] in {"-h", "--help"}:
-            print(f"kameng {given.command}: {word.help}")
-            return 0
-        parser.error(f"`kameng {given.command}` takes no arguments: {' '.join(given.arguments)}")
+    arguments = _read_arguments(given.command, word, given.arguments)
     try:
         commands = importlib.import_module("kameng.config.launch.commands")
-        code: int = getattr(commands, word.function)(given.arguments)
+        code: int = getattr(commands, word.function)(arguments)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130

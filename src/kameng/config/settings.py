@@ -92,11 +92,12 @@ UPLOAD_LIMIT_BYTES = (
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # Behind a reverse proxy that ends TLS, name its addresses; only then X-Forwarded-* is believed.
-TRUSTED_PROXIES = tuple(
-    part.strip() for part in environment.text("KAMENG_TRUSTED_PROXIES").split(",") if part.strip()
+TRUSTED_PROXIES = environment.networks("KAMENG_TRUSTED_PROXIES")
+PUBLIC_SCHEME = environment.choice(
+    "KAMENG_PUBLIC_SCHEME", default="http", allowed=("http", "https")
 )
-PUBLIC_SCHEME = environment.text("KAMENG_PUBLIC_SCHEME", "http")
-PUBLIC_PORT = environment.text("KAMENG_PUBLIC_PORT", environment.text("KAMENG_PORT", "8000"))
+_PORT = environment.number("KAMENG_PORT", default=8000, low=1, high=65_533)
+PUBLIC_PORT = str(environment.number("KAMENG_PUBLIC_PORT", default=_PORT, low=1, high=65_535))
 CSRF_COOKIE_NAME = "kameng_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = PUBLIC_SCHEME == "https"
@@ -121,7 +122,9 @@ MAIL_FROM = environment.text("KAMENG_MAIL_FROM", "no-reply@localhost")
 # Gateways and suppliers on loopback (the simulator) are reached only when this is on.
 ALLOW_LOOPBACK_GATEWAYS = environment.flag("KAMENG_ALLOW_LOOPBACK", default=False)
 METRICS_TOKEN = environment.text("KAMENG_METRICS_TOKEN")
-LOG_LEVEL = environment.text("KAMENG_LOG_LEVEL", "INFO")
+LOG_LEVEL = environment.choice(
+    "KAMENG_LOG_LEVEL", default="INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR")
+)
 LOGGING_CONFIG = None  # kameng.web.logs sets structured logging up
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []

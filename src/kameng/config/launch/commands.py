@@ -9,9 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kameng.config.launch.binaries import choose_binaries
 from kameng.config.launch.failure import LaunchFailed
@@ -26,16 +26,28 @@ from kameng.config.launch.postgres import DATABASE, SUPERUSER, find_server
 from kameng.config.launch.processes import send, wait_until
 from kameng.config.launch.report import say
 from kameng.config.launch.session import database_session, prepare
-from kameng.config.launch.up import WELCOME, run_up
+from kameng.config.launch.up import FIRST_STEPS, WELCOME, run_up
+
+T = TypeVar("T")
 
 STOP_SECONDS = 180.0
+
+
+NO_SHOP = """\
+There is no shop yet. `kameng open-shop` asks for its name, its host and its owner, and opens it
+(in a clone: .venv/bin/kameng open-shop, in another terminal, while this one runs).
+"""
 
 
 def _program(name: str) -> Any:
     """Import one of the program's own modules, with Django ready."""
     import django
+    from django.core.exceptions import ImproperlyConfigured
 
-    django.setup()
+    try:
+        django.setup()
+    except ImproperlyConfigured as fault:
+        raise LaunchFailed(f"{fault}.", remedy="docs/settings.md has every setting.") from fault
     return importlib.import_module(f"kameng.config.{name}")
 
 
@@ -51,15 +63,67 @@ def demo(arguments: Sequence[str]) -> int:
 
 def migrate(arguments: Sequence[str]) -> int:
     """Bring roles, tables and functions of the database up to date."""
-    with database_session(find_home()):
+    home = find_home()
+    with database_session(home):
         _program("migrate").run()
+        is_missing = _program("opening").is_shop_missing()
+    note = home.run / FIRST_STEPS
+    if is_missing:
+        write_whole(note, NO_SHOP)
+    else:
+        note.unlink(missing_ok=True)
     return 0
+
+
+def open_shop(arguments: Sequence[str]) -> int:
+    """Open the main site and its owner's account."""
+    from kameng.config import opening
+
+    wish = _heard(opening.read_shop, arguments)
+    home = find_home()
+    with database_session(home, needs_schema=True):
+        say(_granted(_program("opening").open_shop, wish))
+    (home.run / FIRST_STEPS).unlink(missing_ok=True)
+    return 0
+
+
+def set_password(arguments: Sequence[str]) -> int:
+    """Give a member of staff a new password."""
+    from kameng.config import opening
+
+    login, password = _heard(opening.read_login, arguments)
+    with database_session(find_home(), needs_schema=True):
+        say(_granted(_program("opening").set_password, login, password))
+    return 0
+
+
+def _heard(read: Callable[[Sequence[str]], T], arguments: Sequence[str]) -> T:
+    """Ask a person, and turn what is missing into the failure of the command."""
+    from kameng.config.opening import EntryMissing
+
+    try:
+        return read(arguments)
+    except EntryMissing as fault:
+        raise LaunchFailed(str(fault), remedy="--help shows what can be given.") from fault
+
+
+def _granted(act: Callable[..., str], *words: object) -> str:
+    """Do what the program may refuse, and turn its refusal into the failure of the command."""
+    from django.utils import translation
+
+    from kameng.core.errors import Refusal
+
+    with translation.override("en"):
+        try:
+            return act(*words)
+        except Refusal as fault:
+            raise LaunchFailed(fault.text(), remedy="Nothing was changed.") from fault
 
 
 def load_demo(arguments: Sequence[str]) -> int:
     """Load the demo into an empty database; keep what it has to say for the end of the start."""
     home = find_home()
-    with database_session(home):
+    with database_session(home, needs_schema=True):
         text = _program("demo").load()
     write_whole(home.run / WELCOME, f"{text or ''}\n", mode=0o640)
     return 0
@@ -67,7 +131,7 @@ def load_demo(arguments: Sequence[str]) -> int:
 
 def worker(arguments: Sequence[str]) -> int:
     """Run scheduled and slow work."""
-    with database_session(find_home()):
+    with database_session(find_home(), needs_schema=True):
         _program("worker").run()
     return 0
 
@@ -76,7 +140,7 @@ def serve_web(arguments: Sequence[str]) -> int:
     """Run the web server alone."""
     from kameng.config.launch import web  # too large for the supervisor to carry
 
-    with database_session(find_home()):
+    with database_session(find_home(), needs_schema=True):
         web.serve(read_options())
     return 0
 
@@ -99,13 +163,13 @@ def simulate(arguments: Sequence[str]) -> int:
 
 def audit(arguments: Sequence[str]) -> int:
     """Check every invariant over the whole database."""
-    with database_session(find_home()):
+    with database_session(find_home(), needs_schema=True):
         return int(_program("audit").run(list(arguments)))
 
 
 def rotate_keys(arguments: Sequence[str]) -> int:
     """Encrypt everything with a fresh key."""
-    with database_session(find_home()):
+    with database_session(find_home(), needs_schema=True):
         return int(_program("rotation").run(list(arguments)))
 
 

@@ -6,10 +6,14 @@ small.
 """
 
 import contextlib
+from typing import TYPE_CHECKING, Any
 
 from kameng.config.launch.binaries import OLDEST_MAJOR
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.postgres import DATABASE, OWNER, SUPERUSER, Server
+
+if TYPE_CHECKING:
+    import psycopg
 
 CONNECT_SECONDS = 10
 
@@ -38,13 +42,17 @@ def ensure_database(server: Server, name: str = DATABASE) -> str:
     return server.dsn(OWNER, name)
 
 
-def check_database(url: str) -> None:
-    """Raise unless a PostgreSQL server of a known version answers at this address."""
+def check_database(url: str, *, needs_schema: bool = False) -> None:
+    """Raise unless a PostgreSQL server of a known version answers at this address.
+
+    With `needs_schema` also when `kameng migrate` never ran in this database.
+    """
     import psycopg
 
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
             version = connection.info.server_version
+            has_schema = not needs_schema or _has_schema(connection)
     except psycopg.Error as fault:
         reason = str(fault).strip().splitlines()[-1] if str(fault).strip() else "no reason given"
         raise LaunchFailed(
@@ -56,3 +64,13 @@ def check_database(url: str) -> None:
             f"The server that KAMENG_DATABASE_URL names is PostgreSQL {version // 10_000}.",
             remedy=f"Kameng needs PostgreSQL {OLDEST_MAJOR} or newer.",
         )
+    if not has_schema:
+        raise LaunchFailed(
+            "This database holds nothing of Kameng yet.",
+            remedy="Run `kameng migrate` first; `kameng up` does so by itself.",
+        )
+
+
+def _has_schema(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
+    row = connection.execute("select to_regclass('public.django_migrations')").fetchone()
+    return row is not None and row[0] is not None

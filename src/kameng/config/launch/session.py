@@ -29,21 +29,25 @@ def prepare(home: Home) -> Home:
 
 
 @contextlib.contextmanager
-def database_session(home: Home, *, report: Report = say_aside) -> Iterator[str]:
+def database_session(
+    home: Home, *, needs_schema: bool = False, report: Report = say_aside
+) -> Iterator[str]:
     """Give the address of the database to the block, also as KAMENG_DATABASE_URL.
 
-    Call from the main thread: a server that is started here ends with it.
+    With `needs_schema` one that was never migrated is refused. Call from the main thread: a server
+    that is started here ends with it.
     """
     prepare(home)
     options = read_options()
     if options.database_url:
         if not options.is_supervised:
-            check_database(options.database_url)
+            check_database(options.database_url, needs_schema=needs_schema)
         yield options.database_url
         return
     server = ensure_server(home, report=report)
     try:
         url = ensure_database(server)
+        check_database(url, needs_schema=needs_schema)
         os.environ["KAMENG_DATABASE_URL"] = url
         yield url
     finally:
