@@ -5,17 +5,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kameng.catalog.models import ImportJob, ImportKind
+from kameng.catalog.services.rotating import rotate_uploads
 from kameng.catalog.uploads import (
     PIECE_BYTES,
     UploadMissing,
     read_upload,
     remove_upload,
+    renew_upload,
     store_upload,
     upload_path,
 )
+from kameng.core import keyring
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import site_scope
 
 SECRET = b"AAAA-BBBB-CCCC-DDDD\n" * 10
 
@@ -91,3 +98,66 @@ def test_removing_twice_is_no_fault() -> None:
     remove_upload("")
     with pytest.raises(UploadMissing):
         read(path)
+
+
+@pytest.fixture
+def own_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = keyring.ensure(tmp_path / "keyring.json")
+    monkeypatch.setattr(settings, "KEYRING_PATH", path)
+    return path
+
+
+def test_a_rotation_moves_an_upload_to_the_new_key_and_the_old_one_may_go(own_keys: Path) -> None:
+    data = SECRET * (PIECE_BYTES // len(SECRET) + 1)
+    path = stored(data)
+    version = keyring.add_key(own_keys)
+
+    assert renew_upload(path.name, site_id=1)
+    assert not renew_upload(path.name, site_id=1)
+
+    keyring.drop_keys(own_keys, keep=version)
+    assert read(path) == data
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.with_suffix(".renewed").exists()
+
+
+def test_control_without_the_rotation_the_upload_is_lost(own_keys: Path) -> None:
+    path = stored(SECRET)
+
+    keyring.drop_keys(own_keys, keep=keyring.add_key(own_keys))
+
+    with pytest.raises(UploadMissing):
+        read(path)
+
+
+def test_a_rotation_leaves_what_is_gone_or_damaged_alone(own_keys: Path) -> None:
+    path = stored(SECRET)
+    path.write_bytes(path.read_bytes()[:-5])
+    damaged = path.read_bytes()
+    keyring.add_key(own_keys)
+
+    assert not renew_upload(path.name, site_id=1)
+    assert not renew_upload("0" * 32 + ".upload", site_id=1)
+
+    assert path.read_bytes() == damaged
+    assert not path.with_suffix(".renewed").exists()
+
+
+def test_the_rotation_finds_the_files_of_every_site(
+    db: None, site_a: Site, site_b: Site, own_keys: Path
+) -> None:
+    jobs = []
+    for site in (site_a, site_b):
+        with site_scope(site.id):
+            name = store_upload([SECRET], site_id=site.id)
+            jobs.append((site.id, name))
+            ImportJob.objects.create(
+                site_id=site.id, kind=ImportKind.CARD_KEYS, file_path=name, created_by="test"
+            )
+    version = keyring.add_key(own_keys)
+
+    assert sum(rotate_uploads()) == 2
+    assert sum(rotate_uploads()) == 0
+
+    keyring.drop_keys(own_keys, keep=version)
+    assert [read(upload_path(name), site_id=site_id) for site_id, name in jobs] == [SECRET] * 2

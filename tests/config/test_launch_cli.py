@@ -218,6 +218,31 @@ def test_lost_key_file_is_never_replaced_when_there_is_data(
     assert not home.keyring.exists()
 
 
+@pytest.mark.parametrize("content", ["", '{"current": "1", "keys": {"1"', "\x00\x00", "[]"])
+def test_damaged_key_file_stops_every_start_and_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.delenv("KAMENG_KEYRING", raising=False)
+    home = prepare_home(Home(tmp_path / "home"))
+    home.keyring.write_text(content)
+
+    with pytest.raises(LaunchFailed, match=r"keyring\.json is damaged.*backup") as told:
+        prepare_secrets(home, has_data=False)
+
+    assert str(told.value).startswith("The key file ")
+    assert home.keyring.read_text() == content
+
+
+def test_empty_key_of_cookies_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAMENG_KEYRING", raising=False)
+    home = prepare_home(Home(tmp_path / "home"))
+    home.django_key.write_text("")
+
+    prepare_secrets(home, has_data=False)
+
+    assert len(home.django_key.read_text()) > 60
+
+
 def test_options_have_defaults_and_neighbouring_ports() -> None:
     options = read_options({})
 

@@ -18,12 +18,13 @@ import pytest
 from kameng.config.launch import binaries, cluster
 from kameng.config.launch.account import choose_account
 from kameng.config.launch.cluster import find_cluster, fits_socket, pointer
-from kameng.config.launch.databases import check_database, ensure_database
+from kameng.config.launch.databases import check_database, ensure_database, holds_sites
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home
 from kameng.config.launch.postgres import SUPERUSER, Server, ensure_server, find_server
 from kameng.config.launch.processes import read_process, wait_until
 from kameng.config.launch.report import silent
+from kameng.config.launch.session import prepare
 from kameng.config.launch.tuning import quote, render_settings
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its server a user")
@@ -312,6 +313,26 @@ def test_database_that_was_never_migrated_is_refused_where_tables_are_needed(hom
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table django_migrations ()")
     check_database(url, needs_schema=True)
+
+
+def test_new_key_file_is_not_made_over_a_shop_in_another_server(
+    home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start(home)
+    url = ensure_database(server)
+    fresh = Home(folder / "fresh")
+    monkeypatch.setenv("KAMENG_DATABASE_URL", url)
+    monkeypatch.delenv("KAMENG_KEYRING", raising=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table tenancy_site (id int)")
+        assert not holds_sites(url)
+        connection.execute("insert into tenancy_site values (1)")
+    assert holds_sites(url)
+
+    with pytest.raises(LaunchFailed, match=r"key file .* is missing, but the database holds data"):
+        prepare(fresh)
+
+    assert not fresh.keyring.exists()
 
 
 def test_failure_to_start_names_the_reason_and_the_log(home: Path) -> None:

@@ -91,6 +91,36 @@ def test_after_a_new_key_old_values_open_and_new_ones_use_it(own_keys: Path) -> 
         decrypt(old, PLACE)
 
 
+def test_a_process_still_opens_what_it_knew_before_others_rotated(own_keys: Path) -> None:
+    old = encrypt(b"secret", PLACE)
+    before = own_keys.read_text()
+    version = keyring.add_key(own_keys)
+    keyring.drop_keys(own_keys, keep=version)
+    after = own_keys.read_text()
+
+    own_keys.write_text(before)
+    keyring.load(own_keys, afresh=True)  # as a process that was running all the time
+    own_keys.with_suffix(".new").write_text(after)
+    own_keys.with_suffix(".new").replace(own_keys)
+    ring = keyring.load(own_keys, afresh=True)
+
+    assert (ring.current, sorted(ring.keys)) == (version, [1, version])
+    assert decrypt(old, PLACE) == b"secret"
+    assert encrypt(b"secret", PLACE)[0] == version
+
+
+def test_of_two_rotations_at_once_the_second_is_refused(own_keys: Path) -> None:
+    with (
+        keyring.hold(own_keys),
+        pytest.raises(keyring.KeyringBusy),
+        keyring.hold(own_keys),
+    ):
+        raise AssertionError("both hold the key file")
+
+    with keyring.hold(own_keys):  # free again
+        assert keyring.load(own_keys).current == 1
+
+
 def test_the_key_file_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) -> None:
     path = keyring.ensure(tmp_path / "secrets" / "keyring.json")
     before = path.read_bytes()
@@ -105,7 +135,7 @@ def test_the_key_file_is_for_its_owner_alone_and_is_never_written_over(tmp_path:
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "{", "[]", "null", "{}"),
+        *("", "{", "[]", "null", "{}", '{"current": "1", "keys": [], "index": ""}', "\x00" * 300),
         '{"current": "2", "keys": {"1": "AAAA"}, "index": "AAAA"}',
         '{"current": "1", "keys": {"1": "AAAA"}, "index": "AAAA"}',
         '{"current": "x", "keys": {}, "index": ""}',

@@ -15,7 +15,7 @@ from typing import Final
 
 from django.conf import settings
 
-from kameng.core.crypto import CipherBroken, binding, decrypt, encrypt
+from kameng.core.crypto import CipherBroken, binding, decrypt, encrypt, ring
 
 PIECE_BYTES: Final = 1 << 20
 _LENGTH: Final = struct.Struct(">I")
@@ -37,13 +37,7 @@ def store_upload(chunks: Iterable[bytes], *, site_id: int) -> str:
     path = upload_path(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            number = 0
-            for number, piece in enumerate(_pieces(chunks), start=1):
-                file.write(_sealed(piece, _place(site_id, name, number)))
-            file.write(_sealed(b"", _place(site_id, name, number + 1)))
-            file.flush()
-            os.fsync(file.fileno())
+        _write(path, chunks, site_id=site_id, name=name)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -69,6 +63,26 @@ def read_upload(path: Path, *, site_id: int) -> Iterator[bytes]:
         raise UploadMissing("the upload cannot be read") from fault
 
 
+def renew_upload(name: str, *, site_id: int) -> bool:
+    """Encrypt a file with the current key where it is not, in place at once; tell whether it was.
+
+    One that is gone or damaged is left as it is: who reads it says so.
+    """
+    path = upload_path(name)
+    draft = path.with_suffix(".renewed")
+    try:
+        if not _is_stale(path):
+            return False
+        pieces = read_upload(path, site_id=site_id)
+        _write(draft, pieces, site_id=site_id, name=name)
+        draft.replace(path)
+    except (FileNotFoundError, UploadMissing):
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
 def remove_upload(name: str) -> None:
     """Remove a file; it is no fault when it is gone already."""
     if name:
@@ -83,6 +97,27 @@ def remove_strays(known: Container[str], *, before: datetime) -> int:
             path.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def _write(path: Path, chunks: Iterable[bytes], *, site_id: int, name: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        number = 0
+        for number, piece in enumerate(_pieces(chunks), start=1):
+            file.write(_sealed(piece, _place(site_id, name, number)))
+        file.write(_sealed(b"", _place(site_id, name, number + 1)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_stale(path: Path) -> bool:
+    """Tell whether a piece is under another key than the current one; its first byte says so."""
+    current = bytes((ring().current % 256,))
+    with path.open("rb") as file:
+        while len(length := file.read(_LENGTH.size)) == _LENGTH.size:
+            if file.read(1) != current:
+                return True
+            file.seek(_LENGTH.unpack(length)[0] - 1, os.SEEK_CUR)
+    return False
 
 
 def _place(site_id: int, name: str, number: int) -> bytes:

@@ -6,6 +6,7 @@ Runs as the owner of the database; one at a time (advisory lock).
 import os
 from typing import Any
 
+from kameng.config.launch.failure import LaunchFailed
 from kameng.core.locks import LOCK_CLASS, MIGRATE
 
 APPS = (  # lowest first: a function may call those of lower apps
@@ -24,19 +25,18 @@ APPS = (  # lowest first: a function may call those of lower apps
 MINIMUM_VERSION = 150_000
 
 
-class DatabaseTooOld(RuntimeError):
-    """The server is older than PostgreSQL 15."""
-
-
 def run(*, verbosity: int = 0) -> None:
-    """Bring the database to this version of the code."""
+    """Bring the database to this version of the code, and see that our key ring opens it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
     import django
     from django.apps import apps
 
     if not apps.ready:
         django.setup()
+    from kameng.config.rotation import check_ring
+
     migrate(alias="owner", verbosity=verbosity)
+    check_ring()
 
 
 def migrate(*, alias: str, verbosity: int = 0) -> None:
@@ -52,8 +52,9 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
     connection: Any = connections[alias]
     with connection.cursor() as cursor:
         if connection.pg_version < MINIMUM_VERSION:
-            raise DatabaseTooOld(
-                f"PostgreSQL {connection.pg_version // 10_000} is too old: 15 or newer is needed"
+            raise LaunchFailed(
+                f"The server is PostgreSQL {connection.pg_version // 10_000}.",
+                remedy="Kameng needs PostgreSQL 15 or newer.",
             )
         cursor.execute("select pg_advisory_lock(%s, %s)", (LOCK_CLASS, MIGRATE))
         try:

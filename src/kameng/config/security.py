@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 
 from kameng.config.database import APP_ROLE, ENGINE_ROLE
+from kameng.config.launch.failure import LaunchFailed
 from kameng.tenancy.scoping import SharedDownModel
 
 SITE = "(select nullif(current_setting('app.site', true), '')::bigint)"
@@ -52,10 +53,10 @@ def ensure_roles(cursor: Any) -> None:
             try:
                 cursor.execute(f"create role {role} nologin")
             except Exception as fault:
-                raise RuntimeError(
-                    f"the role {role} is missing and {_me(cursor)} may not create it; as an"
-                    f" administrator run: CREATE ROLE {APP_ROLE}; CREATE ROLE {ENGINE_ROLE};"
-                    f" GRANT {APP_ROLE}, {ENGINE_ROLE} TO {_me(cursor)};"
+                raise LaunchFailed(
+                    f"The role {role} is missing and {_me(cursor)} may not create it.",
+                    remedy=f"As an administrator: CREATE ROLE {APP_ROLE}; CREATE ROLE"
+                    f" {ENGINE_ROLE}; GRANT {APP_ROLE}, {ENGINE_ROLE} TO {_me(cursor)};",
                 ) from fault
         if not _can_act_as(cursor, role):
             cursor.execute(f"grant {role} to current_user")

@@ -84,6 +84,15 @@ def decrypt(value: bytes, aad: bytes) -> bytes:
         raise CipherBroken("a stored value does not belong to this row") from None
 
 
+def opens(value: bytes, aad: bytes) -> bool:
+    """Tell whether the ring opens a stored value."""
+    try:
+        decrypt(value, aad)
+    except CipherBroken:
+        return False
+    return True
+
+
 def encrypt_text(text: str, aad: bytes) -> bytes:
     """Encrypt a text as UTF-8."""
     return encrypt(text.encode(), aad)

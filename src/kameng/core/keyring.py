@@ -5,12 +5,15 @@ version, and one key for blind indexes. A database dump without this file reads 
 """
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
 import secrets
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 KEY_BYTES = 32
@@ -19,6 +22,10 @@ LOOK_AGAIN_SECONDS = 1.0
 
 class KeyringBroken(RuntimeError):
     """The key file is missing, unreadable or malformed: nothing can be decrypted."""
+
+
+class KeyringBusy(RuntimeError):
+    """Another rotation is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,30 @@ def _write(path: Path, content: dict[str, object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    # The name too must outlive a power cut before anything is encrypted with a key of this file.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Keep other rotations of this key file away; raise `KeyringBusy` when one is under way.
+
+    Two at once would each add a key under the same number, and one of the two keys would be lost.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KeyringBusy(f"another rotation of {path} is under way") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _new_key() -> str:
@@ -84,7 +115,8 @@ _loaded: dict[Path, tuple[Keyring, tuple[int, int], float]] = {}
 def load(path: Path, *, afresh: bool = False) -> Keyring:
     """Return the key ring; raise `KeyringBroken` when the file cannot serve.
 
-    Once a second the file is looked at again, so that a rotation reaches running processes.
+    Once a second the file is looked at again, so that a rotation reaches running processes. A
+    process keeps the keys that it has seen: what it read or began before a rotation still opens.
     """
     known = _loaded.get(path)
     moment = time.monotonic()
@@ -94,8 +126,13 @@ def load(path: Path, *, afresh: bool = False) -> Keyring:
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_ino)
     except OSError as fault:
-        raise KeyringBroken(f"the key file {path} cannot be read") from fault
-    ring = known[0] if known is not None and known[1] == stamp else _read(path)
+        raise KeyringBroken(f"the key file {path} cannot be read: {fault.strerror}") from fault
+    if known is not None and known[1] == stamp:
+        ring = known[0]
+    else:
+        ring = _read(path)
+        if known is not None:
+            ring = replace(ring, keys={**known[0].keys, **ring.keys})
     _loaded[path] = (ring, stamp, moment + LOOK_AGAIN_SECONDS)
     return ring
 
@@ -109,10 +146,12 @@ def _read(path: Path) -> Keyring:
             keys=keys,
             index_key=base64.b64decode(content["index"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise KeyringBroken(f"the key file {path} cannot be read") from fault
+    except OSError as fault:
+        raise KeyringBroken(f"the key file {path} cannot be read: {fault.strerror}") from fault
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise KeyringBroken(f"the key file {path} is damaged") from fault
     if ring.current not in keys or any(
         len(k) != KEY_BYTES for k in (*keys.values(), ring.index_key)
     ):
-        raise KeyringBroken(f"the key file {path} holds no usable key")
+        raise KeyringBroken(f"the key file {path} is damaged: it holds no usable key")
     return ring

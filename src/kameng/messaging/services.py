@@ -180,7 +180,7 @@ def rotate_messaging() -> Iterator[int]:
     last_id = 0
     while True:
         with platform_scope("rotate the keys of e-mails"), transaction.atomic():
-            rows = list(Email.unscoped.filter(id__gt=last_id).order_by("id")[:BATCH])
+            rows = lock_emails(last_id)
             if not rows:
                 return
             last_id = rows[-1].id
@@ -189,6 +189,12 @@ def rotate_messaging() -> Iterator[int]:
                 _encrypt_anew(row)
             Email.unscoped.bulk_update(stale, ["to_cipher", "body_cipher"])
         yield len(stale)
+
+
+def lock_emails(after_id: int) -> list[Email]:
+    """Lock the next e-mails by id; who sends them clears them in between otherwise."""
+    rows = Email.unscoped.filter(id__gt=after_id).order_by("id")
+    return list(rows.select_for_update(no_key=True)[:BATCH])
 
 
 def _encrypt_anew(row: Email) -> None:

@@ -26,7 +26,7 @@ END_SECONDS = 30
 
 
 class LaneBroken(RuntimeError):
-    """A lane could not go on; the message is its traceback."""
+    """A lane could not go on; its traceback is a note for KAMENG_DEBUG=1."""
 
 
 class Lanes:
@@ -89,8 +89,11 @@ def _receive(pipe: Connection) -> Diary:
         answer = pipe.recv()
     except EOFError:
         raise LaneBroken("a lane of the history ended without a word") from None
-    if isinstance(answer, str):
-        raise LaneBroken(answer)
+    if isinstance(answer, tuple):
+        reason, trace = answer
+        broken = LaneBroken(f"the history broke off: {reason}")
+        broken.add_note(trace)
+        raise broken
     diary: Diary = answer
     return diary
 
@@ -109,8 +112,8 @@ def _run(lane: Sequence[Life], pipe: Connection, bind: Callable[[], None]) -> No
             pipe.send(Diary())
         simulator.tell_history()
         pipe.send(diary)
-    except Exception:  # told to the parent, whose fault it becomes
-        pipe.send(traceback.format_exc())
+    except Exception as fault:  # told to the parent, whose fault it becomes
+        pipe.send((f"{type(fault).__name__}: {str(fault)[:300]}", traceback.format_exc()))
     finally:
         connections.close_all()
 

@@ -6,6 +6,7 @@ small.
 """
 
 import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kameng.config.launch.binaries import OLDEST_MAJOR
@@ -47,18 +48,9 @@ def check_database(url: str, *, needs_schema: bool = False) -> None:
 
     With `needs_schema` also when `kameng migrate` never ran in this database.
     """
-    import psycopg
-
-    try:
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
-            version = connection.info.server_version
-            has_schema = not needs_schema or _has_schema(connection)
-    except psycopg.Error as fault:
-        reason = str(fault).strip().splitlines()[-1] if str(fault).strip() else "no reason given"
-        raise LaunchFailed(
-            f"The database that KAMENG_DATABASE_URL names cannot be reached: {reason}",
-            remedy="Check the address, the password, and that the server runs.",
-        ) from fault
+    with _visit(url) as connection:
+        version = connection.info.server_version
+        has_schema = not needs_schema or _has_table(connection, "django_migrations")
     if version < OLDEST_MAJOR * 10_000:
         raise LaunchFailed(
             f"The server that KAMENG_DATABASE_URL names is PostgreSQL {version // 10_000}.",
@@ -71,6 +63,30 @@ def check_database(url: str, *, needs_schema: bool = False) -> None:
         )
 
 
-def _has_schema(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
-    row = connection.execute("select to_regclass('public.django_migrations')").fetchone()
+def holds_sites(url: str) -> bool:
+    """Tell whether a shop was opened in this database."""
+    with _visit(url) as connection:
+        if not _has_table(connection, "tenancy_site"):
+            return False
+        row = connection.execute("select exists (select 1 from tenancy_site)").fetchone()
+        return row is not None and bool(row[0])
+
+
+@contextlib.contextmanager
+def _visit(url: str) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
+    import psycopg
+
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+            yield connection
+    except psycopg.Error as fault:
+        reason = str(fault).strip().splitlines()[-1] if str(fault).strip() else "no reason given"
+        raise LaunchFailed(
+            f"The database that KAMENG_DATABASE_URL names cannot be reached: {reason}",
+            remedy="Check the address, the password, and that the server runs.",
+        ) from fault
+
+
+def _has_table(connection: "psycopg.Connection[tuple[Any, ...]]", name: str) -> bool:
+    row = connection.execute("select to_regclass(%s)", (f"public.{name}",)).fetchone()
     return row is not None and row[0] is not None

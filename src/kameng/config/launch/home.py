@@ -124,8 +124,16 @@ def prepare_secrets(home: Home, *, has_data: bool) -> None:
                 remedy="Put the key file back from your backup; without it no card key can be"
                 " read.",
             )
-        keyring.ensure(home.keyring)
-        if not home.django_key.exists():
+        try:
+            keyring.load(keyring.ensure(home.keyring))
+        except keyring.KeyringBroken as fault:
+            what = f"{fault}"
+            raise LaunchFailed(
+                f"{what[:1].upper()}{what[1:]}.",
+                remedy="Give this user the right to read it, or put it back from your backup; the"
+                " data was not touched.",
+            ) from fault
+        if not home.django_key.exists() or not home.django_key.read_text().strip():
             write_whole(home.django_key, secrets.token_urlsafe(64) + "\n", mode=0o600)
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from kameng.config.launch.cluster import find_cluster
-from kameng.config.launch.databases import check_database, ensure_database
+from kameng.config.launch.databases import check_database, ensure_database, holds_sites
 from kameng.config.launch.home import Home, prepare_home, prepare_secrets
 from kameng.config.launch.options import read_options
 from kameng.config.launch.postgres import ensure_server
@@ -21,11 +21,19 @@ SETTINGS_MODULE = "kameng.config.settings"
 def prepare(home: Home) -> Home:
     """Make the home and its key files, and name them for everything that reads the environment."""
     prepare_home(home)
-    cluster = find_cluster(home)
-    prepare_secrets(home, has_data=cluster is not None and cluster.is_initialised)
+    prepare_secrets(home, has_data=not home.keyring.exists() and _has_data(home))
     os.environ["KAMENG_HOME"] = str(home.path)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS_MODULE)
     return home
+
+
+def _has_data(home: Home) -> bool:
+    """Tell whether there may be data that a key file of before is needed for."""
+    url = read_options().database_url
+    if url:
+        return holds_sites(url)
+    cluster = find_cluster(home)
+    return cluster is not None and cluster.is_initialised
 
 
 @contextlib.contextmanager

@@ -155,7 +155,10 @@ class _Launch:
             process.wait()
             raise
         if process.returncode != 0:
-            raise LaunchFailed(f"`kameng {name}` failed.", remedy="The reason stands above.")
+            raise LaunchFailed(
+                f"`kameng {name}` failed.",
+                remedy="The reason stands above; a new start tries again.",
+            )
 
     def _welcome(self, *, with_demo: bool) -> None:
         port = self.options.port

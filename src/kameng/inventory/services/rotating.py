@@ -13,6 +13,8 @@ from kameng.inventory import store
 from kameng.inventory.sealing import key_place
 
 PAGE_KEYS: Final = 5_000
+SAMPLE: Final = 20
+NO_VERSION: Final = -1  # that no value has: every key is found
 HELD_FOR: Final = dt.timedelta(milliseconds=50)  # before keys that somebody held are tried again
 
 
@@ -37,6 +39,14 @@ def rotate_inventory() -> Iterator[int]:
             after_id, left = 0, 0
         else:
             return
+
+
+def probe_inventory() -> Iterator[bool]:
+    """Yield for some keys whether the key ring opens them."""
+    with platform_scope("does the key ring fit"):
+        some = store.list_old_secrets(NO_VERSION, after_id=0, limit=SAMPLE)
+    for key_id, site_id, secret in some:
+        yield crypto.opens(secret, key_place(site_id, key_id))
 
 
 def _rewrite(page: Sequence[tuple[int, int, bytes]]) -> int:

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.db import transaction
 
-from kameng.core.crypto import binding, decrypt, encrypt, ring
+from kameng.core.crypto import binding, decrypt, encrypt, opens, ring
 from kameng.core.scope import platform_scope
 from kameng.orders.models import Delivery, Order
 
 BATCH = 1000
+SAMPLE = 20
 
 
 def rotate_orders() -> Iterator[int]:
@@ -19,6 +20,13 @@ def rotate_orders() -> Iterator[int]:
     """
     yield from _rotate(Order, ("contact_cipher", "inputs_cipher"))
     yield from _rotate(Delivery, ("content_cipher",))
+
+
+def probe_orders() -> Iterator[bool]:
+    """Yield for some orders whether the key ring opens their contacts."""
+    with platform_scope("does the key ring fit"):
+        for row in Order.unscoped.exclude(contact_cipher=None).order_by("-id")[:SAMPLE]:
+            yield opens(bytes(row.contact_cipher), binding(row.site_id, "order", row.order_no))
 
 
 def _rotate(model: Any, columns: tuple[str, ...]) -> Iterator[int]:

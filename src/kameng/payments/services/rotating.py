@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
-from kameng.core.crypto import binding, decrypt, encrypt, ring
+from kameng.core.crypto import binding, decrypt, encrypt, opens, ring
 from kameng.core.scope import platform_scope
 from kameng.payments.models import Gateway, Payment, PaymentState
 from kameng.payments.services.paying import open_instruction, seal_instruction, sealing_key
 
 BATCH = 500
+
+SAMPLE = 20
 
 
 def rotate_payments() -> Iterator[int]:
@@ -49,6 +51,13 @@ def _rotate_instructions(current: int) -> Iterator[int]:
                 row.instruction = seal_instruction(open_instruction(row), payment=row)
             Payment.unscoped.bulk_update(stale, ["instruction"])
         yield len(stale)
+
+
+def probe_payments() -> Iterator[bool]:
+    """Yield for some gateways whether the key ring opens their credentials."""
+    with platform_scope("does the key ring fit"):
+        for row in Gateway.unscoped.order_by("-id")[:SAMPLE]:
+            yield opens(bytes(row.config_cipher), binding(row.site_id, "gateway", row.id))
 
 
 def lock_gateways() -> list[Gateway]:
