@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from kameng.config import environment
+from kameng.config.database import django_databases
 
 NAME = "KAMENG_SOMETHING"
 
@@ -44,6 +45,7 @@ def read_settings(home: Path, **values: str) -> subprocess.CompletedProcess[str]
         ("KAMENG_SESSION_HOURS", "9" * 5000),
         ("KAMENG_UPLOAD_LIMIT_MB", "１２"),
         ("KAMENG_DATABASE_URL", "mysql://shop@host/shop"),
+        ("KAMENG_APP_DATABASE_URL", "shop"),
     ],
 )
 def test_a_value_that_is_not_understood_is_refused_by_the_name_of_its_setting(
@@ -95,3 +97,27 @@ def test_a_number_within_its_bounds_is_read(
     monkeypatch.setenv(NAME, raw)
 
     assert environment.number(NAME, default=5, low=1, high=10) == read
+
+
+def test_without_an_address_of_its_own_the_program_signs_in_as_the_owner_and_acts_as_another() -> (
+    None
+):
+    databases = django_databases("postgresql://owner:secret@db.example/shop")
+
+    assert databases["default"]["USER"] == databases["owner"]["USER"] == "owner"
+    assert "-c role=kameng_app" in databases["default"]["OPTIONS"]["options"]
+    assert "options" not in databases["owner"]["OPTIONS"]
+
+
+def test_with_an_address_of_its_own_the_program_never_uses_the_owners() -> None:
+    databases = django_databases(
+        "postgresql://owner:secret@db.example/shop",
+        app_url="postgresql://kameng_app:other@db.example/shop",
+    )
+
+    assert (databases["default"]["USER"], databases["default"]["PASSWORD"]) == (
+        "kameng_app",
+        "other",
+    )
+    assert databases["owner"]["USER"] == "owner"
+    assert "-c role=kameng_app" in databases["default"]["OPTIONS"]["options"]

@@ -108,6 +108,37 @@ def test_database_that_does_not_answer_is_one_line_without_the_password(tmp_path
     assert "topsecret" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://shop:topsecret@127.0.0.1/shop",
+        "host=127.0.0.1 password=topsecret",
+        "topsecret",
+        "postgresql://shop:topsecret@127.0.0.1:1/",
+        "postgresql://shop:top@topsecret@127.0.0.1:1/shop",
+        "postgresql://shop:top/topsecret@127.0.0.1:1/shop",
+    ],
+)
+def test_address_of_a_wrong_form_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(LaunchFailed, match=r"postgresql://owner:password@host") as told:
+        check_database(url)
+
+    assert "KAMENG_DATABASE_URL" in str(told.value)
+    assert "topsecret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "password"),
+    [
+        ("postgresql://a:p%40ss@h:5/d?x=1", "postgresql://a@h:5/d?x=1", "p@ss"),
+        ("postgresql://a@h/d", "postgresql://a@h/d", ""),
+        ("postgresql:///d?host=/run", "postgresql:///d?host=/run", ""),
+    ],
+)
+def test_password_is_taken_out_of_an_address(url: str, address: str, password: str) -> None:
+    assert commands.split_password(url) == (address, password)
+
+
 def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
     done = kameng("up", home=tmp_path, KAMENG_PORT="x", KAMENG_DEBUG="1")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import errors
 
 from kameng.config.launch import binaries, cluster
 from kameng.config.launch.account import choose_account
@@ -21,11 +22,20 @@ from kameng.config.launch.cluster import find_cluster, fits_socket, pointer
 from kameng.config.launch.databases import check_database, ensure_database, holds_sites
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home
-from kameng.config.launch.postgres import SUPERUSER, Server, ensure_server, find_server
+from kameng.config.launch.postgres import (
+    APP,
+    OWNER,
+    SUPERUSER,
+    Server,
+    app_dsn,
+    ensure_server,
+    find_server,
+)
 from kameng.config.launch.processes import read_process, wait_until
 from kameng.config.launch.report import silent
 from kameng.config.launch.session import prepare
 from kameng.config.launch.tuning import quote, render_settings
+from kameng.core import keyring
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its server a user")
 
@@ -333,6 +343,65 @@ def test_new_key_file_is_not_made_over_a_shop_in_another_server(
         prepare(fresh)
 
     assert not fresh.keyring.exists()
+
+
+def test_running_program_signs_in_as_a_role_that_cannot_become_the_owner(home: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if "KAMENG_" not in key}
+    for word in ("migrate", "audit"):
+        subprocess.run(
+            [sys.executable, "-P", "-m", "kameng.config.cli", word],
+            check=True,
+            capture_output=True,
+            env={**environment, "KAMENG_HOME": str(home)},
+            timeout=300,
+        )
+    server = start(home)
+    with psycopg.connect(server.dsn(), autocommit=True) as owner:
+        owner.execute("alter role kameng_app nologin")  # as an earlier version had it
+
+    ensure_database(server)
+
+    with psycopg.connect(app_dsn(server), autocommit=True) as connection:
+        assert connection.execute("select session_user, current_user").fetchone() == (APP, APP)
+        connection.execute("reset role")
+        connection.execute("select set_config('role', 'none', false)")
+        assert connection.execute("select current_user").fetchone() == (APP,)
+        for statement in (
+            f"set role {OWNER}",
+            "set role kameng_engine",
+            f"set session authorization {OWNER}",
+            "alter table core_event disable row level security",
+            "create table mine (id int)",
+            "delete from ledger_transfer",
+        ):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(statement)
+
+
+def test_migration_leaves_a_database_of_another_program_alone(home: Path) -> None:
+    server = start(home)
+    url = ensure_database(server)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table wordpress_posts (id int)")
+    keyring.ensure(Home(home).secrets / "keyring.json")
+    environment = {key: value for key, value in os.environ.items() if "KAMENG_" not in key}
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "kameng.config.cli", "migrate"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**environment, "KAMENG_HOME": str(home)},
+        timeout=300,
+    )
+
+    assert done.returncode == 1
+    assert "tables that are not Kameng's: wordpress_posts." in done.stderr
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute("select relname from pg_class where relkind = 'r'").fetchall()
+        roles = connection.execute("select 1 from pg_roles where rolname = %s", (APP,)).fetchall()
+    assert ("django_migrations",) not in tables
+    assert roles == []
 
 
 def test_failure_to_start_names_the_reason_and_the_log(home: Path) -> None:

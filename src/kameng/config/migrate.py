@@ -58,6 +58,7 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
             )
         cursor.execute("select pg_advisory_lock(%s, %s)", (LOCK_CLASS, MIGRATE))
         try:
+            _refuse_foreign(cursor)
             ensure_roles(cursor)
             cursor.execute("set lock_timeout = '30s'")
             call_command("migrate", database=alias, verbosity=verbosity, interactive=False)
@@ -69,6 +70,30 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
                     rebase_transaction_ids(cursor)
         finally:
             cursor.execute("select pg_advisory_unlock(%s, %s)", (LOCK_CLASS, MIGRATE))
+
+
+FOREIGN_TABLES = """
+    select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'public' and c.relkind in ('r', 'p') and c.relname <> 'django_migrations'
+       and not exists (select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e')
+     order by c.relname limit 3
+"""
+
+
+def _refuse_foreign(cursor: Any) -> None:
+    """Raise when other tables than ours lie here: rights on the schema would be taken from them."""
+    cursor.execute("select to_regclass('public.django_migrations')")
+    if cursor.fetchone()[0] is not None:
+        cursor.execute("select 1 from django_migrations where app = any (%s) limit 1", [list(APPS)])
+        if cursor.fetchone() is not None:
+            return
+    cursor.execute(FOREIGN_TABLES)
+    names = [row[0] for row in cursor.fetchall()]
+    if names:
+        raise LaunchFailed(
+            f"The database holds tables that are not Kameng's: {', '.join(names)}.",
+            remedy="Give Kameng a database of its own; nothing was changed.",
+        )
 
 
 def _tune(cursor: object) -> None:

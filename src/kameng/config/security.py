@@ -8,6 +8,8 @@ statement; it cannot sign in). The second wall behind the fail-closed managers.
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
+from django.db import ProgrammingError
 
 from kameng.config.database import APP_ROLE, ENGINE_ROLE
 from kameng.config.launch.failure import LaunchFailed
@@ -46,20 +48,30 @@ def kameng_tables() -> list[tuple[str, bool, bool]]:
 
 
 def ensure_roles(cursor: Any) -> None:
-    """Create the two roles (once per server) and let the migrating role act as them."""
+    """Create the two roles (once per server) and let the migrating role act as them.
+
+    The application role may sign in where the program signs in as it: the embedded server.
+    """
+    signs_in = settings.DATABASES["default"]["USER"] == APP_ROLE
     for role in (APP_ROLE, ENGINE_ROLE):
         cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
         if cursor.fetchone() is None:
-            try:
-                cursor.execute(f"create role {role} nologin")
-            except Exception as fault:
-                raise LaunchFailed(
-                    f"The role {role} is missing and {_me(cursor)} may not create it.",
-                    remedy=f"As an administrator: CREATE ROLE {APP_ROLE}; CREATE ROLE"
-                    f" {ENGINE_ROLE}; GRANT {APP_ROLE}, {ENGINE_ROLE} TO {_me(cursor)};",
-                ) from fault
+            way = "login" if signs_in and role == APP_ROLE else "nologin"
+            _run_as_administrator(cursor, f"create role {role} {way}")
         if not _can_act_as(cursor, role):
-            cursor.execute(f"grant {role} to current_user")
+            _run_as_administrator(cursor, f"grant {role} to current_user")
+
+
+def _run_as_administrator(cursor: Any, statement: str) -> None:
+    try:
+        cursor.execute(statement)
+    except ProgrammingError as fault:
+        me = _me(cursor)
+        raise LaunchFailed(
+            f"{me} has no right to `{statement}`.",
+            remedy=f"As an administrator: CREATE ROLE {APP_ROLE}; CREATE ROLE {ENGINE_ROLE};"
+            f" GRANT {APP_ROLE}, {ENGINE_ROLE} TO {me}; (what exists already may be left out).",
+        ) from fault
 
 
 def _can_act_as(cursor: Any, role: str) -> bool:

@@ -21,7 +21,8 @@ DEBUG = False
 ALLOWED_HOSTS = ["*"]  # hosts are decided by tenancy: an unknown one is 404
 
 DATABASES = django_databases(
-    environment.text("KAMENG_DATABASE_URL", "postgresql://postgres@localhost/kameng")
+    environment.text("KAMENG_DATABASE_URL", "postgresql://postgres@localhost/kameng"),
+    app_url=environment.text("KAMENG_APP_DATABASE_URL"),
 )
 MIGRATION_ALIAS = "owner"
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from kameng.config.launch.binaries import choose_binaries
 from kameng.config.launch.failure import LaunchFailed
@@ -204,7 +205,10 @@ def psql(arguments: Sequence[str]) -> int:
     home = find_home()
     options = read_options()
     if options.database_url:
-        command = [choose_binaries(None).program("psql"), options.database_url, *arguments]
+        address, password = split_password(options.database_url)
+        if password:
+            os.environ["PGPASSWORD"] = password
+        command = [choose_binaries(None).program("psql"), address, *arguments]
         os.execv(command[0], command)  # noqa: S606  no shell is the point
     with database_session(home):
         server = find_server(home)
@@ -218,6 +222,16 @@ def psql(arguments: Sequence[str]) -> int:
         finally:
             signal.signal(signal.SIGINT, old)
     return status
+
+
+def split_password(url: str) -> tuple[str, str]:
+    """Return an address without its password, and the password: arguments are seen by everyone."""
+    netloc = urlsplit(url).netloc
+    person, _, place = netloc.rpartition("@")
+    name, _, password = person.partition(":")
+    if not password:
+        return url, ""
+    return url.replace(netloc, f"{name}@{place}", 1), unquote(password)
 
 
 def stop(arguments: Sequence[str]) -> int:

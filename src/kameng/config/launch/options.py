@@ -23,6 +23,7 @@ class Options:
     web_workers: int
     web_threads: int
     database_url: str
+    app_database_url: str
     is_supervised: bool
 
     @property
@@ -62,5 +63,6 @@ def read_options(environ: Mapping[str, str] | None = None) -> Options:
         web_workers=_whole(env, "KAMENG_WEB_WORKERS", default=2, top=64),
         web_threads=_whole(env, "KAMENG_WEB_THREADS", default=8, top=512),
         database_url=env.get("KAMENG_DATABASE_URL", "").strip(),
+        app_database_url=env.get("KAMENG_APP_DATABASE_URL", "").strip(),
         is_supervised=bool(env.get(SUPERVISED, "")),
     )

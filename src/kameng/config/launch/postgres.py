@@ -36,6 +36,7 @@ from kameng.config.launch.tuning import render_settings
 
 SUPERUSER = "postgres"
 OWNER = "kameng_owner"
+APP = "kameng_app"  # what the running program signs in as; made by `kameng migrate`
 DATABASE = "kameng"
 REPORT_EVERY_SECONDS = 5.0
 ORPHAN_GRACE_SECONDS = 3.0
@@ -81,9 +82,9 @@ class Server:
                 break
 
 
-def owner_dsn(server: Server) -> str:
-    """Return the address that the program itself uses: the owner of its database."""
-    return server.dsn(OWNER, DATABASE)
+def app_dsn(server: Server) -> str:
+    """Return the address that the running program uses: a role that owns nothing."""
+    return server.dsn(APP, DATABASE)
 
 
 def find_server(home: Home) -> Server | None:

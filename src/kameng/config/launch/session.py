@@ -12,7 +12,7 @@ from kameng.config.launch.cluster import find_cluster
 from kameng.config.launch.databases import check_database, ensure_database, holds_sites
 from kameng.config.launch.home import Home, prepare_home, prepare_secrets
 from kameng.config.launch.options import read_options
-from kameng.config.launch.postgres import ensure_server
+from kameng.config.launch.postgres import app_dsn, ensure_server
 from kameng.config.launch.report import Report, say_aside
 
 SETTINGS_MODULE = "kameng.config.settings"
@@ -40,7 +40,7 @@ def _has_data(home: Home) -> bool:
 def database_session(
     home: Home, *, needs_schema: bool = False, report: Report = say_aside
 ) -> Iterator[str]:
-    """Give the address of the database to the block, also as KAMENG_DATABASE_URL.
+    """Give the owner's address of the database to the block, also as KAMENG_DATABASE_URL.
 
     With `needs_schema` one that was never migrated is refused. Call from the main thread: a server
     that is started here ends with it.
@@ -50,6 +50,8 @@ def database_session(
     if options.database_url:
         if not options.is_supervised:
             check_database(options.database_url, needs_schema=needs_schema)
+            if options.app_database_url:
+                check_database(options.app_database_url, setting="KAMENG_APP_DATABASE_URL")
         yield options.database_url
         return
     server = ensure_server(home, report=report)
@@ -57,8 +59,10 @@ def database_session(
         url = ensure_database(server)
         check_database(url, needs_schema=needs_schema)
         os.environ["KAMENG_DATABASE_URL"] = url
+        os.environ["KAMENG_APP_DATABASE_URL"] = app_dsn(server)
         yield url
     finally:
         os.environ.pop("KAMENG_DATABASE_URL", None)
+        os.environ.pop("KAMENG_APP_DATABASE_URL", None)
         if server.process is not None:
             server.stop()

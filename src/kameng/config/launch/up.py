@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from kameng.config.launch.failure import LaunchFailed, StopRequested
 from kameng.config.launch.home import Home, claim, prepare_home
 from kameng.config.launch.options import SUPERVISED, Options, read_options
-from kameng.config.launch.postgres import ensure_server, owner_dsn
+from kameng.config.launch.postgres import app_dsn, ensure_server
 from kameng.config.launch.processes import die_with_parent, end_processes, list_marked
 from kameng.config.launch.report import Report, recorded
 from kameng.config.launch.session import prepare
@@ -102,11 +102,14 @@ class _Launch:
         )
 
     def _environment(self, supervisor: Supervisor, *, with_demo: bool) -> dict[str, str]:
-        url = owner_dsn(supervisor.server) if supervisor.server else self.options.database_url
+        # What serves strangers knows one address of the database: not the owner's, where it can be.
+        given = self.options.app_database_url or self.options.database_url
+        url = app_dsn(supervisor.server) if supervisor.server else given
         return {
             **(self._demo_environment() if with_demo else {}),
             **os.environ,
             "KAMENG_DATABASE_URL": url,
+            "KAMENG_APP_DATABASE_URL": "",
             SUPERVISED: str(self.home.path),
             "PYTHONUNBUFFERED": "1",
             # Each of many threads would else keep a heap of its own that is never given back.
