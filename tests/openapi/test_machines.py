@@ -30,7 +30,8 @@ def beat(settings: LazySettings, tmp_path: Path) -> Path:
 
 
 def ask(path: str, **options: Any) -> Any:
-    return Client(HTTP_HOST="any.host", REMOTE_ADDR="127.0.0.1").get(path, **options)
+    host = "localhost:8000" if path == "/metrics" else "any.host"
+    return Client(HTTP_HOST=host, REMOTE_ADDR="127.0.0.1").get(path, **options)
 
 
 def test_a_well_system_says_so_on_any_host(db: None, beat: Path) -> None:
@@ -120,6 +121,25 @@ def test_figures_are_for_this_machine_and_for_who_has_the_token(
     assert ask("/metrics", REMOTE_ADDR=remote, headers=headers).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:8000", 200),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("a.localhost:8000", 404),
+        ("shop.example", 404),
+        ("localhost.shop.example", 404),
+        ("127.0.0.1.shop.example", 404),
+    ],
+)
+def test_figures_are_not_shown_under_the_name_of_a_shop(
+    db: None, beat: Path, site_a: Site, host: str, status: int
+) -> None:
+    assert ask("/metrics", HTTP_HOST=host).status_code == status
+
+
 def test_no_token_is_no_key(db: None, beat: Path, settings: LazySettings) -> None:
     settings.METRICS_TOKEN = ""
 
@@ -130,7 +150,8 @@ def test_no_token_is_no_key(db: None, beat: Path, settings: LazySettings) -> Non
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json"])
 def test_machines_may_only_ask(db: None, beat: Path, path: str, site_a: Site) -> None:
-    client = Client(HTTP_HOST="a.localhost", REMOTE_ADDR="127.0.0.1")
+    host = "127.0.0.1" if path == "/metrics" else "a.localhost"
+    client = Client(HTTP_HOST=host, REMOTE_ADDR="127.0.0.1")
 
     assert client.post(path).status_code == 405
     assert client.head(path).status_code == 200

@@ -5,6 +5,7 @@ They answer on any host, need no site, and tell strangers nothing but whether th
 
 import hmac
 import ipaddress
+import re
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kameng.web.answers import AWAY
 from kameng.web.api import answer_json
 from kameng.web.requests import FORWARDED
 
+OWN_HOST = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?|")
 BEAT_SECONDS = 30
 LAG_SECONDS = 60
 
@@ -68,8 +70,15 @@ def may_read_metrics(request: HttpRequest) -> bool:
     # A proxy on this machine that is not named in the settings must not open this to the world.
     if FORWARDED & request.META.keys():
         return False
+    # Nor one that says nothing of its clients, nor a page in a browser here that gave its own name
+    # this machine's address: they ask by the name of a shop.
+    host = request.META.get("HTTP_HOST", "").lower()
+    return bool(OWN_HOST.fullmatch(host)) and _is_loopback(request.META.get("REMOTE_ADDR", ""))
+
+
+def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 
