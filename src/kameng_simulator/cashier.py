@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from kameng_simulator.signing import make_digits
 from kameng_simulator.store import Payment, Store
 
 MODES: Mapping[str, str] = {
     "success": "支付成功",
     "fail": "支付失败",
     "repeat": "重复通知",
+    "twice": "付两次",
     "late": "延迟支付",
     "short": "少付",
     "over": "多付",
@@ -22,6 +24,7 @@ MODES: Mapping[str, str] = {
 REPEAT_COUNT = 5
 LATE_SECONDS = 5
 OVER_FEN = 100
+TAIL_DIGITS = 8  # so much of a trade number is drawn by lot
 
 
 class Gateway(Protocol):
@@ -90,3 +93,12 @@ class Cashier:
         fields = self._gateways[payment.gateway].build_notice(after)
         for _ in range(REPEAT_COUNT if mode == "repeat" else 1):
             self._store.add_notice(payment.id, kind="真实", fields=fields)
+        if mode == "twice":
+            self._take_again(after)
+
+    def _take_again(self, payment: Payment) -> None:
+        """Take the money of one order of the shop a second time, as another trade."""
+        trade_no = payment.trade_no[:-TAIL_DIGITS] + make_digits(TAIL_DIGITS)
+        twin = self._store.open_twin(payment, trade_no=trade_no)
+        self._store.set_remark(twin.id, MODES["twice"])
+        self._take(twin, "success")

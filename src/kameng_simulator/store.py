@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS payments (
     paid_at REAL,
     pay_at REAL,
     remark TEXT NOT NULL DEFAULT '',
-    UNIQUE (gateway, out_trade_no)
+    UNIQUE (gateway, out_trade_no)  -- a twin (TWIN) has a mark behind its number
 );
 CREATE TABLE IF NOT EXISTS notices (
     id INTEGER PRIMARY KEY,
@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS mails (
 );
 """
 KEPT_MAILS = 500
+TWIN = "#2"  # behind the merchant's number where the buyer paid it a second time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,11 @@ class Notice:
     notify_url: str
     fields: dict[str, str]
     attempt_count: int
+
+
+def _read_payment(row: sqlite3.Row) -> Payment:
+    """Read a row; a twin goes by the same merchant's number as the first."""
+    return Payment(**{**dict(row), "out_trade_no": row["out_trade_no"].removesuffix(TWIN)})
 
 
 class Store:
@@ -195,12 +201,12 @@ class Store:
 
     def _one(self, condition: str, *values: object) -> Payment | None:
         rows = self._all(f"SELECT * FROM payments WHERE {condition}", *values)  # noqa: S608
-        return Payment(**dict(rows[0])) if rows else None
+        return _read_payment(rows[0]) if rows else None
 
     def list_payments(self, *, limit: int, gateway: str = "%") -> list[Payment]:
         """Return the newest payments."""
         sql = "SELECT * FROM payments WHERE gateway LIKE ? ORDER BY id DESC LIMIT ?"
-        return [Payment(**dict(row)) for row in self._all(sql, gateway, limit)]
+        return [_read_payment(row) for row in self._all(sql, gateway, limit)]
 
     def mark_opened(self, payment_id: int) -> None:
         """Remember that the buyer has seen the payment."""
@@ -230,7 +236,21 @@ class Store:
     def list_due_payments(self) -> list[Payment]:
         """Return the late payments whose time has come."""
         sql = "SELECT * FROM payments WHERE pay_at <= ? AND state <> 'paid' LIMIT 50"
-        return [Payment(**dict(row)) for row in self._all(sql, time.time())]
+        return [_read_payment(row) for row in self._all(sql, time.time())]
+
+    def open_twin(self, payment: Payment, *, trade_no: str) -> Payment:
+        """Create another payment of the same merchant's number, or return the one there is."""
+        sql = (
+            "INSERT INTO payments (gateway, trade_no, out_trade_no, method, subject, amount_fen,"
+            " notify_url, return_url, param, is_opened, created_at, expires_at)"
+            " SELECT gateway, ?, out_trade_no || ?, method, subject, amount_fen, notify_url,"
+            " return_url, param, 1, ?, expires_at FROM payments WHERE id=? ON CONFLICT DO NOTHING"
+        )
+        self._run(sql, trade_no, TWIN, time.time(), payment.id)
+        found = self.find_payment(payment.gateway, payment.out_trade_no + TWIN)
+        if found is None:
+            raise RuntimeError("trade number taken twice")
+        return found
 
     def refund(self, payment_id: int, *, refund_no: str, amount_fen: int) -> bool:
         """Give money back once per number; raise ValueError if more than is left."""

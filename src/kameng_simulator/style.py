@@ -27,7 +27,7 @@ font-size:13px}dt{color:var(--quiet)}dd{margin:0;text-align:right;word-break:bre
 border:1px solid var(--line)}.code svg{display:block;width:100%;height:auto}
 .clock{margin:16px 0 0;color:var(--quiet);font-size:14px}
 .modes{display:grid;grid-template-columns:1fr 1fr;gap:12px;margin-bottom:16px}
-.modes form:first-child,.modes form:last-child{grid-column:1/-1}
+.modes form:first-child{grid-column:1/-1}
 button{width:100%;min-height:56px;border:1px solid var(--line);border-radius:8px;padding:8px 14px;
 background:transparent;color:inherit;font:inherit;text-align:left;cursor:pointer;display:flex;
 flex-direction:column;transition:border-color .15s ease-out}

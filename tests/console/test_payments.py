@@ -81,7 +81,8 @@ def test_list_is_that_of_the_site_alone(
     assert payment.payment_no not in text_of(other.get("payments/"))
     assert other.get(f"payments/{payment.payment_no}/").status_code == 404
     for act in ("query", "return"):
-        assert other.post(f"payments/{payment.payment_no}/{act}/", reason="x").status_code == 404
+        response = other.post(f"payments/{payment.payment_no}/{act}/", way="source", reason="x")
+        assert response.status_code == 404
 
 
 def test_detail_says_why_a_payment_counts(desk: Desk, shop: Shop) -> None:
@@ -161,11 +162,17 @@ def test_wrong_amount_goes_back_once_with_a_reason(
     path = f"payments/{short.payment_no}/return/"
     assert short.payment_no in text_of(desk.get("payments/"))
 
-    without = desk.post(path, reason="")
-    first = desk.post(path, reason="少付了，退回")
-    again = desk.post(path, reason="再退一次")
+    faulty = [
+        desk.post(path, way="source", reason=""),
+        desk.post(path, reason="少付了，退回"),
+        desk.post(path, way="post", reason="少付了，退回"),
+    ]
+    first = desk.post(path, way="source", reason="少付了，退回")
+    again = [desk.post(path, way=way, reason="再退一次") for way in ("source", "hand")]
 
-    assert (without.status_code, first.status_code, again.status_code) == (400, 303, 409)
+    assert [response.status_code for response in faulty] == [400, 400, 400]
+    assert first.status_code == 303
+    assert [response.status_code for response in again] == [409, 409]
     with site_scope(site_a.id):
         backs = list(GatewayRefund.objects.filter(payment_id=short.id).values_list("amount"))
     assert backs == [(5 * YUAN,)]
@@ -174,12 +181,44 @@ def test_wrong_amount_goes_back_once_with_a_reason(
     assert entry.detail["reason"] == "少付了，退回"
 
 
+def test_money_given_back_outside_is_written_down(desk: Desk, short: Payment, site_a: Site) -> None:
+    path = f"payments/{short.payment_no}/"
+    assert "应收 ¥10" in text_of(desk.get(path))
+
+    response = desk.post(f"{path}return/", way="hand", reason="支付宝转账退了")
+
+    assert response.status_code == 303
+    page = text_of(desk.get(path))
+    assert "已记账：这笔钱线下退给了客户" in page
+    assert 'id="return"' not in page
+    with site_scope(site_a.id):
+        assert not GatewayRefund.objects.exists()
+        assert Payment.objects.get(id=short.id).refunded_amount == 5 * YUAN
+
+
+def test_second_payment_of_an_order_is_told_apart_from_a_wrong_amount(
+    desk: Desk, short: Payment, site_a: Site
+) -> None:
+    with site_scope(site_a.id):
+        Payment.objects.filter(id=short.id).update(received_amount=short.amount)
+
+    overview, rows = text_of(desk.get("")), text_of(desk.get("payments/"))
+    page = text_of(desk.get(f"payments/{short.payment_no}/"))
+
+    assert "1 笔重复付款" in overview
+    assert f"/payments/{short.payment_no}/" in overview
+    assert "重复付款，多收 ¥10" in rows
+    assert "应收 ¥10" not in rows
+    assert "这一单付了两次，这是多收的 ¥10" in page
+    assert "请先到支付平台核对两个交易号" in page
+
+
 def test_payment_in_order_is_not_returned_here(desk: Desk, shop: Shop, site_a: Site) -> None:
     placed = order(shop)
     notify(shop, payment_of(shop, placed))
     payment = payment_of(shop, placed)
 
-    response = desk.post(f"payments/{payment.payment_no}/return/", reason="不行")
+    response = desk.post(f"payments/{payment.payment_no}/return/", way="source", reason="不行")
 
     assert response.status_code == 409
     with site_scope(site_a.id):
@@ -191,7 +230,7 @@ def test_money_moves_by_right_only(
 ) -> None:
     desk = desk_of(make_operator(site_a, login="kim", name="Kim", role=Role.SERVICE), site_a)
 
-    response = desk.post(f"payments/{short.payment_no}/return/", reason="试试")
+    response = desk.post(f"payments/{short.payment_no}/return/", way="source", reason="试试")
 
     assert response.status_code == 403
     with site_scope(site_a.id):

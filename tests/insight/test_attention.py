@@ -1,5 +1,7 @@
 """What waits for a person, and the steps of a new shop."""
 
+import datetime as dt
+
 import pytest
 
 from kameng.catalog.selectors import forget_catalogues
@@ -8,6 +10,7 @@ from kameng.insight.attention import count_attention, list_matters, list_steps
 from kameng.inventory.selectors import forget_stock
 from kameng.orders.models import Note, Order, OrderRefund, OrderState
 from kameng.orders.services.refunding import refuse_source_refund
+from kameng.payments.models import Payment, PaymentState
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of, refund
@@ -50,13 +53,44 @@ def test_refused_refund_wrong_amount_and_stuck_order_come_first(shop: Shop) -> N
 
 
 def test_money_that_found_no_way_back_is_told(shop: Shop) -> None:
-    placed = order(shop)
-    with site_scope(shop.site.id):
-        Note.objects.create(
-            site_id=shop.site.id, order_id=placed.order_id, kind="paid_twice_unrefundable"
+    late, again = order(shop), order(shop)
+    with site_scope(shop.site.id) as view:
+        Note.objects.create(site_id=shop.site.id, order_id=late.order_id, kind="late_unrefundable")
+        Order.objects.filter(id=late.order_id).update(
+            state=OrderState.REFUNDING, path=[1, 2, 6], paid_at=clock.now()
+        )
+        payment = payment_of(shop, again)
+        Payment.objects.filter(id=payment.id).update(
+            state=PaymentState.MISMATCHED, received_amount=payment.amount
         )
 
-    assert codes(shop.site) == ["paid_twice_unrefundable"]
+        found = list_matters(view, now=clock.now())
+        Payment.objects.filter(id=payment.id).update(refunded_amount=payment.amount)
+
+    assert [(matter.code, matter.subject) for matter in found] == [
+        ("paid_twice", payment.payment_no),
+        ("late_unrefundable", late.order_no),
+    ]
+    assert codes(shop.site) == ["late_unrefundable"]
+
+
+def test_money_that_is_not_in_the_books_is_the_main_sites_matter(
+    shop: Shop, main_site: Site
+) -> None:
+    payment = payment_of(shop, order(shop))
+    unknown = Payment(payment_no="1" * 18, gateway_id=payment.gateway_id, amount=10_000)
+    forged = Payment(payment_no=payment.payment_no, gateway_id=payment.gateway_id, amount=-1)
+    for _ in range(2):  # the gateway repeats what is refused
+        assert not notify(shop, unknown).accepted
+        assert not notify(shop, forged).accepted
+
+    with site_scope(main_site.id) as view:
+        matters = list_matters(view, now=clock.now())
+        later = list_matters(view, now=clock.now() + dt.timedelta(days=4))
+
+    assert [(matter.code, matter.count) for matter in matters] == [("unbooked", 1)]
+    assert later == []
+    assert codes(shop.site) == []
 
 
 def test_keys_that_sell_and_run_out_are_the_main_sites_matter(

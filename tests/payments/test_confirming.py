@@ -153,17 +153,6 @@ def test_a_callback_of_one_order_cannot_be_turned_to_another(counter: Counter) -
     assert (counter.order_of(placed).state, now.state) == (State.AWAITING_PAYMENT, 1)
 
 
-def test_a_payment_made_twice_under_two_numbers_is_refused_and_told(counter: Counter) -> None:
-    _placed, payment = counter.sell()
-    counter.say(payment)
-
-    second = counter.say(payment, trade_no="20260101008")
-
-    assert not second.accepted
-    assert _codes() == ["paid_twice"]
-    assert count("select count(*) from ledger_transfer where code = 20") == 1
-
-
 def test_another_gateways_word_does_not_pay(counter: Counter, kind: str, main_site: Site) -> None:
     placed, payment = counter.sell()
     other = connect(main_site, kind, dict(make_case(kind).form))

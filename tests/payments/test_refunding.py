@@ -14,11 +14,13 @@ from kameng.orders.models import OrderRefund, OrderRefundState
 from kameng.orders.rules import State
 from kameng.orders.services.refunding import settle_refused_refund
 from kameng.payments.models import GatewayRefund, RefundState
+from kameng.payments.providers.port import ProviderRefused, ProviderUncertain, RefundRequest
 from kameng.payments.rules import REFUND_WAITS_SECONDS, next_refund_at
+from kameng.payments.services.gateways import provider_of
 from kameng.payments.services.querying import query_payment
 from kameng.payments.services.refunding import ask_due_refunds, refund_mismatched
 from kameng.tenancy.selectors import site_scope
-from tests.concurrency.shop import STAFF, count, refund
+from tests.concurrency.shop import STAFF, count, make_buyers, refund
 from tests.payments.conftest import Counter
 from tests.providers.world import World
 
@@ -142,14 +144,47 @@ def test_a_gateway_that_is_away_is_asked_later_and_never_given_up(
     assert live.order_of(placed).state == State.REFUNDED
 
 
+def test_a_gateway_that_keeps_us_waiting_is_asked_once_a_batch(
+    live: Counter, sold: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed, payment = sold
+    with site_scope(live.shop.site.id):
+        for number in range(3):
+            GatewayRefund.objects.create(
+                site_id=payment.site_id,
+                payment_id=payment.id,
+                refund_no=f"{number}",
+                purpose=payment.purpose,
+                subject_id=placed.order_id,
+                amount=100,
+            )
+    asked: list[str] = []
+
+    def hang(_self: Any, _config: Any, request: RefundRequest) -> None:
+        asked.append(request.refund_no)
+        raise ProviderUncertain("timeout")
+
+    provider = type(provider_of(live.gateway()))
+    with monkeypatch.context() as patch:
+        patch.setattr(provider, "refund", hang)
+        assert ask_due_refunds() == 3
+
+    assert asked == ["0"]
+    with site_scope(live.shop.site.id):
+        rows = GatewayRefund.objects.order_by("id")
+        assert [(row.state, row.last_error) for row in rows] == [
+            (RefundState.WAITING, "timeout"),
+            (RefundState.WAITING, "gateway_silent"),
+            (RefundState.WAITING, "gateway_silent"),
+        ]
+        assert all(row.next_attempt_at > clock.now() for row in rows)
+        rows.delete()
+
+
 @pytest.mark.parametrize("way", ["again", "wallet", "hand"])
 def test_a_refused_refund_waits_for_a_person_who_decides(
     live: Counter, way: str, monkeypatch: pytest.MonkeyPatch, pay: Pay
 ) -> None:
-    from kameng.payments.providers.port import ProviderRefused
-    from kameng.payments.services.gateways import provider_of
-    from tests.concurrency.shop import make_buyers
-
     (mei,) = make_buyers(live.shop.site, 1, amount=0)
     placed, payment = live.sell(customer=mei)
     live.open(payment)

@@ -26,6 +26,7 @@ from kameng.payments.providers.port import (
 )
 from kameng.pricing.money import Amount
 from kameng_simulator import signing
+from kameng_simulator.store import TWIN
 from tests.providers.cases import Case, make_refund, make_request
 from tests.providers.faulty import FAULTS, faulty_server
 from tests.providers.world import Shop, World, wait_until
@@ -393,6 +394,33 @@ def test_payment_from_opening_to_refund(
     assert provider.refund(config, refund).status is RefundStatus.DONE
     assert provider.query_refund(config, refund).status is RefundStatus.DONE
     assert [r["amount_fen"] for r in world.state(number)["refunds"]] == [1234]
+
+
+def test_payment_made_twice_is_asked_about_and_given_back_by_the_gateways_number(
+    case: Case, world: World, shop: Shop, account: tuple[Any, Any]
+) -> None:
+    provider, config = account
+    number = open_payment(case, world, shop, account)
+    world.pay(number, "twice")
+    said = [provider.parse_callback(config, each) for each in shop.wait_for(2)]
+
+    assert {each.payment_no for each in said} == {number}
+    first = provider.query(config, number)
+    second = next(each for each in said if each.external_no != first.external_no)
+    asked = provider.query(config, number, external_no=second.external_no)
+    assert (asked.status, asked.external_no) == (PaidStatus.PAID, second.external_no)
+    with pytest.raises(ProviderUncertain):
+        provider.query(config, new_number(), external_no=second.external_no)
+
+    refund = dataclasses.replace(
+        make_refund(number, refund_no=new_number()), payment_no="", external_no=second.external_no
+    )
+    assert provider.query_refund(config, refund).status is RefundStatus.UNKNOWN
+    assert provider.refund(config, refund).status is RefundStatus.DONE
+    assert provider.refund(config, refund).status is RefundStatus.DONE
+    assert provider.query_refund(config, refund).status is RefundStatus.DONE
+    assert world.state(number)["refunded_fen"] == 0
+    assert world.state(number + TWIN)["refunded_fen"] == 1234
 
 
 def test_unknown_payment_is_not_found(case: Case, account: tuple[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from kameng.payments.providers.port import CallbackRequest
 from kameng_simulator.app import Simulator
@@ -93,7 +93,7 @@ class World:
         self._post("/control/fault", {"gateway": kind, "fault": fault, "after": after})
 
     def state(self, number: str) -> dict[str, Any]:
-        return dict(self._get(f"/control/state?out_trade_no={number}")["payments"][0])
+        return dict(self._get(f"/control/state?out_trade_no={quote(number)}")["payments"][0])
 
     def browse(self, address: str) -> str:
         with urllib.request.urlopen(address, timeout=5) as reply:

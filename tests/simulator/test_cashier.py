@@ -20,7 +20,16 @@ def test_cashier_shows_amount_code_countdown_and_every_button(world: World) -> N
     assert "腾讯视频月卡" in page
     assert "<svg" in page
     assert "data-left=" in page
-    for label in ("支付成功", "支付失败", "重复通知", "延迟支付", "少付", "通知丢失", "伪造通知"):
+    for label in (
+        "支付成功",
+        "支付失败",
+        "重复通知",
+        "付两次",
+        "延迟支付",
+        "少付",
+        "通知丢失",
+        "伪造通知",
+    ):
         assert label in page
 
 

@@ -86,7 +86,8 @@ ACTIONS: Final = {
     "customer.login_revealed": _("查看联系方式"),
     "customer.signed_out": _("让客户重新登录"),
     "import.discarded": _("放弃导入"),
-    "payment.mismatch_returned": _("退回金额不符的付款"),
+    "payment.mismatch_returned": _("退回金额不符或重复的付款"),
+    "payment.returned_by_hand": _("登记线下退回的付款"),
     "payment.queried": _("查询付款"),
     "email.retried": _("重发邮件"),
 }

@@ -62,7 +62,11 @@ MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
     "late_payment": ("clock", "warn", _("超时后才付款，重新分配库存")),
     "late_unrefundable": ("alert-triangle", "bad", _("超时付款没有货也退不回去，请处理")),
     "paid_twice": ("alert-triangle", "warn", _("买家重复付款，多付的钱退回")),
-    "paid_twice_unrefundable": ("alert-triangle", "bad", _("重复付款退不回去，请线下退款")),
+    "paid_twice_unrefundable": (
+        "alert-triangle",
+        "bad",
+        _("重复付款没有自动退回，请到支付记录处理"),
+    ),
     "delivered_by_hand": ("send", "ok", _("人工发货")),
     "delivered_from_stock": ("package", "ok", _("从库存发货")),
     "key_replaced": ("refresh", "warn", _("换卡密，旧的作废")),

@@ -16,8 +16,8 @@ from kameng.inventory.models import CardKey
 from kameng.inventory.selectors import stock_of
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
-from kameng.payments.models import Gateway
-from kameng.payments.selectors import list_mismatched
+from kameng.payments.models import Gateway, Payment
+from kameng.payments.selectors import list_mismatched, list_unbooked
 from kameng.tenancy.models import Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
@@ -25,8 +25,8 @@ LIMIT = 99
 LOW_STOCK_COUNT = 5
 LOW_STOCK_DAYS = 7
 LOOK_BACK_DAYS = 14
+UNBOOKED_DAYS = 3
 SOLD_VARIANTS = 200
-UNRETURNED = ("late_unrefundable", "paid_twice_unrefundable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +64,10 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         _oldest(
             "stuck", waiting.filter(delivery_kind=DeliveryKind.CARD).order_by("paid_at"), "paid_at"
         ),
-        _mismatched(),
+        *_undecided(),
         *_unreturned(now),
         *_gateways(site),
+        *([_unbooked(now)] if site.is_main else []),
         _oldest(
             "to_deliver",
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
@@ -83,17 +84,25 @@ def _oldest(code: str, rows: "QuerySet[Any]", column: str) -> Matter:
     return Matter(code=code, count=len(moments), since=moments[0] if moments else None)
 
 
-def _mismatched() -> Matter:
+def _undecided() -> list[Matter]:
+    """Payments that somebody must give back: of another amount, or made twice."""
     rows = list_mismatched(LIMIT + 1)
+    return [
+        _payments("mismatched", [row for row in rows if not row.is_second]),
+        _payments("paid_twice", [row for row in rows if row.is_second]),
+    ]
+
+
+def _payments(code: str, rows: list[Payment]) -> Matter:
     only = rows[0].payment_no if len(rows) == 1 else ""
     since = rows[-1].confirmed_at or rows[-1].created_at if rows else None
-    return Matter(code="mismatched", count=len(rows), since=since, subject=only)
+    return Matter(code=code, count=len(rows), since=since, subject=only)
 
 
 def _unreturned(now: dt.datetime) -> list[Matter]:
-    """Late or double payments that neither goods nor a refund could answer."""
+    """Late payments that neither goods nor a refund could answer."""
     notes = Note.objects.filter(
-        kind__in=UNRETURNED, created_at__gte=now - dt.timedelta(days=LOOK_BACK_DAYS)
+        kind="late_unrefundable", created_at__gte=now - dt.timedelta(days=LOOK_BACK_DAYS)
     ).select_related("order")
     return [
         Matter(
@@ -104,8 +113,7 @@ def _unreturned(now: dt.datetime) -> list[Matter]:
             title=note.order.title,
         )
         for note in notes.order_by("-id")[:5]
-        if note.kind == "paid_twice_unrefundable"
-        or note.order.state in {OrderState.AWAITING_DELIVERY, OrderState.REFUNDING}
+        if note.order.state in {OrderState.AWAITING_DELIVERY, OrderState.REFUNDING}
     ]
 
 
@@ -117,6 +125,11 @@ def _gateways(site: SiteView) -> list[Matter]:
         Matter(code="gateway_frozen", count=1, subject=str(row.id), title=row.name)
         for row in frozen
     ]
+
+
+def _unbooked(now: dt.datetime) -> Matter:
+    numbers = list_unbooked(now - dt.timedelta(days=UNBOOKED_DAYS), limit=LIMIT + 1)
+    return Matter(code="unbooked", count=len(numbers))
 
 
 def _low_stock(now: dt.datetime) -> list[Matter]:

@@ -21,9 +21,9 @@ from kameng.orders.services.refunding import (
 )
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
-from kameng.payments.models import Purpose
-from kameng.payments.selectors import get_payment
-from kameng.payments.services.refunding import mark_returned, request_refund
+from kameng.payments.models import Payment, Purpose
+from kameng.payments.selectors import get_payment, get_refunded_payment
+from kameng.payments.services.refunding import leave_to_staff, mark_returned, request_refund
 
 
 def settle_payment(event: PaymentConfirmed) -> None:
@@ -77,7 +77,7 @@ def _give_back_second(event: PaymentConfirmed) -> None:
         request_refund(payment=payment, amount=event.amount, reason="order was paid already")
     except RefundUnsupported:
         if order.customer_id is None:
-            _note(order, "paid_twice_unrefundable", payment.payment_no)
+            _leave_second(order, payment)
             return
         post_transfers(
             [
@@ -95,6 +95,12 @@ def _give_back_second(event: PaymentConfirmed) -> None:
         mark_returned(payment_id=payment.id, amount=event.amount)
 
 
+def _leave_second(order: Order, payment: Payment) -> None:
+    """The second payment does not go back by itself: staff decide, once."""
+    if leave_to_staff(payment_id=payment.id):
+        _note(order, "paid_twice_unrefundable", payment.payment_no)
+
+
 def _note(order: Order, kind: str, text: str = "") -> None:
     Note.objects.create(
         site_id=order.site_id, order_id=order.id, kind=kind, text=text, actor_name="system"
@@ -108,9 +114,12 @@ def finish_refund(event: GatewayRefundDone) -> None:
 
 
 def refuse_refund(event: GatewayRefundRefused) -> None:
-    """Same transaction: the gateway refused, so the order's refund waits for a person."""
-    if event.purpose == Purpose.ORDER:
-        refuse_source_refund(refund_no=event.refund_no, reason=event.reason)
+    """Same transaction: the gateway refused, so the money waits for a person to decide."""
+    if event.purpose != Purpose.ORDER:
+        return
+    if not refuse_source_refund(refund_no=event.refund_no, reason=event.reason):
+        order = Order.objects.get(id=event.paid_for)
+        _leave_second(order, get_refunded_payment(event.subject_id))
 
 
 def count_sales(events: Sequence[LoggedEvent]) -> None:

@@ -54,7 +54,7 @@ class PaymentState(models.IntegerChoices):
     OPEN = 1, _("待支付")
     CONFIRMED = 2, _("已支付")
     CLOSED = 3, _("已关闭")  # given up; a late confirmation is still accepted
-    MISMATCHED = 4, _("金额不符")  # the gateway says another amount: a person decides
+    MISMATCHED = 4, _("金额不符")  # another amount, or a second payment: a person decides
 
 
 class Payment(TenantModel):
@@ -77,6 +77,11 @@ class Payment(TenantModel):
     closed_at = models.DateTimeField(null=True)
     next_query_at = models.DateTimeField(null=True)  # when the gateway is asked; NULL: no need
     query_count = models.SmallIntegerField(default=0)
+
+    @property
+    def is_second(self) -> bool:
+        """Whether this came for something that was paid already: the right amount, for nothing."""
+        return self.state == PaymentState.MISMATCHED and self.received_amount == self.amount
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

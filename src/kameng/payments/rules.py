@@ -5,6 +5,9 @@ from enum import IntEnum
 
 QUERY_WAITS_SECONDS = (30, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 43_200)
 REFUND_WAITS_SECONDS = (5, 15, 60, 300, 900, 3600, 10_800, 21_600)
+SLOW_FAULTS = frozenset(
+    {"timeout", "unreachable", "busy"}
+)  # what a dead gateway costs seconds with
 TOP_UP_MIN_AMOUNT = 10_000  # ¥1
 TOP_UP_MAX_AMOUNT = 50_000_000  # ¥5 000: the cap of a named single-purpose prepaid card
 

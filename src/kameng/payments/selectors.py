@@ -1,7 +1,10 @@
 """Reads of payments: what a buyer may choose, one payment, lists for the console."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import F
 
 from kameng.core.scope import open_scope
 from kameng.payments import errors
@@ -11,7 +14,6 @@ from kameng.payments.models import (
     Payment,
     PaymentState,
     Proof,
-    RefundState,
     RejectedCallback,
     TopUp,
 )
@@ -38,6 +40,8 @@ class PayChoice:
         return fee_of(Amount(amount), rate_bps=self.fee_bps)
 
 
+# Refused although the signature was good: the gateway has money that we know nothing of.
+UNBOOKED = ("paid_twice", "external_reused", "payment_unknown")
 GATEWAY_CACHE_SIZE = 1000
 _gateways: dict[tuple[int, int], tuple[Gateway, ...]] = {}
 
@@ -159,9 +163,11 @@ def list_payments(
 
 
 def list_mismatched(limit: int = 50) -> list[Payment]:
-    """Return payments whose gateway received another amount, not yet given back whole."""
-    rows = Payment.objects.filter(state=PaymentState.MISMATCHED).order_by("-id")[:limit]
-    return [row for row in rows if row.refunded_amount < (row.received_amount or 0)]
+    """Return payments of another amount, or made twice, that were not given back yet."""
+    rows = Payment.objects.filter(
+        state=PaymentState.MISMATCHED, refunded_amount__lt=F("received_amount")
+    )
+    return list(rows.order_by("-id")[:limit])
 
 
 def list_gateway_refunds(purpose: int, *, paid_for: int) -> list[GatewayRefund]:
@@ -169,9 +175,11 @@ def list_gateway_refunds(purpose: int, *, paid_for: int) -> list[GatewayRefund]:
     return list(GatewayRefund.objects.filter(purpose=purpose, subject_id=paid_for).order_by("id"))
 
 
-def list_refused_refunds(limit: int = 50) -> list[GatewayRefund]:
-    """Return refunds that a gateway refused and nobody has settled yet."""
-    return list(GatewayRefund.objects.filter(state=RefundState.REFUSED).order_by("-id")[:limit])
+def get_refunded_payment(gateway_refund_id: int) -> Payment:
+    """Return the payment that a refund of the site in force gives back."""
+    refund = GatewayRefund.objects.select_related("payment").get(id=gateway_refund_id)
+    payment: Payment = refund.payment
+    return payment
 
 
 def find_proof(payment_id: int) -> Proof | None:
@@ -192,6 +200,12 @@ def list_top_ups(customer_id: int, *, limit: int = 30) -> list[TopUp]:
 def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
     """Return refused callbacks, newest first (of the site in force by row-level security)."""
     return list(RejectedCallback.objects.order_by("-id")[:limit])
+
+
+def list_unbooked(since: dt.datetime, *, limit: int) -> list[str]:
+    """Return the numbers for which a genuine callback told of money that is not in the books."""
+    rows = RejectedCallback.objects.filter(code__in=UNBOOKED, created_at__gte=since)
+    return list(rows.values_list("payment_no", flat=True).distinct()[:limit])
 
 
 def read_open_config(gateway: Gateway) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kameng.payments.providers.port import Confirmation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -14,3 +16,18 @@ class Statement:
     source: str
     raw_digest: bytes
     note: str = ""
+
+
+def make_statement(
+    said: Confirmation, *, gateway_id: int, source: str, note: str = ""
+) -> Statement:
+    """Write down what a gateway said; without a number of its own, ours stands for it."""
+    return Statement(
+        payment_no=said.payment_no,
+        gateway_id=gateway_id,
+        external_no=said.external_no or said.payment_no,
+        amount=said.amount,
+        source=source,
+        raw_digest=bytes.fromhex(said.raw_digest) if said.raw_digest else b"",
+        note=note,
+    )

@@ -238,6 +238,22 @@ class ReasonForm(forms.Form):
     reason = _reason(_("原因"))
 
 
+class ReturnForm(forms.Form):
+    """How a payment that paid for nothing goes back."""
+
+    way = forms.ChoiceField(
+        label=_("怎么退"),
+        choices=(
+            ("source", _("请支付通道原路退回")),
+            ("hand", _("已线下退给客户，只记账")),
+        ),
+        initial="source",
+        widget=forms.RadioSelect,
+        error_messages={"required": _("请选择怎么退。"), "invalid_choice": _("请选择怎么退。")},
+    )
+    reason = _reason(_("原因"))
+
+
 __all__ = [
     "VIEWS",
     "CancelForm",
@@ -249,6 +265,7 @@ __all__ = [
     "ReasonForm",
     "RefundForm",
     "ReplaceForm",
+    "ReturnForm",
     "SettleForm",
     "read_order_query",
 ]

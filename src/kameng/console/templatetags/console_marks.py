@@ -43,7 +43,8 @@ def order_mark(order: Order) -> SafeString:
 def payment_mark(payment: Payment) -> SafeString:
     """Print the state of a payment."""
     tone = PAYMENT_TONES.get(PaymentState(payment.state), "")
-    return _mark(tone, payment.get_state_display())
+    is_second = payment.is_second
+    return _mark(tone, gettext("重复付款") if is_second else payment.get_state_display())
 
 
 @register.filter

@@ -197,10 +197,10 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("超时才付款，没有货也退不回去，请联系买家。"),
         _("去处理"),
     ),
-    "paid_twice_unrefundable": (
+    "paid_twice": (
         "alert-triangle",
         "bad",
-        _("买家重复付款，多付的钱要线下退给他。"),
+        _("同一单付了两次，多收的一笔要退给买家。"),
         _("去处理"),
     ),
     "gateway_frozen": (
@@ -209,6 +209,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("它的查询与通知矛盾，密钥可能已泄露，已停止收款。"),
         _("看通道"),
     ),
+    "unbooked": (
+        "alert-triangle",
+        "warn",
+        _("通知的签名正确，但账里对不上，请到支付平台核对。"),
+        _("看通知"),
+    ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
@@ -216,6 +222,7 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
 }
 PERMISSIONS: Final[Mapping[str, str]] = {
     "gateway_frozen": "gateways.edit",
+    "unbooked": "audit.view",
     "low_stock": "goods.view",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
@@ -278,6 +285,13 @@ def _title(matter: Matter) -> str:
                 ngettext("%(count)s 笔支付金额不符", "%(count)s 笔支付金额不符", matter.count)
                 % count
             )
+        case "paid_twice":
+            return ngettext("%(count)s 笔重复付款", "%(count)s 笔重复付款", matter.count) % count
+        case "unbooked":
+            return (
+                ngettext("%(count)s 笔付款没有入账", "%(count)s 笔付款没有入账", matter.count)
+                % count
+            )
         case "to_deliver":
             return ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count) % count
         case "gateway_frozen":
@@ -300,10 +314,12 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:refunds", args=slug)
         case "stuck" | "to_deliver":
             return reverse("console:delivery_queue", args=slug)
-        case "mismatched" if matter.subject:
+        case "mismatched" | "paid_twice" if matter.subject:
             return reverse("console:payment", args=[site.slug, matter.subject])
-        case "mismatched":
+        case "mismatched" | "paid_twice":
             return reverse("console:payments", args=slug) + "?view=mismatched"
+        case "unbooked":
+            return reverse("console:rejected_callbacks", args=slug)
         case "gateway_frozen":
             return reverse("console:gateways", args=slug)
         case "low_stock":

@@ -1,5 +1,6 @@
 """Payments: the list, one payment with its proof, decisions about wrong amounts, refused calls."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -10,9 +11,10 @@ from django.utils.translation import gettext_lazy
 from kameng.accounts.selectors import list_customers_by_id
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
-from kameng.console.forms.orders import EmptyForm, ReasonForm
+from kameng.console.forms.orders import EmptyForm, ReturnForm
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.repairs import ANSWERS
+from kameng.core.audit import Actor
 from kameng.orders.selectors import get_order
 from kameng.payments.errors import PaymentNotFound
 from kameng.payments.models import Payment, PaymentState, Purpose
@@ -28,7 +30,7 @@ from kameng.payments.selectors import (
     list_rejected_callbacks,
 )
 from kameng.payments.services.confirming import confirm_by_staff
-from kameng.payments.services.deciding import give_back_mismatched
+from kameng.payments.services.deciding import give_back_mismatched, note_returned_by_hand
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import find_choice, find_text
@@ -39,7 +41,7 @@ VIEWS: dict[str, tuple[Any, int | None]] = {
     "all": (gettext_lazy("全部"), None),
     "confirmed": (gettext_lazy("已支付"), PaymentState.CONFIRMED),
     "open": (gettext_lazy("待支付"), PaymentState.OPEN),
-    "mismatched": (gettext_lazy("金额不符"), PaymentState.MISMATCHED),
+    "mismatched": (gettext_lazy("金额不符或重复"), PaymentState.MISMATCHED),
     "closed": (gettext_lazy("已关闭"), PaymentState.CLOSED),
 }
 REJECTIONS: dict[str, Any] = {
@@ -81,7 +83,7 @@ def payments(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 @console_page("orders.view")
 def payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
     """Show one payment: what was asked, what came, why it counts, what went back."""
-    return _payment_page(request, get_payment_of_page(payment_no), ReasonForm())
+    return _payment_page(request, get_payment_of_page(payment_no), ReturnForm())
 
 
 def get_payment_of_page(payment_no: str) -> Payment:
@@ -137,24 +139,27 @@ def query_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> H
 
 @console_page("orders.view")
 def return_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
-    """Give back whole a payment whose amount was wrong."""
+    """Give back whole a payment whose amount was wrong, or that was made twice."""
     url = reverse("console:payment", args=[site.slug, payment_no])
     if request.method != "POST":
         return HttpResponseRedirect(url)
     if not request.person.can("orders.refund", site.site_id):
         raise PermissionMissing
     found = get_payment_of_page(payment_no)
-    form = ReasonForm(request.POST)
-    refund = run_form(
-        form,
-        lambda: give_back_mismatched(
-            payment_id=found.id, reason=form.cleaned_data["reason"], actor=actor_of(request)
-        ),
-    )
-    if refund is None:
+    form = ReturnForm(request.POST)
+    text = run_form(form, lambda: _give_back(found, form.cleaned_data, actor_of(request)))
+    if text is None:
         return _payment_page(request, found, form)
+    return done(request, text, to=url)
+
+
+def _give_back(found: Payment, data: Mapping[str, Any], actor: Actor) -> str:
+    if data["way"] == "hand":
+        note_returned_by_hand(payment_id=found.id, reason=data["reason"], actor=actor)
+        return _("已记账：这笔钱线下退给了客户。")
+    refund = give_back_mismatched(payment_id=found.id, reason=data["reason"], actor=actor)
     text = _("已请支付通道退回 ¥%(amount)s，到账后这里会更新。")
-    return done(request, text % {"amount": format_yuan(Amount(refund.amount))}, to=url)
+    return text % {"amount": format_yuan(Amount(refund.amount))}
 
 
 @console_page("audit.view")

@@ -239,11 +239,14 @@ def finish_source_refund(*, refund_no: str) -> None:
     _finish(lock_order(refund.order_id), refund)
 
 
-def refuse_source_refund(*, refund_no: str, reason: str) -> None:
-    """The gateway refused: the refund waits for a person; the sale stays reversed."""
+def refuse_source_refund(*, refund_no: str, reason: str) -> bool:
+    """The gateway refused: the refund waits for a person; the sale stays reversed.
+
+    False when no refund of an order stands for it: then it was money of another payment.
+    """
     refund = OrderRefund.objects.filter(refund_no=refund_no).first()
     if refund is None:
-        return
+        return False
     order = lock_order(refund.order_id)
     OrderRefund.objects.filter(id=refund.id).update(state=OrderRefundState.REFUSED)
     Note.objects.create(
@@ -253,6 +256,7 @@ def refuse_source_refund(*, refund_no: str, reason: str) -> None:
         text=reason[:400],
         actor_name="system",
     )
+    return True
 
 
 def settle_refused_refund(*, refund_id: int, way: str, reason: str, actor: Actor) -> OrderRefund:

@@ -117,7 +117,10 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest:
-    """A refund of `amount` out of `total_amount`; repeat it only with the same `refund_no`."""
+    """A refund of `amount` out of `total_amount`; repeat it only with the same `refund_no`.
+
+    Without `payment_no` the gateway's own number alone says which payment: ours was paid twice.
+    """
 
     refund_no: str
     payment_no: str
@@ -208,8 +211,11 @@ class Provider(Protocol[C]):
         """Return status, body and content type that the gateway expects."""
         ...
 
-    def query(self, config: C, payment_no: str) -> Confirmation:
-        """Ask the gateway; raises ProviderUncertain or ProviderRefused."""
+    def query(self, config: C, payment_no: str, *, external_no: str = "") -> Confirmation:
+        """Ask the gateway; raises ProviderUncertain or ProviderRefused.
+
+        With `external_no` it is asked for its own number, of that very payment of ours.
+        """
         ...
 
     def close(self, config: C, payment_no: str) -> PaidStatus:

@@ -4,7 +4,7 @@ A callback counts only when its signature is good, it names our own number, gate
 amount, and, for top-ups and large sums, a query asked of the gateway says the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg.errors
 from django.db import transaction
@@ -36,7 +36,8 @@ from kameng.payments.providers.port import (
 from kameng.payments.rules import ConfirmOutcome
 from kameng.payments.selectors import find_known_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
-from kameng.payments.statements import Statement
+from kameng.payments.services.overpaying import accept_second
+from kameng.payments.statements import Statement, make_statement
 from kameng.payments.store import Confirmed
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of_site
 
@@ -45,12 +46,16 @@ EXTERNAL_ONCE = "payments_external_once"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the gateway gets back: its own words for yes and no."""
+    """What the gateway gets back: its own words for yes and no.
+
+    A genuine callback came from who has the gateway's key, whether or not it was accepted.
+    """
 
     status: int
     body: bytes
     content_type: str
     accepted: bool
+    is_genuine: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +67,19 @@ class Plain:
 
 
 def accept_callback(
-    *, gateway_id: int, callback: CallbackRequest, ip: str, view: SiteView | None = None
+    *,
+    gateway_id: int,
+    callback: CallbackRequest,
+    ip: str,
+    view: SiteView | None = None,
+    logs_forgery: bool = True,
 ) -> Reply:
     """Read a callback and confirm its payment; repeats get the same yes.
 
     `view` is the site whose host was called: it tells which version of the gateways is known.
 
-    Raises `GatewayNotFound` for an unknown gateway. A refusal is uniform and logged.
+    Raises `GatewayNotFound` for an unknown gateway. A refusal is uniform and logged; forgeries of
+    an address that sends too many need not be.
     """
     gateway = find_known_gateway(view, gateway_id=gateway_id) if view else _find_gateway(gateway_id)
     if gateway is None:
@@ -77,8 +88,9 @@ def accept_callback(
     try:
         said = provider.parse_callback(config_of(gateway), callback)
     except CallbackRejected as fault:
-        _reject(gateway, fault.code, "", ip)
-        return _reply(provider.callback_reply(ok=False), accepted=False)
+        if logs_forgery:
+            _reject(gateway, fault.code, "", ip)
+        return replace(_reply(provider.callback_reply(ok=False), accepted=False), is_genuine=False)
     code = _believe(gateway, said)
     if code:
         _reject(gateway, code, said.payment_no, ip)
@@ -101,20 +113,8 @@ def read_plain(*, gateway_id: int, callback: CallbackRequest, view: SiteView) ->
     if said.status != PaidStatus.PAID or said.amount >= gateway.verify_above_amount:
         return None
     return Plain(
-        statement=_statement(said, gateway_id=gateway.id, source="callback"),
+        statement=make_statement(said, gateway_id=gateway.id, source="callback"),
         reply=_reply(provider.callback_reply(ok=True), accepted=True),
-    )
-
-
-def _statement(said: Confirmation, *, gateway_id: int, source: str, note: str = "") -> Statement:
-    return Statement(
-        payment_no=said.payment_no,
-        gateway_id=gateway_id,
-        external_no=said.external_no or said.payment_no,
-        amount=said.amount,
-        source=source,
-        raw_digest=_digest(said.raw_digest),
-        note=note,
     )
 
 
@@ -142,18 +142,16 @@ def _believe(gateway: Gateway, said: Confirmation) -> str:
         return "payment_unknown"
     if payment.gateway_id != gateway.id:
         return "other_gateway"
+    scope = scope_of_site(payment.site_id, main_id=gateway.site_id)
     if payment.state in {PaymentState.CONFIRMED, PaymentState.MISMATCHED}:
-        return "" if payment.external_no == said.external_no else "paid_twice"
+        # Our own number stands where a query named none of the gateway's.
+        is_same = payment.external_no in {said.external_no, said.payment_no}
+        return "" if is_same else accept_second(gateway=gateway, said=said, scope=scope)
     if payment.purpose == Purpose.TOP_UP or payment.amount >= gateway.verify_above_amount:
         contradiction = _ask_back(gateway, said)
         if contradiction:
             return contradiction
-    outcome = confirm_payment(
-        said,
-        gateway_id=gateway.id,
-        source="callback",
-        scope=scope_of_site(payment.site_id, main_id=gateway.site_id),
-    ).outcome
+    outcome = confirm_payment(said, gateway_id=gateway.id, source="callback", scope=scope).outcome
     return {
         ConfirmOutcome.UNKNOWN: "payment_unknown",
         ConfirmOutcome.OTHER_GATEWAY: "other_gateway",
@@ -183,7 +181,7 @@ def confirm_payment(
     `scope` is that of the payment's site. Publishes `PaymentConfirmed` (its same-transaction
     handlers settle the order). Locks the payment, then what the handlers lock.
     """
-    statement = _statement(said, gateway_id=gateway_id, source=source, note=note)
+    statement = make_statement(said, gateway_id=gateway_id, source=source, note=note)
     try:
         with open_scope(scope), transaction.atomic():
             done = store.confirm(statement)
@@ -279,10 +277,6 @@ def confirm_by_staff(*, payment_id: int, actor: Actor) -> PaidStatus:
             detail={"answer": str(answer.status)},
         )
     return answer.status
-
-
-def _digest(text: str) -> bytes:
-    return bytes.fromhex(text) if text else b""
 
 
 def _reject(gateway: Gateway, code: str, payment_no: str, ip: str) -> None:

@@ -15,7 +15,7 @@ from kameng.ledger.accounts import AccountKind, Code, account_id
 from kameng.ledger.services import Posting, post_transfers
 from kameng.payments import errors, store
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused
-from kameng.payments.models import Gateway, GatewayRefund, Payment, RefundState
+from kameng.payments.models import Gateway, GatewayRefund, Payment, PaymentState, RefundState
 from kameng.payments.providers.port import (
     ProviderRefused,
     ProviderUncertain,
@@ -23,7 +23,7 @@ from kameng.payments.providers.port import (
     RefundRequest,
     RefundStatus,
 )
-from kameng.payments.rules import next_refund_at
+from kameng.payments.rules import SLOW_FAULTS, next_refund_at
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.money import Amount
 from kameng.tenancy.selectors import get_site_view, scope_of
@@ -70,43 +70,62 @@ def request_refund(
 
 
 def ask_due_refunds() -> int:
-    """Ask the gateways for refunds that are due; return how many were asked. Calls out."""
+    """Ask the gateways for refunds that are due; return how many were taken up. Calls out.
+
+    A gateway that keeps us waiting is asked no more in this batch: the others have their turn.
+    """
     with platform_scope("refunds due"):
         due = store.claim_refunds(BATCH)
+    silent: set[int] = set()
     for refund_id, site_id in due:
         with open_scope(scope_of(get_site_view(site_id))):
-            ask_refund(refund_id)
+            ask_refund(refund_id, silent=silent)
     return len(due)
 
 
-def ask_refund(refund_id: int) -> RefundStatus | None:
-    """Ask the gateway for one refund of the site in force, or what became of it. Calls out."""
+def ask_refund(refund_id: int, *, silent: set[int] | None = None) -> RefundStatus | None:
+    """Ask the gateway for one refund of the site in force, or what became of it. Calls out.
+
+    `silent` holds the gateways that need not be asked, and gets those that kept us waiting.
+    """
     refund = GatewayRefund.objects.filter(id=refund_id, state=RefundState.WAITING).first()
     if refund is None:
         return None
     payment = Payment.objects.get(id=refund.payment_id)
     gateway = Gateway.objects.get(id=payment.gateway_id)
+    silent = set() if silent is None else silent
+    if gateway.id in silent:
+        outcome = RefundOutcome(status=RefundStatus.UNKNOWN, reason="gateway_silent")
+    else:
+        outcome = _call_gateway(refund, payment, gateway)
+    if outcome.status == RefundStatus.UNKNOWN and outcome.reason in SLOW_FAULTS:
+        silent.add(gateway.id)
+    _finish(refund, payment, outcome)
+    return outcome.status
+
+
+def _call_gateway(refund: GatewayRefund, payment: Payment, gateway: Gateway) -> RefundOutcome:
     provider, config = provider_of(gateway), config_of(gateway)
+    # A number of ours is no number of the gateway's; a second payment has no number but that.
+    external_no = "" if payment.external_no in {None, payment.payment_no} else payment.external_no
     request = RefundRequest(
         refund_no=refund.refund_no,
-        payment_no=payment.payment_no,
-        external_no=payment.external_no or "",
+        payment_no="" if payment.is_second and external_no else payment.payment_no,
+        external_no=external_no,
         amount=Amount(refund.amount),
         total_amount=Amount(payment.received_amount or payment.amount),
         reason=refund.reason,
     )
     try:
-        outcome = RefundOutcome(status=RefundStatus.UNKNOWN)
         if refund.asked_count > 1:  # asked before: first find out what became of that
-            outcome = provider.query_refund(config, request)
-        if outcome.status == RefundStatus.UNKNOWN:
-            outcome = provider.refund(config, request)
+            outcome: RefundOutcome = provider.query_refund(config, request)
+            if outcome.status != RefundStatus.UNKNOWN:
+                return outcome
+        return provider.refund(config, request)
     except ProviderUncertain as fault:
-        outcome = RefundOutcome(status=RefundStatus.UNKNOWN, reason=fault.code)
+        return RefundOutcome(status=RefundStatus.UNKNOWN, reason=fault.code)
     except ProviderRefused as fault:
-        outcome = RefundOutcome(status=RefundStatus.REFUSED, reason=f"{fault.code} {fault.message}")
-    _finish(refund, payment, outcome)
-    return outcome.status
+        return RefundOutcome(status=RefundStatus.REFUSED, reason=f"{fault.code} {fault.message}")
 
 
 def _finish(refund: GatewayRefund, payment: Payment, outcome: RefundOutcome) -> None:
@@ -177,8 +196,17 @@ def finish_refund(*, refund: GatewayRefund, gateway_id: int) -> bool:
     return True
 
 
+def leave_to_staff(*, payment_id: int) -> bool:
+    """Let a person decide about a payment that paid for nothing and does not go back by itself.
+
+    Call in the transaction that found it out. False when it waits for one already.
+    """
+    rows = Payment.objects.filter(id=payment_id, state=PaymentState.CONFIRMED)
+    return bool(rows.update(state=PaymentState.MISMATCHED))
+
+
 def refund_mismatched(*, payment: Payment, reason: str) -> GatewayRefund:
-    """Give back whole a payment whose amount was wrong. Raises as `request_refund`."""
+    """Give back whole a payment that waits for a decision. Raises as `request_refund`."""
     with transaction.atomic():
         locked = lock_payment(payment.id)
         left = (locked.received_amount or 0) - locked.refunded_amount

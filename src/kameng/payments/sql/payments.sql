@@ -37,7 +37,9 @@ begin
         outcome := 3; return next; return;
     end if;
     if p.state in (2, 4) then
-        outcome := case when p.external_no is distinct from p_external then 6 else 1 end;
+        -- Our own number stands where the gateway named none of its own.
+        outcome := case when p.external_no = p_external
+                          or p_payment_no in (p.external_no, p_external) then 1 else 6 end;
         return next; return;
     end if;
     if exists (select 1 from payments_payment o

@@ -76,9 +76,10 @@ class AlipayProvider:
         """Answer the bare word that stops the gateway's retries, or refuse."""
         return (200, b"success", "text/plain") if ok else (400, b"fail", "text/plain")
 
-    def query(self, config: Config, payment_no: str) -> Confirmation:
+    def query(self, config: Config, payment_no: str, *, external_no: str = "") -> Confirmation:
         """Ask for a payment."""
-        body = self._call(config, "alipay.trade.query", {"out_trade_no": payment_no})
+        named = {"trade_no": external_no} if external_no else {"out_trade_no": payment_no}
+        body = self._call(config, "alipay.trade.query", named)
         return wire.parse_query(config, payment_no, body)
 
     def close(self, config: Config, payment_no: str) -> PaidStatus:
@@ -90,7 +91,7 @@ class AlipayProvider:
     def refund(self, config: Config, request: RefundRequest) -> RefundOutcome:
         """Refund a part or the whole under our own number."""
         content = {
-            "out_trade_no": request.payment_no,
+            **_named(request),
             "refund_amount": format_yuan(request.amount),
             "refund_reason": clean_subject(request.reason, byte_limit=240),
             "out_request_no": request.refund_no,
@@ -102,7 +103,7 @@ class AlipayProvider:
 
     def query_refund(self, config: Config, request: RefundRequest) -> RefundOutcome:
         """Ask what became of a refund."""
-        content = {"out_trade_no": request.payment_no, "out_request_no": request.refund_no}
+        content = {**_named(request), "out_request_no": request.refund_no}
         with question():
             body = self._call(config, "alipay.trade.fastpay.refund.query", content)
             return wire.parse_refund_query(config, request, body)
@@ -114,3 +115,10 @@ class AlipayProvider:
     def _call(self, config: Config, method: str, content: Mapping[str, str]) -> bytes:
         request = wire.build_call(config, method=method, content=content, now=now())
         return call(self._client, request)
+
+
+def _named(request: RefundRequest) -> dict[str, str]:
+    """Return how Alipay is told which payment: by our number, else by its own."""
+    if request.payment_no:
+        return {"out_trade_no": request.payment_no}
+    return {"trade_no": request.external_no}

@@ -20,6 +20,7 @@ from kameng.payments.providers.port import (
     PayMethod,
     PayRequest,
     ProviderRefused,
+    ProviderUncertain,
     RefundOutcome,
     RefundRequest,
     RefundStatus,
@@ -70,9 +71,10 @@ class EpayProvider:
         """Answer the bare word that stops the gateway's retries, or refuse."""
         return (200, b"success", "text/plain") if ok else (400, b"fail", "text/plain")
 
-    def query(self, config: Config, payment_no: str) -> Confirmation:
+    def query(self, config: Config, payment_no: str, *, external_no: str = "") -> Confirmation:
         """Ask for a payment."""
-        body = call(self._client, wire.build_order_query(config, payment_no))
+        asked = wire.build_order_query(config, payment_no, external_no=external_no)
+        body = call(self._client, asked)
         return wire.parse_order(config, payment_no, body)
 
     def close(self, config: Config, payment_no: str) -> PaidStatus:
@@ -99,8 +101,12 @@ class EpayProvider:
     def query_refund(self, config: Config, request: RefundRequest) -> RefundOutcome:
         """Tell from the payment's state; a payment still shown as paid says UNKNOWN."""
         with question():
-            body = call(self._client, wire.build_order_query(config, request.payment_no))
+            by_number = "" if request.payment_no else request.external_no
+            asked = wire.build_order_query(config, request.payment_no, external_no=by_number)
+            body = call(self._client, asked)
             order = wire.parse_order(config, request.payment_no, body)
+            if by_number and order.external_no not in {"", by_number}:
+                raise ProviderUncertain("other_payment")
             if order.status is PaidStatus.PENDING:
                 return RefundOutcome(status=RefundStatus.REFUSED, reason="payment_not_paid")
             if order.status is not PaidStatus.NOT_FOUND and wire.is_refunded(config, body):

@@ -107,9 +107,13 @@ def build_opening(config: Config, request: PayRequest) -> HttpRequest:
     return _post(f"{config.gateway_url}mapi.php", _add_signature(unsigned, config.key))
 
 
-def build_order_query(config: Config, payment_no: str) -> HttpRequest:
-    """Return the query of one payment. The key travels in it: never log its address."""
-    return _build_api_query(config, {"act": "order", "out_trade_no": payment_no})
+def build_order_query(config: Config, payment_no: str, *, external_no: str = "") -> HttpRequest:
+    """Return the query of one payment, by our number or the gateway's.
+
+    The key travels in it: never log its address.
+    """
+    named = {"trade_no": external_no} if external_no else {"out_trade_no": payment_no}
+    return _build_api_query(config, {"act": "order", **named})
 
 
 def build_merchant_query(config: Config) -> HttpRequest:
@@ -119,14 +123,13 @@ def build_merchant_query(config: Config) -> HttpRequest:
 
 def build_refund(config: Config, request: RefundRequest) -> HttpRequest:
     """Return the refund call of a whole payment."""
+    numbers = {"out_trade_no": request.payment_no, "trade_no": request.external_no}
     fields = {
         "pid": config.pid,
         "key": config.key,
-        "out_trade_no": request.payment_no,
         "money": format_yuan(request.amount),
+        **{name: number for name, number in numbers.items() if number},
     }
-    if request.external_no:
-        fields["trade_no"] = request.external_no
     return _post(f"{config.gateway_url}api.php?act=refund", fields)
 
 
@@ -199,7 +202,8 @@ def parse_order(config: Config, payment_no: str, body: bytes) -> Confirmation:
             return _not_found(payment_no, body)
         raise
     same_merchant = str(reply.get("pid", config.pid)) == config.pid
-    if not same_merchant or str(reply.get("out_trade_no", payment_no)) != payment_no:
+    number = str(reply.get("out_trade_no", payment_no))
+    if not same_merchant or (payment_no and number != payment_no):
         raise ProviderUncertain("other_payment")
     status = _ORDER_STATUS.get(str(reply.get("status")))
     external_no = str(reply.get("trade_no") or "")
