@@ -9,13 +9,19 @@ import pytest
 from kameng.core import clock
 from kameng.orders.rules import State
 from kameng.orders.services.closing import expire_orders
-from kameng.payments.models import Payment, PaymentState
-from kameng.payments.providers.port import PaidStatus
+from kameng.payments import tasks
+from kameng.payments.models import Payment, PaymentState, Purpose
+from kameng.payments.providers.epay.provider import EpayProvider
+from kameng.payments.providers.port import PaidStatus, ProviderUncertain
 from kameng.payments.rules import QUERY_WAITS_SECONDS, next_query_at
+from kameng.payments.services.gateways import provider_of
+from kameng.payments.services.paying import open_payment
 from kameng.payments.services.querying import query_due_payments, query_payment
+from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import count, make_due
-from tests.payments.conftest import Counter
+from tests.payments.conftest import Counter, connect
+from tests.providers.cases import make_case
 
 Pay = Callable[..., dict[str, Any]]
 
@@ -99,8 +105,6 @@ def test_a_payment_made_while_it_was_being_closed_is_asked_about_at_once(
     placed, payment = live.sell()
     live.open(payment)
     _let_be_due(live, payment, expires_at=clock.now() - dt.timedelta(seconds=1))
-    from kameng.payments.services.gateways import provider_of
-
     provider = type(provider_of(live.gateway()))
     close = provider.close
 
@@ -127,6 +131,71 @@ def test_a_gateway_that_is_away_is_asked_again_later(counter: Counter) -> None:
     assert (now.state, now.query_count) == (PaymentState.OPEN, 1)
     assert now.next_query_at is not None
     assert counter.order_of(placed).state == State.AWAITING_PAYMENT
+
+
+def test_a_gateway_that_keeps_us_waiting_does_not_hold_up_the_others(
+    live: Counter, pay: Pay, main_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AVL-06: three payments of a dead gateway wait before one of a gateway that answers."""
+    dead = connect(main_site, "epay", dict(make_case("epay").form))
+    placed, payment = live.sell()
+    live.open(payment)
+    pay(payment, "lost")
+    with site_scope(live.shop.site.id):
+        waiting = [
+            open_payment(
+                purpose=Purpose.ORDER,
+                paid_for=placed.order_id,
+                amount=payment.amount,
+                choice=dead,
+                expires_at=payment.expires_at,
+            )
+            for _ in range(3)
+        ]
+    for each in waiting:
+        _let_be_due(live, each)
+    _let_be_due(live, payment)
+    provider = type(provider_of(live.gateway()))
+    asked: list[str] = []
+    real = provider.query
+
+    def query(self: Any, config: Any, payment_no: str, **more: str) -> Any:
+        asked.append(payment_no)
+        if payment_no != payment.payment_no:
+            raise ProviderUncertain("timeout")
+        return real(self, config, payment_no, **more)
+
+    for each_kind in {provider, EpayProvider}:
+        monkeypatch.setattr(each_kind, "query", query)
+
+    assert query_due_payments() == 4
+
+    assert asked == [waiting[0].payment_no, payment.payment_no]
+    assert live.order_of(placed).state == State.DELIVERED
+    for each in waiting:  # put off as if asked
+        now = live.payment_of(each)
+        assert (now.state, now.query_count) == (PaymentState.OPEN, 1)
+        assert now.next_query_at is not None
+        assert now.next_query_at > clock.now()
+
+
+def test_one_run_at_a_time_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs behind one that hangs would take every slot of the worker."""
+    runs: list[str] = []
+
+    def ask() -> int:
+        runs.append("begun")
+        tasks.query_payments(timestamp=0)  # the next run, while this one still asks
+        return 0
+
+    monkeypatch.setattr(tasks, "query_due_payments", ask)
+    monkeypatch.setattr(tasks, "ask_due_refunds", lambda: runs.append("refunds") or 0)
+
+    tasks.query_payments(timestamp=0)
+    tasks.send_refunds(timestamp=0)
+    tasks.query_payments(timestamp=0)
+
+    assert runs == ["begun", "refunds", "begun"]
 
 
 def test_waits_grow_and_end() -> None:

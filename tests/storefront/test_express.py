@@ -11,9 +11,13 @@ import pytest
 
 from kameng.config import server as server_module
 from kameng.config.server import make_server
+from kameng.core.scope import platform_scope
 from kameng.ledger.selectors import wallet_amount
+from kameng.openapi.views import callbacks
 from kameng.orders.models import Order, OrderState
-from kameng.payments.models import Gateway, Payment, PaymentState
+from kameng.payments.models import Gateway, Payment, PaymentState, RejectedCallback
+from kameng.risk.rules import Limit
+from kameng.risk.windows import SlidingWindows
 from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import site_scope
 from tests import factories, people
@@ -310,6 +314,38 @@ def test_a_callback_that_is_not_plain_is_judged_the_long_way(shop: Shop, name: s
     assert orders_of(shop.site)[0].state == OrderState.AWAITING_PAYMENT
     state = payment_of(shop).state
     assert state == (PaymentState.MISMATCHED if name in {"short", "over"} else PaymentState.OPEN)
+
+
+@pytest.mark.parametrize("way", ["express", "ordinary"])
+def test_forgers_are_turned_away_and_their_neighbours_heard(
+    shop: Shop, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a proxy that nobody named, forger and gateway have one address."""
+    windows = SlidingWindows(Limit(3, 10**9), keys=10)
+    monkeypatch.setattr(callbacks, "forged_callbacks", windows)
+    if way == "ordinary":
+        monkeypatch.setattr(server_module, "find_route", lambda _environ: None)
+    pay = str(shop.gateway.id)
+    shop.post(shop.order(pay=pay), shop.order(pay=pay))
+    with site_scope(shop.site.id):
+        first, second = Payment.objects.order_by("id")
+
+    unknown = shop.callback(first, out_trade_no="202611229999999999")
+    genuine = [shop.get(unknown).status for _ in range(5)]
+    forged = [shop.get(shop.callback(first, sign="0" * 32)).status for _ in range(5)]
+    nobody = shop.get("/notify/987654/?a=b").status
+    heard = [shop.get(shop.callback(payment)) for payment in (first, second)]
+    still = shop.get(unknown).status
+
+    assert genuine == [400] * 5  # refused, but from who has the key: it counts against nobody
+    assert forged == [400, 400, 400, 429, 429]
+    assert nobody == 429
+    assert [(each.status, each.content) for each in heard] == [(200, b"success")] * 2
+    assert still == 400
+    assert [o.state for o in orders_of(shop.site)] == [OrderState.DELIVERED] * 2
+    with platform_scope("a test looks at refused callbacks"):
+        codes = list(RejectedCallback.objects.order_by("id").values_list("code", flat=True))
+    assert codes == ["payment_unknown"] * 5 + ["bad_signature"] * 3 + ["payment_unknown"]
 
 
 def test_a_gateways_number_pays_one_payment_only(shop: Shop) -> None:

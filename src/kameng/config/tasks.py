@@ -4,6 +4,7 @@ from procrastinate.contrib.django import app
 
 from kameng.accounts import tasks as accounts
 from kameng.messaging import tasks as messaging
+from kameng.payments import tasks as payments
 from kameng.risk import tasks as risk
 
 
@@ -17,7 +18,8 @@ def deliver_emails(timestamp: int) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(queue="hot", queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
-    """Delete ended sessions, codes, counters and old mail."""
+    """Delete ended sessions, codes, counters, old mail and old refused callbacks."""
     accounts.sweep()
     risk.sweep()
     messaging.sweep()
+    payments.sweep()

@@ -1,26 +1,49 @@
-"""Scheduled work of payments: asking gateways about payments and refunds."""
+"""Scheduled work of payments: asking gateways about payments and refunds.
+
+One run of each at a time in a worker: gateways that hang may keep a run for long, and those that
+began behind it would take every slot, and mail, imports and expiry with them.
+"""
+
+import threading
+from collections.abc import Callable
 
 from procrastinate.contrib.django import app
 
 from kameng.payments.services.querying import query_due_payments
 from kameng.payments.services.refunding import ask_due_refunds
+from kameng.payments.services.sweeping import sweep_rejected_callbacks
 
 ROUNDS = 50  # batches one run takes at most; the next run goes on
+_querying = threading.Lock()
+_refunding = threading.Lock()
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(queue="gateways", queueing_lock="query_payments")
 def query_payments(timestamp: int) -> None:
     """Ask gateways about payments whose callback did not come."""
-    for _round in range(ROUNDS):
-        if not query_due_payments():
-            break
+    _run_alone(_querying, query_due_payments)
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(queue="gateways", queueing_lock="send_refunds")
 def send_refunds(timestamp: int) -> None:
     """Ask gateways for refunds until the outcome is known."""
-    for _round in range(ROUNDS):
-        if not ask_due_refunds():
-            break
+    _run_alone(_refunding, ask_due_refunds)
+
+
+def _run_alone(lock: threading.Lock, take_batch: Callable[[], int]) -> None:
+    # Not a lock of the queue: a killed worker would leave it behind, held by nobody.
+    if not lock.acquire(blocking=False):
+        return
+    try:
+        for _round in range(ROUNDS):
+            if not take_batch():
+                break
+    finally:
+        lock.release()
+
+
+def sweep() -> int:
+    """Delete refused callbacks of long ago; return how many rows."""
+    return sweep_rejected_callbacks()

@@ -1,7 +1,7 @@
 """Callbacks of payment gateways: verified over the raw bytes, answered in the gateway's own words.
 
-Only refused callbacks count against an address: a gateway under load is never turned away, a
-forger soon is.
+Only forged callbacks count against an address, and only they are turned away there: a gateway under
+load, or behind the same proxy as a forger, is always heard.
 """
 
 from django.http import HttpResponse
@@ -11,7 +11,7 @@ from kameng.orders.services.confirming import confirm_plain
 from kameng.payments.errors import GatewayNotFound
 from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import are_gateways_at_hand
-from kameng.payments.services.confirming import accept_callback, read_plain
+from kameng.payments.services.confirming import Reply, accept_callback, read_plain
 from kameng.risk.services import forged_callbacks
 from kameng.web.requests import KamengRequest
 
@@ -19,25 +19,33 @@ PREFIX = "/notify/"
 DIGITS_MAX = 19
 BODY_LIMIT = 64_000
 HEADERS = ("content-type", "wechatpay-serial", "wechatpay-signature")
+NO_GATEWAY = Reply(
+    status=404, body=b"fail", content_type="text/plain", accepted=False, is_genuine=False
+)
 
 
 @csrf_exempt
 def gateway_callback(request: KamengRequest, gateway_id: int) -> HttpResponse:
     """Take one callback (GET or POST) for a gateway; every refusal looks the same."""
-    ip = request.client_ip
     if request.method not in {"GET", "POST"}:
         return HttpResponse("fail", status=405, content_type="text/plain")
-    if forged_callbacks.over(ip):
-        return HttpResponse("fail", status=429, content_type="text/plain")
     if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
         return HttpResponse("fail", status=413, content_type="text/plain")
-    callback = _read(request)
+    ip = request.client_ip
+    is_forger = forged_callbacks.over(ip)
     try:
-        reply = accept_callback(gateway_id=gateway_id, callback=callback, ip=ip, view=request.site)
+        reply = accept_callback(
+            gateway_id=gateway_id,
+            callback=_read(request),
+            ip=ip,
+            view=request.site,
+            logs_forgery=not is_forger,
+        )
     except GatewayNotFound:
-        forged_callbacks.hit(ip)
-        return HttpResponse("fail", status=404, content_type="text/plain")
-    if not reply.accepted:
+        reply = NO_GATEWAY
+    if is_forger and not reply.is_genuine:
+        return HttpResponse("fail", status=429, content_type="text/plain")
+    if not reply.is_genuine:
         forged_callbacks.hit(ip)
     return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
 

@@ -7,7 +7,7 @@ from kameng.core.scope import current_scope, open_scope, platform_scope
 from kameng.payments import store
 from kameng.payments.models import Gateway, Payment, PaymentState
 from kameng.payments.providers.port import PaidStatus, ProviderRefused, ProviderUncertain
-from kameng.payments.rules import next_query_at
+from kameng.payments.rules import SLOW_FAULTS, next_query_at
 from kameng.payments.services.confirming import confirm_payment
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.tenancy.selectors import get_site_view, scope_of
@@ -16,22 +16,33 @@ BATCH = 20
 
 
 def query_due_payments() -> int:
-    """Ask the gateways of payments that are due; return how many were asked. Calls out."""
+    """Ask the gateways of payments that are due; return how many were taken up. Calls out.
+
+    A gateway that keeps us waiting is asked no more in this batch: the others have their turn.
+    """
     with platform_scope("payments due for a query"):
         due = store.claim_queries(BATCH)
+    silent: set[int] = set()
     for payment_id, site_id in due:
         with open_scope(scope_of(get_site_view(site_id))):
-            query_payment(payment_id)
+            query_payment(payment_id, silent=silent)
     return len(due)
 
 
-def query_payment(payment_id: int) -> PaidStatus | None:
-    """Ask about one payment of the site in force; confirm, close or put off. Calls out."""
+def query_payment(payment_id: int, *, silent: set[int] | None = None) -> PaidStatus | None:
+    """Ask about one payment of the site in force; confirm, close or put off. Calls out.
+
+    `silent` holds the gateways that need not be asked, and gets those that kept us waiting.
+    """
     payment = Payment.objects.filter(id=payment_id).first()
     if payment is None or payment.state in {PaymentState.CONFIRMED, PaymentState.MISMATCHED}:
         return None
     gateway = Gateway.objects.filter(id=payment.gateway_id).first()
     if gateway is None:
+        return None
+    silent = set() if silent is None else silent
+    if gateway.id in silent:
+        _put_off(payment, None)
         return None
     provider, config = provider_of(gateway), config_of(gateway)
     try:
@@ -42,8 +53,10 @@ def query_payment(payment_id: int) -> PaidStatus | None:
             return status
         if payment.state == PaymentState.OPEN and payment.expires_at <= clock.now():
             status = provider.close(config, payment.payment_no)
-    except (ProviderUncertain, ProviderRefused):
+    except (ProviderUncertain, ProviderRefused) as fault:
         status = None
+        if fault.code in SLOW_FAULTS:
+            silent.add(gateway.id)
     _put_off(payment, status)
     return status
 
