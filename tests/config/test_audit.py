@@ -27,6 +27,8 @@ from tests.factories import make_product, make_variant
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
 ONE_PAID = "(select min(id) from orders_order where state = 3)"
+BY_GATEWAY = "(select min(id) from orders_order where paid_by = 2)"
+BY_WALLET = "(select min(id) from orders_order where paid_by = 1)"
 ONE_OPEN = "(select min(id) from orders_order where state = 1)"
 COPY = (
     "insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
@@ -34,6 +36,40 @@ COPY = (
     " reference_kind, reference_id from ledger_transfer where code = {of} limit 1"
 )
 MORE = "case code when 30 then 1 else -1 end"  # a unit of the margin, whole still right
+STRANGER = "(-4210)"  # the wallet of nobody in the shop
+TO_STRANGER = (  # a wallet's side of transfers moves to another wallet, both balances with it
+    "insert into ledger_balance (account_id, site_id, posted_amount)"
+    f" select {STRANGER}, min(site_id), 10000000 from ledger_balance;"
+    " insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+    " reference_kind, reference_id) select min(site_id), 70, {who}, 10000000, 62, 4, 0"
+    " from ledger_balance;"
+    " update ledger_transfer set {side} = {who} where {which};"
+    " update ledger_balance b set posted_amount = (select coalesce(sum(case when"
+    " t.credit_account = b.account_id then t.amount else -t.amount end), 0) from ledger_transfer t"
+    " where b.account_id in (t.debit_account, t.credit_account))"
+)
+REFUND_AT_GATEWAY = "payments_gatewayrefund where state = 1"
+TOP_UP = (
+    "insert into payments_topup (site_id, top_up_no, customer_id, amount, credited_at,"
+    " idempotency_key) select site_id, 'T', id, {amount}, now(), 'k' from accounts_customer"
+    " limit 1;"
+    " insert into payments_payment (site_id, payment_no, purpose, subject_id, gateway_id, amount,"
+    " fee_amount, state, external_no, received_amount, refunded_amount, expires_at, query_count)"
+    " select site_id, 'P', 2, id, (select min(id) from payments_gateway), 100, 0, 2, 'E', 100, 0,"
+    " now(), 0 from payments_topup;"
+    " insert into payments_proof (payment_id, site_id, source, raw_digest, note)"
+    " select id, site_id, 'query', '', '' from payments_payment where payment_no = 'P';"
+    " insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+    " reference_kind, reference_id) select t.site_id, p.gateway_id * 100 + 20,"
+    " t.site_id * 100 + 30, 100, 20, 2, t.id from payments_topup t, payments_payment p"
+    " where p.payment_no = 'P';"
+    " insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+    " reference_kind, reference_id) select site_id, site_id * 100 + 30,"
+    " -({whose} * 100 + 10), 100, 10, 2, id from payments_topup;"
+    " insert into ledger_balance as b (account_id, site_id, posted_amount)"
+    " select -({whose} * 100 + 10), site_id, 100 from payments_topup"
+    " on conflict (account_id) do update set posted_amount = b.posted_amount + 100"
+)
 BREAKS = [
     ("I1", COPY.format(code=99, of=30)),
     (
@@ -108,7 +144,60 @@ BREAKS = [
         ),
     ),
     ("I12", f"update orders_order set state = 4, path = '{{1,4}}' where id = {ONE_OPEN}"),
+    (
+        "I3",
+        (
+            "update orders_order set state = 3, path = '{1,2,3}', delivered_at = now()"
+            " where id in (select order_id from inventory_countedclaim)"
+        ),
+    ),
+    ("I4", f"update {REFUND_AT_GATEWAY.replace(' where', ' set next_attempt_at = null where')}"),
+    ("I5", f"delete from {REFUND_AT_GATEWAY}"),
+    ("I5", f"update {REFUND_AT_GATEWAY.replace(' where', ' set amount = 100 where')}"),
+    ("I5", "update orders_orderrefund set refund_to = 1"),
+    (
+        "I5",
+        "update payments_payment set refunded_amount = 100 where state = 2 and refunded_amount = 0",
+    ),
+    ("I5", COPY.format(code=51, of=20)),
+    ("I5", COPY.format(code=53, of=20)),
+    ("I6", "update payments_payment set external_no = null where state = 2"),
+    ("I6", f"update orders_order set payment_id = null where id = {BY_GATEWAY}"),
+    (
+        "I6",
+        (
+            "update orders_order set payment_id = (select max(id) from payments_payment"
+            f" where state = 2) where id = {BY_GATEWAY}"
+        ),
+    ),
+    (
+        "I6",
+        (
+            "update orders_order set payment_id = (select max(id) from payments_payment"
+            f" where state = 2) where id = {BY_WALLET}"
+        ),
+    ),
+    ("I6", TOP_UP.format(amount=200, whose="customer_id")),
+    ("I6", TOP_UP.format(amount=100, whose="42")),
+    (
+        "I10",
+        TO_STRANGER.format(
+            who=STRANGER, side="debit_account", which="code in (30, 31) and debit_account < 0"
+        ),
+    ),
+    ("I10", "update ledger_transfer set credit_account = 860 where code = 32"),
+    ("I10", "update ledger_transfer set debit_account = 860 where code = 42"),
+    ("I11", "update ledger_transfer set reference_id = 0 where code in (30, 31)"),
+    ("I11", "update payments_payment set subject_id = 0 where state = 1"),
+    ("I11", f"update {REFUND_AT_GATEWAY.replace(' where', ' set payment_id = 0 where')}"),
 ]
+
+
+def test_a_whole_top_up_is_no_breach(db: None, shop: Shop) -> None:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(TOP_UP.format(amount=100, whose="customer_id"))
+
+    assert audit.find_breaches() == []
 
 
 @pytest.fixture

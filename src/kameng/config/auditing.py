@@ -98,6 +98,13 @@ def keys() -> Iterator[str]:
     ):
         yield f"inventory_cardkey {row[0]}: sold to order {row[2] or row[1]} in state {row[3]}"
     for row in _rows(
+        """
+        select o.order_no from orders_order o where o.state = 3 and o.delivery_kind <> 1
+           and not exists (select 1 from orders_delivery d where d.order_id = o.id)
+        """
+    ):
+        yield f"order {row[0]}: delivered, but nothing was written for the buyer"
+    for row in _rows(
         "select site_id, encode(digest, 'hex'), count(*) from inventory_cardkey"
         " group by site_id, digest having count(*) > 1"
     ):
@@ -133,6 +140,10 @@ def orders() -> Iterator[str]:
     ):
         yield f"order {row[0]}: refunding, but no refund is on its way"
     for row in _rows(
+        "select refund_no from payments_gatewayrefund where state = 1 and next_attempt_at is null"
+    ):
+        yield f"refund {row[0]}: on its way, but its gateway will never be asked"
+    for row in _rows(
         """
         select order_no, state from orders_order
          where (paid_at is not null) <> (state in (2, 3, 6, 7))
@@ -162,6 +173,62 @@ def refunds() -> Iterator[str]:
         """
     ):
         yield f"payment {row[0]}: {row[2]} refunded by the gateway, {row[1]} accounted for"
+    for row in _rows(
+        """
+        select o.order_no, r.refund_no, r.state, g.state
+          from orders_orderrefund r join orders_order o on o.id = r.order_id
+          left join payments_gatewayrefund g on g.refund_no = r.refund_no
+         where r.refund_to = 2
+               and (g.state, g.amount, g.payment_id)
+                   is distinct from (r.state, r.amount, o.payment_id)
+            or r.refund_to <> 2 and r.state <> 2
+        """
+    ):
+        number, refund, state, at_gateway = row
+        yield (
+            f"order {number}: refund {refund} in state {state},"
+            f" that of its gateway in state {at_gateway}, or of something else"
+        )
+    yield from _returned()
+
+
+def _returned() -> Iterator[str]:
+    """What came back to the buyer of an order went to the right place, as much as was decided."""
+    for row in _rows(
+        """
+        with moved as (
+            select o.id, o.order_no,
+                   coalesce(sum(t.amount) filter (where t.code in (50, 53)), 0) outside,
+                   coalesce(sum(t.amount) filter (where t.code = 51), 0) gateway,
+                   count(*) filter (where t.credit_account is distinct from case t.code
+                       when 50 then -(o.customer_id * 100 + 10)
+                       when 53 then o.site_id * 100 + 70 else t.credit_account end) astray
+              from ledger_transfer t join orders_order o on o.id = t.reference_id
+             where t.reference_kind = 1 and t.code in (50, 51, 53) group by o.id),
+        at_gateways as (
+            select p.subject_id id, p.id payment_id, p.refunded_amount counted,
+                   coalesce(sum(g.amount) filter (where g.state <> 3), 0) asked,
+                   coalesce(sum(g.amount) filter (where g.state = 2), 0) done
+              from payments_payment p left join payments_gatewayrefund g on g.payment_id = p.id
+             where p.purpose = 1 and p.refunded_amount > 0 group by p.id),
+        due as (
+            select id, sum(outside)::bigint outside, sum(gateway)::bigint gateway from (
+                select order_id id, amount outside, 0::bigint gateway from orders_orderrefund
+                 where refund_to <> 2 and state = 2
+                union all
+                select a.id, a.counted - a.asked, a.done from at_gateways a) d group by id)
+        select coalesce(m.order_no, d.id::text), coalesce(m.outside, 0), coalesce(d.outside, 0),
+               coalesce(m.gateway, 0), coalesce(d.gateway, 0), coalesce(m.astray, 0)
+          from moved m full join due d on d.id = m.id
+         where (coalesce(m.outside, 0), coalesce(m.gateway, 0), coalesce(m.astray, 0))
+               is distinct from (coalesce(d.outside, 0), coalesce(d.gateway, 0), 0::bigint)
+        """
+    ):
+        number, outside, outside_due, gateway, gateway_due, astray = row
+        yield (
+            f"order {number}: {outside} of {outside_due} went to wallet or hand, {gateway} of"
+            f" {gateway_due} to gateways, {astray} times to another account"
+        )
 
 
 def payments() -> Iterator[str]:
@@ -172,9 +239,21 @@ def payments() -> Iterator[str]:
           from payments_payment p left join payments_proof f on f.payment_id = p.id
          where (p.state in (2, 4)) <> (f.payment_id is not null)
             or (p.state = 2 and p.received_amount is distinct from p.amount)
+            or (p.state in (2, 4) and (p.external_no is null or p.received_amount is null))
         """
     ):
         yield f"payment {row[0]}: state {row[1]}, proof {row[2]}"
+    for row in _rows(
+        """
+        select o.order_no, o.payment_id from orders_order o
+          left join payments_payment p on p.id = o.payment_id
+         where (o.paid_by = 2) <> (o.payment_id is not null)
+            or o.payment_id is not null
+               and (p.purpose, p.subject_id, p.site_id, p.state, p.amount) is distinct from
+                   (1::smallint, o.id, o.site_id, 2::smallint, o.total_amount)
+        """
+    ):
+        yield f"order {row[0]}: payment {row[1]} is not one that paid it"
     for row in _rows(
         "select gateway_id, external_no, count(*) from payments_payment"
         " where external_no is not null group by 1, 2 having count(*) > 1"
@@ -185,10 +264,11 @@ def payments() -> Iterator[str]:
         select t.top_up_no from payments_topup t
          where (t.credited_at is not null) <> exists (
                 select 1 from payments_payment p where p.purpose = 2 and p.subject_id = t.id
-                   and p.state = 2)
+                   and p.state = 2 and p.amount = t.amount)
             or (t.credited_at is not null) <> exists (
                 select 1 from ledger_transfer l where l.reference_kind = 2 and l.code = 10
-                   and l.reference_id = t.id and l.amount = t.amount)
+                   and l.reference_id = t.id and l.amount = t.amount
+                   and l.credit_account = -(t.customer_id * 100 + 10))
         """
     ):
         yield f"top-up {row[0]}: credit and payment disagree"
@@ -229,23 +309,33 @@ def postings() -> Iterator[str]:
     """I10: a paid order's sale is posted once, to each side its own part; so are its refunds."""
     for row in _rows(
         """
-        with sold as (
-            select o.id,
-                   sum(t.amount) filter (where t.code = 30
-                       and t.credit_account = o.main_site_id * 100 + 40) own,
-                   sum(t.amount) filter (where t.code = 31
-                       and t.credit_account = o.site_id * 100 + 50) margin,
-                   sum(t.amount) filter (where t.code = 32) fee,
+        with sides as (
+            select o.id, o.main_site_id * 100 + 40 main, o.site_id * 100 + 50 site,
+                   coalesce(p.gateway_id, 0) * 100 + 60 fees, o.site_id * 100 + 30 suspense,
+                   case o.paid_by when 1 then -(o.customer_id * 100 + 10)
+                                  else o.site_id * 100 + 30 end payer
+              from orders_order o left join payments_payment p on p.id = o.payment_id),
+        sold as (
+            select s.id,
+                   sum(t.amount) filter (where t.code = 30 and t.credit_account = s.main
+                       and t.debit_account = s.payer) own,
+                   sum(t.amount) filter (where t.code = 31 and t.credit_account = s.site
+                       and t.debit_account = s.payer) margin,
+                   sum(t.amount) filter (where t.code = 32 and t.credit_account = s.fees
+                       and t.debit_account = s.payer) fee,
                    sum(t.amount) filter (where t.code in (30, 31, 32)) whole,
-                   sum(t.amount) filter (where t.code = 40
-                       and t.debit_account = o.main_site_id * 100 + 40) own_back,
-                   sum(t.amount) filter (where t.code = 41
-                       and t.debit_account = o.site_id * 100 + 50) margin_back,
+                   sum(t.amount) filter (where t.code = 40 and t.debit_account = s.main
+                       and t.credit_account = s.suspense) own_back,
+                   sum(t.amount) filter (where t.code = 41 and t.debit_account = s.site
+                       and t.credit_account = s.suspense) margin_back,
+                   sum(t.amount) filter (where t.code = 42 and t.debit_account = s.fees
+                       and t.credit_account = s.suspense) fee_back,
                    sum(t.amount) filter (where t.code in (40, 41, 42)) whole_back
-              from ledger_transfer t join orders_order o on o.id = t.reference_id
-             where t.reference_kind = 1 group by o.id),
+              from ledger_transfer t join sides s on s.id = t.reference_id
+             where t.reference_kind = 1 group by s.id),
         backs as (
-            select order_id, sum(own_amount) own, sum(margin_amount) margin, sum(amount) whole
+            select order_id, sum(own_amount) own, sum(margin_amount) margin,
+                   sum(fee_amount) fee, sum(amount) whole
               from orders_orderrefund group by order_id),
         wanted as (
             select o.id, o.order_no, o.state, o.total_amount, o.refunded_amount,
@@ -263,8 +353,10 @@ def postings() -> Iterator[str]:
                 case when w.is_paid then w.margin else 0 end,
                 case when w.is_paid then w.fee else 0 end,
                 case when w.is_paid then w.total_amount else 0 end)
-            or (coalesce(s.own_back, 0), coalesce(s.margin_back, 0), coalesce(s.whole_back, 0))
-               is distinct from (coalesce(b.own, 0), coalesce(b.margin, 0), coalesce(b.whole, 0))
+            or (coalesce(s.own_back, 0), coalesce(s.margin_back, 0), coalesce(s.fee_back, 0),
+                coalesce(s.whole_back, 0)) is distinct from
+               (coalesce(b.own, 0), coalesce(b.margin, 0), coalesce(b.fee, 0),
+                coalesce(b.whole, 0))
             or coalesce(s.whole_back, 0) <> w.refunded_amount
         """
     ):
@@ -272,6 +364,11 @@ def postings() -> Iterator[str]:
             f"order {row[0]} in state {row[1]}: total {row[2]}, posted {row[3]};"
             f" refunded {row[4]}, reversed {row[5]}; or a part went to another account"
         )
+    yield from _received()
+
+
+def _received() -> Iterator[str]:
+    """What a gateway received is posted."""
     for row in _rows(
         """
         select p.payment_no, p.received_amount, coalesce(sum(l.amount), 0)
@@ -301,6 +398,8 @@ def references() -> Iterator[str]:
         ("inventory_cardkey", "batch_id", "inventory_cardbatch", "id"),
         ("orders_delivery", "order_id", "orders_order", "id"),
         ("orders_orderrefund", "order_id", "orders_order", "id"),
+        ("payments_gatewayrefund", "payment_id", "payments_payment", "id"),
+        ("payments_topup", "customer_id", "accounts_customer", "id"),
     ]
     for table, column, target, key in pairs:
         for row in _rows(
@@ -308,6 +407,22 @@ def references() -> Iterator[str]:
             f" and not exists (select 1 from {target} b where b.{key} = a.{column}) limit 20"
         ):
             yield f"{table}.{column} {row[0]}: no such row in {target}"
+    for row in _rows(
+        """
+        select 'payments_payment', p.payment_no, p.purpose, p.subject_id from payments_payment p
+         where not case p.purpose
+               when 1 then exists (select 1 from orders_order o where o.id = p.subject_id)
+               else exists (select 1 from payments_topup t where t.id = p.subject_id) end
+        union all
+        select 'ledger_transfer', l.id::text, l.reference_kind, l.reference_id
+          from ledger_transfer l
+         where l.reference_kind = 1
+               and not exists (select 1 from orders_order o where o.id = l.reference_id)
+            or l.reference_kind = 2
+               and not exists (select 1 from payments_topup t where t.id = l.reference_id)
+        """
+    ):
+        yield f"{row[0]} {row[1]}: no such {'order' if row[2] == 1 else 'top-up'} as {row[3]}"
 
 
 def reservations() -> Iterator[str]:
