@@ -9,7 +9,7 @@ from kameng.accounts.models import Role
 from kameng.core.audit import list_entries
 from kameng.core.scope import platform_scope
 from kameng.orders.models import OrderState
-from kameng.payments.models import GatewayRefund, Payment, PaymentState
+from kameng.payments.models import GatewayRefund, Payment, PaymentState, Proof
 from kameng.payments.providers.port import Confirmation, PaidStatus, ProviderUncertain
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
@@ -197,20 +197,38 @@ def test_money_given_back_outside_is_written_down(desk: Desk, short: Payment, si
 
 
 def test_second_payment_of_an_order_is_told_apart_from_a_wrong_amount(
-    desk: Desk, short: Payment, site_a: Site
+    desk: Desk, shop: Shop, site_a: Site
 ) -> None:
+    placed = order(shop)
+    first = payment_of(shop, placed)
+    notify(shop, first)
     with site_scope(site_a.id):
-        Payment.objects.filter(id=short.id).update(received_amount=short.amount)
+        second = Payment.objects.create(
+            site_id=site_a.id,
+            payment_no="2" * 18,
+            purpose=first.purpose,
+            subject_id=first.subject_id,
+            gateway_id=first.gateway_id,
+            amount=first.amount,
+            received_amount=first.amount,
+            external_no="EXT-TWICE",
+            state=PaymentState.MISMATCHED,
+            expires_at=first.expires_at,
+        )
+        Proof.objects.create(
+            payment=second, site_id=site_a.id, source="query", raw_digest=b"", note=first.payment_no
+        )
 
     overview, rows = text_of(desk.get("")), text_of(desk.get("payments/"))
-    page = text_of(desk.get(f"payments/{short.payment_no}/"))
+    page = text_of(desk.get(f"payments/{second.payment_no}/"))
 
     assert "1 笔重复付款" in overview
-    assert f"/payments/{short.payment_no}/" in overview
+    assert f"/payments/{second.payment_no}/" in overview
     assert "重复付款，多收 ¥10" in rows
     assert "应收 ¥10" not in rows
     assert "这一单付了两次，这是多收的 ¥10" in page
     assert "请先到支付平台核对两个交易号" in page
+    assert f'href="/console/site-a/payments/{first.payment_no}/"' in page
 
 
 def test_payment_in_order_is_not_returned_here(desk: Desk, shop: Shop, site_a: Site) -> None:

@@ -24,6 +24,7 @@ from kameng.payments.providers.port import (
     RefundOutcome,
     RefundStatus,
 )
+from kameng.payments.services.deciding import give_back_mismatched, note_returned_by_hand
 from kameng.payments.services.paying import start_top_up
 from kameng.payments.services.querying import query_payment
 from kameng.payments.services.refunding import ask_refund
@@ -43,6 +44,7 @@ class Gatekeeper:
 
     def __init__(self, patch: pytest.MonkeyPatch, *, partial: bool) -> None:
         self.paid = 0
+        self.said = 0  # what the callback said: about its own numbers the gateway says the same
         self.refund = RefundStatus.DONE
         patch.setattr(EpayProvider, "query", self._query)
         patch.setattr(EpayProvider, "close", lambda *_: PaidStatus.CLOSED)
@@ -52,12 +54,13 @@ class Gatekeeper:
         )
         patch.setattr(EpayProvider, "supports_partial_refund", partial)
 
-    def _query(self, _config: object, payment_no: str) -> Confirmation:
+    def _query(self, _config: object, payment_no: str, *, external_no: str = "") -> Confirmation:
+        amount = self.said if external_no else self.paid
         return Confirmation(
             payment_no=payment_no,
-            external_no=f"E{payment_no}",
-            amount=Amount(self.paid),
-            status=PaidStatus.PAID if self.paid else PaidStatus.PENDING,
+            external_no=external_no or f"E{payment_no}",
+            amount=Amount(amount),
+            status=PaidStatus.PAID if amount else PaidStatus.PENDING,
             paid_at=None,
             payer="",
             raw_digest="00" * 32,
@@ -128,7 +131,7 @@ class Driver:
         said: list[Any] = []
 
         def act() -> None:
-            amount = payment.amount - short
+            self.gatekeeper.said = amount = payment.amount - short
             said.append(notify(self.shop, payment, external_no=external, amount=amount))
 
         wanted = self.model.pay(deal, attempt, external, short=short)
@@ -210,6 +213,15 @@ class Driver:
 
         wanted = self.model.decide(deal, deal.refunds[key], way)
         self._same(f"decide {self._name(deal)} {key} {way}", act, wanted)
+
+    def give_back(self, deal: Deal, attempt: Attempt, *, by_hand: bool) -> None:
+        def act() -> None:
+            decide = note_returned_by_hand if by_hand else give_back_mismatched
+            payment_id = self.payments[attempt.number].id
+            decide(payment_id=payment_id, reason="查明", actor=STAFF)
+
+        wanted = self.model.give_back(attempt, by_hand=by_hand)
+        self._same(f"give back {self._name(deal)} {attempt.number} {by_hand}", act, wanted)
 
     def adjust(self, buyer: str, amount: int) -> None:
         def act() -> None:

@@ -148,7 +148,8 @@ class Model:
     def pay(self, deal: Deal, attempt: Attempt, external: str, *, short: int = 0) -> str:
         """A gateway says that money came; true words only."""
         if attempt.state in (CONFIRMED, MISMATCHED):
-            return "ok" if attempt.external == external else "no"
+            self._take_second(deal, attempt, external, attempt.amount - short)
+            return "ok"
         attempt.external, attempt.received = external, attempt.amount - short
         attempt.state = MISMATCHED if short else CONFIRMED
         self.move(f"gateway {attempt.gateway}", "suspense", attempt.received)
@@ -158,6 +159,38 @@ class Model:
             self._settle(deal, attempt)
         else:
             self._send_back(attempt, attempt.amount, None)
+        return "ok"
+
+    def _take_second(self, deal: Deal, first: Attempt, external: str, amount: int) -> None:
+        """Money came once more, under another number: an attempt that pays for nothing."""
+        if any((a.gateway, a.external) == (first.gateway, external) for a in deal.attempts):
+            return
+        number = sum(len(d.attempts) for d in self.deals)
+        deal.attempts.append(
+            Attempt(
+                number=number,
+                gateway=first.gateway,
+                amount=amount,
+                fee=0,
+                state=MISMATCHED,
+                external=external,
+                received=amount,
+            )
+        )
+        self.move(f"gateway {first.gateway}", "suspense", amount)
+
+    def give_back(self, attempt: Attempt, *, by_hand: bool) -> str:
+        """A person gives back money of another amount, or that came twice."""
+        left = attempt.received - attempt.sent_back
+        if attempt.state != MISMATCHED:
+            return "payment_closed"
+        if not left:
+            return "refund_too_much"
+        if by_hand:
+            attempt.sent_back += left
+            self.move("suspense", "outside", left)
+        else:
+            self._send_back(attempt, left, None)
         return "ok"
 
     def _settle(self, deal: Deal, attempt: Attempt) -> None:
@@ -253,6 +286,8 @@ class Model:
             back.attempt.sent_back -= back.amount
             if back.refund:
                 back.refund.state = "refused"
+            else:
+                back.attempt.state = MISMATCHED  # a person decides
         return "ok"
 
     def decide(self, deal: Deal, refund: Refund, way: str) -> str:

@@ -175,7 +175,9 @@ def _act(driver: Driver, dice: random.Random) -> None:
         driver.refund(deal, key, amount, to=dice.choice(["wallet", "source", "hand"]))
     elif roll < 0.9 and model.backs:
         driver.answer(dice.choice(model.backs), done=dice.random() < 0.7)
-    elif roll < 0.95:
+    elif roll < 0.93 and deal.attempts:
+        driver.give_back(deal, dice.choice(deal.attempts), by_hand=dice.random() < 0.5)
+    elif roll < 0.96:
         refused = [key for key, refund in deal.refunds.items() if refund.state == "refused"]
         if refused and not any(key.startswith("late") for key in refused):
             driver.decide(deal, refused[0], dice.choice(["again", "wallet", "hand"]))

@@ -11,7 +11,13 @@ from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import AccountKind, account_id
 from kameng.ledger.store import balance_of
 from kameng.orders.rules import State
-from kameng.payments.errors import GatewayAway, GatewayNotFound, PaymentNotFound, RefundTooMuch
+from kameng.payments.errors import (
+    GatewayAway,
+    GatewayNotFound,
+    PaymentNotFound,
+    RefundTooMuch,
+    TopUpKeyReused,
+)
 from kameng.payments.models import (
     Gateway,
     GatewayRefund,
@@ -21,7 +27,7 @@ from kameng.payments.models import (
     RejectedCallback,
 )
 from kameng.payments.providers.port import CallbackRequest, PaidStatus
-from kameng.payments.selectors import list_mismatched, list_pay_choices
+from kameng.payments.selectors import PayChoice, list_mismatched, list_pay_choices
 from kameng.payments.services import confirming
 from kameng.payments.services.confirming import accept_callback, confirm_by_staff
 from kameng.payments.services.paying import start_top_up
@@ -283,6 +289,29 @@ def test_a_top_up_is_always_asked_about(counter: Counter) -> None:
     assert not counter.say(payment).accepted
     assert _codes() == ["query_unanswered"]
     assert count("select count(*) from ledger_transfer") == 0
+
+
+def test_a_top_up_is_begun_once_a_key(counter: Counter, main_site: Site, kind: str) -> None:
+    """LED-06: the same key with another amount or another gateway is refused, nothing written."""
+    (mei,) = make_buyers(counter.shop.site, 1, amount=0)
+    other = connect(main_site, kind, dict(make_case(kind).form))
+
+    def begin(amount: int = 10_000, choice: PayChoice = counter.shop.choice) -> int:
+        with site_scope(counter.shop.site.id):
+            top_up, payment = start_top_up(
+                customer_id=mei.id, amount=amount, choice=choice, idempotency_key="k"
+            )
+        assert payment.subject_id == top_up.id
+        return int(payment.id)
+
+    assert begin() == begin()
+    with pytest.raises(TopUpKeyReused):
+        begin(amount=20_000)
+    with pytest.raises(TopUpKeyReused):
+        begin(choice=other)
+
+    assert count("select count(*) from payments_topup") == 1
+    assert count("select count(*) from payments_payment") == 1
 
 
 def test_staff_confirm_only_what_the_gateway_confirms(live: Counter, pay: Pay) -> None:

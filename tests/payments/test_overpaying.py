@@ -78,7 +78,7 @@ def test_the_second_payment_is_in_the_books_and_waits_for_a_person(
     assert _balance(AccountKind.ORDER_SUSPENSE, live.shop.site.id) == payment.amount
     with site_scope(live.shop.site.id):
         proof = Proof.objects.get(payment_id=second.id)
-    assert (proof.source, proof.note) == ("query", f"made again: {payment.payment_no}")
+    assert (proof.source, proof.note) == ("query", payment.payment_no)
     assert len(bytes(proof.raw_digest)) == 32
     assert _codes() == []
 

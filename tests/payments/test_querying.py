@@ -9,18 +9,20 @@ import pytest
 from kameng.core import clock
 from kameng.orders.rules import State
 from kameng.orders.services.closing import expire_orders
+from kameng.orders.services.paying import begin_payment
 from kameng.payments import tasks
 from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.providers.epay.provider import EpayProvider
-from kameng.payments.providers.port import PaidStatus, ProviderUncertain
+from kameng.payments.providers.port import Confirmation, PaidStatus, ProviderUncertain
 from kameng.payments.rules import QUERY_WAITS_SECONDS, next_query_at
 from kameng.payments.services.gateways import provider_of
 from kameng.payments.services.paying import open_payment
 from kameng.payments.services.querying import query_due_payments, query_payment
+from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import count, make_due
-from tests.payments.conftest import Counter, connect
+from tests.payments.conftest import PAYER, Counter, connect
 from tests.providers.cases import make_case
 
 Pay = Callable[..., dict[str, Any]]
@@ -97,6 +99,39 @@ def test_what_is_over_is_closed_and_a_late_payment_still_counts(live: Counter, p
         assert live.order_of(placed).state == State.DELIVERED
     else:
         assert live.payment_of(payment).next_query_at is None
+
+
+def test_what_the_gateway_closed_before_its_time_is_closed(
+    live: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buyer gave up at the cashier: our page must not lead there again."""
+    placed, payment = live.sell()
+    _let_be_due(live, payment)
+
+    def closed(_self: Any, _config: Any, payment_no: str) -> Confirmation:
+        return Confirmation(
+            payment_no=payment_no,
+            external_no="",
+            amount=Amount(0),
+            status=PaidStatus.CLOSED,
+            paid_at=None,
+            payer="",
+            raw_digest="",
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(provider_of(live.gateway())), "query", closed)
+        assert query_due_payments() == 1
+
+    now = live.payment_of(payment)
+    assert (now.state, now.next_query_at) == (PaymentState.CLOSED, None)
+    with site_scope(live.shop.site.id):
+        order = live.order_of(placed)
+        begin_payment(order=order, payer=PAYER, choice=live.shop.choice)
+        another = Payment.objects.latest("id")
+    assert (another.subject_id, another.state) == (placed.order_id, PaymentState.OPEN)
+    assert another.id != payment.id
+    assert order.state == State.AWAITING_PAYMENT
 
 
 def test_a_payment_made_while_it_was_being_closed_is_asked_about_at_once(

@@ -1,5 +1,6 @@
 """The pay page: what it shows, that coming back proves nothing, other ways, giving up."""
 
+import html
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 
 from kameng.ledger.selectors import wallet_amount
 from kameng.orders.models import Order, OrderState
-from kameng.payments.models import Gateway, Payment
+from kameng.payments.models import Gateway, Payment, PaymentState
 from kameng.payments.services import paying
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
@@ -77,6 +78,57 @@ def test_coming_back_proves_nothing(guest: Client, site_a: Site, pay_url: str, s
     assert "正在确认付款结果" in text
     assert "SECRET" not in text
     assert state_of(site_a) == OrderState.AWAITING_PAYMENT
+
+
+def _mismatch(site: Site, received: int, *, refunded: int = 0) -> None:
+    with site_scope(site.id):
+        Payment.objects.update(
+            state=PaymentState.MISMATCHED, received_amount=received, refunded_amount=refunded
+        )
+
+
+def test_a_wrong_amount_is_told_to_who_waits_for_it(
+    guest: Client, site_a: Site, pay_url: str
+) -> None:
+    """The buyer must not believe that nothing was charged, nor pay again."""
+    waiting = guest.get(f"{pay_url}&returned=1").content.decode()
+    status_url = html.unescape(waiting.partition('data-poll-url="')[2].partition('"')[0])
+    before = guest.get(status_url).json()
+
+    _mismatch(site_a, 99_900)
+    after = guest.get(status_url).json()
+    page = guest.get(f"{pay_url}&returned=1").content.decode()
+
+    assert "正在确认付款结果" in waiting
+    assert (before["reload"], after["reload"]) == (False, True)
+    assert "收到您付的 ¥9.99，应付 ¥10.00，金额不符" in page
+    assert "请不要重复付款" in page
+    assert "正在确认付款结果" not in page
+    again = html.unescape(page.partition('data-poll-url="')[2].partition('"')[0])
+    assert guest.get(again).json()["reload"] is False  # told already: no circle of reloads
+
+
+@pytest.mark.parametrize(
+    ("received", "refunded", "said"),
+    [
+        (99_900, 0, "店家核实后会把这笔钱退给您"),
+        (99_900, 99_900, "这笔钱已安排退给您"),
+        (100_000, 0, "收到您重复付的 ¥10.00"),
+    ],
+)
+def test_a_closed_order_whose_money_came_wrong_does_not_say_that_nothing_was_charged(
+    guest: Client, site_a: Site, pay_url: str, received: int, refunded: int, said: str
+) -> None:
+    path, _, token = pay_url.partition("?t=")
+    guest.post(f"{path}cancel/", {"t": token})
+    clean = guest.get(pay_url, follow=True).content.decode()
+
+    _mismatch(site_a, received, refunded=refunded)
+    page = guest.get(pay_url, follow=True).content.decode()
+
+    assert "没有扣款" in clean
+    assert "没有扣款" not in page
+    assert said in page
 
 
 def test_a_gateway_that_is_away_leaves_the_other_ways(

@@ -162,6 +162,14 @@ def list_payments(
     return list(rows[:limit])
 
 
+def list_odd_payments(purpose: int, *, paid_for: int) -> list[Payment]:
+    """Return the payments for one thing that came with another amount, or twice, oldest first."""
+    rows = Payment.objects.filter(
+        purpose=purpose, subject_id=paid_for, state=PaymentState.MISMATCHED
+    )
+    return list(rows.order_by("id"))
+
+
 def list_mismatched(limit: int = 50) -> list[Payment]:
     """Return payments of another amount, or made twice, that were not given back yet."""
     rows = Payment.objects.filter(

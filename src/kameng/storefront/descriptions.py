@@ -22,6 +22,12 @@ SHOWN: Final = Parameter(
     schema=TEXT,
     description="The state that the page shows; another one gives next_url.",
 )
+RETURNED: Final = Parameter(
+    name="r",
+    place="query",
+    schema=TEXT,
+    description="The buyer came back from the gateway; reload tells that the amount was wrong.",
+)
 STATE: Final[Schema] = {
     "type": "object",
     "required": ["state", "reload", "url"],
@@ -117,7 +123,7 @@ def describe_addresses() -> None:
             path="/pay/{order_no}/status/",
             method="get",
             summary="Where an order stands",
-            parameters=(ORDER_NO, TOKEN, SHOWN),
+            parameters=(ORDER_NO, TOKEN, SHOWN, RETURNED),
             answer=STATE,
             statuses=(400, 404),
         )

@@ -84,7 +84,7 @@ def _record(first: Payment, answer: Confirmation) -> None:
         site_id=first.site_id,
         source=stated.source,
         raw_digest=stated.raw_digest,
-        note=f"made again: {first.payment_no}",
+        note=first.payment_no,
     )
     post_transfers(
         [

@@ -152,7 +152,7 @@ def in_transaction_of_request() -> bool:
 def start_top_up(
     *, customer_id: int, amount: int, choice: PayChoice, idempotency_key: str
 ) -> tuple[TopUp, Payment]:
-    """Open a wallet top-up with its payment; the same key and amount give the first one again.
+    """Open a wallet top-up with its payment; the same key and content give the first one again.
 
     Raises `TopUpAmountInvalid`, `TopUpKeyReused`.
     """
@@ -179,7 +179,7 @@ def start_top_up(
     except IntegrityError:
         top_up = TopUp.objects.get(customer_id=customer_id, idempotency_key=idempotency_key)
         first = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).first()
-        if top_up.amount != amount or first is None:
+        if first is None or (top_up.amount, first.gateway_id) != (amount, choice.gateway_id):
             raise errors.TopUpKeyReused from None
         return top_up, first
     return top_up, payment

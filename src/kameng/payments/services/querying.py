@@ -70,7 +70,8 @@ def _put_off(payment: Payment, status: PaidStatus | None) -> None:
     elif status == PaidStatus.CLOSED:
         later = None
     changes: dict[str, object] = {"next_query_at": later}
-    over = payment.expires_at <= now
+    # What the gateway closed before its time cannot be paid: the buyer is led to another attempt.
+    over = payment.expires_at <= now or status == PaidStatus.CLOSED
     if payment.state == PaymentState.OPEN and over and status not in {None, PaidStatus.PAID}:
         changes.update(state=PaymentState.CLOSED, closed_at=now)
     Payment.objects.filter(id=payment.id, state=payment.state).update(**changes)

@@ -37,6 +37,7 @@ from kameng.storefront.frame import (
     keep_private,
     see_other,
 )
+from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
 from kameng.storefront.rows import make_rows
 from kameng.storefront.unread import forget_unread
@@ -212,6 +213,8 @@ def top_up(request: KamengRequest, top_up_no: str) -> HttpResponse:
     if found.credited_at is not None or payment is None:
         if found.credited_at is not None:
             flash(request, _("充值已到账"))
+        for odd in describe_odd_payments(Purpose.TOP_UP, paid_for=found.id):
+            flash(request, f"{odd.title} {odd.text}", "error")
         return keep_private(see_other(reverse("storefront:wallet")))
     return _top_up_page(request, found, payment)
 

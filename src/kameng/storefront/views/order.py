@@ -17,11 +17,13 @@ from kameng.orders.errors import KeyNotReplaceable
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState, RefundTo
 from kameng.orders.selectors import list_moments, list_refunds, read_answers
 from kameng.orders.services.delivering import Goods, collect_goods, mark_used
+from kameng.payments.models import Purpose
 from kameng.pricing.money import Amount, format_yuan
 from kameng.storefront.addresses import order_address
 from kameng.storefront.errors import FormInvalid
 from kameng.storefront.forms import read_number
 from kameng.storefront.frame import answer_personal, keep_private, see_other
+from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import as_file, open_for, read_token
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
@@ -88,10 +90,12 @@ def order(request: KamengRequest, order_no: str) -> HttpResponse:
     is_waiting = found.state in WAITING
     labels = {field.name: field.label for field in product.input_fields} if product else {}
     names = {"order_no": order_no, "token": token}
+    odd = describe_odd_payments(Purpose.ORDER, paid_for=found.id)
     context = {
         "order": found,
         "token": token,
-        "headline": _headline(found),
+        "headline": _headline(found, is_odd=bool(odd)),
+        "odd_payments": odd,
         "pieces": [_piece(each) for each in goods],
         "has_keys": found.delivery_kind == DeliveryKind.CARD,
         "is_waiting": is_waiting,
@@ -149,7 +153,7 @@ def _piece(goods: Goods) -> Piece:
     return Piece(key_id=goods.key_id, used_at=goods.used_at, parts=parts)
 
 
-def _headline(found: Order) -> Headline:
+def _headline(found: Order, *, is_odd: bool) -> Headline:
     paid = {"paid": f"¥{format_yuan(Amount(found.total_amount))}"}
     if found.state == OrderState.DELIVERED:
         if found.delivery_kind == DeliveryKind.CARD:
@@ -172,6 +176,8 @@ def _headline(found: Order) -> Headline:
         text = _("这笔订单已全额退款。")
         return Headline(title=_("已退款"), text=text, icon="receipt-refund")
     text = _("没有扣款。如果您已经付款，到账后会自动发货或原路退回。")
+    if is_odd:
+        text = _("收到的付款和应付的不一样，见下面的说明。")
     title = _("订单已取消") if found.state == OrderState.CANCELLED else _("订单已过期")
     return Headline(title=title, text=text, icon="clock", css_class="outcome-warn")
 

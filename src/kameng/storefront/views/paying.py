@@ -21,11 +21,12 @@ from kameng.orders.services.paying import begin_payment, pay_from_wallet
 from kameng.payments.errors import GatewayAway, GatewayNotUsable, PaymentClosed
 from kameng.payments.models import Purpose
 from kameng.payments.providers.port import PayInstruction
-from kameng.payments.selectors import find_open_payment
+from kameng.payments.selectors import find_open_payment, list_odd_payments
 from kameng.payments.services.paying import Payer
 from kameng.storefront.addresses import next_address, order_address
 from kameng.storefront.forms import device_of, read_text
 from kameng.storefront.frame import absolute_url, answer_personal, keep_private, see_other
+from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import open_for, read_token
 from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
 from kameng.web.csp import allow_form_target
@@ -68,17 +69,21 @@ def _page(
 ) -> HttpResponse:
     token = read_token(request)
     names = {"order_no": order.order_no, "token": token}
+    odd = describe_odd_payments(Purpose.ORDER, paid_for=order.id)
+    is_returned = "returned" in request.GET and not odd
+    waits = {"r": "1"} if is_returned else {}
     context = {
         **instruction_context(request, instruction),
         "order": order,
         "token": token,
         "way": way,
         "problem": problem,
-        "is_returned": "returned" in request.GET,
+        "odd_payments": odd,
+        "is_returned": is_returned,
         "pay_options": list_pay_options(
             request, order.total_amount, without=way.gateway_id if way is not None else 0
         ),
-        "status_url": order_address("pay_status", **names, s=order.state),
+        "status_url": order_address("pay_status", **names, s=order.state, **waits),
         "go_url": order_address("pay_go", order_no=order.order_no, token=""),
         "cancel_url": order_address("pay_cancel", order_no=order.order_no, token=""),
         "product_url": reverse("storefront:product", args=(order.product_id,)),
@@ -123,6 +128,9 @@ def pay_status(request: KamengRequest, order_no: str) -> JsonResponse:
     order = open_for(request, order_no)
     state = OrderState(order.state)
     answer: dict[str, object] = {"state": state.name.lower(), "reload": False}
+    if "r" in request.GET and state == OrderState.AWAITING_PAYMENT:
+        # Who came back from the gateway waits for the word that his money was of another amount.
+        answer["reload"] = bool(list_odd_payments(Purpose.ORDER, paid_for=order.id))
     answer["url"] = next_address(order_no=order_no, token=read_token(request), state=order.state)
     if request.GET.get("s") != str(order.state):
         answer["next_url"] = answer["url"]

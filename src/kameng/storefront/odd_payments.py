@@ -1,0 +1,44 @@
+"""Money of a buyer that paid for nothing: another amount than was due, or a second payment.
+
+The buyer must not read "nothing was charged" while the shop holds the money.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from kameng.payments.models import Payment
+from kameng.payments.selectors import list_odd_payments
+from kameng.pricing.money import Amount, format_yuan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddPayment:
+    """One notice about such money."""
+
+    title: str
+    text: str
+    is_returned: bool
+
+
+def describe_odd_payments(purpose: int, *, paid_for: int) -> list[OddPayment]:
+    """Return what to tell the buyer of an order or a top-up, oldest first."""
+    return [_describe(payment) for payment in list_odd_payments(purpose, paid_for=paid_for)]
+
+
+def _describe(payment: Payment) -> OddPayment:
+    received = payment.received_amount or 0
+    amounts = {
+        "got": f"¥{format_yuan(Amount(received))}",
+        "wanted": f"¥{format_yuan(Amount(payment.amount))}",
+    }
+    is_returned = payment.refunded_amount >= received
+    if payment.is_second:
+        title = _("收到您重复付的 %(got)s") % amounts
+    else:
+        title = _("收到您付的 %(got)s，应付 %(wanted)s，金额不符") % amounts
+    if is_returned:
+        text = _("这笔钱已安排退给您，到账时间以支付平台为准。")
+    else:
+        text = _("店家核实后会把这笔钱退给您，请不要重复付款。")
+    return OddPayment(title=title, text=text, is_returned=is_returned)
