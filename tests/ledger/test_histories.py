@@ -106,7 +106,11 @@ def _state(driver: Driver) -> str:
         ("orders_settle", "o.state not in (1, 4, 5)", "false"),
         ("orders_close", "and state = 1 and", "and"),
         ("payments_confirm", "array[p_amount], array[20", "array[p_amount - 1], array[20"),
-        ("inventory_take_back", "state = 0, order_id = null, sold_at = null", "state = 4"),
+        (
+            "inventory_take_back",
+            "state = inventory_place_of(c.batch_id), order_id = null, sold_at = null",
+            "state = 4",
+        ),
         ("orders_settle", "least(p_fee, o.total_amount - o.wholesale_amount)", "0"),
     ],
 )

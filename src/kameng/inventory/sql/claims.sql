@@ -280,13 +280,21 @@ begin
     end loop;
 end $$;
 
+-- Where a key belongs that comes back: on the shelf (0), or out of sale (3) when its batch was withdrawn
+-- meanwhile. A batch that is withdrawn at this very moment is settled by who withdraws it.
+create or replace function inventory_place_of(p_batch bigint)
+returns smallint language sql stable set search_path = public, pg_temp as $$
+    select (case when b.withdrawn_at is null then 0 else 3 end)::smallint
+      from inventory_cardbatch b where b.id = p_batch;
+$$;
+
 -- Give back what unpaid orders hold. Call with the orders locked.
 create or replace function inventory_release(p_order bigint[])
 returns int language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     freed int;
 begin
-    update inventory_cardkey c set state = 0, order_id = null
+    update inventory_cardkey c set state = inventory_place_of(c.batch_id), order_id = null
      where c.order_id = any (p_order) and c.state = 1;
     get diagnostics freed = row_count;
     delete from inventory_reservation r where r.order_id = any (p_order);
@@ -339,14 +347,15 @@ begin
     return v_position;
 end $$;
 
--- Keys of a refunded order: back on the shelf when the buyer never saw them, otherwise void.
+-- Keys of a refunded order: back where they belong when the buyer never saw them, otherwise void.
 create or replace function inventory_take_back(p_order bigint, p_resell boolean)
 returns int language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     moved int;
 begin
     if p_resell then
-        update inventory_cardkey c set state = 0, order_id = null, sold_at = null
+        update inventory_cardkey c
+           set state = inventory_place_of(c.batch_id), order_id = null, sold_at = null
          where c.order_id = p_order and c.state = 2;
     else
         update inventory_cardkey c set state = 4 where c.order_id = p_order and c.state = 2;
