@@ -166,7 +166,7 @@ def _backends(postmaster: int | None) -> list[int]:
             title = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             continue
-        if b"kameng_owner kameng" in title:
+        if b"kameng_app kameng" in title:
             found.append(pid)
     return found
 
