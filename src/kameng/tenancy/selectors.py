@@ -16,6 +16,7 @@ from kameng.tenancy.rules import clean_host
 from kameng.tenancy.settings import SiteSettings, parse_settings
 
 HOST_CACHE_SECONDS = 30.0
+UNKNOWN_SECONDS = 2.0  # a host may be given to a site at any moment
 HOST_CACHE_SIZE = 20_000
 _hosts: dict[str, tuple[int | None, float]] = {}
 _settings: dict[tuple[int, str], SiteSettings] = {}
@@ -48,8 +49,13 @@ def find_site_id(raw_host: str) -> int | None:
     site_id = store.find_site_of_host(host) if host is not None else None
     if len(_hosts) >= HOST_CACHE_SIZE:  # bounded: unknown hosts must not fill the memory
         _hosts.clear()
-    _hosts[raw_host] = (site_id, moment + HOST_CACHE_SECONDS)
+    _hosts[raw_host] = (site_id, moment + (HOST_CACHE_SECONDS if site_id else UNKNOWN_SECONDS))
     return site_id
+
+
+def has_any_host() -> bool:
+    """Tell whether any site can be reached: not before the first shop is opened."""
+    return store.has_host()
 
 
 def forget_hosts() -> None:

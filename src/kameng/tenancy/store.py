@@ -15,6 +15,12 @@ def find_site_of_host(host: str) -> int | None:
     return row[0] if row else None
 
 
+def has_host() -> bool:
+    """Tell whether there is any host. One row; no locks."""
+    row = fetch_one("select exists (select 1 from tenancy_domain)")
+    return bool(row and row[0])
+
+
 def find_site_row(site_id: int) -> Row | None:
     """Return the row of sql/sites.sql: a site with its main site's version. Primary keys."""
     return fetch_one("select * from tenancy_site_row(%s)", (site_id,))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from kameng.core.errors import Refusal
 from kameng.tenancy.middleware import HostUnknown
+from kameng.tenancy.selectors import has_any_host
 from kameng.web import metrics
 from kameng.web.answers import answer, find_answer
 from kameng.web.requests import is_behind_stranger
@@ -47,6 +48,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request for what is not there."""
     if isinstance(exception, HostUnknown):
+        if not has_any_host():
+            text = _("还没有店铺。请在服务器上运行 kameng open-shop，按提示开第一家。")
+            return answer(request, 404, text=text, code="no_shop_yet")
         text = _("这个网址没有对应的站点，请检查网址是否正确。")
         return answer(request, 404, text=text, code="host_unknown")
     return answer(request, 404)
