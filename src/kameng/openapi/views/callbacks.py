@@ -12,7 +12,7 @@ from kameng.payments.errors import GatewayNotFound
 from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import are_gateways_at_hand
 from kameng.payments.services.confirming import Reply, accept_callback, read_plain
-from kameng.risk.services import forged_callbacks
+from kameng.risk.services import forged_callbacks, network_of
 from kameng.web.requests import KamengRequest
 
 PREFIX = "/notify/"
@@ -31,8 +31,8 @@ def gateway_callback(request: KamengRequest, gateway_id: int) -> HttpResponse:
         return HttpResponse("fail", status=405, content_type="text/plain")
     if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
         return HttpResponse("fail", status=413, content_type="text/plain")
-    ip = request.client_ip
-    is_forger = forged_callbacks.over(ip)
+    ip, line = request.client_ip, network_of(request.client_ip)
+    is_forger = forged_callbacks.over(line)
     try:
         reply = accept_callback(
             gateway_id=gateway_id,
@@ -46,7 +46,7 @@ def gateway_callback(request: KamengRequest, gateway_id: int) -> HttpResponse:
     if is_forger and not reply.is_genuine:
         return HttpResponse("fail", status=429, content_type="text/plain")
     if not reply.is_genuine:
-        forged_callbacks.hit(ip)
+        forged_callbacks.hit(line)
     return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
 
 
@@ -55,7 +55,8 @@ async def take_on_the_loop(request: KamengRequest) -> HttpResponse | None:
     number = request.path_info.removeprefix(PREFIX).removesuffix("/")
     if not (number.isascii() and number.isdigit() and len(number) < DIGITS_MAX):
         return None
-    if request.method not in {"GET", "POST"} or forged_callbacks.over(request.client_ip):
+    line = network_of(request.client_ip)
+    if request.method not in {"GET", "POST"} or forged_callbacks.over(line):
         return None
     if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
         return None
