@@ -99,11 +99,14 @@ PUBLIC_SCHEME = environment.choice(
 )
 _PORT = environment.number("KAMENG_PORT", default=8000, low=1, high=65_533)
 PUBLIC_PORT = str(environment.number("KAMENG_PUBLIC_PORT", default=_PORT, low=1, high=65_535))
-CSRF_COOKIE_NAME = "kameng_csrf"
+# Under TLS a browser takes a __Host- cookie from this very host alone: no neighbour below the same
+# domain can plant one.
+_COOKIE_PREFIX = "__Host-" if PUBLIC_SCHEME == "https" else ""
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}kameng_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = PUBLIC_SCHEME == "https"
 CSRF_FAILURE_VIEW = "kameng.web.errors.csrf_failure"
-SESSION_COOKIE = "kameng_session"
+SESSION_COOKIE = f"{_COOKIE_PREFIX}kameng_session"
 SESSION_SECONDS = (
     environment.number("KAMENG_SESSION_HOURS", default=24 * 14, low=1, high=24 * 90) * 3600
 )
