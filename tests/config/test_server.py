@@ -93,6 +93,20 @@ def test_a_large_upload_is_passed_on_in_pieces(server: Server) -> None:
     assert answer.pieces_taken == count
 
 
+def test_an_upload_that_never_ends_lets_its_thread_go(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django answers 400 to what reading raises here; a thread must not wait for ever."""
+    monkeypatch.setattr(server_module, "UPLOAD_SECONDS", 0.0)
+    headers = [*HOST, ("Content-Length", "600000"), ("Content-Type", "multipart/form-data")]
+    protocol = Protocol(pieces=[b"x" * 300_000] * 2)
+
+    with pytest.raises(TimeoutError):
+        ask(server, (make_scope("POST", "/console/card-keys/", headers), protocol))
+
+    assert protocol.pieces_taken == 0
+
+
 @pytest.mark.parametrize("length", ["300000", "9" * 12, "-1", "abc", "１２", "9" * 40])
 def test_what_is_too_large_or_has_no_length_is_not_read(server: Server, length: str) -> None:
     headers = [*HOST, ("Content-Length", length), ("Content-Type", "text/plain")]

@@ -9,6 +9,7 @@ import asyncio
 import io
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from kameng.web.middleware.requests import SMALL_BODY, body_limit
 
 BODY_SECONDS: Final = 30.0  # a small body must be here by then
 PIECE_SECONDS: Final = 30.0  # and each piece of a large one
+UPLOAD_SECONDS: Final = 1800.0  # and all its pieces: a thread waits for them
 CHECKOUT: Final = express.Route(
     view_name="storefront:checkout", act=place_on_the_loop, is_form=True
 )
@@ -115,14 +117,18 @@ class _Pieces(io.RawIOBase):
         self._loop = asyncio.get_running_loop()
         self._rest = b""
         self._left = length
+        self._ends_at = time.monotonic() + UPLOAD_SECONDS
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest and self._left > 0:
+            seconds = min(PIECE_SECONDS, self._ends_at - time.monotonic())
+            if seconds <= 0:
+                raise TimeoutError("the upload takes too long")
             future = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
-            piece = future.result(PIECE_SECONDS)
+            piece = future.result(seconds)
             if piece is None:
                 self._left = 0
                 break
