@@ -53,6 +53,7 @@ def make_scope(method: str, path: str, headers: Iterable[tuple[str, str]]) -> An
         query_string=query,
         client="192.0.2.10:4711",
         server="127.0.0.1:8000",
+        authority=None,
         headers=SimpleNamespace(items=lambda: given),
     )
 

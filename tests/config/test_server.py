@@ -143,6 +143,16 @@ def test_repeated_headers_are_joined() -> None:
     assert environ["HTTP_X_A"] == "1,2"
 
 
+def test_the_host_of_a_whole_address_counts_and_not_the_header() -> None:
+    """TEN-02: what stands in front and we must not take one request for two different sites."""
+    scope = make_scope("GET", "/", HOST)
+    assert make_environ(scope)["HTTP_HOST"] == "a.localhost"
+
+    scope.authority = "b.localhost:8000"
+
+    assert make_environ(scope)["HTTP_HOST"] == "b.localhost:8000"
+
+
 def test_a_path_is_bytes_as_latin_1() -> None:
     environ = make_environ(make_scope("GET", "/中/", HOST))
 

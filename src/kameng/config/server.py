@@ -187,6 +187,8 @@ def make_environ(scope: Any) -> dict[str, Any]:
             environ[key] = value
         else:
             environ[key] = f"{known}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
+    if scope.authority:  # of "GET http://host/path": it counts, not the header (RFC 9112, 3.2.2)
+        environ["HTTP_HOST"] = scope.authority
     return environ
 
 
