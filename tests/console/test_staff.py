@@ -7,11 +7,13 @@ import pytest
 from django.test import Client
 
 from kameng.accounts.models import Role, SiteRole, User
+from kameng.risk.rules import SIGN_IN_BY_ACCOUNT
+from kameng.risk.services import admit_sign_in
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests import people
 from tests.console.pages import address, text_of
-from tests.factories import make_role
+from tests.factories import PASSWORD, make_role
 
 ClientFor = Callable[..., Client]
 INVITATION = {"login": "sun", "display_name": "小孙", "role": "service"}
@@ -147,3 +149,20 @@ def test_the_platform_switches_a_user_off_everywhere(
     assert lin.user.is_active
     own = client.post(address(main_site, "set_active", ada.user.id), {"action": "deactivate"})
     assert own.status_code == 409
+
+
+def test_a_renewed_password_opens_an_account_that_strangers_have_locked(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    client, browser = client_for(site_a, lin), client_for(site_a)
+    other = people.make_operator(site_a, login="other", name="Other", role=Role.VIEWER)
+    for number in range(SIGN_IN_BY_ACCOUNT.hits):
+        admit_sign_in(site_id=site_a.id, login="other", ip=f"198.51.100.{number}", is_staff=True)
+    locked = browser.post("/console/sign-in/", {"login": "other", "password": PASSWORD})
+
+    renewed = client.post(address(site_a, "renew_password", other.user.id))
+
+    found = re.search(r'data-copy="((?:[a-z2-9]{4}-){3}[a-z2-9]{4})"', renewed.content.decode())
+    assert found is not None
+    entered = browser.post("/console/sign-in/", {"login": "other", "password": found[1]})
+    assert (locked.status_code, entered.status_code) == (429, 302)

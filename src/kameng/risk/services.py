@@ -112,9 +112,9 @@ def remember_sign_in(permit: SignInPermit, *, is_staff: bool = False) -> None:
     store.hit(_digest("signed_in", f"{account}|{line}"), KNOWN_LINE_SECONDS)
 
 
-def pardon_account(*, site_id: int, login: str) -> None:
-    """Forget the failed tries of a customer's account whose owner has proved to be one."""
-    forget("sign_in", key=_account(site_id, login, is_staff=False))
+def pardon_account(*, site_id: int, login: str, is_staff: bool = False) -> None:
+    """Forget the failed tries of an account that has a new password, given or proved by mail."""
+    forget("sign_in", key=_account(site_id, login, is_staff=is_staff))
 
 
 def admit_password_change(person_key: str) -> None:

@@ -24,6 +24,7 @@ from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
+from kameng.risk.services import pardon_account
 from kameng.tenancy.selectors import SiteView
 
 
@@ -113,7 +114,9 @@ def renew_password(request: ConsoleRequest, site: SiteView, user_id: int) -> Htt
             reset_site_password(user_id, new_password=password, actor=actor)
     except Refusal as refusal:
         return _show_list(request, site, {"problem": refusal.text()}, status=refusal.status)
-    return _show_password(request, get_user(user_id), password, is_new=False)
+    user = get_user(user_id)
+    pardon_account(site_id=site.site_id, login=user.login, is_staff=True)
+    return _show_password(request, user, password, is_new=False)
 
 
 @require_POST
