@@ -17,6 +17,8 @@ import pytest
 from django.conf import settings
 from django.db import connections, transaction
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from kameng.core import keyring
 from kameng.tenancy.models import Site
@@ -26,6 +28,12 @@ from tests.database import TestServer, Wiper, clone, given_server, private_serve
 from tests.parallel import run_together
 
 R = TypeVar("R")
+
+# A busy machine must not fail a property by the clock, whichever file is run alone.
+hypothesis_settings.register_profile(
+    "by content", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("by content")
 
 
 def _open_server(stack: ExitStack) -> TestServer:

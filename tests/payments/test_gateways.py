@@ -114,6 +114,43 @@ def test_wrong_credentials_are_not_proved(
         assert Gateway.objects.get().checked_at is None
 
 
+ACCOUNT = {
+    "epay": {"pid": "1002"},
+    "alipay": {"app_id": "2021000000000002", "seller_id": "2088000000000012"},
+}
+
+
+@pytest.mark.parametrize("begun", ["open", "paid"])
+def test_another_account_is_another_gateway_once_there_are_payments(
+    counter: Counter, kind: str, begun: str
+) -> None:
+    """Its payments would be asked about, and given back, at an account that knows none of them."""
+    gateway = counter.gateway()
+    with site_scope(gateway.site_id):
+        change_gateway(gateway_id=gateway.id, form=ACCOUNT[kind], terms=terms(kind), actor=STAFF)
+        change_gateway(
+            gateway_id=gateway.id, form=counter.case.form, terms=terms(kind), actor=STAFF
+        )
+        Gateway.objects.update(is_enabled=True)
+    _placed, payment = counter.sell()
+    if begun == "paid":
+        counter.say(payment)
+
+    with site_scope(gateway.site_id):
+        for name, value in ACCOUNT[kind].items():
+            with pytest.raises(errors.GatewayConfigInvalid) as refused:
+                change_gateway(
+                    gateway_id=gateway.id, form={name: value}, terms=terms(kind), actor=STAFF
+                )
+            assert set(refused.value.problems) == {name}
+        assert config_of(counter.gateway()) == counter.case.config()
+        assert counter.gateway().is_enabled
+        moved = {"gateway_url": "https://pay2.example.com/gateway.do"}
+        change_gateway(gateway_id=gateway.id, form=moved, terms=terms(kind), actor=STAFF)
+
+    assert "pay2" in config_of(counter.gateway()).gateway_url
+
+
 def test_new_credentials_switch_it_off_and_empty_secrets_stay(live: Counter, kind: str) -> None:
     gateway = live.gateway()
     before = config_of(gateway).to_json()

@@ -231,3 +231,7 @@ def test_keys_are_taken_with_pem_frames_and_line_breaks(config: Config) -> None:
     framed = f"-----BEGIN PRIVATE KEY-----\n{wrapped}\n-----END PRIVATE KEY-----\n"
 
     assert Config.from_form({**form, "app_private_key": framed}) == config
+    windows = framed.replace("\n", "\r\n")
+    assert Config.from_form({**form, "app_private_key": f"\ufeff{windows}\u200b"}) == config
+    public = f"\u200b{form['alipay_public_key']}\u2060"
+    assert Config.from_form({**form, "alipay_public_key": public}) == config

@@ -17,6 +17,7 @@ from kameng.payments.providers.port import Field
 MIN_SECRET_LENGTH: Final = 16
 MIN_DISTINCT_SIGNS: Final = 8
 
+_WIDTHLESS = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 _PLACEHOLDER = re.compile(
     r"key|secret|password|passwd|test|demo|example|sample|changeme|default|your|admin|merchant"
 )
@@ -24,8 +25,12 @@ _RUNS = "01234567890123456789abcdefghijklmnopqrstuvwxyzabcdef qwertyuiopasdfghjk
 
 
 def read_fields(form: Mapping[str, str], fields: tuple[Field, ...]) -> dict[str, str]:
-    """Return every known field, trimmed, with defaults for those left empty; drop the rest."""
-    return {f.name: str(form.get(f.name, "")).strip() or f.default for f in fields}
+    """Return every known field, trimmed, with defaults for those left empty; drop the rest.
+
+    Signs without width come along when a key is copied from a chat or a document.
+    """
+    given = {f.name: str(form.get(f.name, "")).translate(_WIDTHLESS).strip() for f in fields}
+    return {f.name: given[f.name] or f.default for f in fields}
 
 
 def find_secret_problem(secret: str) -> str:

@@ -52,12 +52,16 @@ class PayMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a gateway's form in the console. A `secret` is never shown again."""
+    """One field of a gateway's form in the console. A `secret` is never shown again.
+
+    `names_account` says that another value is another merchant account.
+    """
 
     name: str
     label: Text
     help: Text = ""
     secret: bool = False
+    names_account: bool = False
     multiline: bool = False
     default: str = ""
     choices: tuple[tuple[str, Text], ...] = ()

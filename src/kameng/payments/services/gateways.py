@@ -12,13 +12,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.crypto import binding, decrypt_text, encrypt_text
-from kameng.core.scope import require_site_id
+from kameng.core.scope import platform_scope, require_site_id
 from kameng.payments import errors
-from kameng.payments.models import Gateway
+from kameng.payments.models import Gateway, Payment
 from kameng.payments.providers.port import (
     ConfigInvalid,
     Provider,
@@ -84,15 +85,18 @@ def change_gateway(
 ) -> Gateway:
     """Change terms and, with a form, the credentials; new credentials switch it off until proved.
 
-    Secrets left empty in the form keep their value. Raises `GatewayConfigInvalid`.
+    Secrets left empty in the form keep their value. Raises `GatewayConfigInvalid`, also for another
+    merchant account where there are payments: they are asked about, and given back, at theirs.
     """
     site_id = require_site_id()
     with transaction.atomic():
         gateway = lock_gateway(gateway_id)
         Gateway.objects.filter(id=gateway_id).update(**_terms(terms))
         if form is not None:
-            merged = {**_stored(gateway), **{k: v for k, v in form.items() if v.strip()}}
+            stored = _stored(gateway)
+            merged = {**stored, **{k: v for k, v in form.items() if v.strip()}}
             config = _read_form(gateway.kind, merged)
+            _check_account(gateway, before=stored, after=config.to_json())
             _store_config(gateway, config)
             Gateway.objects.filter(id=gateway_id).update(
                 is_enabled=False, is_frozen=False, checked_at=None
@@ -203,6 +207,26 @@ def _read_form(kind: str, form: Mapping[str, str]) -> Any:
         return provider.config_from_form(form)
     except ConfigInvalid as fault:
         raise errors.GatewayConfigInvalid({k: str(v) for k, v in fault.problems.items()}) from None
+
+
+def _check_account(
+    gateway: Gateway, *, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    names = [field.name for field in provider_of(gateway).fields if field.names_account]
+    other = [name for name in names if before.get(name) != after[name]]
+    if other and _has_payments(gateway.id):
+        text = _("这个通道已经有支付记录，查询和退款都要用原来的商户号。换商户号请新建一个通道。")
+        raise errors.GatewayConfigInvalid(dict.fromkeys(other, text))
+
+
+def _has_payments(gateway_id: int) -> bool:
+    """Tell whether a payment of any site was made, or may still be made, at a gateway."""
+    with platform_scope("payments at a gateway"):
+        rows = Payment.unscoped.filter(gateway_id=gateway_id)
+        return bool(
+            rows.filter(external_no__isnull=False).exists()
+            or rows.filter(next_query_at__isnull=False).exists()
+        )
 
 
 def _stored(gateway: Gateway) -> dict[str, str]:

@@ -31,11 +31,13 @@ FIELDS: Final = (
         name="app_id",
         label=gettext_lazy("应用 APPID"),
         help=gettext_lazy("支付宝开放平台“应用详情”里的 16 位数字。"),
+        names_account=True,
     ),
     Field(
         name="seller_id",
         label=gettext_lazy("商户 PID（seller_id）"),
         help=gettext_lazy("以 2088 开头的 16 位数字，收到的通知必须属于这个商户。"),
+        names_account=True,
     ),
     Field(
         name="app_private_key",

@@ -28,6 +28,7 @@ FIELDS: Final = (
         name="pid",
         label=gettext_lazy("商户 ID（pid）"),
         help=gettext_lazy("支付平台商户后台显示的数字编号。"),
+        names_account=True,
     ),
     Field(
         name="key",
