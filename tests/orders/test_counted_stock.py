@@ -62,6 +62,27 @@ def left(variant: Variant) -> int:
         return int(StockLevel.objects.get(variant_id=variant.id).available_count)
 
 
+def test_a_person_holds_no_more_than_the_share_of_counted_stock_unpaid(
+    shop: Shop, service: Variant
+) -> None:
+    """INV-05: half of ten, and three pieces always; who pays at once takes what there is."""
+    (buyer,) = make_buyers(shop.site, 1, amount=MUCH)
+
+    order(shop, customer=buyer, variant_id=service.id, quantity=3)
+    with pytest.raises(errors.TooManyOpenOrders):
+        order(shop, customer=buyer, variant_id=service.id, quantity=3)
+    order(shop, customer=buyer, variant_id=service.id, quantity=2)
+    with pytest.raises(errors.TooManyOpenOrders):
+        order(shop, customer=buyer, variant_id=service.id)
+    with pytest.raises(errors.OutOfStock):
+        order(shop, variant_id=service.id, quantity=6)
+    order(shop, customer=buyer, by_wallet=True, variant_id=service.id, quantity=5)
+
+    assert left(service) == 0
+    supply(service, None)  # without a count there is no share
+    assert order(shop, variant_id=service.id, quantity=9).order_id
+
+
 def deliver(shop: Shop, placed: PlacedOrder) -> None:
     with site_scope(shop.site.id):
         deliver_by_hand(order_id=placed.order_id, content="done", actor=STAFF)
@@ -117,16 +138,17 @@ def test_a_refund_of_what_was_never_taken_gives_nothing_back(
     db: None, shop: Shop, service: Variant
 ) -> None:
     """Paid late, when nothing was left: the order that goes back holds nothing."""
-    late = order(shop, variant_id=service.id, quantity=8)
+    late = order(shop, variant_id=service.id, quantity=5)
     make_due(shop, late)
     with platform_scope("a test expires orders"):
         expire_orders()
-    buy(shop, service, quantity=5)
+    for _ in range(2):
+        buy(shop, service, quantity=3)
 
     assert notify(shop, payment_of(shop, late)).accepted
 
     assert fresh(shop, late).state == State.REFUNDING
-    assert left(service) == 5
+    assert left(service) == 4
     assert find_breaches() == []
 
 

@@ -34,7 +34,7 @@ class NotEnoughMoney(Refusal):
 class TooManyOpenOrders(Refusal):
     code = "too_many_open_orders"
     status = 429
-    message = _("您有未付款的订单占用了库存，请先付款或取消，再下新的订单。")
+    message = _("一个人未付款时能占用的库存有限：请减少数量，或先付款、取消未付款的订单。")
 
 
 class ContactInvalid(Refusal):

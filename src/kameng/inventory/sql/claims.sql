@@ -246,11 +246,16 @@ begin
         outcome := 0;
         if held_orders >= wish.open_limit then
             outcome := 2;
-        elsif held_pieces + wish.quantity > 3 and wish.has_keys then
+        elsif held_pieces + wish.quantity > 3 then
             need := ceil((held_pieces + wish.quantity) * 10000.0 / wish.share) - held_pieces;
-            select count(*) into stock from (
-                select 1 from inventory_cardkey c
-                 where c.variant_id = wish.variant and c.state = 0 limit need) s;
+            if wish.has_keys then
+                select count(*) into stock from (
+                    select 1 from inventory_cardkey c
+                     where c.variant_id = wish.variant and c.state = 0 limit need) s;
+            else  -- what is not counted has no end
+                select coalesce((select l.available_count::bigint from inventory_stocklevel l
+                                  where l.variant_id = wish.variant), need) into stock;
+            end if;
             if stock < wish.quantity then
                 outcome := 1;
             elsif stock < need then
