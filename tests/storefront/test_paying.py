@@ -102,7 +102,7 @@ def test_a_wrong_amount_is_told_to_who_waits_for_it(
     assert "正在确认付款结果" in waiting
     assert (before["reload"], after["reload"]) == (False, True)
     assert "收到您付的 ¥9.99，应付 ¥10.00，金额不符" in page
-    assert "请不要重复付款" in page
+    assert "需按应付金额另付" in page
     assert "正在确认付款结果" not in page
     again = html.unescape(page.partition('data-poll-url="')[2].partition('"')[0])
     assert guest.get(again).json()["reload"] is False  # told already: no circle of reloads

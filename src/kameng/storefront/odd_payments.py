@@ -35,10 +35,10 @@ def _describe(payment: Payment) -> OddPayment:
     is_returned = payment.refunded_amount >= received
     if payment.is_second:
         title = _("收到您重复付的 %(got)s") % amounts
+        text = _("店家核实后会把这笔钱退给您。")
     else:
         title = _("收到您付的 %(got)s，应付 %(wanted)s，金额不符") % amounts
+        text = _("店家核实后会把这笔钱退给您。还想要的话需按应付金额另付，拿不准请先联系客服。")
     if is_returned:
         text = _("这笔钱已安排退给您，到账时间以支付平台为准。")
-    else:
-        text = _("店家核实后会把这笔钱退给您，请不要重复付款。")
     return OddPayment(title=title, text=text, is_returned=is_returned)
