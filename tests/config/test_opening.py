@@ -27,13 +27,13 @@ def hear(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_the_first_shop_opens_with_its_host_and_an_owner_of_the_platform(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert opening.is_shop_missing()
+    assert opening.tell_shops() == opening.NO_SHOP
 
     told = opening.open_shop(WISH)
 
     assert "云桥数卡 is open: http://shop.example:8000/" in told
     assert PASSWORD not in told
-    assert not opening.is_shop_missing()
+    assert opening.tell_shops() == "  云桥数卡  http://shop.example:8000/"
     site = Site.objects.get()
     assert (site.is_main, site.slug, site.name) == (True, "main", "云桥数卡")
     assert find_site_id("shop.example:8000") == site.id
@@ -64,7 +64,7 @@ def test_a_weak_password_is_refused_and_nothing_opens(db: None) -> None:
     with pytest.raises(LaunchFailed, match="at least 8 characters"):
         commands._granted(opening.open_shop, weak)
 
-    assert opening.is_shop_missing()
+    assert opening.tell_shops() == opening.NO_SHOP
     assert not User.objects.exists()
 
 
@@ -116,3 +116,11 @@ def test_passwords_that_differ_change_nothing(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(opening.EntryMissing, match="differ; nothing was changed"):
         opening.read_login(["ada"])
+
+
+def test_of_many_shops_a_few_addresses_are_told(
+    db: None, site_a: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "SHOWN_SITES", 1)
+
+    assert opening.tell_shops().splitlines()[1:] == ["  … and 1 more"]

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 
 HOST = "localhost"
 SLUG = "main"
+SHOWN_SITES = 5
+NO_SHOP = """\
+There is no shop yet. `kameng open-shop` asks for its name, its host and its owner, and opens it
+(in a clone: .venv/bin/kameng open-shop, in another terminal, while this one runs)."""
 
 
 class EntryMissing(RuntimeError):
@@ -107,11 +111,16 @@ def set_password(login: str, password: str) -> str:
     return f"{user.login} has a new password, and is signed out everywhere."
 
 
-def is_shop_missing() -> bool:
-    """Tell whether there is no site yet."""
-    from kameng.tenancy.models import Site
+def tell_shops() -> str:
+    """Return the addresses of the first sites, or how to open one when there is none."""
+    from kameng.tenancy.addresses import site_url
+    from kameng.tenancy.selectors import list_sites
 
-    return not Site.objects.exists()
+    sites = list_sites()
+    lines = [f"  {site.name}  {site_url(site.id)}/" for site in sites[:SHOWN_SITES]]
+    if len(sites) > SHOWN_SITES:
+        lines.append(f"  … and {len(sites) - SHOWN_SITES} more")
+    return "\n".join(lines) or NO_SHOP
 
 
 def _ask(question: str, *, default: str = "") -> str:

@@ -130,7 +130,8 @@ def find_cluster(home: Home) -> Cluster | None:
         if not _is_bare(own):
             raise LaunchFailed(
                 f"User {cluster.account.name} can no longer reach the database in {own}.",
-                remedy="Open the folders above it to that user (chmod o+x), or move KAMENG_HOME.",
+                remedy=f"Give it to that user (chown -R {cluster.account.name}: {own}) and open the"
+                " folders above it (chmod o+x), or move KAMENG_HOME.",
             )
     return None
 

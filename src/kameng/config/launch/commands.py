@@ -27,17 +27,11 @@ from kameng.config.launch.postgres import DATABASE, SUPERUSER, find_server
 from kameng.config.launch.processes import send, wait_until
 from kameng.config.launch.report import say
 from kameng.config.launch.session import database_session, prepare
-from kameng.config.launch.up import FIRST_STEPS, WELCOME, run_up
+from kameng.config.launch.up import SHOPS, WELCOME, run_up
 
 T = TypeVar("T")
 
 STOP_SECONDS = 180.0
-
-
-NO_SHOP = """\
-There is no shop yet. `kameng open-shop` asks for its name, its host and its owner, and opens it
-(in a clone: .venv/bin/kameng open-shop, in another terminal, while this one runs).
-"""
 
 
 def _program(name: str) -> Any:
@@ -67,12 +61,8 @@ def migrate(arguments: Sequence[str]) -> int:
     home = find_home()
     with database_session(home):
         _program("migrate").run()
-        is_missing = _program("opening").is_shop_missing()
-    note = home.run / FIRST_STEPS
-    if is_missing:
-        write_whole(note, NO_SHOP)
-    else:
-        note.unlink(missing_ok=True)
+        text = _program("opening").tell_shops()
+    write_whole(home.run / SHOPS, f"{text}\n", mode=0o640)
     return 0
 
 
@@ -81,10 +71,8 @@ def open_shop(arguments: Sequence[str]) -> int:
     from kameng.config import opening
 
     wish = _heard(opening.read_shop, arguments)
-    home = find_home()
-    with database_session(home, needs_schema=True):
+    with database_session(find_home(), needs_schema=True):
         say(_granted(_program("opening").open_shop, wish))
-    (home.run / FIRST_STEPS).unlink(missing_ok=True)
     return 0
 
 

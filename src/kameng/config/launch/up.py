@@ -27,7 +27,7 @@ from kameng.config.launch.supervisor import Child, Supervisor
 LEFTOVER_SECONDS = 5.0
 PORT_SECONDS = 3.0
 WELCOME = "welcome.txt"
-FIRST_STEPS = "first-steps.txt"  # what to do while there is no shop; gone with the first one
+SHOPS = "shops.txt"  # the addresses of the shops at the last migration, or how to open one
 
 
 def own_command(*arguments: str) -> list[str]:
@@ -169,7 +169,7 @@ class _Launch:
         self.report(f"Kameng answers at http://localhost:{port}/  (Ctrl-C stops it)")
         if with_demo:
             self.report(f"Gateway simulator: http://localhost:{self.options.simulator_port}/")
-        note = self.home.run / (WELCOME if with_demo else FIRST_STEPS)
+        note = self.home.run / (WELCOME if with_demo else SHOPS)
         if note.exists():
             for line in note.read_text(encoding="utf-8").splitlines():
                 self.report(line)
