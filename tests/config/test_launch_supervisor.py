@@ -1,5 +1,6 @@
 """The supervisor: what dies comes back, what is killed leaves nothing, what fails says why."""
 
+import errno
 import json
 import os
 import shutil
@@ -16,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from kameng.config.launch import supervisor
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home, claim, find_supervisor, prepare_home
 from kameng.config.launch.logs import rotate, tail
-from kameng.config.launch.options import SUPERVISED
+from kameng.config.launch.options import SUPERVISED, read_options
 from kameng.config.launch.postgres import find_server
 from kameng.config.launch.processes import (
     end_processes,
@@ -27,7 +29,9 @@ from kameng.config.launch.processes import (
     read_process,
     wait_until,
 )
-from kameng.config.launch.supervisor import describe_code
+from kameng.config.launch.report import recorded
+from kameng.config.launch.signals import Signals
+from kameng.config.launch.supervisor import Child, Supervisor, describe_code
 from kameng.config.launch.up import find_port_fault, read_processes
 
 WEB = """
@@ -288,6 +292,37 @@ def test_port_in_use_is_named_with_the_setting() -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
 def test_wrong_host_is_named_with_the_setting(host: str) -> None:
     assert "KAMENG_HOST" in str(find_port_fault(host, 8000))
+
+
+def test_full_disk_does_not_end_the_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_words: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    said: list[str] = []
+    home = prepare_home(Home(tmp_path / "home"))
+    home.log("web").write_text("a line")
+    child = Child(name="worker", command=["/nonexistent/program"])
+    with Signals() as signals:
+        one = Supervisor(
+            home=home,
+            options=read_options({}),
+            environment={},
+            children=[child],
+            signals=signals,
+            report=recorded(tmp_path / "no such folder" / "kameng.log", aloud=said.append),
+        )
+        for name in ("write_whole", "rotate", "open_log"):
+            monkeypatch.setattr(supervisor, name, refuse)
+
+        one._note_processes()
+        one.tend()
+        one.tend()
+
+    assert said == ["The worker process cannot be started: [Errno 28] No space left on device."]
+    assert child.process is None
+    assert child.start_again_at > time.monotonic()
 
 
 def test_full_log_moves_and_the_writer_goes_on(tmp_path: Path) -> None:

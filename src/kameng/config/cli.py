@@ -5,6 +5,7 @@ line: what happened, why, what to do. KAMENG_DEBUG=1 shows the traceback.
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -118,6 +119,8 @@ def _fail(fault: BaseException) -> int:
 
     if isinstance(fault, LaunchFailed):
         line = str(fault)
+    elif isinstance(fault, OSError) and fault.errno == errno.ENOSPC:
+        line = "The disk is full. Make room and start again: nothing that was saved is lost."
     else:
         reason = " ".join(str(fault).split()) or "no reason given"
         line = f"{type(fault).__name__}: {reason} (KAMENG_DEBUG=1 shows where)"

@@ -4,6 +4,7 @@ Promises that whatever a person sends is answered by a sentence that says what t
 answer shows a trace, a query or a secret, and that an answer to a program is JSON.
 """
 
+import errno
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
+FULL = {errno.ENOSPC, errno.EDQUOT}  # of an OSError: no room on the disk, for an upload say
 MALFORMED = (DataError, psycopg.DataError, UnreadablePostError)
 
 TITLES: dict[int, Callable[[], str]] = {
@@ -125,7 +127,7 @@ def find_answer(request: HttpRequest, fault: BaseException | None) -> HttpRespon
     """Return the answer to a fault that is foreseen, or None for one that is not."""
     if isinstance(fault, Refusal):
         return answer_refusal(request, fault)
-    if isinstance(fault, AWAY):
+    if isinstance(fault, AWAY) or (isinstance(fault, OSError) and fault.errno in FULL):
         return answer(request, 503, extra={"retry_after_seconds": AWAY_SECONDS})
     if isinstance(fault, RequestDataTooBig):
         return answer(request, 413)

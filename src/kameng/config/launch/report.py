@@ -3,6 +3,7 @@
 A line never holds a secret: no database address with a password, no key.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,12 +30,15 @@ def silent(line: str) -> None:
 
 
 def recorded(log: Path, *, aloud: Report = say) -> Report:
-    """Return a report that also writes each line, dated in UTC, to the file `log`."""
+    """Return a report that also writes each line, dated in UTC, to the file `log`.
+
+    A full disk costs the line in the file and nothing else: who reports has work to do.
+    """
 
     def report(line: str) -> None:
         aloud(line)
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with log.open("a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
             file.write(f"{stamp} {line}\n")
 
     return report

@@ -5,6 +5,7 @@ the database too. All children end with the supervisor, also when it is killed; 
 behind the next one ends.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -103,7 +104,8 @@ class Supervisor:
         if time.monotonic() - self.rotated_at > ROTATE_SECONDS:
             self.rotated_at = time.monotonic()
             for path in self.home.logs.glob("*.log"):
-                rotate(path)
+                with contextlib.suppress(OSError):  # a full disk: the next turn tries again
+                    rotate(path)
 
     def _tend_server(self) -> None:
         if self.server is None or self.server.is_alive:
@@ -113,7 +115,7 @@ class Supervisor:
         self.report("The database server has ended; starting it again.")
         try:
             self.server = ensure_server(self.home, report=self.report, pause=self.signals.pause)
-        except LaunchFailed as fault:
+        except (LaunchFailed, OSError) as fault:  # a full disk is one of both
             self.report(str(fault))
             self.server_again_at = time.monotonic() + LONGEST_DELAY_SECONDS
             return
@@ -124,7 +126,7 @@ class Supervisor:
         now = time.monotonic()
         if child.process is None:
             if now >= child.start_again_at:
-                self._start(child)
+                self._start_again(child, now=now)
             return
         code = child.process.poll()
         if code is None:
@@ -145,6 +147,14 @@ class Supervisor:
         child.process = None
         child.start_again_at = now + child.delay_seconds
         child.delay_seconds = min(child.delay_seconds * 2, LONGEST_DELAY_SECONDS)
+
+    def _start_again(self, child: Child, *, now: float) -> None:
+        """Start a child that has ended; what the machine refuses now it may grant later."""
+        try:
+            self._start(child)
+        except OSError as fault:
+            self.report(f"The {child.name} process cannot be started: {fault}.")
+            child.start_again_at = now + LONGEST_DELAY_SECONDS
 
     def _start(self, child: Child) -> None:
         log = open_log(self.home.log(child.name))
@@ -169,7 +179,9 @@ class Supervisor:
         pids["supervisor"] = os.getpid()
         if self.server is not None:
             pids["postgres"] = self.server.pid
-        write_whole(self.home.run / "processes.json", json.dumps(pids, sort_keys=True) + "\n")
+        text = json.dumps(pids, sort_keys=True) + "\n"
+        with contextlib.suppress(OSError):  # a full disk
+            write_whole(self.home.run / "processes.json", text)
 
     def _fade(self, group: int) -> None:
         """Ask what is left of a dead child's group to end; it has a grace to finish its work."""

@@ -26,7 +26,7 @@ LAG_SECONDS = 60
 
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the shop can sell, 503 while the database does not answer.
+    """Answer 200 while the database answers, 503 while it does not.
 
     A worker that does not beat, or events that wait, are told and leave the answer at 200: buyers
     are served meanwhile, and a new web server would not help.
