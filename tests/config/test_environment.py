@@ -36,6 +36,7 @@ def read_settings(home: Path, **values: str) -> subprocess.CompletedProcess[str]
     [
         ("KAMENG_TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
         ("KAMENG_PUBLIC_SCHEME", "ftp"),
+        ("KAMENG_PUBLIC_SCHEME", "https"),  # and no proxy is named that could end TLS
         ("KAMENG_PUBLIC_PORT", "https"),
         ("KAMENG_PUBLIC_PORT", "70000"),
         ("KAMENG_LOG_LEVEL", "LOUD"),

@@ -344,6 +344,39 @@ def test_full_log_moves_and_the_writer_goes_on(tmp_path: Path) -> None:
     assert not rotate(tmp_path / "none.log", limit_bytes=4)
 
 
+def test_words_of_the_web_server_itself_are_json_too(tmp_path: Path) -> None:
+    script = (
+        "from granian.log import LogLevels, configure_logging, logger\n"
+        "from kameng.config.launch.web import LOGGING\n"
+        "from kameng.web import logs\n"
+        "logs.configure()\n"
+        "configure_logging(LogLevels.info, LOGGING)\n"
+        "logger.info('Started worker-1')"
+    )
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "kameng.config.settings",
+        "KAMENG_HOME": str(tmp_path),
+        "KAMENG_SECRET_KEY": "x" * 40,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+    assert done.stdout == ""
+    line = json.loads(done.stderr)
+    assert (line["event"], line["level"], line["logger"]) == (
+        "Started worker-1",
+        "info",
+        "_granian",
+    )
+
+
 def test_tail_is_bounded(tmp_path: Path) -> None:
     log = tmp_path / "web.log"
     log.write_text("".join(f"{n}\n" for n in range(5000)))

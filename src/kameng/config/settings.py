@@ -4,6 +4,7 @@ docs/settings.md."""
 import sys
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from kameng.config import environment
@@ -97,6 +98,12 @@ TRUSTED_PROXIES = environment.networks("KAMENG_TRUSTED_PROXIES")
 PUBLIC_SCHEME = environment.choice(
     "KAMENG_PUBLIC_SCHEME", default="http", allowed=("http", "https")
 )
+if PUBLIC_SCHEME == "https" and not TRUSTED_PROXIES:
+    # Unbelieved, the proxy's "https" is not known, and every form is refused as foreign.
+    raise ImproperlyConfigured(
+        "KAMENG_PUBLIC_SCHEME is https, so a proxy ends TLS: name its address in"
+        " KAMENG_TRUSTED_PROXIES"
+    )
 _PORT = environment.number("KAMENG_PORT", default=8000, low=1, high=65_533)
 PUBLIC_PORT = str(environment.number("KAMENG_PUBLIC_PORT", default=_PORT, low=1, high=65_535))
 # Under TLS a browser takes a __Host- cookie from this very host alone: no neighbour below the same

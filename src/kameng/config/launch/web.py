@@ -19,6 +19,9 @@ from kameng.config.launch.processes import die_with_parent
 TARGET = "kameng.config.server"
 DRAIN_SECONDS = 10
 CONNECTIONS_A_WORKER = 1024
+# The server's own words go the way of all others: one JSON object a line (kameng.web.logs).
+_PASSED_ON: dict[str, Any] = {"handlers": [], "level": "INFO", "propagate": True}
+LOGGING = {"loggers": {"_granian": _PASSED_ON, "granian.access": _PASSED_ON}}
 
 
 class _Loader:
@@ -57,6 +60,7 @@ def serve(options: Options) -> None:
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
+        log_dictconfig=LOGGING,
     )
     server.serve(target_loader=_Loader(threads=options.web_threads), wrap_loader=False)
 
