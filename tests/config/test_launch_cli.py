@@ -1,6 +1,7 @@
 """The command line: quick to answer, one clear line for every failure, no secret in it."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -15,7 +16,7 @@ from kameng.config.launch import commands
 from kameng.config.launch.databases import check_database
 from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home, find_home, prepare_home, prepare_secrets, repository
-from kameng.config.launch.options import read_options
+from kameng.config.launch.options import NAMES, find_strange, read_options
 
 
 def kameng(
@@ -280,6 +281,20 @@ def test_options_have_defaults_and_neighbouring_ports() -> None:
     assert (options.host, options.port, options.web_workers) == ("127.0.0.1", 8000, 2)
     assert (options.simulator_port, options.mail_port) == (8001, 8002)
     assert read_options({"KAMENG_HOST": "0.0.0.0"}).probe_host == "127.0.0.1"
+
+
+def test_settings_that_are_known_are_those_of_the_document() -> None:
+    root = repository()
+    assert root is not None
+    text = (root / "docs" / "settings.md").read_text()
+
+    assert set(re.findall(r"^\| `KAMENG_([A-Z_]+)`", text, re.MULTILINE)) == NAMES
+
+
+def test_slip_of_the_pen_in_a_name_is_found() -> None:
+    environ = {"KAMENG_PORT": "1", "KAMENG_PROT": "1", "PATH": "", "KAMENG_": "", "XKAMENG_A": ""}
+
+    assert find_strange(environ) == ["KAMENG_", "KAMENG_PROT"]
 
 
 def test_interrupt_is_no_failure_report(tmp_path: Path) -> None:

@@ -13,6 +13,41 @@ from kameng.config.launch.failure import LaunchFailed
 # and lets the next supervisor find those that a killed one left behind.
 SUPERVISED = "KAMENG_SUPERVISED"
 
+# Every setting that docs/settings.md knows, without the KAMENG_ before it.
+NAMES = frozenset(
+    [
+        "ALLOW_LOOPBACK",
+        "APP_DATABASE_URL",
+        "CHROMIUM",
+        "DATABASE_URL",
+        "DEBUG",
+        "GUEST_ORDERS_PER_MINUTE",
+        "HOME",
+        "HOST",
+        "KEYRING",
+        "LOG_LEVEL",
+        "MAIL_FROM",
+        "MAIL_HOST",
+        "MAIL_PASSWORD",
+        "MAIL_PORT",
+        "MAIL_TLS",
+        "MAIL_USER",
+        "METRICS_TOKEN",
+        "PORT",
+        "POSTGRES_BIN",
+        "PUBLIC_PORT",
+        "PUBLIC_SCHEME",
+        "SECRET_KEY",
+        "SESSION_HOURS",
+        "SUPERVISED",
+        "TEST_DATABASE_URL",
+        "TRUSTED_PROXIES",
+        "UPLOAD_LIMIT_MB",
+        "WEB_THREADS",
+        "WEB_WORKERS",
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -65,4 +100,12 @@ def read_options(environ: Mapping[str, str] | None = None) -> Options:
         database_url=env.get("KAMENG_DATABASE_URL", "").strip(),
         app_database_url=env.get("KAMENG_APP_DATABASE_URL", "").strip(),
         is_supervised=bool(env.get(SUPERVISED, "")),
+    )
+
+
+def find_strange(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like settings and are none: slips of the pen."""
+    prefix = "KAMENG_"
+    return sorted(
+        name for name in environ if name.startswith(prefix) and name[len(prefix) :] not in NAMES
     )

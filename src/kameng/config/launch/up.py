@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kameng.config.launch.failure import LaunchFailed, StopRequested
 from kameng.config.launch.home import Home, claim, prepare_home
-from kameng.config.launch.options import SUPERVISED, Options, read_options
+from kameng.config.launch.options import SUPERVISED, Options, find_strange, read_options
 from kameng.config.launch.postgres import app_dsn, ensure_server
 from kameng.config.launch.processes import die_with_parent, end_processes, list_marked
 from kameng.config.launch.report import Report, recorded
@@ -66,6 +66,7 @@ class _Launch:
         self._end_leftovers()
         self._check_ports(with_demo=with_demo)
         prepare(self.home)
+        self._warn()
         supervisor = self._supervisor(with_demo=with_demo)
         try:
             if not self.options.database_url:
@@ -84,6 +85,14 @@ class _Launch:
         finally:
             self.report("Stopping …")
             supervisor.stop()
+
+    def _warn(self) -> None:
+        """Say what does not stop us, and what a person would want to know."""
+        for name in find_strange(os.environ):
+            self.report(f"{name} is no setting of Kameng and has no effect (docs/settings.md).")
+        key_file = self.home.keyring
+        if key_file.stat().st_mode & 0o077:
+            self.report(f"The key file is open to other users: chmod 600 {key_file}")
 
     def _supervisor(self, *, with_demo: bool) -> Supervisor:
         children = [
