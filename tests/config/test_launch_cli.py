@@ -1,5 +1,6 @@
 """The command line: quick to answer, one clear line for every failure, no secret in it."""
 
+import errno
 import os
 import re
 import signal
@@ -11,11 +12,18 @@ from typing import Any
 
 import pytest
 
-from kameng.config.cli import WORDS
+from kameng.config.cli import WORDS, main
 from kameng.config.launch import commands
 from kameng.config.launch.databases import check_database
 from kameng.config.launch.failure import LaunchFailed
-from kameng.config.launch.home import Home, find_home, prepare_home, prepare_secrets, repository
+from kameng.config.launch.home import (
+    Home,
+    find_home,
+    find_supervisor,
+    prepare_home,
+    prepare_secrets,
+    repository,
+)
 from kameng.config.launch.options import NAMES, find_strange, read_options
 
 
@@ -281,6 +289,47 @@ def test_options_have_defaults_and_neighbouring_ports() -> None:
     assert (options.host, options.port, options.web_workers) == ("127.0.0.1", 8000, 2)
     assert (options.simulator_port, options.mail_port) == (8001, 8002)
     assert read_options({"KAMENG_HOST": "0.0.0.0"}).probe_host == "127.0.0.1"
+
+
+def test_supervisor_of_another_user_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_words: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+
+    with pytest.raises(LaunchFailed, match="belongs to another user"):
+        find_supervisor(Home(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x/web.log"),
+            "may not use /x/web.log",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full. Make room"),
+    ],
+)
+def test_what_the_machine_refuses_is_said_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: OSError,
+    words: str,
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise fault
+
+    monkeypatch.delenv("KAMENG_DEBUG", raising=False)
+    monkeypatch.setattr(commands, "stop", fail)
+
+    assert main(["stop"]) == 1
+
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.strip().splitlines()) == 1
 
 
 def test_settings_that_are_known_are_those_of_the_document() -> None:

@@ -121,6 +121,11 @@ def _fail(fault: BaseException) -> int:
         line = str(fault)
     elif isinstance(fault, OSError) and fault.errno == errno.ENOSPC:
         line = "The disk is full. Make room and start again: nothing that was saved is lost."
+    elif isinstance(fault, PermissionError) and fault.filename:
+        line = (
+            f"This user may not use {fault.filename}. Did another one, root perhaps, start Kameng"
+            " here? Give the home folder back to one user (chown -R), its postgres folder excepted."
+        )
     else:
         reason = " ".join(str(fault).split()) or "no reason given"
         line = f"{type(fault).__name__}: {reason} (KAMENG_DEBUG=1 shows where)"

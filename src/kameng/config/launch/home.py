@@ -193,6 +193,11 @@ def find_supervisor(home: Home) -> int | None:
     """Return the process id of the supervisor that serves this home, 0 when it is not told."""
     try:
         handle = os.open(claim_path(home), os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError as fault:
+        raise LaunchFailed(
+            f"The home folder {home.path} belongs to another user.",
+            remedy="Run Kameng as the user who made it.",
+        ) from fault
     except OSError:
         return None
     try:
