@@ -124,6 +124,24 @@ def test_what_is_too_large_or_has_no_length_is_not_read(server: Server, length: 
     assert answer.pieces_taken == 0
 
 
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        ("192.0.2.10:4711", "192.0.2.10"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("[::1]:4711", "::1"),
+        ("[::ffff:127.0.0.1]:4711", "127.0.0.1"),
+        ("[::FFFF:192.0.2.10]:4711", "192.0.2.10"),
+        ("[::ffff:1]:4711", "::ffff:1"),
+    ],
+)
+def test_the_address_of_a_sender_is_the_one_it_came_by(client: str, address: str) -> None:
+    scope = make_scope("GET", "/", HOST)
+    scope.client = client
+
+    assert make_environ(scope)["REMOTE_ADDR"] == address
+
+
 def test_header_names_with_an_underscore_are_dropped() -> None:
     scope = make_scope("GET", "/", [*HOST, ("X_Forwarded_For", "1.2.3.4"), ("x-a", "1")])
 

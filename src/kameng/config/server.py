@@ -167,7 +167,7 @@ def make_environ(scope: Any) -> dict[str, Any]:
         "SERVER_NAME": address.strip("[]"),
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "REMOTE_ADDR": _client_address(scope.client),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(),
@@ -190,6 +190,16 @@ def make_environ(scope: Any) -> dict[str, Any]:
     if scope.authority:  # of "GET http://host/path": it counts, not the header (RFC 9112, 3.2.2)
         environ["HTTP_HOST"] = scope.authority
     return environ
+
+
+def _client_address(client: str) -> str:
+    """Return the address of a peer; of one that came by IPv4 to a socket of both, the IPv4 one.
+
+    Otherwise a proxy that the settings name as 127.0.0.1 would not be known.
+    """
+    address = client.rpartition(":")[0].strip("[]")
+    inner = address.lower().removeprefix("::ffff:")
+    return inner if "." in inner else address
 
 
 def _length(environ: dict[str, Any]) -> int:
