@@ -3,8 +3,11 @@
 import datetime as dt
 import socket
 from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.db.models import F, Min, Sum
 
 from kameng.accounts.models import Customer, SiteRole, User
@@ -13,7 +16,7 @@ from kameng.catalog.inputs import clean_answers
 from kameng.catalog.models import Category, ImportJob, ImportState, Product, Variant
 from kameng.catalog.selectors import get_catalogue
 from kameng.config.audit import find_breaches
-from kameng.config.demo import crowd, is_empty, load, rhythm, shelves, shops, wiping
+from kameng.config.demo import crowd, gateways, is_empty, load, rhythm, shelves, shops, wiping
 from kameng.config.demo.files import DemoFiles, read_files
 from kameng.core import clock
 from kameng.core.audit import SYSTEM
@@ -25,6 +28,7 @@ from kameng.ledger.models import Balance, Transfer
 from kameng.messaging.models import Email, EmailState, InboxMessage
 from kameng.orders.models import Note, Order, OrderState
 from kameng.payments.models import Gateway, Payment, PaymentState, TopUp
+from kameng.payments.services.gateways import config_of, switch_gateway
 from kameng.tenancy.models import Domain, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.web.cover_icons import ICON_PATHS
@@ -140,6 +144,46 @@ def test_a_database_with_other_sites_is_left_alone(committed_db: None) -> None:
     assert "没有装入演示数据" in text
     assert Site.objects.get().name == "别人的店"
     assert not wiping.is_marked()
+
+
+def test_gateways_follow_the_simulator_to_another_port(
+    committed_db: None, free_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "ALLOW_LOOPBACK_GATEWAYS", True)
+    monkeypatch.setattr(settings, "HOME", tmp_path)
+    rows = read_files().shops["gateways"]
+    with site_scope(make_main_site().id):
+        with gateways.open_simulator() as simulator:
+            gateways.enter_gateways(rows, simulator=simulator, actor=SYSTEM)
+        off = Gateway.objects.order_by("id")[0]
+        switch_gateway(gateway_id=off.id, is_enabled=False, actor=SYSTEM)
+        assert gateways.follow_simulator(actor=SYSTEM) == 0
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            port = int(other.getsockname()[1])
+        monkeypatch.setenv("KAMENG_PORT", str(port - 1))
+
+        assert gateways.follow_simulator(actor=SYSTEM) == len(rows)
+        assert gateways.follow_simulator(actor=SYSTEM) == 0
+
+        moved = list(Gateway.objects.order_by("id"))
+    assert {urlsplit(config_of(each).gateway_url).port for each in moved} == {port}
+    assert [each.is_enabled for each in moved] == [False] + [True] * (len(rows) - 1)
+    assert all(each.checked_at is not None for each in moved)
+
+
+@pytest.mark.parametrize(
+    ("address", "moved"),
+    [
+        ("http://127.0.0.1:8001/", "http://127.0.0.1:9001/"),
+        ("http://127.0.0.1:8001/gateway.do", "http://127.0.0.1:9001/gateway.do"),
+        ("http://127.0.0.1:9001/", ""),
+        ("https://pay.example/", ""),
+        ("https://openapi.alipay.com/gateway.do", ""),
+    ],
+)
+def test_only_the_address_of_a_simulator_moves(address: str, moved: str) -> None:
+    assert gateways._moved(address, port=9001) == moved
 
 
 def test_what_is_sold_out_is_not_pinned_but_what_sells_beside_it(

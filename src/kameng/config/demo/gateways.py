@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 from django.conf import settings
@@ -21,8 +22,11 @@ from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.options import read_options
 from kameng.config.launch.processes import die_with_parent
 from kameng.core.audit import Actor
+from kameng.payments.models import Gateway
 from kameng.payments.services.gateways import (
     GatewayTerms,
+    change_gateway,
+    config_of,
     create_gateway,
     switch_gateway,
     test_gateway,
@@ -119,3 +123,42 @@ def enter_gateways(
         gateway = create_gateway(kind=row["kind"], form=form, terms=terms, actor=actor)
         test_gateway(gateway_id=gateway.id, actor=actor)
         switch_gateway(gateway_id=gateway.id, is_enabled=True, actor=actor)
+
+
+def follow_simulator(*, actor: Actor) -> int:
+    """Let the gateways of the site in force call the simulator where it listens now.
+
+    They keep the port under which the demo was loaded, and KAMENG_PORT may be another one today.
+    Returns how many moved; one that the owner had switched off stays off.
+    """
+    port = read_options().simulator_port
+    moved = [
+        (gateway, address)
+        for gateway in Gateway.objects.order_by("id")
+        if (address := _moved(config_of(gateway).gateway_url, port=port))
+    ]
+    if not moved:
+        return 0
+    with open_simulator():
+        for gateway, address in moved:
+            terms = GatewayTerms(
+                name=gateway.name,
+                method=gateway.method,
+                fee_bps=gateway.fee_bps,
+                min_amount=gateway.min_amount,
+                max_amount=gateway.max_amount,
+                position=gateway.position,
+            )
+            form = {"gateway_url": address}
+            change_gateway(gateway_id=gateway.id, form=form, terms=terms, actor=actor)
+            test_gateway(gateway_id=gateway.id, actor=actor)
+            switch_gateway(gateway_id=gateway.id, is_enabled=gateway.is_enabled, actor=actor)
+    return len(moved)
+
+
+def _moved(address: str, *, port: int) -> str:
+    """Return a simulator's address under another port; empty when it is there, or no simulator."""
+    parts = urlsplit(address)
+    if parts.hostname != "127.0.0.1" or parts.port in {None, port}:
+        return ""
+    return urlunsplit(parts._replace(netloc=f"127.0.0.1:{port}"))

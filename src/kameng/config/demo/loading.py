@@ -14,7 +14,7 @@ from kameng.config.demo import history, keys, rhythm, shelves, shops, wiping
 from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
-from kameng.config.demo.gateways import enter_gateways, open_simulator
+from kameng.config.demo.gateways import enter_gateways, follow_simulator, open_simulator
 from kameng.config.demo.history import History
 from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
@@ -23,8 +23,9 @@ from kameng.config.launch.report import say
 from kameng.config.security import kameng_tables
 from kameng.config.settings import MIGRATION_ALIAS
 from kameng.core import clock
+from kameng.core.audit import SYSTEM
 from kameng.tenancy.models import Site
-from kameng.tenancy.selectors import site_scope
+from kameng.tenancy.selectors import get_main_site, site_scope
 from kameng.web import logs
 
 CARD_SHARE = 0.72  # of all orders, as the mix of goods makes it
@@ -45,7 +46,10 @@ def load(*, order_count: int = ORDERS) -> str:
         say("装入演示数据时中断过，重新开始。")
         wiping.wipe()
     elif not is_empty():
-        return tell_welcome(files) if _is_demo(files) else tell_foreign()
+        if not _is_demo(files):
+            return tell_foreign()
+        _follow_simulator()
+        return tell_welcome(files)
     wiping.mark()
     _load(files, order_count=order_count)
     wiping.unmark()
@@ -57,12 +61,24 @@ def _is_demo(files: DemoFiles) -> bool:
     return slugs <= set(Site.objects.values_list("slug", flat=True))
 
 
-def _load(files: DemoFiles, *, order_count: int) -> None:
-    started = time.monotonic()
+def _prepare_process() -> None:
     # This process talks to nobody but the simulator beside it, which lives on this machine.
     settings.ALLOW_LOOPBACK_GATEWAYS = True
     logs.configure()
     logging.getLogger().setLevel(logging.WARNING)  # the terminal belongs to the steps
+
+
+def _follow_simulator() -> None:
+    _prepare_process()
+    with site_scope(get_main_site().id):
+        count = follow_simulator(actor=SYSTEM)
+    if count:
+        say(f"模拟支付换了端口，{count} 个支付通道已跟着改。")
+
+
+def _load(files: DemoFiles, *, order_count: int) -> None:
+    started = time.monotonic()
+    _prepare_process()
     relax_commits()
     now = clock.now()
     say(f"开设站点：{len(files.shops['sites'])} 个 …")
