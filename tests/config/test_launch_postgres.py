@@ -411,6 +411,15 @@ def test_failure_to_start_names_the_reason_and_the_log(home: Path) -> None:
         ensure_server(home, settings={"shared_buffers": "nonsense"}, report=silent)
 
 
+def test_folder_of_programs_that_holds_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAMENG_POSTGRES_BIN", str(tmp_path))
+
+    with pytest.raises(LaunchFailed, match=f"KAMENG_POSTGRES_BIN is '{tmp_path}'"):
+        binaries.choose_binaries(None)
+
+
 def test_data_of_another_major_version_is_refused_by_name(home: Path) -> None:
     server = start(home)
     server.stop()

@@ -86,6 +86,12 @@ def choose_binaries(data_major: int | None) -> Binaries:
             remedy=f"Install PostgreSQL {data_major} (package postgresql-{data_major}),"
             " or move the data with pg_dump.",
         )
+    named = os.environ.get("KAMENG_POSTGRES_BIN", "").strip()
+    if named:
+        raise LaunchFailed(
+            f"KAMENG_POSTGRES_BIN is {named!r}, where no PostgreSQL {OLDEST_MAJOR} or newer runs.",
+            remedy="Set it to the folder with postgres, initdb and psql, or unset it.",
+        )
     raise LaunchFailed(
         f"There is no PostgreSQL {OLDEST_MAJOR} or newer here.",
         remedy="Run `make setup`, or set KAMENG_DATABASE_URL to a PostgreSQL server of your own.",
