@@ -92,7 +92,7 @@ def open_shop(wish: ShopWish) -> str:
     return (
         f"{site.name} is open: {address}/\n"
         f"Its back office: {address}/console/  (sign in as {wish.login})\n"
-        "A running Kameng knows the host after half a minute at most."
+        "A running Kameng knows the host within seconds."
     )
 
 
