@@ -102,6 +102,11 @@ def test_long_name_is_broken_in_two_lines_and_then_cut() -> None:
         ("移动流量 月包 10GB", ("10GB", "移动流量 月包")),
         ("星巴克中杯拿铁兑换券", ("星巴克中杯拿铁兑换券", "生活服务")),
         ("50元", ("50元", "生活服务")),
+        ("Q币 100 个", ("100 个", "Q币")),
+        ("剑网3 月卡", ("剑网3 月卡", "生活服务")),
+        ("大话西游2 点卡", ("大话西游2 点卡", "生活服务")),
+        ("Microsoft 365 个人版", ("Microsoft 365 个人版", "生活服务")),
+        ("全国流量7天包", ("全国流量7天包", "生活服务")),
     ],
 )
 def test_label_is_the_face_value_or_term_of_the_name(name: str, expected: tuple[str, str]) -> None:

@@ -244,9 +244,10 @@ def _clean(text: str) -> str:
     return " ".join(kept.split())
 
 
+_UNIT: Final = "(?:美元|港币|日元|英镑|欧元|个月|元|个(?!人)|月|年|天|日|点|张|次|GB|G|TB|T|MB|M)"
+# A space before the unit is meant only where the number stands alone: not in "剑网3 月卡".
 _IN_NAME: Final = re.compile(
-    r"([¥￥]?[0-9][0-9,.]*\s?"
-    r"(?:美元|港币|日元|英镑|欧元|个月|元|个|月|年|天|日|点|张|次|GB|G|TB|T|MB|M))档?"
+    rf"([¥￥]?[0-9][0-9,.]*{_UNIT}|(?<!\S)[¥￥]?[0-9][0-9,.]*\s{_UNIT}(?![\u4e00-\u9fff]))(?!包)档?"
 )
 
 
