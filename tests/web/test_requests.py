@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
 
 from kameng.core.database import DatabaseAway, fetch, fetch_one
 from kameng.core.errors import Conflict, NotFound, TooMany
@@ -85,6 +86,12 @@ def goods(request: HttpRequest) -> HttpResponse:
     return HttpResponse("goods")
 
 
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """Take posts alone."""
+    return HttpResponse("done")
+
+
 def pay(request: HttpRequest) -> HttpResponse:
     """Send a form to a gateway."""
     response = HttpResponse("pay")
@@ -102,6 +109,7 @@ urlpatterns = [
     path("raw", raw),
     path("console/post", post),
     path("goods", goods),
+    path("act", act),
     path("pay", pay),
 ]
 handler400 = errors.bad_request
@@ -342,6 +350,42 @@ def test_a_body_without_a_length_is_refused(client_for: ClientFor, site_a: Site)
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "FOO", "\x00"])
 def test_odd_methods_are_refused(client_for: ClientFor, site_a: Site, method: str) -> None:
     assert client_for(site_a).generic(method, "/echo").status_code == 405
+
+
+def test_a_method_that_a_page_does_not_take_is_refused_in_words(
+    client_for: ClientFor, site_a: Site
+) -> None:
+    page = client_for(site_a).get("/act")
+    told = client_for(site_a).get("/act", HTTP_ACCEPT="application/json")
+
+    assert page.status_code == told.status_code == 405
+    assert page.headers["Allow"] == told.headers["Allow"] == "POST"
+    assert "这个地址不支持这样访问" in page.content.decode()
+    assert told.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://a.localhost/p/3/?variant=4&x=%22", "/p/3/?variant=4&amp;x=%22"),
+        ("http://b.localhost/p/3/", ""),
+        ("http://a.localhost//evil.example", ""),
+        ("http://a.localhost/\\evil.example", ""),
+        ("http://a.localhost/fail/conflict", ""),
+        ("/p/3/", ""),
+        ("javascript:alert(1)", ""),
+        ("http://[", ""),
+        ("", ""),
+    ],
+)
+def test_a_refusal_leads_back_to_the_page_that_was_left(
+    client_for: ClientFor, site_a: Site, referer: str, back: str
+) -> None:
+    page = client_for(site_a).get("/fail/conflict", HTTP_REFERER=referer).content.decode()
+
+    assert ("返回上一页" in page) is bool(back)
+    assert f'href="{back}"' in page or not back
+    assert "evil" not in page
 
 
 @pytest.mark.parametrize(("address", "status"), [("/%00", 400), ("/" + "a" * 2000, 414)])

@@ -7,6 +7,7 @@ answer shows a trace, a query or a secret, and that an answer to a program is JS
 import errno
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from django.core.exceptions import RequestDataTooBig
@@ -14,6 +15,7 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from kameng.core.database import DatabaseAway
@@ -106,6 +108,7 @@ def answer(
             "text": text,
             "reference": reference,
             "retry_url": request.get_full_path() if can_retry else "",
+            "back_url": find_back_url(request) if status < 500 else "",
             "palette": _palette(request),
             "theme": _theme(request),
         }
@@ -134,6 +137,20 @@ def find_answer(request: HttpRequest, fault: BaseException | None) -> HttpRespon
     if isinstance(fault, MALFORMED):
         return answer(request, 400)
     return None
+
+
+def find_back_url(request: HttpRequest) -> str:
+    """Return the address of the page of this host that a request came from, or an empty text."""
+    referer = request.META.get("HTTP_REFERER", "")
+    if not url_has_allowed_host_and_scheme(
+        referer, allowed_hosts={request.META.get("HTTP_HOST", "")}
+    ):
+        return ""
+    parts = urlsplit(referer)
+    goal = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if not parts.netloc or goal[1:2] in {"/", "\\"} or goal == request.get_full_path():
+        return ""
+    return goal
 
 
 def _palette(request: HttpRequest) -> str:

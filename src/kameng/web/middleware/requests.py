@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import translation
 
@@ -53,6 +53,8 @@ class RequestMiddleware:
         translation.activate(language_of(request))
         status = find_misshape(request)
         response = answer(request, status) if status else self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            response = _explain_method(request, response)
         finish_request(request, response, time.perf_counter_ns() - started_ns)
         return response
 
@@ -149,6 +151,13 @@ def has_broken_text(values: QueryDict, *, pattern: re.Pattern[str] | None = None
     """Tell whether a name or value holds a NUL, a lone surrogate, or stands for broken UTF-8."""
     search = (pattern or BROKEN).search
     return any(search(text) for name, items in values.lists() for text in (name, *items))
+
+
+def _explain_method(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
+    """Return a page in place of Django's empty answer, for which browsers show a fault."""
+    response = answer(request, refused.status_code)
+    response.headers["Allow"] = refused.headers["Allow"]
+    return response
 
 
 def _believe_proxy(request: HttpRequest) -> None:
