@@ -36,7 +36,18 @@ function tidy(control: Control): void {
   if (!(control instanceof HTMLInputElement) || control.type === "password") return;
   if (/^(numeric|decimal|tel|email)$/.test(control.inputMode) || control.dataset["ascii"] !== undefined) {
     control.value = toHalfWidth(control.value).trim();
+  } else if (control.validity.patternMismatch) {
+    // What must follow a pattern is a number more often than not: the server folds it too.
+    const typed = control.value;
+    control.value = toHalfWidth(typed).trim();
+    if (control.validity.patternMismatch) control.value = typed;
   }
+}
+
+/** Bring a field to the middle: at the edges it would lie under the header or the bar at the bottom. */
+function goTo(control: Control): void {
+  control.focus({ preventScroll: true });
+  (control.closest("[data-field]") ?? control).scrollIntoView({ block: "center" });
 }
 
 function startFields(form: HTMLFormElement): void {
@@ -66,7 +77,7 @@ export function checkForm(form: HTMLFormElement): boolean {
     if (fault) first ??= control;
   }
   if (first && !first.closest("[data-field]")) first.reportValidity();
-  first?.focus();
+  if (first) goTo(first);
   return first === undefined;
 }
 
@@ -154,6 +165,8 @@ function startKeep(form: HTMLFormElement): void {
 }
 
 export function startForms(): void {
+  const refused = document.querySelector<Control>(`[data-field].is-bad :is(${CONTROLS})`);
+  if (refused) goTo(refused); // by the server: the page begins at its top
   each<HTMLFormElement>("form[data-guard]", startGuard);
   each<HTMLFormElement>("form[data-keep]:not([data-unsaved])", startKeep);
   each<HTMLElement>("[data-keep-clear]", (mark) => saveDraft(sessionStorage, mark.dataset["keepClear"] ?? "", undefined));

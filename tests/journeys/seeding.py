@@ -132,6 +132,12 @@ def _make_goods(row: tuple[Any, ...], *, shelves: Mapping[str, int], actor: Any)
             InputField(
                 name="style", label="风格", kind=InputKind.CHOICE, choices=("简洁", "国风", "可爱")
             ),
+            InputField(
+                name="handle",
+                label="店铺账号",
+                pattern="[A-Za-z0-9._-]{3,30}",
+                is_required=False,
+            ),
         ),
     }.get(delivery, ())
     draft = ProductDraft(

@@ -12,6 +12,12 @@ from tests.journeys.visitor import Visitor
 
 Visit = Callable[..., Visitor]
 CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+IS_SEEN = """selector => {
+  const place = document.querySelector(selector);
+  if (!place) return false;
+  const { left, top, width, height } = place.getBoundingClientRect();
+  return place.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
 
 
 def test_a_customer_registers_tops_up_buys_from_the_wallet_and_is_told(
@@ -110,6 +116,33 @@ def test_wrong_inputs_are_shown_in_place_and_what_was_typed_stays(visit: Visit) 
     assert guest.page.get_by_label("手机号或邮箱").input_value() == "nonsense"
     assert guest.page.get_by_label("手机号", exact=True).input_value() == "13800138000"
     guest.look("bad-contact")
+
+
+def _wait_until_seen(guest: Visitor, selector: str) -> None:
+    """Wait until nothing lies over the middle of what a selector names."""
+    guest.page.wait_for_function(IS_SEEN, arg=selector)
+
+
+def test_what_is_wrong_is_brought_into_view_on_a_phone(visit: Visit) -> None:
+    guest = visit()
+    page = guest.page
+    buying.choose(guest, "J008")
+    page.get_by_label("店铺名称").fill("云桥")
+    page.get_by_label("风格").select_option("国风")
+    page.get_by_label("店铺账号").fill("ab!")
+    page.get_by_role("button", name="立即购买").click()
+    expect(page.locator("#field_handle-error")).to_contain_text("填写不正确")
+    _wait_until_seen(guest, "#field_handle-error span")
+    page.get_by_label("店铺账号").fill("ｙｕｎ．ｑｉａｏ－８")
+    buying.buy_now(guest)
+    expect(page.get_by_label("店铺账号")).to_have_value("yun.qiao-8")
+    page.get_by_label("手机号或邮箱").fill("nonsense")
+    page.locator("label.choice", has_text="微信支付").click()
+    page.locator("input[name=agree]").check()
+    guest.allow(400)
+    page.get_by_role("button", name=re.compile("^支付")).click()
+    expect(page.locator("#contact-error")).not_to_be_empty()
+    _wait_until_seen(guest, "#contact-error span")
 
 
 def test_sold_out_goods_say_so_and_cannot_be_bought(visit: Visit, device: str) -> None:

@@ -20,6 +20,7 @@ from kameng.orders.errors import ContactInvalid
 from kameng.payments.providers.port import Device
 from kameng.pricing.money import MoneyInvalid, parse_fen_yuan
 from kameng.storefront.errors import FormInvalid
+from kameng.storefront.patterns import for_browser
 from kameng.web.forms import parse_whole
 
 FIELD_PREFIX: Final = "field_"
@@ -52,7 +53,8 @@ class Slot:
     @property
     def pattern(self) -> str:
         """The pattern that the browser checks before the server does."""
-        return PATTERNS.get(self.field.kind, ("", self.field.pattern))[1]
+        told = PATTERNS.get(self.field.kind)
+        return told[1] if told else for_browser(self.field.pattern)
 
     @property
     def message(self) -> str:
