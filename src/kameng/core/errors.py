@@ -6,7 +6,10 @@ Chinese sentence that says what to do. The web layer turns them into answers in 
 
 from typing import ClassVar
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+WHOLE_MINUTES_FROM = 120
 
 
 class Refusal(Exception):
@@ -46,4 +49,14 @@ class TooMany(Refusal):
 
     code = "too_many"
     status = 429
-    message = _("操作太频繁，请在 %(retry_after_seconds)s 秒后再试。")
+    message = _("操作太频繁，请在 %(wait)s后再试。")
+
+    def text(self) -> str:
+        """Return the sentence with the time to wait in words: nobody counts 3600 seconds."""
+        return str(self.message) % {**self.params, "wait": self._wait()}
+
+    def _wait(self) -> str:
+        seconds = int(str(self.params.get("retry_after_seconds", 60)))
+        if seconds < WHOLE_MINUTES_FROM:
+            return gettext("%(count)s 秒") % {"count": seconds}
+        return gettext("%(count)s 分钟") % {"count": -(-seconds // 60)}

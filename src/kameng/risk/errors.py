@@ -11,4 +11,4 @@ class TooManyAttempts(TooMany):
 
 class TooManyOrders(TooMany):
     code = "too_many_orders"
-    message = _("下单太频繁，请在 %(retry_after_seconds)s 秒后再试。已有的订单不受影响。")
+    message = _("下单太频繁，请在 %(wait)s后再试。已有的订单不受影响。")
