@@ -8,6 +8,7 @@ from django.test import Client
 
 from kameng.messaging.services import InboxDraft, send_inbox
 from kameng.payments.models import Gateway, Payment, TopUp
+from kameng.payments.selectors import forget_gateways
 from kameng.risk.rules import TOP_UP_BY_PERSON
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
@@ -43,7 +44,12 @@ def test_orders_by_what_they_wait_for(browser: Client, cards: Goods, state: str)
     text = browser.get("/account/orders/", {"state": state}).content.decode()
 
     assert (cards.product.title in text) is (state in {"", "done", "nonsense"})
-    assert ("还没有订单" in text) is (state not in {"", "done", "nonsense"})
+    assert ("这里没有订单" in text) is (state not in {"", "done", "nonsense"})
+    assert "还没有订单" not in text
+
+
+def test_a_customer_without_orders_is_told_so(browser: Client) -> None:
+    assert "还没有订单" in browser.get("/account/orders/").content.decode()
 
 
 def test_the_statement_of_the_wallet(browser: Client, cards: Goods) -> None:
@@ -124,6 +130,23 @@ def test_top_ups_are_bounded_by_person(
     assert other.status_code == 303
     with site_scope(site_a.id):
         assert TopUp.objects.count() == TOP_UP_BY_PERSON.hits + 1
+
+
+def test_a_refused_top_up_keeps_the_way_to_pay(
+    browser: Client, main_site: Site, gateway: Gateway
+) -> None:
+    with site_scope(main_site.id):
+        other = Gateway.objects.get(id=gateway.id)
+        other.pk, other.position = None, gateway.position + 1
+        other.save(force_insert=True)
+    forget_gateways()
+    form = {"amount": "0.5", "pay": str(other.id), "idempotency_key": "top-up-00000001"}
+
+    page = browser.post("/account/wallet/", form).content.decode()
+
+    assert f'name="pay" value="{other.id}" checked' in page
+    assert f'name="pay" value="{gateway.id}" checked' not in page
+    assert 'name="amount" value="0.5"' in page
 
 
 def test_a_top_up_of_someone_else_is_not_found(

@@ -121,6 +121,7 @@ def orders(request: KamengRequest) -> HttpResponse:
         "rows": make_rows(request.site, page.rows),
         "newer_url": page.newer_url,
         "older_url": page.older_url,
+        "empty_title": _("这里没有订单") if group else _("还没有订单"),
         "tabs": [
             {"url": f"?state={key}" if key else request.path, "name": name, "is_on": key == group}
             for key, name in names.items()
@@ -191,7 +192,12 @@ def _wallet_page(
         "idempotency_key": key,
         "amount_text": typed,
         "problem": refusal.text() if refusal is not None else "",
-        "pay_options": list_pay_options(request, 1_000_000, has_wallet=False),
+        "pay_options": list_pay_options(
+            request,
+            1_000_000,
+            chosen=read_text(request.POST, "pay", limit=20),
+            has_wallet=False,
+        ),
         "open_top_ups": [
             each
             for each in list_top_ups(customer_id, limit=3)

@@ -153,6 +153,9 @@ def _list_page(
         "newer_url": url_of(page - 1) if page > 1 else "",
         "older_url": url_of(page + 1) if start + PAGE_SIZE < len(products) else "",
         "empty_title": _("这里还没有商品"),
+        "empty_text": _("店铺正在上货，过一会儿再来看看。"),
+        "empty_url": reverse("storefront:home"),
+        "empty_action": _("回到首页"),
         "tab": "list",
     }
 
@@ -206,6 +209,9 @@ def search(request: KamengRequest) -> HttpResponse:
         "total_count": len(catalogue.products),
         "title": _("搜索“%(text)s”") % {"text": text},
         "empty_title": _("没有找到“%(text)s”") % {"text": text},
+        "empty_text": _("换个词，或用拼音首字母试试，比如 wzry。也可以直接看全部商品。"),
+        "empty_url": request.path,
+        "empty_action": _("看全部商品"),
         "query": text,
         "tab": "list",
         "next_url": request.get_full_path(),
