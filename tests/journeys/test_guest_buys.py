@@ -61,6 +61,29 @@ def _use(guest: Visitor, keys: list[str]) -> None:
     guest.look("used")
 
 
+def test_a_guest_buys_without_script(visit: Visit) -> None:
+    guest = visit(java_script_enabled=False)
+    page = guest.page
+    guest.go(f"/p/{guest.stack.facts['products']['J002']['id']}/")
+    expect(page.locator(".variant .no-script")).to_have_count(2)
+    expect(page.locator(".variant .no-script").first).to_be_visible()
+    for idle in ("[data-theme-switch]", "[data-step]", ".buybar-total"):
+        expect(page.locator(idle).first).to_be_hidden()
+    page.locator("#quantity").fill("2")
+    buying.buy_now(guest)
+    buying.submit_order(guest, pay="微信支付", contact="plain@example.com")
+    expect(page.locator(".pay noscript p")).to_be_visible()
+    for idle in (".waiting", ".countdown"):
+        expect(page.locator(idle)).to_be_hidden()
+
+    buying.open_cashier(guest, "微信支付")
+    buying.press(guest, "支付成功")
+
+    assert len(set(buying.read_keys(guest, 2))) == 2
+    expect(page.locator("[data-copy]").first).to_be_hidden()
+    expect(page.get_by_role("link", name="保存为文本")).to_be_visible()
+
+
 def test_the_link_of_an_order_opens_it_elsewhere_and_its_number_alone_does_not(
     visit: Visit,
 ) -> None:
