@@ -166,6 +166,7 @@ def test_a_host_that_is_not_known_is_404_and_never_a_default_site(
 
     assert response.status_code == 404
     assert "没有对应的站点" in response.content.decode()
+    assert "回到首页" not in response.content.decode()  # there is none
 
 
 def test_only_the_host_header_decides(site_a: Site, site_b: Site) -> None:

@@ -74,6 +74,9 @@ CODES = {
 }
 
 
+HOST_UNKNOWN = "host_unknown"  # no shop, and so no page of it to lead to
+
+
 def wants_json(request: HttpRequest) -> bool:
     """Tell whether a program asks: by the address, or by an Accept that does not name HTML."""
     if request.path_info.startswith(API_PREFIX):
@@ -107,6 +110,7 @@ def answer(
             "title": TITLES.get(status, TITLES[400])(),
             "text": text,
             "reference": reference,
+            "has_home": code != HOST_UNKNOWN,
             "retry_url": request.get_full_path() if can_retry else "",
             "back_url": find_back_url(request) if status < 500 else "",
             "palette": _palette(request),
