@@ -58,7 +58,25 @@ function startBuy(form: HTMLFormElement): void {
   refresh();
 }
 
+/** Who comes back from a placed order to its checkout must not place another by one press unawares. */
+function startOnce(form: HTMLFormElement): void {
+  const storage = sessionStorage;
+  const key = `sent:${form.dataset["once"]}`;
+  const [visit] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  if (visit?.type !== "back_forward") storage.removeItem(key); // a new wish, or the form again after a refusal
+  form.addEventListener("submit", (event) => {
+    if (!event.defaultPrevented) storage.setItem(key, "1");
+  });
+  // Late enough for the browser to have put back what was ticked.
+  window.addEventListener("pageshow", () => {
+    if (storage.getItem(key) === null) return;
+    for (const box of form.querySelectorAll<HTMLInputElement>("input[type=checkbox]")) box.checked = false;
+    document.querySelector("[data-sent-note]")?.removeAttribute("hidden");
+  });
+}
+
 export function startBuying(): void {
+  each<HTMLFormElement>("form[data-once]", startOnce);
   each<HTMLElement>("[data-stepper]", startStepper);
   each<HTMLFormElement>("form[data-buy]", startBuy);
 }

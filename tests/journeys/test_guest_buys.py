@@ -84,6 +84,26 @@ def test_a_guest_buys_without_script(visit: Visit) -> None:
     expect(page.get_by_role("link", name="保存为文本")).to_be_visible()
 
 
+def test_who_goes_back_from_an_order_is_told_before_placing_another(visit: Visit) -> None:
+    guest = visit()
+    page = guest.page
+    note = page.locator("[data-sent-note]")
+    buying.choose(guest, "J002")
+    buying.buy_now(guest)
+    expect(note).to_be_hidden()
+    buying.submit_order(guest, pay="微信支付", contact="back@example.com")
+
+    page.go_back()
+    page.wait_for_url("**/checkout/**")
+
+    expect(note).to_be_visible()
+    expect(page.locator("input[name=agree]")).not_to_be_checked()
+    guest.look("back")
+    buying.choose(guest, "J002")
+    buying.buy_now(guest)
+    expect(note).to_be_hidden()
+
+
 def test_the_link_of_an_order_opens_it_elsewhere_and_its_number_alone_does_not(
     visit: Visit,
 ) -> None:
