@@ -110,6 +110,18 @@ def orders(request: KamengRequest) -> HttpResponse:
             customer_id, states=ORDER_GROUPS[group], before_id=before_id, limit=limit
         ),
     )
+    context = {
+        "rows": make_rows(request.site, page.rows),
+        "newer_url": page.newer_url,
+        "older_url": page.older_url,
+        "empty_title": _("这里没有订单") if group else _("还没有订单"),
+        "tabs": _order_tabs(request.path, group),
+        "tab": "orders",
+    }
+    return answer_personal(request, "storefront/orders.html", context)
+
+
+def _order_tabs(path: str, group: str) -> list[dict[str, object]]:
     names = {
         "": _("全部"),
         "unpaid": _("待付款"),
@@ -117,18 +129,10 @@ def orders(request: KamengRequest) -> HttpResponse:
         "done": _("已完成"),
         "refund": _("退款"),
     }
-    context = {
-        "rows": make_rows(request.site, page.rows),
-        "newer_url": page.newer_url,
-        "older_url": page.older_url,
-        "empty_title": _("这里没有订单") if group else _("还没有订单"),
-        "tabs": [
-            {"url": f"?state={key}" if key else request.path, "name": name, "is_on": key == group}
-            for key, name in names.items()
-        ],
-        "tab": "orders",
-    }
-    return answer_personal(request, "storefront/orders.html", context)
+    return [
+        {"url": f"?state={key}" if key else path, "name": name, "is_on": key == group}
+        for key, name in names.items()
+    ]
 
 
 @open_when_suspended

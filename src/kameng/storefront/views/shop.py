@@ -187,36 +187,38 @@ def search(request: KamengRequest) -> HttpResponse:
     """Show what fits a search, or everything when nothing is asked for."""
     catalogue = get_catalogue(request.site)
     text = find_text(request, "q", limit=QUERY_CHARS)
-    if not text:
-        sort = _read_sort(request)
-        page = _page_number(request, catalogue.products)
-        return answer_shared(
-            request,
-            "storefront/list.html",
-            key=("all", sort, page),
-            build=lambda: {
-                **_list_page(
-                    catalogue, catalogue.products, base=request.path, sort=sort, page=page
-                ),
-                "title": _("全部商品"),
-                "nav": "all",
-            },
-        )
+    if text:
+        context = _found(catalogue, text, base=request.path)
+        context["next_url"] = request.get_full_path()
+        return answer_personal(request, "storefront/list.html", context)
+    sort = _read_sort(request)
+    page = _page_number(request, catalogue.products)
+    return answer_shared(
+        request,
+        "storefront/list.html",
+        key=("all", sort, page),
+        build=lambda: {
+            **_list_page(catalogue, catalogue.products, base=request.path, sort=sort, page=page),
+            "title": _("全部商品"),
+            "nav": "all",
+        },
+    )
+
+
+def _found(catalogue: Catalogue, text: str, *, base: str) -> dict[str, Any]:
     found = catalogue.search(text)
-    context = {
+    return {
         "cards": make_cards(catalogue, found),
         "found_count": len(found),
         "total_count": len(catalogue.products),
         "title": _("搜索“%(text)s”") % {"text": text},
         "empty_title": _("没有找到“%(text)s”") % {"text": text},
         "empty_text": _("换个词，或用拼音首字母试试，比如 wzry。也可以直接看全部商品。"),
-        "empty_url": request.path,
+        "empty_url": base,
         "empty_action": _("看全部商品"),
         "query": text,
         "tab": "list",
-        "next_url": request.get_full_path(),
     }
-    return answer_personal(request, "storefront/list.html", context)
 
 
 @require_safe
