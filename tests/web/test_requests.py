@@ -597,6 +597,16 @@ def test_a_form_without_our_token_is_refused_in_words(site_a: Site) -> None:
 
     assert response.status_code == 403
     assert "请刷新页面后重新提交" in response.content.decode()
+    assert '<h1 class="outcome-title">页面已过期</h1>' in response.content.decode()
+
+
+def test_a_form_that_is_too_old_leads_back_to_a_fresh_one(site_a: Site) -> None:
+    browser = Client(HTTP_HOST="a.localhost", enforce_csrf_checks=True)
+
+    response = browser.post("/post", {"text": "x"}, HTTP_REFERER="http://a.localhost/post")
+
+    assert response.status_code == 403
+    assert 'href="/post"' in response.content.decode()
 
 
 @pytest.mark.parametrize(

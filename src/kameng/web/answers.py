@@ -74,6 +74,7 @@ CODES = {
 }
 
 
+CODE_TITLES: Mapping[str, Callable[[], str]] = {"csrf_failed": lambda: _("页面已过期")}
 HOST_UNKNOWN = "host_unknown"  # no shop, and so no page of it to lead to
 
 
@@ -107,7 +108,7 @@ def answer(
         can_retry = request.method in {"GET", "HEAD"} and status in {429, 500, 503}
         context = {
             "code": status,
-            "title": TITLES.get(status, TITLES[400])(),
+            "title": (CODE_TITLES.get(code) or TITLES.get(status, TITLES[400]))(),
             "text": text,
             "reference": reference,
             "has_home": code != HOST_UNKNOWN,
@@ -152,7 +153,8 @@ def find_back_url(request: HttpRequest) -> str:
         return ""
     parts = urlsplit(referer)
     goal = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    if not parts.netloc or goal[1:2] in {"/", "\\"} or goal == request.get_full_path():
+    is_here = request.method != "POST" and goal == request.get_full_path()
+    if not parts.netloc or goal[1:2] in {"/", "\\"} or is_here:
         return ""
     return goal
 
