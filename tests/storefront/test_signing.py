@@ -163,6 +163,22 @@ def test_a_forgotten_password_is_set_anew_by_a_code(
     assert entered.status_code == 303
 
 
+def test_who_asks_for_a_code_again_at_once_may_enter_the_first(
+    site_a: Site, mei: Buyer, client_for: ClientFor
+) -> None:
+    browser = client_for(site_a)
+    form = {"login": "mei@example.com", "step": "contact"}
+    browser.post("/forgot/", form)
+
+    again = browser.post("/forgot/", form)
+    odd = browser.post("/forgot/", {"login": "13800138000", "step": "contact"})
+
+    assert again.status_code == 429
+    assert 'name="code"' in again.content.decode()
+    assert odd.status_code == 400
+    assert 'name="code"' not in odd.content.decode()
+
+
 def test_an_unknown_account_gets_no_mail_and_the_same_answer(
     site_a: Site, mei: Buyer, client_for: ClientFor, settings: LazySettings
 ) -> None:

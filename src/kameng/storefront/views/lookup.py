@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from kameng.core.errors import Refusal
+from kameng.core.errors import Refusal, TooMany
 from kameng.orders.errors import ContactInvalid
 from kameng.orders.links import order_token
 from kameng.orders.services.lookup import find_orders_of_contact, send_lookup_code
@@ -37,7 +37,8 @@ def lookup(request: KamengRequest) -> HttpResponse:
         if wants_json(request):
             raise
         is_sent = is_sent and not isinstance(refusal, ContactInvalid | PhoneLookup)
-        context = {"contact": typed, "is_sent": is_sent, "problem": refusal.text()}
+        is_sent = is_sent or isinstance(refusal, TooMany)  # the code sent before may still be used
+        context = {"contact": typed, "is_sent": is_sent, "problem": refusal.text(), "tab": "orders"}
         return answer_personal(request, "storefront/lookup.html", context, status=refusal.status)
     return answer_personal(
         request, "storefront/lookup.html", {"contact": contact, "is_sent": True, "tab": "orders"}

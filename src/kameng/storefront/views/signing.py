@@ -16,7 +16,7 @@ from kameng.accounts.services.registering import register_customer
 from kameng.accounts.services.sessions import SignedIn
 from kameng.accounts.services.signing import open_session_of_customer, sign_in_customer
 from kameng.accounts.services.signing import sign_out as end_session
-from kameng.core.errors import Refusal
+from kameng.core.errors import Refusal, TooMany
 from kameng.risk.services import admit_registration, admit_sign_in, remember_sign_in
 from kameng.storefront.errors import PhoneLookup, TermsNotAccepted
 from kameng.storefront.forms import TYPED_CHARS, clean_contact, read_secret, read_text
@@ -121,6 +121,7 @@ def forgot(request: KamengRequest) -> HttpResponse:
     except Refusal as refusal:
         if wants_json(request):
             raise
+        is_sent = is_sent or isinstance(refusal, TooMany)  # the code sent before may still be used
         context = {"login": typed, "is_sent": is_sent, "problem": refusal.text()}
         return answer_personal(request, "storefront/forgot.html", context, status=refusal.status)
     return answer_personal(request, "storefront/forgot.html", {"login": contact, "is_sent": True})
