@@ -49,6 +49,21 @@ def test_a_proved_contact_opens_its_orders(
     assert client_for(site_a).get(link.group(1)).status_code == 200
 
 
+def test_a_code_is_taken_with_spaces_and_full_width_digits(
+    site_a: Site, order_no: str, client_for: ClientFor
+) -> None:
+    browser = client_for(site_a)
+    browser.post("/lookup/", {"contact": CONTACT, "step": "contact"})
+    code = mailed_code(site_a)
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in code)
+
+    found = browser.post(
+        "/lookup/", {"contact": CONTACT, "step": "code", "code": f" {wide[:3]} {wide[3:]} "}
+    )
+
+    assert order_no in found.content.decode()
+
+
 def test_the_code_stands_in_the_sealed_text_alone(site_a: Site, client_for: ClientFor) -> None:
     """The subject is stored in clear and shown to the operator while the mail waits."""
     client_for(site_a).post("/lookup/", {"contact": CONTACT, "step": "contact"})

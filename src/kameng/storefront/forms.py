@@ -28,6 +28,7 @@ KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 ORDER_NO: Final = re.compile(r"[0-9]{6,32}")
 MAX_ID: Final = 10**18 - 1
 CONTACT_CHARS: Final = 120
+CODE_CHARS: Final = 24  # with everything that is no digit
 TYPED_CHARS: Final = 400  # what is shown again after a refusal
 PATTERNS: Final[Mapping[InputKind, tuple[str, str]]] = {
     InputKind.NUMBER: ("numeric", "[0-9]{1,20}"),
@@ -120,6 +121,11 @@ def read_text(data: QueryDict, name: str, *, limit: int) -> str:
 def read_secret(data: QueryDict, name: str) -> str:
     """Return a password as typed, cut far above its longest length."""
     return str(data.get(name, ""))[:TYPED_CHARS]
+
+
+def read_code(data: QueryDict) -> str:
+    """Return a one-time code as it was meant: mails and keyboards put spaces and wide digits in."""
+    return "".join(unicodedata.normalize("NFKC", read_text(data, "code", limit=CODE_CHARS)).split())
 
 
 def is_key(text: str) -> bool:

@@ -8,14 +8,12 @@ from kameng.orders.errors import ContactInvalid
 from kameng.orders.links import order_token
 from kameng.orders.services.lookup import find_orders_of_contact, send_lookup_code
 from kameng.storefront.errors import PhoneLookup
-from kameng.storefront.forms import TYPED_CHARS, clean_contact, read_text
+from kameng.storefront.forms import TYPED_CHARS, clean_contact, read_code, read_text
 from kameng.storefront.frame import answer_personal
 from kameng.storefront.rows import make_rows
 from kameng.web.answers import wants_json
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
-
-CODE_CHARS = 12
 
 
 @open_when_suspended
@@ -50,9 +48,11 @@ def _answer_orders(request: KamengRequest, contact: str) -> HttpResponse:
     found = find_orders_of_contact(
         view=request.site,
         contact=contact,
-        code=read_text(request.POST, "code", limit=CODE_CHARS),
+        code=read_code(request.POST),
         ip=request.client_ip,
     )
     tokens = {order.order_no: order_token(site_id, order.order_no) for order in found}
     rows = make_rows(request.site, found, tokens=tokens)
-    return answer_personal(request, "storefront/lookup_orders.html", {"rows": rows})
+    return answer_personal(
+        request, "storefront/lookup_orders.html", {"rows": rows, "tab": "orders"}
+    )

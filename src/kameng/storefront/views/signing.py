@@ -19,7 +19,7 @@ from kameng.accounts.services.signing import sign_out as end_session
 from kameng.core.errors import Refusal, TooMany
 from kameng.risk.services import admit_registration, admit_sign_in, remember_sign_in
 from kameng.storefront.errors import PhoneLookup, TermsNotAccepted
-from kameng.storefront.forms import TYPED_CHARS, clean_contact, read_secret, read_text
+from kameng.storefront.forms import TYPED_CHARS, clean_contact, read_code, read_secret, read_text
 from kameng.storefront.frame import answer_personal, keep_private, see_other
 from kameng.storefront.resetting import reset_password, send_reset_code
 from kameng.web.answers import wants_json
@@ -111,7 +111,7 @@ def forgot(request: KamengRequest) -> HttpResponse:
         if is_sent:
             reset_password(
                 contact=contact,
-                code=read_text(request.POST, "code", limit=12),
+                code=read_code(request.POST),
                 new_password=read_secret(request.POST, "password"),
                 ip=request.client_ip,
             )
