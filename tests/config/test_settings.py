@@ -28,7 +28,12 @@ READ = (
     ],
 )
 def test_under_tls_cookies_are_bound_to_the_very_host(scheme: str, names: list[object]) -> None:
-    environ = {**os.environ, "KAMENG_PUBLIC_SCHEME": scheme, "KAMENG_SECRET_KEY": "x" * 50}
+    environ = {
+        **os.environ,
+        "KAMENG_PUBLIC_SCHEME": scheme,
+        "KAMENG_TRUSTED_PROXIES": "127.0.0.1",
+        "KAMENG_SECRET_KEY": "x" * 50,
+    }
     told = subprocess.run(
         [sys.executable, "-c", READ], env=environ, capture_output=True, check=True, timeout=60
     )
