@@ -23,6 +23,7 @@ def test_before_the_first_shop_every_address_says_how_to_open_one(db: None) -> N
     assert _said("localhost") == (404, "no_shop_yet")
     page = Client(HTTP_HOST="localhost").get("/")
     assert "kameng open-shop" in page.content.decode()
+    assert "回到首页" not in page.content.decode()
 
     make_main_site()
     forget_hosts()

@@ -75,7 +75,7 @@ CODES = {
 
 
 CODE_TITLES: Mapping[str, Callable[[], str]] = {"csrf_failed": lambda: _("页面已过期")}
-HOST_UNKNOWN = "host_unknown"  # no shop, and so no page of it to lead to
+HOST_UNKNOWN, NO_SHOP_YET = "host_unknown", "no_shop_yet"  # no shop, so no page to lead to
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -111,7 +111,7 @@ def answer(
             "title": (CODE_TITLES.get(code) or TITLES.get(status, TITLES[400]))(),
             "text": text,
             "reference": reference,
-            "has_home": code != HOST_UNKNOWN,
+            "has_home": code not in {HOST_UNKNOWN, NO_SHOP_YET},
             "retry_url": request.get_full_path() if can_retry else "",
             "back_url": find_back_url(request) if status < 500 else "",
             "palette": _palette(request),

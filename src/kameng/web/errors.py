@@ -14,7 +14,7 @@ from kameng.core.errors import Refusal
 from kameng.tenancy.middleware import HostUnknown
 from kameng.tenancy.selectors import has_any_host
 from kameng.web import metrics
-from kameng.web.answers import HOST_UNKNOWN, answer, find_answer
+from kameng.web.answers import HOST_UNKNOWN, NO_SHOP_YET, answer, find_answer
 from kameng.web.requests import is_behind_stranger
 
 log = structlog.get_logger("kameng.web")
@@ -50,7 +50,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, HostUnknown):
         if not has_any_host():
             text = _("还没有店铺。请在服务器上运行 kameng open-shop，按提示开第一家。")
-            return answer(request, 404, text=text, code="no_shop_yet")
+            return answer(request, 404, text=text, code=NO_SHOP_YET)
         text = _("这个网址没有对应的站点，请检查网址是否正确。")
         return answer(request, 404, text=text, code=HOST_UNKNOWN)
     return answer(request, 404)
