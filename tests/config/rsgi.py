@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # re-exported, unmarked
+
 from kameng.config.server import Server
 from tests.loops import close_lanes
 
@@ -23,6 +25,9 @@ class Protocol:
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
     pieces_taken: int = 0
+    sent: list[bytes] = field(default_factory=list)
+    leaves_after: int = 1_000_000  # pieces, after which the receiver goes
+    pause_seconds: float = 0.0  # before each piece is taken
 
     async def __call__(self) -> bytes:
         await asyncio.sleep(self.delay_seconds)
@@ -38,6 +43,18 @@ class Protocol:
         assert self.status == 0, "answered twice"
         self.status, self.content = status, body
         self.headers = {name.lower(): value for name, value in headers}
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Protocol":
+        """Take the head of an answer that comes in pieces."""
+        self.response_bytes(status, headers, b"")
+        return self
+
+    async def send_bytes(self, piece: bytes) -> None:
+        """Take one piece."""
+        await asyncio.sleep(self.pause_seconds)
+        if len(self.sent) >= self.leaves_after:
+            raise ProtocolClosed
+        self.sent.append(piece)
 
 
 def make_scope(method: str, path: str, headers: Iterable[tuple[str, str]]) -> Any:

@@ -1,6 +1,8 @@
 """The program as the server calls it: environments, bodies of every kind, one answer each."""
 
+import asyncio
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -105,6 +107,92 @@ def test_an_upload_that_never_ends_lets_its_thread_go(
         ask(server, (make_scope("POST", "/console/card-keys/", headers), protocol))
 
     assert protocol.pieces_taken == 0
+
+
+class Giving:
+    """Pages whose answer is a file, as Django's streaming responses are."""
+
+    streaming = True
+
+    def __init__(self, *, count: int) -> None:
+        self.count = count
+        self.read_count = 0
+        self.close_count = 0
+
+    def __call__(self, _environ: dict[str, Any], start_response: Any) -> "Giving":
+        start_response("200 OK", [("Content-Type", "text/csv")])
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(self.count):
+            self.read_count += 1
+            yield b"x" * 1000
+
+    def close(self) -> None:
+        self.close_count += 1
+
+
+def test_a_file_goes_out_in_pieces_as_it_is_taken() -> None:
+    pages = Giving(count=50)
+
+    (answer,) = ask(Server(pages, threads=1), (make_scope("POST", "/x", HOST), Protocol()))  # type: ignore[arg-type]
+
+    assert (answer.status, answer.content) == (200, b"")
+    assert answer.sent == [b"x" * 1000] * 50
+    assert pages.close_count == 1
+
+
+def test_a_slow_receiver_holds_no_thread(echo: Echo) -> None:
+    """One thread serves a page while a file waits for its receiver."""
+    taken = threading.Event()
+
+    class Slow(Protocol):
+        async def send_bytes(self, piece: bytes) -> None:
+            while not taken.is_set():
+                await asyncio.sleep(0.01)
+            self.sent.append(piece)
+
+    class Other(Protocol):
+        def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
+            super().response_bytes(status, headers, body)
+            taken.set()
+
+    file = Giving(count=3)
+    pages = {"/file": file, "/page": echo}
+    server = Server(lambda environ, start: pages[environ["PATH_INFO"]](environ, start), threads=1)  # type: ignore[arg-type]
+
+    slow, page = ask(
+        server,
+        (make_scope("GET", "/file", HOST), Slow()),
+        (make_scope("GET", "/page", HOST), Other()),
+    )
+
+    assert (page.status, page.content) == (200, b"0:")
+    assert len(slow.sent) == 3
+
+
+def test_who_leaves_ends_the_file() -> None:
+    pages = Giving(count=50)
+
+    (answer,) = ask(
+        Server(pages, threads=1),  # type: ignore[arg-type]
+        (make_scope("GET", "/x", HOST), Protocol(leaves_after=2)),
+    )
+
+    assert len(answer.sent) == 2
+    assert (pages.read_count, pages.close_count) == (3, 1)
+
+
+def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "PIECE_SECONDS", 0.05)
+    pages = Giving(count=50)
+
+    (answer,) = ask(
+        Server(pages, threads=1),  # type: ignore[arg-type]
+        (make_scope("GET", "/x", HOST), Protocol(pause_seconds=60)),
+    )
+
+    assert (answer.sent, pages.close_count) == ([], 1)
 
 
 @pytest.mark.parametrize("length", ["300000", "9" * 12, "-1", "abc", "１２", "9" * 40])

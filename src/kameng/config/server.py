@@ -1,7 +1,8 @@
 """The program as granian serves it (RSGI): the event loop in front, Django's threads behind.
 
 A request is read whole on the loop before a thread sees it, so that a slow sender occupies no
-thread; large uploads are passed on piece by piece as the thread asks. Hot addresses are answered on
+thread; large uploads are passed on piece by piece as the thread asks. A file goes out as its
+receiver takes it, and between two pieces occupies no thread either. Hot addresses are answered on
 the loop itself (`web.express`), the rest by `config.wsgi.application` in a pool of threads.
 """
 
@@ -65,8 +66,7 @@ class Server:
             limit = body_limit(environ["PATH_INFO"], environ.get("CONTENT_TYPE", ""))
             if 0 < length <= limit:
                 environ["wsgi.input"] = io.BufferedReader(_Pieces(protocol, length))
-            answer = await self._in_thread(environ)  # refused unread, or read piece by piece
-            protocol.response_bytes(*answer)
+            await self._answer(environ, protocol)  # refused unread, or read piece by piece
             return
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -86,19 +86,36 @@ class Server:
                 )
                 return
         environ["wsgi.input"] = io.BytesIO(body)
-        protocol.response_bytes(*await self._in_thread(environ))
+        await self._answer(environ, protocol)
 
-    async def _in_thread(self, environ: dict[str, Any]) -> tuple[int, Headers, bytes]:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._serve, environ)
+    async def _answer(self, environ: dict[str, Any], protocol: Any) -> None:
+        """Let a thread make the answer; send it whole, or a file piece by piece."""
+        loop = asyncio.get_running_loop()
+        status, headers, content = await loop.run_in_executor(self._pool, self._serve, environ)
+        if isinstance(content, bytes):
+            protocol.response_bytes(status, headers, content)
+            return
+        pieces = iter(content)
+        try:
+            transport = protocol.response_stream(status, headers)
+            while piece := await loop.run_in_executor(self._pool, next, pieces, b""):
+                async with asyncio.timeout(PIECE_SECONDS):
+                    await transport.send_bytes(piece)
+        except (ProtocolClosed, TimeoutError):  # the receiver has gone, or takes nothing
+            return
+        finally:
+            await loop.run_in_executor(self._pool, content.close)
 
-    def _serve(self, environ: dict[str, Any]) -> tuple[int, Headers, bytes]:
-        """Run Django for one request; the answer is one piece."""
+    def _serve(self, environ: dict[str, Any]) -> tuple[int, Headers, Any]:
+        """Run Django for one request; the answer is one piece, or a file still to be read."""
         started: list[tuple[int, Headers]] = []
 
         def start(status: str, headers: Headers, _exc_info: Any = None) -> None:
             started.append((int(status[:3]), headers))
 
-        pieces = self._pages(environ, start)
+        pieces: Any = self._pages(environ, start)
+        if getattr(pieces, "streaming", False) and environ["REQUEST_METHOD"] != "HEAD":
+            return *started[-1], pieces
         try:
             content = b"".join(pieces)
         finally:
