@@ -1,7 +1,9 @@
 """Goods in the back office: the list, the owner's editor, a sub-site's view, shelves."""
 
 import html
+import re
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -383,3 +385,41 @@ def test_a_bulk_act_leads_back_to_the_page_it_came_from(
     done = client.post(action, {"action": "pin", "id": [product.id]})
 
     assert done["Location"].startswith(address(main_site, "goods") + "?state=listed&q=")
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("title", ["A", "B", "C"]),
+        ("-title", ["C", "B", "A"]),
+        ("-sold", ["B", "C", "A"]),
+        ("sold", ["A", "C", "B"]),
+        ("", ["C", "B", "A"]),
+        ("nonsense", ["C", "B", "A"]),
+    ],
+)
+def test_goods_are_sorted_by_their_headings(
+    main_site: Site, ada: people.Staff, client_for: ClientFor, sort: str, expected: list[str]
+) -> None:
+    made = {title: make_product(main_site, title=f"排序{title}") for title in "ABC"}
+    with platform_scope("a test sets what was sold"):
+        for title, count in {"A": 0, "B": 9, "C": 4}.items():
+            Product.unscoped.filter(id=made[title].id).update(sold_count=count)
+
+    query = urlencode({"q": "排序", "sort": sort})
+    page = client_for(main_site, ada).get(address(main_site, "goods", query=query))
+
+    assert re.findall("排序([ABC])</a>", page.content.decode()) == expected
+
+
+def test_a_heading_turns_the_order_and_keeps_the_filters(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    make_product(main_site, title="排序A")
+    query = urlencode({"q": "排序", "sort": "-sold", "page": "1"})
+
+    page = client_for(main_site, ada).get(address(main_site, "goods", query=query)).content.decode()
+
+    assert 'aria-sort="descending"' in page
+    assert 'class="sort-link" href="?q=%E6%8E%92%E5%BA%8F&amp;sort=sold"' in page
+    assert 'class="sort-link" href="?q=%E6%8E%92%E5%BA%8F&amp;sort=title"' in page

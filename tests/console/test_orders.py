@@ -169,6 +169,24 @@ def test_pages_follow_by_key(desk: Desk, shop: Shop, monkeypatch: pytest.MonkeyP
     assert [each.order_no in second for each in placed] == [True, False, False]
 
 
+def test_the_oldest_may_come_first(desk: Desk, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kameng.console.views.orders.PAGE_SIZE", 2)
+    placed = [order(shop) for _ in range(3)]
+    turned = re.search(r'class="sort-link" href="\?([^"]+)"', text_of(desk.get("orders/")))
+    assert turned is not None
+
+    first = text_of(desk.client.get(desk.url("orders/") + "?" + turned[1].replace("&amp;", "&")))
+    following = re.search(r'rel="next" href="\?([^"]+)"', first)
+    assert following is not None
+    second = text_of(
+        desk.client.get(desk.url("orders/") + "?" + following[1].replace("&amp;", "&"))
+    )
+
+    assert first.index(placed[0].order_no) < first.index(placed[1].order_no)
+    assert [each.order_no in first for each in placed] == [True, True, False]
+    assert [each.order_no in second for each in placed] == [False, False, True]
+
+
 # Seeing
 
 

@@ -110,6 +110,7 @@ PERMISSIONS = frozenset(
         "staff.manage",
         "settings.edit",
         "audit.view",
+        "data.export",  # take a list away as a file
         "sites.manage",
     }
 )
@@ -124,7 +125,8 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
-    | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"},
+    | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
+    | {"data.export"},
     "viewer": _VIEWER,
 }
 

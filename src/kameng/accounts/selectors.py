@@ -28,6 +28,7 @@ from kameng.tenancy.selectors import site_view, stamped_view
 
 SITE_COLUMN_COUNT = 10
 PAGE_SIZE = 50
+ROWS_MAX = 1000
 TOKEN_MAX = 64
 
 
@@ -135,7 +136,7 @@ def list_customers(
             rows = rows.filter(nickname__icontains=text)
     if before_id is not None:
         rows = rows.filter(id__lt=before_id)
-    return list(rows[: min(limit, PAGE_SIZE * 2)])
+    return list(rows[: min(limit, ROWS_MAX)])
 
 
 def list_customers_by_id(customer_ids: set[int]) -> dict[int, Customer]:

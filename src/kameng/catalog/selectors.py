@@ -7,6 +7,7 @@ any change of a price or a listing grows a version, which the request reads with
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import Count, Q, QuerySet
 
@@ -69,6 +70,15 @@ class PurchaseQuote:
     quote: OrderQuote
 
 
+GOODS_ORDERS: Final[dict[str, tuple[str, ...]]] = {
+    "": ("-is_pinned", "-weight", "-id"),  # as the shop shows them
+    "title": ("title", "-id"),
+    "-title": ("-title", "-id"),
+    "sold": ("sold_count", "-id"),
+    "-sold": ("-sold_count", "-id"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodsFilter:
     """What the back office asks for; `state` is all, listed, unlisted or pinned."""
@@ -77,6 +87,7 @@ class GoodsFilter:
     category_id: int | None = None
     delivery_kind: int | None = None
     state: str = "all"
+    order: str = ""  # one of GOODS_ORDERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +178,7 @@ def quote_purchase(
 
 def list_goods(filters: GoodsFilter, *, offset: int = 0, limit: int = 50) -> GoodsPage:
     """Return a page of what the site in force owns or may resell, with its prices."""
-    rows = _filtered(filters).order_by("-is_pinned", "-weight", "-id")
+    rows = _filtered(filters).order_by(*GOODS_ORDERS[filters.order])
     start = max(offset, 0)
     page = list(rows[start : start + min(max(limit, 1), PAGE_LIMIT)])
     return GoodsPage(rows=_goods_rows(page), total_count=rows.count())

@@ -27,6 +27,7 @@ ACTION_GROUPS: Final = {
     "site": _("站点"),
     "plan": _("套餐"),
     "staff": _("员工"),
+    "data": _("导出"),
 }
 ACTIONS: Final = {
     "category.created": _("添加分类"),
@@ -90,6 +91,7 @@ ACTIONS: Final = {
     "payment.returned_by_hand": _("登记线下退回的付款"),
     "payment.queried": _("查询付款"),
     "email.retried": _("重发邮件"),
+    "data.exported": _("导出数据"),
 }
 _NAMES: Final = {
     "before": _("修改前"),
@@ -127,6 +129,9 @@ _NAMES: Final = {
     "variant_id": _("规格编号"),
     "is_platform": _("平台管理员"),
     "changes": _("改动"),
+    "list": _("列表"),
+    "format": _("文件格式"),
+    "filters": _("条件"),
 }
 
 

@@ -17,6 +17,11 @@ class PermissionMissing(Refusal):
     message = _("您的角色没有这项权限。需要的话，请本站站长在“员工与权限”里为您调整。")
 
 
+class ExportTooLarge(Refusal):
+    code = "export_too_large"
+    message = _("符合条件的记录超过 %(limit)s 条，一次导不完。请按日期分几次导出。")
+
+
 class AlreadyDone(Conflict):
     code = "already_done"
     message = _("这次提交刚才已经处理过，没有重复执行。请看下面的最新记录。")

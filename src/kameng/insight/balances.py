@@ -1,5 +1,6 @@
 """The accounts of one site in one view: what it earned, what it owes, what lies where."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,10 +79,18 @@ def _total(kind: AccountKind, amount: int, *, owner: str = "") -> AccountTotal:
 
 
 def list_posted_orders(
-    *, before_id: int | None = None, limit: int = PAGE_SIZE
+    *,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    before_id: int | None = None,
+    limit: int = PAGE_SIZE,
 ) -> list[tuple[Order, list[Transfer]]]:
-    """Return paid orders of the site in force, newest first, each with its transfers."""
+    """Return orders of the site in force paid in a time, newest first, each with its transfers."""
     rows = Order.objects.filter(paid_at__isnull=False).order_by("-id")
+    if since is not None:
+        rows = rows.filter(paid_at__gte=since)
+    if until is not None:
+        rows = rows.filter(paid_at__lt=until)
     if before_id is not None:
         rows = rows.filter(id__lt=before_id)
     orders = list(rows[:limit])

@@ -32,16 +32,21 @@ class OrderSearch:
     product_id: int | None = None
     placed_from: dt.datetime | None = None
     placed_until: dt.datetime | None = None
+    is_oldest_first: bool = False
 
 
 def search_orders(
     search: OrderSearch, *, before_id: int | None = None, limit: int = PAGE_SIZE
 ) -> list[Order]:
-    """Return orders newest first; keyset by `before_id`."""
+    """Return orders newest first; keyset by `before_id`, the last row of the page before.
+
+    Oldest first, the key is the same and what follows has a larger id.
+    """
     rows = _narrow(search)
     if before_id is not None:
-        rows = rows.filter(id__lt=before_id)
-    return list(rows.order_by("-id")[:limit])
+        beyond = {"id__gt": before_id} if search.is_oldest_first else {"id__lt": before_id}
+        rows = rows.filter(**beyond)
+    return list(rows.order_by("id" if search.is_oldest_first else "-id")[:limit])
 
 
 def find_order_by_number(text: str) -> Order | None:

@@ -1,5 +1,6 @@
 """Reads of the ledger: balances, a wallet's statement, the transfers behind an order."""
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,6 +94,24 @@ def _is_same_sale(one: StatementLine, other: StatementLine) -> bool:
         == (other.reference_kind, other.reference_id, other.created_at)
         and one.name == other.name
     )
+
+
+def list_transfers(
+    *,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    before_id: int | None = None,
+    limit: int = 1000,
+) -> list[Transfer]:
+    """Return the transfers of the site in force, newest first; keyset by `before_id`."""
+    rows = Transfer.objects.order_by("-id")
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    if until is not None:
+        rows = rows.filter(created_at__lt=until)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[:limit])
 
 
 def list_order_transfers(order_id: int) -> list[Transfer]:

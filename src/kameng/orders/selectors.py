@@ -48,6 +48,11 @@ def find_order_by_no(order_no: str) -> Order | None:
     return Order.objects.filter(order_no=order_no).first()
 
 
+def list_order_nos(order_ids: set[int]) -> dict[int, str]:
+    """Return the printed numbers of orders of the site in force."""
+    return dict(Order.objects.filter(id__in=order_ids).values_list("id", "order_no"))
+
+
 def list_customer_orders(
     customer_id: int,
     *,

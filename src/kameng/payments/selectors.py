@@ -147,16 +147,30 @@ def find_payment_by_no(payment_no: str) -> Payment | None:
     return Payment.objects.filter(payment_no=payment_no).first()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFilter:
+    """Which payments the back office asks for; `text` is any of their numbers."""
+
+    state: int | None = None
+    text: str = ""
+    created_from: dt.datetime | None = None
+    created_until: dt.datetime | None = None
+
+
 def list_payments(
-    *, state: int | None = None, text: str = "", before_id: int | None = None, limit: int = 50
+    wanted: PaymentFilter, *, before_id: int | None = None, limit: int = 50
 ) -> list[Payment]:
-    """Return payments of the site in force, newest first; `text` is any of their numbers."""
+    """Return payments of the site in force, newest first; keyset by `before_id`."""
     rows = Payment.objects.order_by("-id")
-    if state is not None:
-        rows = rows.filter(state=state)
-    if text:
-        by_no, by_external = rows.filter(payment_no=text), rows.filter(external_no=text)
-        rows = by_no | by_external
+    if wanted.state is not None:
+        rows = rows.filter(state=wanted.state)
+    if wanted.created_from is not None:
+        rows = rows.filter(created_at__gte=wanted.created_from)
+    if wanted.created_until is not None:
+        rows = rows.filter(created_at__lt=wanted.created_until)
+    if wanted.text:
+        named, external = rows.filter(payment_no=wanted.text), rows.filter(external_no=wanted.text)
+        rows = named | external
     if before_id is not None:
         rows = rows.filter(id__lt=before_id)
     return list(rows[:limit])
@@ -168,6 +182,16 @@ def list_odd_payments(purpose: int, *, paid_for: int) -> list[Payment]:
         purpose=purpose, subject_id=paid_for, state=PaymentState.MISMATCHED
     )
     return list(rows.order_by("id"))
+
+
+def list_payments_by_id(payment_ids: set[int]) -> dict[int, Payment]:
+    """Return the payments of the site in force among these ids."""
+    return Payment.objects.in_bulk(payment_ids)
+
+
+def list_top_up_nos(top_up_ids: set[int]) -> dict[int, str]:
+    """Return the printed numbers of top-ups of the site in force."""
+    return dict(TopUp.objects.filter(id__in=top_up_ids).values_list("id", "top_up_no"))
 
 
 def list_mismatched(limit: int = 50) -> list[Payment]:

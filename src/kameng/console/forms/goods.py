@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.catalog.drafts import CategoryDraft, ProductDraft, VariantDraft
 from kameng.catalog.inputs import MAX_FIELDS, InputField, InputKind
 from kameng.catalog.models import Category, DeliveryKind, Product, Variant
-from kameng.catalog.selectors import CategoryRow, GoodsFilter
+from kameng.catalog.selectors import GOODS_ORDERS, CategoryRow, GoodsFilter
 from kameng.console.forms.fields import (
     LineField,
     PickField,
@@ -50,12 +50,13 @@ MAX_NEW_VARIANTS: Final = 20
 def read_goods_filter(query: QueryDict) -> GoodsFilter:
     """Return what the address asks for; values that make no sense count as not given."""
     state = query.get("state", "all")
-    kind = read_id(query.get("kind"))
+    kind, order = read_id(query.get("kind")), query.get("sort", "")
     return GoodsFilter(
         text=query.get("q", "")[:60].replace("\x00", ""),
         category_id=read_id(query.get("category")),
         delivery_kind=kind if kind in DeliveryKind.values else None,
         state=state if state in GOODS_STATES else "all",
+        order=order if order in GOODS_ORDERS else "",
     )
 
 

@@ -3,7 +3,6 @@
 Each form is the allow-list of what a person may send; what it means is checked by the services.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from kameng.console.forms.days import Days, read_days
 from kameng.console.forms.fields import TextField, YuanField, read_id
 from kameng.insight.order_search import OrderSearch
 from kameng.orders.models import OrderState, RefundTo
@@ -21,6 +21,7 @@ from kameng.web.idempotency import KEY, new_key
 REASON_MAX: Final = 200
 CONTENT_MAX: Final = 20_000
 TEXT_MAX: Final = 60
+OLDEST_FIRST: Final = "oldest"
 
 VIEWS: Final = {
     "all": (_("全部"), ()),
@@ -39,10 +40,10 @@ class OrderQuery:
 
     view: str
     text: str
-    day_from: str
-    day_until: str
+    days: Days
     customer_id: int | None
     product_id: int | None
+    is_oldest_first: bool = False
 
     def search(self, *, site_id: int, zone: ZoneInfo) -> OrderSearch:
         """Return what to look for; days are those of the site's time zone."""
@@ -52,14 +53,23 @@ class OrderQuery:
             states=tuple(int(state) for state in VIEWS[self.view][1]),
             customer_id=self.customer_id,
             product_id=self.product_id,
-            placed_from=_day_start(self.day_from, zone=zone, days=0),
-            placed_until=_day_start(self.day_until, zone=zone, days=1),
+            placed_from=self.days.since(zone),
+            placed_until=self.days.until(zone),
+            is_oldest_first=self.is_oldest_first,
         )
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Return the parts of an address that say all of this but the view."""
+        named = {"q": self.text, **self.days.query}
+        named |= {"customer": str(self.customer_id or ""), "product": str(self.product_id or "")}
+        named["sort"] = OLDEST_FIRST if self.is_oldest_first else ""
+        return {name: value for name, value in named.items() if value}
 
     @property
     def is_narrow(self) -> bool:
         """Tell whether anything but the view narrows the list."""
-        return any((self.text, self.day_from, self.day_until, self.customer_id, self.product_id))
+        return any((self.text, self.days, self.customer_id, self.product_id))
 
 
 def read_order_query(query: QueryDict) -> OrderQuery:
@@ -68,27 +78,11 @@ def read_order_query(query: QueryDict) -> OrderQuery:
     return OrderQuery(
         view=view if view in VIEWS else "all",
         text=query.get("q", "").replace("\x00", "").strip()[:TEXT_MAX],
-        day_from=_day(query.get("from", "")),
-        day_until=_day(query.get("until", "")),
+        days=read_days(query),
         customer_id=read_id(query.get("customer")),
         product_id=read_id(query.get("product")),
+        is_oldest_first=query.get("sort") == OLDEST_FIRST,
     )
-
-
-def _day(text: str) -> str:
-    try:
-        return dt.date.fromisoformat(text).isoformat() if len(text) == 10 else ""
-    except ValueError:
-        return ""
-
-
-def _day_start(day: str, *, zone: ZoneInfo, days: int) -> dt.datetime | None:
-    if not day:
-        return None
-    date = dt.date.fromisoformat(day)
-    if not dt.date(2000, 1, 1) <= date <= dt.date(9000, 1, 1):
-        return None
-    return dt.datetime.combine(date + dt.timedelta(days=days), dt.time(), tzinfo=zone)
 
 
 def _reason(label: Any, **options: Any) -> TextField:
@@ -255,6 +249,7 @@ class ReturnForm(forms.Form):
 
 
 __all__ = [
+    "OLDEST_FIRST",
     "VIEWS",
     "CancelForm",
     "EmptyForm",

@@ -35,6 +35,7 @@ PERMISSION_LABELS: Final = {
     "staff.manage": _("管理员工"),
     "settings.edit": _("改店铺设置"),
     "audit.view": _("看审计日志"),
+    "data.export": _("导出数据"),
 }
 
 

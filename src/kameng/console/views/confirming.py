@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 
 from kameng.accounts.selectors import get_user, is_session_young
 from kameng.accounts.services.signing import sign_in_staff
@@ -35,7 +36,7 @@ def confirmed(view: View) -> View:
     """Guard the posts of a view; what was sent is kept while the password is asked for."""
 
     @wraps(view)
-    def opened(request: ConsoleRequest, site: SiteView, **kwargs: Any) -> HttpResponse:
+    def opened(request: ConsoleRequest, site: SiteView, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST" or _is_young(request):
             return view(request, site, **kwargs)
         carried = [
@@ -53,7 +54,7 @@ def confirmed_page(view: View) -> View:
     """Guard a whole page whose form holds secrets: nothing of it is written into another page."""
 
     @wraps(view)
-    def opened(request: ConsoleRequest, site: SiteView, **kwargs: Any) -> HttpResponse:
+    def opened(request: ConsoleRequest, site: SiteView, **kwargs: Any) -> HttpResponseBase:
         if _is_young(request):
             return view(request, site, **kwargs)
         return _confirm(request, lambda: see_other(request.get_full_path()), carried=None)
@@ -67,8 +68,8 @@ def _is_young(request: ConsoleRequest) -> bool:
 
 
 def _confirm(
-    request: ConsoleRequest, act: Callable[[], HttpResponse], *, carried: Carried | None
-) -> HttpResponse:
+    request: ConsoleRequest, act: Callable[[], HttpResponseBase], *, carried: Carried | None
+) -> HttpResponseBase:
     form = ConfirmForm(request.POST if FIELD in request.POST else None)
     if not form.is_valid():
         return _ask(request, form, carried=carried)

@@ -1,6 +1,7 @@
 """Customers: search, one customer with orders and wallet, and what staff may do about one."""
 
 from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
 
 from django import forms
 from django.http import HttpResponse, HttpResponseRedirect
@@ -52,7 +53,9 @@ def customers(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     ids = [customer.id for customer in page.rows]
     wallets, bought = wallet_amounts(ids), summarize_customers(ids)
     rows = [(each, wallets[each.id], bought[each.id]) for each in page.rows]
-    return show(request, "console/customers/list.html", {"rows": rows, "page": page, "text": text})
+    context = {"rows": rows, "page": page, "text": text}
+    context |= {"export_query": urlencode({"q": text}) if text else ""}
+    return show(request, "console/customers/list.html", context)
 
 
 @console_page("customers.view")

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -34,7 +35,7 @@ from kameng.tenancy.selectors import (
 from kameng.web.requests import KamengRequest, actor_of
 
 SWITCH_LIMIT = 12
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class ConsoleRequest(KamengRequest):
@@ -63,7 +64,7 @@ def console_page(permission: str) -> Callable[[View], View]:
 
     def wrap(view: View) -> View:
         @wraps(view)
-        def opened(request: ConsoleRequest, site_slug: str, **kwargs: Any) -> HttpResponse:
+        def opened(request: ConsoleRequest, site_slug: str, **kwargs: Any) -> HttpResponseBase:
             if not isinstance(request.person, StaffPerson):
                 return lead_to_sign_in(request)
             site = find_working_site(request, site_slug)

@@ -77,8 +77,30 @@ def _goods_page(
         "page": read_page(request.GET, size=PAGE_SIZE, total_count=found.total_count),
         "problem": problem,
         "query": request.GET.urlencode(),
+        "sorts": {
+            "title": _sort_link(request, filters.order, "title"),
+            "sold": _sort_link(request, filters.order, "-sold"),
+        },
     }
     return show(request, "console/goods/list.html", context, status=status)
+
+
+def _sort_link(request: ConsoleRequest, order: str, column: str) -> dict[str, str]:
+    """Return where the heading of a column leads, and how it is sorted now.
+
+    One press sorts as the column says, the next the other way, the third as the shop shows goods.
+    """
+    name = column.lstrip("-")
+    turned = name if column.startswith("-") else f"-{name}"
+    following = {column: turned, turned: ""}.get(order, column)
+    query = request.GET.copy()
+    for key in ("sort", "page"):
+        query.pop(key, None)
+    if following:
+        query["sort"] = following
+    is_sorted = order.lstrip("-") == name and bool(order)
+    state = ("descending" if order.startswith("-") else "ascending") if is_sorted else "none"
+    return {"url": f"?{query.urlencode()}", "state": state}
 
 
 def _stocks_of(row: GoodsRow, stocks: dict[int, Any]) -> Any:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from kameng.accounts.selectors import list_customers_by_id
 from kameng.console.answers import done
 from kameng.console.forms.fields import read_id
-from kameng.console.forms.orders import VIEWS, OrderQuery, read_order_query
+from kameng.console.forms.orders import OLDEST_FIRST, VIEWS, OrderQuery, read_order_query
 from kameng.console.order_page import OrderRow, make_rows, order_context
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.insight.order_search import PAGE_SIZE, find_order_by_number, search_orders
@@ -55,24 +55,32 @@ def orders(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "older_url": _older_url(request, page) if len(found) > PAGE_SIZE else "",
         "newer_url": f"?{_without_before(request)}" if "before" in request.GET else "",
         "customer": _customer_of(query),
+        "export_query": urlencode({"view": query.view, **query.kept}),
+        "sort_url": _sort_url(query),
     }
     return show(request, "console/orders/list.html", context)
 
 
 def _tabs(query: OrderQuery) -> list[ViewTab]:
     counts = count_by_state()
-    kept = {"q": query.text, "from": query.day_from, "until": query.day_until}
-    kept |= {"customer": str(query.customer_id or ""), "product": str(query.product_id or "")}
     shown = {"waiting", "refunding", "unpaid"}
     return [
         ViewTab(
             name=name,
-            url="?" + urlencode({"view": key, **{k: v for k, v in kept.items() if v}}),
+            url="?" + urlencode({"view": key, **query.kept}),
             is_current=key == query.view,
             count=sum(counts.get(int(state), 0) for state in states) if key in shown else 0,
         )
         for key, (name, states) in VIEWS.items()
     ]
+
+
+def _sort_url(query: OrderQuery) -> str:
+    """Return the address of the same list the other way round, from its start."""
+    kept = {"view": query.view, **query.kept}
+    if kept.pop("sort", None) is None:
+        kept["sort"] = OLDEST_FIRST
+    return "?" + urlencode(kept)
 
 
 def _customer_of(query: OrderQuery) -> Any:

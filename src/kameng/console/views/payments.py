@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from kameng.accounts.selectors import list_customers_by_id
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
+from kameng.console.forms.days import read_days
 from kameng.console.forms.orders import EmptyForm, ReturnForm
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.repairs import ANSWERS
@@ -19,6 +22,7 @@ from kameng.orders.selectors import get_order
 from kameng.payments.errors import PaymentNotFound
 from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.selectors import (
+    PaymentFilter,
     find_gateway,
     find_payment_by_no,
     find_proof,
@@ -59,25 +63,39 @@ REJECTIONS: dict[str, Any] = {
 def payments(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List attempts to pay, by state or by any printed number."""
     view = find_choice(request, "view", choices=VIEWS, default="all")
-    text = find_text(request, "q", limit=64)
-    state = VIEWS[view][1]
+    wanted, days = read_payment_filter(request, zone=site.settings.zone), read_days(request.GET)
     page = paginate(
         request,
-        lambda before_id, limit: list_payments(
-            state=state, text=text, before_id=before_id, limit=limit
-        ),
+        lambda before_id, limit: list_payments(wanted, before_id=before_id, limit=limit),
         size=PAGE_SIZE,
     )
+    kept = {"q": wanted.text, **days.query} if wanted.text else days.query
     names = {gateway.id: gateway.name for gateway in list_gateways()}
     context = {
-        "views": [(key, name, key == view) for key, (name, _state) in VIEWS.items()],
+        "views": [
+            (urlencode({"view": key, **kept}), name, key == view)
+            for key, (name, _state) in VIEWS.items()
+        ],
         "view": view,
-        "text": text,
+        "text": wanted.text,
+        "days": days,
+        "export_query": urlencode({"view": view, **kept}),
         "page": page,
         "rows": [(payment, names.get(payment.gateway_id, "")) for payment in page.rows],
         "mismatched": list_mismatched(),
     }
     return show(request, "console/payments/list.html", context)
+
+
+def read_payment_filter(request: HttpRequest, *, zone: ZoneInfo) -> PaymentFilter:
+    """Return what the address of the list asks for."""
+    days = read_days(request.GET)
+    return PaymentFilter(
+        state=VIEWS[find_choice(request, "view", choices=VIEWS, default="all")][1],
+        text=find_text(request, "q", limit=64),
+        created_from=days.since(zone),
+        created_until=days.until(zone),
+    )
 
 
 @console_page("orders.view")
