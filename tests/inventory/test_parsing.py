@@ -264,3 +264,67 @@ def test_any_bytes_give_results_and_never_raise() -> None:
         lines = [result.line_no for result in parse_keys([text.encode()])]
         assert lines == sorted(lines)
         list(parse_keys([chance.randbytes(200)]))
+
+
+# Quotes, as spreadsheet programs write CSV
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('"A-1","p,1"', ("A-1", "p,1")),
+        ('A-1,"say ""hi"""', ("A-1", 'say "hi"')),
+        ('"A-1"\t"p 1"', ("A-1", "p 1")),
+        ('"SOLO,KEY"', ("", "SOLO,KEY")),
+        ('"SOLO",', ("", "SOLO")),
+        ('"","SOLO"', ("", "SOLO")),
+        ('AB"CD', ("", 'AB"CD')),
+        ('N-1----"x"', ("N-1", "x")),
+    ],
+)
+def test_a_quoted_cell_is_one_part(line: str, expected: tuple[str, str]) -> None:
+    assert key_of(line) == expected
+
+
+def test_a_cell_of_several_lines_is_one_key() -> None:
+    results = list(parse_keys('"A-1","one\r\ntwo"\r\nB-2222,p2\r\n"c\nd\ne"\n'))
+
+    assert [result[:3] for result in results] == [
+        (1, "A-1", "one two"),
+        (3, "B-2222", "p2"),
+        (4, "", "c d e"),
+    ]
+
+
+@pytest.mark.parametrize("fmt", [KeyFormat.AUTO, KeyFormat.COMMA, KeyFormat.TAB])
+def test_a_quote_that_never_closes_costs_its_own_line_alone(fmt: KeyFormat) -> None:
+    sign = "\t" if fmt is KeyFormat.TAB else ","
+    lines = [f'"N-0{sign}P-0', *(f"N-{n}{sign}P-{n}" for n in range(1, 50)), f'"N-50{sign}"P-50']
+
+    results = list(parse_keys("\n".join(lines), fmt=fmt))
+
+    assert [r.line_no for r in results] == list(range(1, 52))
+    problems = [r for r in results if isinstance(r, KeyProblem)]
+    assert [(r.line_no, r.code) for r in problems] == [(1, "open_quote"), (51, "open_quote")]
+    assert sum(isinstance(result, ParsedKey) for result in results) == 49
+
+
+def test_two_stray_quotes_do_not_swallow_what_lies_between() -> None:
+    results = list(parse_keys('"Q1\nAAAA\n"Q2\nBBBB\n'))
+
+    assert [(r.line_no, type(r)) for r in results] == [
+        (1, KeyProblem),
+        (2, ParsedKey),
+        (3, KeyProblem),
+        (4, ParsedKey),
+    ]
+
+
+def test_a_whole_line_keeps_its_quotes() -> None:
+    assert key_of('"Q1', KeyFormat.PLAIN) == ("", '"Q1')
+
+
+def test_many_quotes_cost_time_that_grows_with_the_file_alone() -> None:
+    results = list(parse_keys(',"' * 200_000 + "\n" + ('"' + "x" * 1900 + "\n") * 500))
+
+    assert Counter(result.code for result in results) == {"too_long": 1, "open_quote": 500}

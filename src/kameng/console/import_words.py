@@ -134,6 +134,7 @@ _SHORT: Final = {
     "undecodable": gettext_noop("有无法识别的字符"),
     "rounded_by_spreadsheet": gettext_noop("数字被表格软件改写"),
     "secret_missing": gettext_noop("只有卡号没有密码"),
+    "open_quote": gettext_noop("引号没有成对"),
     "number_missing": gettext_noop("找不到分隔符"),
     "name_missing": gettext_noop("没有商品名称"),
     "name_too_long": gettext_noop("商品名称太长"),

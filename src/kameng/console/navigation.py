@@ -58,7 +58,11 @@ NAV: tuple[Entry, ...] = (
                 label=pgettext_lazy("navigation", "分类"),
                 permission="goods.view",
             ),
-            Entry(route="prices", label=_("加价规则"), permission="prices.edit"),
+            Entry(
+                route="prices",
+                label=pgettext_lazy("navigation", "加价规则"),
+                permission="prices.edit",
+            ),
             Entry(
                 route="product_imports",
                 label=_("导入商品"),
@@ -100,13 +104,13 @@ NAV: tuple[Entry, ...] = (
             Entry(route="payments", label=_("支付记录"), permission="orders.view"),
             Entry(
                 route="gateways",
-                label=_("支付通道"),
+                label=pgettext_lazy("navigation", "支付通道"),
                 permission="gateways.edit",
                 is_main_only=True,
             ),
             Entry(
                 route="gateways",
-                label=_("支付通道"),
+                label=pgettext_lazy("navigation", "支付通道"),
                 permission="settings.edit",
                 is_branch_only=True,
             ),

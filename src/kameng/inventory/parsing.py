@@ -8,6 +8,7 @@ Nothing here is ever logged: what it reads is secret.
 
 import re
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
@@ -36,6 +37,9 @@ PROBLEM_TEXT: Final = {
         "数字被表格软件改写（科学计数或末位变 0），请把该列设为文本后重新导出。"
     ),
     "secret_missing": gettext_noop("只有卡号，没有密码。"),
+    "open_quote": gettext_noop(
+        "引号没有成对，看不出单元格到哪里结束。引号就是卡密内容的话，请把格式选成“整行就是一张卡”。"
+    ),
     "number_missing": gettext_noop("不是所选的格式，没有找到卡号与密码之间的分隔符。"),
     "invisible_removed": gettext_noop("已去掉看不见的字符。"),
     "width_folded": gettext_noop("已把全角字符改为半角。"),
@@ -129,8 +133,8 @@ def parse_keys(
 ) -> Iterator[ParsedKey | KeyProblem]:
     """Yield a key or a problem for every line of a pasted text or of a file's chunks."""
     texts = (source,) if isinstance(source, str) else decode_blocks(source)
-    scan = _SCAN if fmt is KeyFormat.AUTO else _SCAN_WHOLE
-    return _parse_lines(_scanned(texts, scan), fmt)
+    lines = _scanned(texts, _SCAN if fmt is KeyFormat.AUTO else _SCAN_WHOLE)
+    return _parse_lines(_whole_cells(lines) if fmt in _QUOTING else lines, fmt)
 
 
 def parse_key_table(table: Table) -> Iterator[ParsedKey | KeyProblem]:
@@ -170,6 +174,40 @@ def _scanned(texts: Iterable[str], scan: re.Pattern[str]) -> Iterator[_Scanned]:
     return enumerate(chain.from_iterable(map(scan.findall, _pages(texts))), start=1)
 
 
+def _whole_cells(lines: Iterator[_Scanned]) -> Iterator[_Scanned]:
+    """Join the lines of a quoted cell with line ends in it, as spreadsheet programs write CSV.
+
+    A quote that does not close soon, or closes amid a text, is marked; the lines behind it stand
+    for themselves.
+    """
+    held: deque[_Scanned] = deque()
+    while (line := held.popleft() if held else next(lines, None)) is not None:
+        odd_line = line[1][3]
+        if '"' not in odd_line or not _opens_cell(odd_line):
+            yield line
+            continue
+        taken = 0
+        while taken < _MAX_CELL_LINES and len(odd_line) <= MAX_KEY_BYTES:
+            if taken == len(held):
+                following = next(lines, None)
+                if following is None:
+                    break
+                held.append(following)
+            odd_line += f" {held[taken][1][3] or _whole_line(*held[taken][1][:3])}"
+            taken += 1
+            if '"' in held[taken - 1][1][3] and not _opens_cell(odd_line):
+                break
+        if not _QUOTED_ROW.fullmatch(odd_line):
+            odd_line, taken = _OPEN_MARK, 0
+        for _ in range(taken):
+            held.popleft()
+        yield line[0], ("", "", "", odd_line)
+
+
+def _opens_cell(text: str) -> bool:
+    return len(text) <= 2 * MAX_KEY_BYTES and _OPEN_CELL.search(text) is not None
+
+
 def _table_lines(table: Table) -> Iterator[_Scanned]:
     if table.header:
         yield table.header_line_no, ("", "", "", "\t".join(filter(None, table.header)))
@@ -183,6 +221,13 @@ def _table_lines(table: Table) -> Iterator[_Scanned]:
 
 # A control character cannot come out of a cleaned cell, so this can only be our own mark.
 _ROUNDED_MARK: Final = "\x02rounded"
+_OPEN_MARK: Final = "\x02open"
+_MAX_CELL_LINES: Final = 20
+# Cells as CSV quotes them: a quote is doubled, and ends the cell before a delimiter only.
+_QUOTING: Final = frozenset((KeyFormat.AUTO, KeyFormat.COMMA, KeyFormat.TAB))
+_OPEN_CELL: Final = re.compile(r'(?:^|[,;\t])[ ]*+"(?:[^"]|"")*+$')
+_CELL: Final = r'(?:"(?:[^"]|"")*+"|[^",;\t]*+)'
+_QUOTED_ROW: Final = re.compile(rf"\s*({_CELL})\s*(?:[,;\t]\s*({_CELL})\s*(?:[,;\t]\s*)*+)?")
 # Nearly every line is a key alone, behind dashes or behind 卡号 and 密码: one search of a whole
 # page cuts them without a call for each; any other line comes out whole, as the last group.
 _SCAN: Final = re.compile(
@@ -322,6 +367,10 @@ class _LineReader:
             match = _LABELLED.fullmatch(text)
             if match is not None and (match["number"] or match["secret"]):
                 return _span(match, "number"), _span(match, "secret")
+        if '"' in text and self._fmt in _QUOTING:
+            row = _QUOTED_ROW.fullmatch(text)
+            if row is not None:
+                return (row.span(1), row.span(2)) if row[2] else (nothing, row.span(1))
         if self._fmt is KeyFormat.AUTO:
             cut = _guess_cut(text)
             return cut if cut is not None else (nothing, whole)
@@ -356,6 +405,8 @@ def _guess_cut(text: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
 def _line_problem(line: str, text: str) -> str | None:
     if line == _ROUNDED_MARK:
         return "rounded_by_spreadsheet"
+    if line == _OPEN_MARK:
+        return "open_quote"
     if not text:
         return "blank_line"
     if REPLACEMENT in line:
@@ -373,6 +424,6 @@ def _line_problem(line: str, text: str) -> str | None:
 
 def _tidy(part: str) -> str:
     """Drop quotes around a cell; fold width unless the part is a sentence in Chinese."""
-    if len(part) > 2 and part[0] == part[-1] == '"':
+    if len(part) > 1 and part[0] == part[-1] == '"':
         part = part[1:-1].replace('""', '"').strip()
     return part if _CHINESE.search(part) else fold_width(part)
