@@ -213,3 +213,31 @@ def test_a_sub_site_reaches_no_key_of_the_main_site(
     assert client.post(address(site_a, "key_imports"), key_form(variant)).status_code == 400
     with site_scope(main_site.id):
         assert CardKey.objects.get().state == KeyState.UNSOLD
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"label": "长" * 81}, "最多 80 个字，现在有 81 个。"),
+        ({"cost_amount": "9" * 12}, "应在 0.00 到 1000000.00 元之间。"),
+        ({"cost_amount": "１２"}, "只填数字，例如 12.50。"),
+        ({"cost_amount": "-1"}, "只填数字，例如 12.50。"),
+    ],
+)
+def test_what_is_typed_wrong_is_said_plainly_and_kept(
+    main_site: Site,
+    ada: people.Staff,
+    variant: Variant,
+    client_for: ClientFor,
+    changes: dict[str, str],
+    said: str,
+) -> None:
+    response = client_for(main_site, ada).post(
+        address(main_site, "key_imports"), key_form(variant, **changes)
+    )
+
+    assert response.status_code == 400
+    assert said in text_of(response)
+    assert "SECRET-0002" in response.content.decode()  # in the field, as it was pasted
+    with site_scope(main_site.id):
+        assert not ImportJob.objects.exists()

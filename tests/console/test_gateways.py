@@ -72,7 +72,7 @@ def test_a_gateway_is_added_switched_off_and_its_secret_is_never_shown(
         ({"fee_bps": "21"}, "0% 到 20%"),
         ({"max_amount": "0"}, "元之间"),
         ({"min_amount": "6000"}, "不能低于单笔最低"),
-        ({"key_key": ""}, "字段"),
+        ({"key_key": ""}, "请填写这一项"),
     ],
 )
 def test_bad_credentials_are_refused_at_their_field_and_nothing_is_kept(

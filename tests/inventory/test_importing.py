@@ -39,6 +39,7 @@ from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.guards import Meeting
+from tests.core.test_tabular import cell, make_workbook
 from tests.factories import make_product, make_variant
 
 DATA = Path(__file__).parents[2] / "data"
@@ -185,6 +186,29 @@ def test_workbooks_and_csv_come_in_like_text(variant: Variant) -> None:
 
     assert texts() == ["6001----aaa111", "6002----bbb222"]
     assert tally(job)[1] == 2
+
+
+@pytest.mark.parametrize("count", [3, 6000])
+@pytest.mark.usefixtures("in_main")
+def test_a_list_with_more_columns_says_what_it_left_out(variant: Variant, count: int) -> None:
+    lines = [f'{n},N{n:06d},"S,{n}",采购价9' for n in range(count)]
+    job = checked_file("\n".join(["序号,卡号,密码,备注", *lines]).encode("gbk"), variant)
+
+    report = job.options["report"]
+    assert report["file_problems"] == [
+        {"code": "columns_left_out", "params": {"names": "序号、备注"}}
+    ]
+    assert (report["key_count"], report["counts"]) == (count, {"heading": 1})
+
+
+@pytest.mark.usefixtures("in_main")
+def test_sheets_that_are_not_read_are_named(variant: Variant) -> None:
+    rows = f"<row>{cell('A1', 'K-ONE')}</row><row>{cell('A2', 'K-TWO')}</row>"
+    job = checked_file(make_workbook(rows, sheets=2), variant)
+
+    assert job.options["report"]["file_problems"] == [
+        {"code": "more_sheets", "params": {"count": 2, "sheet": "S1"}}
+    ]
 
 
 @pytest.mark.parametrize(

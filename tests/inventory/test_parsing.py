@@ -328,3 +328,41 @@ def test_many_quotes_cost_time_that_grows_with_the_file_alone() -> None:
     results = list(parse_keys(',"' * 200_000 + "\n" + ('"' + "x" * 1900 + "\n") * 500))
 
     assert Counter(result.code for result in results) == {"too_long": 1, "open_quote": 500}
+
+
+# Columns that a heading names
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("序号,卡号,密码,面值\n1,A1,B1,100\n2,A2,B2,100\n", [("A1", "B1"), ("A2", "B2")]),
+        ("备注\t兑换码\n热卖\tK-1\n\tK-2\n", [("", "K-1"), ("", "K-2")]),
+        ("账号,密码,邮箱,邮箱密码\nu1,p1,m@x,q1\n", [("u1", "p1\tm@x\tq1")]),
+        ("卡号,密码,有效期,供应商\nA1,B1,2027,某店\n", [("A1", "B1\t2027")]),
+        ("card no.,pin,price\nA1,B1,9\n", [("A1", "B1")]),
+        ("卡号,密码,备注\nＡ1,密钥Ｂ,x\n", [("A1", "密钥Ｂ")]),
+        ("key,value\nAAAA,BBBB\n", [("key", "value"), ("AAAA", "BBBB")]),
+    ],
+)
+def test_a_heading_says_which_columns_are_the_key(text: str, keys: list[tuple[str, str]]) -> None:
+    results = list(parse_key_table(table_of_text(text)))
+
+    found = [result for result in results if isinstance(result, ParsedKey)]
+    assert [(key.number, key.secret) for key in found] == keys
+    assert all(normal_form_of(key.number, key.secret) == key.normal_form for key in found)
+
+
+def test_what_stands_above_and_below_a_table_is_no_key() -> None:
+    text = "卡密清单 2026\n卡号\t密码\nA1\tB1\nA2\t\n1.2E+18\tB3\n合计\t3张\n"
+
+    results = list(parse_key_table(table_of_text(text)))
+
+    assert {r.line_no: getattr(r, "code", "key") for r in results} == {
+        1: "above_heading",
+        2: "heading",
+        3: "key",
+        4: "secret_missing",
+        5: "rounded_by_spreadsheet",
+        6: "summary_line",
+    }

@@ -9,7 +9,7 @@ Nothing here is ever logged: what it reads is secret.
 import re
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
@@ -40,6 +40,7 @@ PROBLEM_TEXT: Final = {
     "open_quote": gettext_noop(
         "引号没有成对，看不出单元格到哪里结束。引号就是卡密内容的话，请把格式选成“整行就是一张卡”。"
     ),
+    "columns_left_out": gettext_noop("这些列不算卡密的内容，没有读取：%(names)s。"),
     "number_missing": gettext_noop("不是所选的格式，没有找到卡号与密码之间的分隔符。"),
     "invisible_removed": gettext_noop("已去掉看不见的字符。"),
     "width_folded": gettext_noop("已把全角字符改为半角。"),
@@ -124,7 +125,8 @@ class DuplicateFinder:
         self._slots, self._mask = slots, mask
 
 
-_Scanned = tuple[int, tuple[str, str, str, str]]
+_Parts = tuple[str, str, str, str]
+_Scanned = tuple[int, _Parts]
 """Line number; number before dashes, number behind its label, secret; else the whole line."""
 
 
@@ -138,7 +140,11 @@ def parse_keys(
 
 
 def parse_key_table(table: Table) -> Iterator[ParsedKey | KeyProblem]:
-    """Yield a key or a problem for every row: one column is a secret, two are number and secret."""
+    """Yield a key or a problem for every row.
+
+    Where a heading names the columns, they are taken and the others left out; else one column is a
+    secret, and of two the first is the number.
+    """
     return _parse_lines(_table_lines(table), KeyFormat.AUTO)
 
 
@@ -209,19 +215,72 @@ def _opens_cell(text: str) -> bool:
 
 
 def _table_lines(table: Table) -> Iterator[_Scanned]:
-    if table.header:
-        yield table.header_line_no, ("", "", "", "\t".join(filter(None, table.header)))
+    columns = find_columns(table.header)
+    heading = "\t".join(filter(None, table.header))
+    is_headed = columns is not None or _HEADING.fullmatch(fold_width(heading)) is not None
+    if heading:
+        yield table.header_line_no, ("", "", "", _HEADING_MARK if is_headed else heading)
     for row in table.rows:
         if row.problem is not None and row.problem.code == "rounded_number":
             yield row.line_no, ("", "", "", _ROUNDED_MARK)
+        elif row.problem is not None and row.problem.code == "above_heading" and is_headed:
+            yield row.line_no, ("", "", "", _ABOVE_MARK)
         else:
-            cells = (cell.replace("\n", " ") for cell in row.cells if cell)
-            yield row.line_no, ("", "", "", "\t".join(cells))
+            cells = [cell.replace("\n", " ") for cell in row.cells]
+            yield row.line_no, _take_columns(cells, columns)
+
+
+class KeyColumns(NamedTuple):
+    """Where a heading says that things stand: `more` belongs to the key, `left_out` does not."""
+
+    number: int | None
+    secret: int
+    more: tuple[int, ...]
+    left_out: tuple[str, ...]
+
+
+def find_columns(header: Sequence[str]) -> KeyColumns | None:
+    """Return what a heading says of its columns, or None when it does not name that of the key."""
+    texts = [fold_width(cell).strip() for cell in header]
+    owned = [place for place, text in enumerate(texts) if text and not _OWNERS_CELL.fullmatch(text)]
+    secret = next((place for place in owned if _KEY_CELL.fullmatch(texts[place])), None)
+    number = next((place for place in owned if _NUMBER_CELL.fullmatch(texts[place])), None)
+    if secret is None or (number is None and not _CHINESE.search(texts[secret])):
+        return None  # an English word alone may as well be a key
+    return KeyColumns(
+        number=number,
+        secret=secret,
+        more=tuple(place for place in owned if place not in (number, secret)),
+        left_out=tuple(text for text in texts if _OWNERS_CELL.fullmatch(text)),
+    )
+
+
+def _take_columns(cells: list[str], columns: KeyColumns | None) -> _Parts:
+    line = "\t".join(filter(None, cells))
+    if columns is None or _SUMMARY.fullmatch(fold_width(line).replace("\t", " ")):
+        return "", "", "", line
+    cells += [""] * (columns.secret + 1 - len(cells))
+    number = _tidy(cells[columns.number].strip()) if columns.number is not None else ""
+    secret = _tidy(cells[columns.secret].strip())
+    if not secret:
+        return "", "", "", f"卡号:{number}" if number else ""
+    if _ROUNDED.fullmatch(number) or _ROUNDED.fullmatch(secret):
+        return "", "", "", _ROUNDED_MARK
+    more = (cells[place] for place in columns.more if place < len(cells))
+    return number, "", "\t".join((secret, *filter(None, more))), ""
 
 
 # A control character cannot come out of a cleaned cell, so this can only be our own mark.
 _ROUNDED_MARK: Final = "\x02rounded"
 _OPEN_MARK: Final = "\x02open"
+_ABOVE_MARK: Final = "\x02above"
+_HEADING_MARK: Final = "\x02heading"
+_MARKS: Final = {
+    _ROUNDED_MARK: "rounded_by_spreadsheet",
+    _OPEN_MARK: "open_quote",
+    _ABOVE_MARK: "above_heading",
+    _HEADING_MARK: "heading",
+}
 _MAX_CELL_LINES: Final = 20
 # Cells as CSV quotes them: a quote is doubled, and ends the cell before a delimiter only.
 _QUOTING: Final = frozenset((KeyFormat.AUTO, KeyFormat.COMMA, KeyFormat.TAB))
@@ -256,6 +315,13 @@ _LABELLED: Final = re.compile(
     rf"(?:(?<![a-z0-9]){_KEY_LABEL}\s*:\s*(?P<secret>\S.*))?",
     re.IGNORECASE,
 )
+_KEY_CELL: Final = re.compile(_KEY_LABEL, re.IGNORECASE)
+_NUMBER_CELL: Final = re.compile(_NUMBER_LABEL, re.IGNORECASE)
+_OWNERS_CELL: Final = re.compile(  # what an owner keeps beside a key for himself
+    r"序号|编号|no\.?|备注|状态|面值|规格|商品(?:名称)?|名称|数量|批次|"
+    r"(?:进货?|成本|售|单)?价格?|成本|金额|供应商|渠道|来源|(?:进货|入库|导入)?(?:日期|时间)|price|cost|qty|quantity|remarks?|status",
+    re.IGNORECASE,
+)
 _HAS_LABEL: Final = re.compile(rf"(?:{_NUMBER_LABEL}|{_KEY_LABEL})\s*:", re.IGNORECASE)
 _HEADING: Final = re.compile(
     rf"(?:(?:编号|面值|备注|状态|{_NUMBER_LABEL}|{_KEY_LABEL})(?:[\s,;|—-]+|$)){{1,6}}",
@@ -277,7 +343,8 @@ def _parse_lines(lines: Iterable[_Scanned], fmt: KeyFormat) -> Iterator[ParsedKe
     for line_no, (before_dashes, labelled, secret, odd_line) in lines:
         if secret and len(secret) <= MAX_KEY_BYTES and not reader.has_pending:
             number, notes = before_dashes or labelled, ()
-            normal_form = (f"{number}\x1f{secret}" if number else secret).encode()
+            text = f"{number}\x1f{secret}" if number else secret
+            normal_form = text.encode() if text.isascii() else normal_form_of(number, secret)
         else:
             line = odd_line or _whole_line(before_dashes, labelled, secret)
             found = reader.read(line_no, line)
@@ -403,10 +470,8 @@ def _guess_cut(text: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
 
 
 def _line_problem(line: str, text: str) -> str | None:
-    if line == _ROUNDED_MARK:
-        return "rounded_by_spreadsheet"
-    if line == _OPEN_MARK:
-        return "open_quote"
+    if line in _MARKS:
+        return _MARKS[line]
     if not text:
         return "blank_line"
     if REPLACEMENT in line:

@@ -30,10 +30,11 @@ def read_checked(source: KeyFile, *, beside: bool) -> Generator[KeyFrame, None, 
         yield from _frames_beside(source, skip_count=0, take_ids=None)
         return
     try:
-        records = sealing.read_records(source)
+        records, problems = sealing.read_records(source)
         frame = KeyFrame()
         while not frame.is_last:
             frame = sealing.check_frame(records, site_id=source.site_id, limit=CHECK_RECORDS)
+            sealing.describe_file(frame, problems)
             yield frame
     except (TableUnreadable, UploadMissing) as fault:
         raise _refusal(fault) from fault
@@ -50,7 +51,7 @@ def read_sealed(
         yield from _frames_beside(source, skip_count=skip_count, take_ids=take_ids)
         return
     try:
-        records = sealing.read_records(source)
+        records, _problems = sealing.read_records(source)
         sealing.skip_records(records, count=skip_count)
         frame = KeyFrame()
         while not frame.is_last:

@@ -6,7 +6,7 @@ read, so that an import can go on where it ended. Needs no database.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from kameng.inventory.parsing import (
     KeyFormat,
     KeyProblem,
     ParsedKey,
+    find_columns,
     parse_key_table,
     parse_keys,
 )
@@ -56,6 +57,7 @@ class KeyFrame:
     notes: Counter[str] = field(default_factory=Counter)
     problems: list[dict[str, Any]] = field(default_factory=list)
     samples: list[list[str]] = field(default_factory=list)
+    file_problems: list[dict[str, Any]] = field(default_factory=list)  # in a dry run
     is_last: bool = False
 
     @property
@@ -79,19 +81,33 @@ def key_place(site_id: int, key_id: int) -> bytes:
     return binding(site_id, TABLE_NAME, key_id)
 
 
-def read_records(source: KeyFile) -> Iterator[ParsedKey | KeyProblem]:
-    """Yield a key or a problem for each line; raise `TableUnreadable` when it is no such file."""
+Records = Iterator[ParsedKey | KeyProblem]
+
+
+def read_records(source: KeyFile) -> tuple[Records, tuple[Problem, ...]]:
+    """Return a key or a problem for each line, and what is odd about the file as a whole.
+
+    Raises `TableUnreadable` when it is no such file.
+    """
     chunks = read_upload(Path(source.path), site_id=source.site_id)
     head = next(chunks, b"")
     if head.startswith(_WORKBOOK_STARTS):
-        return parse_key_table(_open_workbook(head, chunks, Path(source.path).name))
-    read_table(head[:_SAMPLE_BYTES])  # refuses what is no text, before a line of it is read
-    return parse_keys(_chain(head, chunks), fmt=source.fmt)
+        return _read_table(_open_table(head, chunks, Path(source.path).name))
+    sample = read_table(head[:_SAMPLE_BYTES])  # refuses what is no text, before a line is read
+    if source.fmt is KeyFormat.AUTO and len(sample.header) > 2 and find_columns(sample.header):
+        return _read_table(_open_table(head, chunks, Path(source.path).name))
+    return parse_keys(_chain(head, chunks), fmt=source.fmt), ()
 
 
-def seal_frame(
-    records: Iterator[ParsedKey | KeyProblem], *, site_id: int, ids: Sequence[int]
-) -> KeyFrame:
+def _read_table(table: Table) -> tuple[Records, tuple[Problem, ...]]:
+    columns, problems = find_columns(table.header), table.problems
+    if columns is not None and columns.left_out:
+        names: dict[str, object] = {"names": "、".join(columns.left_out)}
+        problems = (*problems, Problem(code="columns_left_out", params=names))
+    return parse_key_table(table), problems
+
+
+def seal_frame(records: Records, *, site_id: int, ids: Sequence[int]) -> KeyFrame:
     """Return the next frame with at most as many encrypted keys as there are ids."""
     frame = KeyFrame()
     digest, encrypt, free = digester(domain=digest_domain(site_id)), encrypter(), iter(ids)
@@ -114,7 +130,7 @@ def seal_frame(
     return frame
 
 
-def check_frame(records: Iterator[ParsedKey | KeyProblem], *, site_id: int, limit: int) -> KeyFrame:
+def check_frame(records: Records, *, site_id: int, limit: int) -> KeyFrame:
     """Return the next frame of a dry run: digests without secrets, and what was cleaned."""
     frame = KeyFrame()
     digest = digester(domain=digest_domain(site_id))
@@ -136,9 +152,14 @@ def check_frame(records: Iterator[ParsedKey | KeyProblem], *, site_id: int, limi
     return frame
 
 
-def skip_records(records: Iterator[ParsedKey | KeyProblem], *, count: int) -> None:
+def skip_records(records: Records, *, count: int) -> None:
     """Read over what an earlier run has stored already."""
     next(islice(records, count, count), None)
+
+
+def describe_file(frame: KeyFrame, problems: Iterable[Problem]) -> None:
+    """Put what is odd about the file as a whole into a frame."""
+    frame.file_problems = [{"code": each.code, "params": each.params} for each in problems]
 
 
 def _note(frame: KeyFrame, record: ParsedKey | KeyProblem) -> None:
@@ -155,7 +176,7 @@ def _note(frame: KeyFrame, record: ParsedKey | KeyProblem) -> None:
         frame.problems += problems
 
 
-def _open_workbook(head: bytes, chunks: Iterator[bytes], name: str) -> Table:
+def _open_table(head: bytes, chunks: Iterator[bytes], name: str) -> Table:
     data = bytearray(head)
     for chunk in chunks:
         data += chunk

@@ -92,13 +92,14 @@ def _serve(arguments: Sequence[str]) -> None:
     source = sealing.KeyFile(path=path, site_id=int(site_id), fmt=KeyFormat(fmt))
     output = sys.stdout.buffer
     try:
-        records = sealing.read_records(source)
+        records, problems = sealing.read_records(source)
         sealing.skip_records(records, count=int(skip_count))
         for mode, count, ids in _requests(sys.stdin.buffer):
             if mode == SEAL:
                 frame = sealing.seal_frame(records, site_id=source.site_id, ids=ids)
             else:
                 frame = sealing.check_frame(records, site_id=source.site_id, limit=count)
+                sealing.describe_file(frame, problems)
             head = {
                 "key_count": len(frame.digests),
                 "secret_count": len(frame.secrets),
@@ -107,6 +108,7 @@ def _serve(arguments: Sequence[str]) -> None:
                 "notes": frame.notes,
                 "problems": frame.problems,
                 "samples": frame.samples,
+                "file_problems": frame.file_problems,
                 "is_last": frame.is_last,
                 "ids": frame.ids,
             }

@@ -7,7 +7,7 @@ exponents are refused with a sentence, and that what was typed is shown again as
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,10 +17,20 @@ from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_yuan
 
 MAX_AMOUNT: Final = Amount(10_000_000_000)  # a million yuan: the largest price of the catalogue
 _WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
+_LONG: Final = re.compile(r"[0-9]{11,}")
 _RATE: Final = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,2}))?")
 
 
-class LineField(forms.CharField):
+class PlainField(forms.CharField):
+    """A text whose refusals are said in plain words."""
+
+    default_error_messages: ClassVar = {
+        "max_length": _("最多 %(limit_value)s 个字，现在有 %(show_value)s 个。"),
+        "required": _("请填写这一项。"),
+    }
+
+
+class LineField(PlainField):
     """One line of text: trimmed, no control characters."""
 
     def clean(self, value: Any) -> str:
@@ -31,7 +41,7 @@ class LineField(forms.CharField):
         return text
 
 
-class TextField(forms.CharField):
+class TextField(PlainField):
     """A text of several lines, line ends made equal; no other control characters."""
 
     widget = forms.Textarea
@@ -48,7 +58,7 @@ class TextField(forms.CharField):
         return text
 
 
-class YuanField(forms.CharField):
+class YuanField(PlainField):
     """An amount typed in yuan, `Amount` in code; empty gives None when not required."""
 
     def __init__(self, *, low: int = 0, high: int = MAX_AMOUNT, **options: Any) -> None:
@@ -62,7 +72,7 @@ class YuanField(forms.CharField):
         if not text:
             return None
         try:
-            amount = parse_yuan(text)
+            amount = Amount(MAX_AMOUNT + 1) if _LONG.fullmatch(text) else parse_yuan(text)
         except MoneyInvalid as fault:
             raise ValidationError(
                 _("小数最多 4 位。")
@@ -80,7 +90,7 @@ class YuanField(forms.CharField):
         return format_yuan(Amount(value)) if is_amount else value
 
 
-class PercentField(forms.CharField):
+class PercentField(PlainField):
     """A rate typed in percent with at most two decimals, basis points in code."""
 
     def __init__(self, *, high_bps: int, **options: Any) -> None:
@@ -109,7 +119,7 @@ class PercentField(forms.CharField):
         return f"{value // 100}.{value % 100:02d}".rstrip("0").rstrip(".")
 
 
-class WholeField(forms.CharField):
+class WholeField(PlainField):
     """A whole number in ASCII digits."""
 
     def __init__(self, *, low: int, high: int, **options: Any) -> None:

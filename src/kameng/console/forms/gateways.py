@@ -10,7 +10,14 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from kameng.console.forms.fields import LineField, PercentField, PickField, WholeField, YuanField
+from kameng.console.forms.fields import (
+    LineField,
+    PercentField,
+    PickField,
+    PlainField,
+    WholeField,
+    YuanField,
+)
 from kameng.payments.models import Gateway
 from kameng.payments.providers.port import Field, Provider
 from kameng.payments.services.gateways import GatewayTerms
@@ -114,9 +121,9 @@ def _credential(each: Field, *, is_stored: bool) -> forms.Field:
     if each.secret and is_stored:
         options["help_text"] = _("已保存，不再显示。留空表示不变，要换时粘贴新的。")
     if each.secret:
-        return forms.CharField(widget=SecretText() if each.multiline else SecretLine(), **options)
+        return PlainField(widget=SecretText() if each.multiline else SecretLine(), **options)
     if each.multiline:
-        return forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), **options)
+        return PlainField(widget=forms.Textarea(attrs={"rows": 4}), **options)
     return LineField(initial=each.default, **options)
 
 

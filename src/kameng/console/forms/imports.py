@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.catalog.models import Variant
 from kameng.catalog.parsing import DeliveryWord, Field
 from kameng.catalog.services.importing import ProductChoices
-from kameng.console.forms.fields import LineField, PickField, YuanField
+from kameng.console.forms.fields import LineField, PickField, PlainField, YuanField
 from kameng.inventory.parsing import KeyFormat
 from kameng.inventory.services.importing import KeyImport
 from kameng.pricing.money import ZERO
@@ -32,7 +32,7 @@ class UploadForm(forms.Form):
     """A file or pasted text: one of the two."""
 
     file = forms.FileField(required=False, allow_empty_file=True, max_length=200)
-    pasted = forms.CharField(
+    pasted = PlainField(
         label=_("也可以直接粘贴"),
         required=False,
         strip=False,
@@ -186,7 +186,7 @@ def _column_choices(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 class FindKeyForm(forms.Form):
     """A key as a buyer tells it. Posted, because what it holds must not stand in an address."""
 
-    text = forms.CharField(
+    text = PlainField(
         label=_("卡密内容"),
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2, "class": "mono", "spellcheck": "false"}),

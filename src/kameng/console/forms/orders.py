@@ -95,6 +95,14 @@ def _reason(label: Any, **options: Any) -> TextField:
     )
 
 
+def _hidden_id(problem: Any) -> forms.CharField:
+    return forms.CharField(
+        max_length=18,
+        widget=forms.HiddenInput,
+        error_messages={"required": problem, "max_length": problem},
+    )
+
+
 class KeyedForm(forms.Form):
     """A form that moves money or goods: the same key twice acts once."""
 
@@ -131,7 +139,7 @@ class NoteForm(forms.Form):
 class ReplaceForm(forms.Form):
     """One key of the order, to be swapped for a new one."""
 
-    key_id = forms.CharField(max_length=18, widget=forms.HiddenInput)
+    key_id = _hidden_id(_("请重新选择要换的卡密。"))
     reason = _reason(_("原因"))
 
     def clean_key_id(self) -> int:
@@ -192,7 +200,7 @@ class RefundForm(KeyedForm):
 class SettleForm(forms.Form):
     """What becomes of a refund that the gateway refused."""
 
-    refund_id = forms.CharField(max_length=18, widget=forms.HiddenInput)
+    refund_id = _hidden_id(_("请重新选择要处理的退款。"))
     way = forms.ChoiceField(
         label=_("怎么处理"),
         choices=(
@@ -216,7 +224,7 @@ class SettleForm(forms.Form):
 class QueryPaymentForm(forms.Form):
     """Which payment the gateway is asked about."""
 
-    payment_id = forms.CharField(max_length=18, widget=forms.HiddenInput)
+    payment_id = _hidden_id(_("请重新选择要查询的支付。"))
 
     def clean_payment_id(self) -> int:
         """Return the id of the payment."""

@@ -32,6 +32,7 @@ from kameng.inventory.services.revealing import reveal_key
 from kameng.inventory.services.withdrawing import restore_batch, withdraw_batch
 from kameng.orders.selectors import find_order_place
 from kameng.tenancy.selectors import SiteView, get_site
+from kameng.web.forms import read_choice
 
 LOW_COUNT = 5
 SHOWN_VARIANTS = 500
@@ -162,8 +163,9 @@ def read_state(text: str | None) -> KeyState | None:
 @console_page("keys.import")
 def move_batch(request: ConsoleRequest, site: SiteView, batch_id: int) -> HttpResponse:
     """Take a batch out of sale, or put it back."""
+    action = read_choice(request, "action", choices=("withdraw", "restore"))
     try:
-        if request.POST.get("action") == "restore":
+        if action == "restore":
             count = restore_batch(batch_id, actor=actor_of(request))
             text = _("已恢复，%(count)s 张卡密重新上架。")
         else:

@@ -28,6 +28,7 @@ from kameng.payments.services.gateways import (
 )
 from kameng.tenancy.selectors import SiteView
 from kameng.tenancy.services import change_settings
+from kameng.web.forms import read_choice
 
 
 @console_page("overview.view")
@@ -160,7 +161,7 @@ def prove_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> H
 @confirmed
 def set_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpResponse:
     """Offer a gateway to buyers, or no longer."""
-    is_enabled = request.POST.get("action") == "enable"
+    is_enabled = read_choice(request, "action", choices=("enable", "disable")) == "enable"
     try:
         switch_gateway(gateway_id=gateway_id, is_enabled=is_enabled, actor=actor_of(request))
     except Refusal as refusal:

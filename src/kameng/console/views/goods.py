@@ -48,8 +48,10 @@ from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, s
 from kameng.core.errors import Refusal
 from kameng.inventory.selectors import stock_of
 from kameng.tenancy.selectors import SiteView
+from kameng.web.forms import read_choice
 
 PAGE_SIZE = 50
+LISTING_ACTS = ("list", "unlist", "pin", "unpin", "weigh")
 
 
 @console_page("goods.view")
@@ -236,7 +238,7 @@ def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> Ht
 @console_page("goods.edit")
 def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
     """List or unlist, pin or unpin one product, or weigh it, on this site."""
-    action, actor = request.POST.get("action", ""), actor_of(request)
+    action, actor = read_choice(request, "action", choices=LISTING_ACTS), actor_of(request)
     back = reverse("console:product", args=[site.slug, product_id])
     if action == "weigh":
         form = ListingForm(request.POST)

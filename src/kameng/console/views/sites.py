@@ -37,6 +37,7 @@ from kameng.tenancy.services import (
     remove_domain,
     set_site_state,
 )
+from kameng.web.forms import read_choice
 
 T = TypeVar("T")
 
@@ -186,7 +187,7 @@ def set_state(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResp
     if shown.is_main:
         problem = _("主站不能停用。")
         return _show_site(request, shown, {"problem": problem}, status=409)
-    if request.POST.get("action") == "reopen":
+    if read_choice(request, "action", choices=("suspend", "reopen")) == "reopen":
         _set_state(request, site_id, SiteState.OPEN, "")
         return done(request, _("已恢复营业。"), to=_site_url(site, site_id))
 

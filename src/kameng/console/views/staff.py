@@ -26,6 +26,7 @@ from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
 from kameng.risk.services import pardon_account
 from kameng.tenancy.selectors import SiteView
+from kameng.web.forms import read_choice
 
 
 @console_page("staff.manage")
@@ -124,7 +125,7 @@ def renew_password(request: ConsoleRequest, site: SiteView, user_id: int) -> Htt
 @confirmed
 def set_active(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpResponse:
     """Switch a user off everywhere, or let one in again: the platform's right alone."""
-    is_active = request.POST.get("action") == "activate"
+    is_active = read_choice(request, "action", choices=("activate", "deactivate")) == "activate"
     text = _("已恢复，可以登录了。") if is_active else _("已停用，他在所有站点都不能登录了。")
     return _act(
         request,

@@ -254,6 +254,7 @@ class _Findings:
         self._notes: Counter[str] = Counter()
         self._problems: list[dict[str, Any]] = []
         self._samples: list[list[str]] = []
+        self._file_problems: list[dict[str, Any]] = []
         self._record_count = self._key_count = self._duplicate_count = self._problem_count = 0
 
     def add(self, frame: KeyFrame, *, known_lines: list[int]) -> None:
@@ -270,6 +271,7 @@ class _Findings:
         both = sorted([*frame.problems, *known], key=lambda problem: problem["line"])
         self._problems += both[: max(room, 0)]
         self._samples = self._samples or frame.samples
+        self._file_problems = frame.file_problems
 
     def step(self, *, created_count: int = 0) -> Step:
         return Step(
@@ -287,4 +289,5 @@ class _Findings:
             "counts": dict(self._counts),
             "notes": dict(self._notes),
             "samples": self._samples,
+            "file_problems": self._file_problems,
         }
