@@ -129,12 +129,13 @@ def test_hosts_are_added_and_the_last_one_stays(
 
     last = client.post(remove, {"host": "a.localhost"})
     taken = client.post(add, {"host": "main.localhost"})
+    broken = client.post(add, {"host": "1.2.3"})
     added = client.post(add, {"host": "shop.example.com"})
     removed = client.post(remove, {"host": "a.localhost"})
     unknown = client.post(remove, {"host": "nobody.example.com"})
 
-    statuses = [each.status_code for each in (last, taken, added, removed, unknown)]
-    assert statuses == [409, 409, 303, 303, 409]
+    statuses = [each.status_code for each in (last, taken, broken, added, removed, unknown)]
+    assert statuses == [409, 409, 400, 303, 303, 409]
     hosts = Domain.objects.filter(site_id=site_a.id).values_list("host", flat=True)
     assert list(hosts) == ["shop.example.com"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kameng.tenancy.rules import clean_host, is_slug
+from kameng.tenancy.rules import clean_host, is_openable, is_slug
 from kameng.tenancy.settings import BOUNDS, PALETTES, SiteSettings, parse_settings, settings_json
 
 
@@ -32,6 +32,17 @@ def test_a_host_has_one_form(raw: str, host: str) -> None:
 )
 def test_what_is_no_host_is_none(raw: str) -> None:
     assert clean_host(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "verdict"),
+    [
+        *(("shop.example.com", True), ("localhost", True), ("10.0.0.7", True), ("1.com", True)),
+        *(("123", False), ("1.2.3", False), ("256.1.1.1", False), ("shop.42", False)),
+    ],
+)
+def test_a_host_that_browsers_take_for_a_broken_address_is_told(host: str, verdict: bool) -> None:
+    assert is_openable(host) is verdict
 
 
 @given(st.text(max_size=300))

@@ -25,6 +25,14 @@ def clean_host(raw: str) -> str | None:
     return host if HOST.fullmatch(host) else None
 
 
+def is_openable(host: str) -> bool:
+    """Tell whether browsers open a clean host: what ends in a number must be a whole address."""
+    if not host.rpartition(".")[2].isdigit():
+        return True
+    parts = host.split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+
+
 # Addresses of the back office that stand where a site's name would.
 RESERVED = frozenset(
     {"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www"}

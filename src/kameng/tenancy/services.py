@@ -11,7 +11,7 @@ from django.db.models import F
 from kameng.core.audit import Actor, record
 from kameng.tenancy import errors
 from kameng.tenancy.models import Domain, Plan, Site, SiteKind, SiteState
-from kameng.tenancy.rules import clean_host, is_slug
+from kameng.tenancy.rules import clean_host, is_openable, is_slug
 from kameng.tenancy.selectors import forget_hosts
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
 
@@ -45,7 +45,7 @@ def create_site(
 def add_domain(*, site_id: int, host: str, is_primary: bool, actor: Actor) -> Domain:
     """Let `host` lead to the site. Raises `HostInvalid`, `HostTaken`."""
     clean = clean_host(host)
-    if clean is None or ":" in host:
+    if clean is None or ":" in host or not is_openable(clean):
         raise errors.HostInvalid
     try:
         with transaction.atomic():

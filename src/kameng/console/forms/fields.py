@@ -145,7 +145,8 @@ class PickField(forms.ChoiceField):
         self, choices: Iterable[tuple[Any, Any]], *, as_segments: bool = False, **options: Any
     ) -> None:
         widget = forms.RadioSelect if as_segments else forms.Select
-        options.setdefault("error_messages", {"invalid_choice": _("请从列表中选择。")})
+        plain = {"required": _("请选择一项。"), "invalid_choice": _("请从列表中选择。")}
+        options["error_messages"] = plain | options.get("error_messages", {})
         super().__init__(choices=list(choices), widget=widget, **options)
 
 

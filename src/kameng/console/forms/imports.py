@@ -128,7 +128,13 @@ class MappingForm(forms.Form):
         super().__init__(data, initial=mapping_values(options))
         choices = [("", _("不导入")), *_column_choices(options.get("report", {}))]
         for field, label in FIELD_NAMES.items():
-            self.fields[f"column_{field.value}"] = PickField(choices, label=label, required=False)
+            is_name = field is Field.NAME
+            self.fields[f"column_{field.value}"] = PickField(
+                choices,
+                label=label,
+                required=is_name,
+                error_messages={"required": _("请选择商品名称在哪一列。")},
+            )
 
     @property
     def columns(self) -> list[forms.BoundField]:
@@ -136,7 +142,7 @@ class MappingForm(forms.Form):
         return [self[f"column_{field.value}"] for field in FIELD_NAMES]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse one column for two things, and a list without names."""
+        """Refuse one column for two things."""
         values: dict[str, Any] = super().clean() or {}
         taken: dict[str, str] = {}
         for field in FIELD_NAMES:
@@ -145,8 +151,6 @@ class MappingForm(forms.Form):
             if column and column in taken:
                 self.add_error(name, _("这一列已经用在别处了。"))
             taken[column] = name
-        if not values.get("column_name") and "column_name" not in self.errors:
-            self.add_error("column_name", _("请选择商品名称在哪一列。"))
         return values
 
     def choices(self) -> ProductChoices:

@@ -88,7 +88,10 @@ class SettingsForm(forms.Form):
         max_length=120,
         required=False,
         help_text=_("给买家发邮件时的发件人，留空用平台的。"),
-        error_messages={"invalid": _("请填写正确的邮箱。")},
+        error_messages={
+            "invalid": _("请填写正确的邮箱。"),
+            "max_length": _("请填写正确的邮箱。"),
+        },
     )
 
     def __init__(self, *args: Any, zone_name: str, **options: Any) -> None:
