@@ -1,11 +1,14 @@
 """The audit log on a page: a site's own acts, all acts for the platform, each one whole."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from django.test import Client
 
 from kameng.accounts.models import Role
-from kameng.core.audit import Actor, record
+from kameng.console import audit_words
+from kameng.core.audit import SYSTEM, Actor, record
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Site
@@ -103,3 +106,24 @@ def test_the_service_role_reads_no_log(site_a: Site, client_for: ClientFor) -> N
     clerk = people.make_operator(site_a, login="sun", name="Sun", role=Role.SERVICE)
 
     assert client_for(site_a, clerk).get(address(site_a, "audit_log")).status_code == 403
+
+
+def test_who_and_what_are_said_in_words(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    with platform_scope("record acts in a test"):
+        record("order.cancelled", actor=SYSTEM, site_id=site_a.id, subject=("order", 4711))
+
+    page = text_of(client_for(site_a, lin).get(address(site_a, "audit_log")))
+
+    assert "系统 取消订单 订单 4711" in page
+
+
+def test_every_kind_of_subject_has_a_word() -> None:
+    sources = Path(audit_words.__file__).parents[1].rglob("*.py")
+    kinds = {
+        kind for path in sources for kind in re.findall(r'subject=\("(\w+)"', path.read_text())
+    }
+
+    assert len(kinds) > 10
+    assert kinds <= set(audit_words.SUBJECTS)

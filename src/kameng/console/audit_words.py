@@ -93,6 +93,26 @@ ACTIONS: Final = {
     "email.retried": _("重发邮件"),
     "data.exported": _("导出数据"),
 }
+SUBJECTS: Final = {
+    "card_batch": _("卡密批次"),
+    "card_key": _("卡密"),
+    "category": _("分类"),
+    "customer": _("客户"),
+    "domain": _("网址"),
+    "email": _("邮件"),
+    "gateway": _("支付通道"),
+    "import": _("导入"),
+    "list": _("列表"),
+    "order": _("订单"),
+    "payment": _("支付"),
+    "plan": _("套餐"),
+    "price_rule": _("加价规则"),
+    "product": _("商品"),
+    "site": _("站点"),
+    "user": _("员工"),
+    "variant": _("规格"),
+}
+_ACTORS: Final = {"system": _("系统"), "customer": _("客户"), "user": _("员工")}
 _NAMES: Final = {
     "before": _("修改前"),
     "after": _("修改后"),
@@ -138,6 +158,16 @@ _NAMES: Final = {
 def describe_action(action: str) -> str:
     """Return what an act is called; one without a name yet is shown by its code."""
     return str(ACTIONS.get(action, action))
+
+
+def describe_subject(kind: str, subject_id: str) -> str:
+    """Return what an act was done to, by the word of its kind."""
+    return f"{SUBJECTS.get(kind, kind)} {subject_id}".strip()
+
+
+def describe_actor(kind: str, name: str) -> str:
+    """Return who acted: by name, and the program itself by a word."""
+    return name if name and name != kind else str(_ACTORS.get(kind, kind))
 
 
 def describe_detail(detail: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from kameng.console.audit_words import ACTION_GROUPS, describe_action, describe_detail
+from kameng.console.audit_words import (
+    ACTION_GROUPS,
+    describe_action,
+    describe_actor,
+    describe_detail,
+    describe_subject,
+)
 from kameng.console.forms.fields import read_id
 from kameng.console.views.frame import ConsoleRequest, console_page, show
 from kameng.core.audit import list_entries
@@ -27,7 +33,7 @@ def audit_log(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     if more:
         query["before"] = str(rows[-1].id)
     context = {
-        "rows": [(row, describe_action(row.action)) for row in rows],
+        "rows": [(row, describe_action(row.action), *_who_and_what(row)) for row in rows],
         "groups": ACTION_GROUPS,
         "group": request.GET.get("group", ""),
         "text": request.GET.get("q", "")[:60],
@@ -52,9 +58,18 @@ def audit_entry(request: ConsoleRequest, site: SiteView, entry_id: int) -> HttpR
     context = {
         "entry": entry,
         "title": describe_action(entry.action),
+        "actor": _who_and_what(entry)[0],
+        "subject": _who_and_what(entry)[1],
         "detail": describe_detail(entry.detail),
     }
     return show(request, "console/audit_log/entry.html", context)
+
+
+def _who_and_what(entry: Any) -> tuple[str, str]:
+    return (
+        describe_actor(entry.actor_kind, entry.actor_name),
+        describe_subject(entry.subject_kind, entry.subject_id),
+    )
 
 
 def _read(request: HttpRequest, site: SiteView, *, is_all: bool) -> list[Any]:
