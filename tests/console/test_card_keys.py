@@ -241,3 +241,21 @@ def test_what_is_typed_wrong_is_said_plainly_and_kept(
     assert "SECRET-0002" in response.content.decode()  # in the field, as it was pasted
     with site_scope(main_site.id):
         assert not ImportJob.objects.exists()
+
+
+def test_no_face_value_is_chosen_beforehand(
+    main_site: Site, ada: people.Staff, variant: Variant, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+    chosen = f'<option value="{variant.id}" selected>'
+
+    blank = client.get(address(main_site, "key_imports")).content.decode()
+    named = client.get(address(main_site, "key_imports", query=f"variant={variant.id}"))
+    unnamed = client.post(address(main_site, "key_imports"), key_form(variant, variant_id=""))
+
+    assert chosen not in blank
+    assert chosen in named.content.decode()
+    assert unnamed.status_code == 400
+    assert "请选择一项。" in text_of(unnamed)
+    with site_scope(main_site.id):
+        assert not ImportJob.objects.exists()

@@ -74,8 +74,9 @@ class KeyUploadForm(UploadForm):
 
     def __init__(self, *args: Any, variants: list[Variant], **options: Any) -> None:
         super().__init__(*args, **options)
+        # None is chosen beforehand: keys of one face value would be sold as another.
         choices = [(each.id, f"{each.product.title} · {each.name}") for each in variants]
-        self.fields["variant_id"].choices = choices  # type: ignore[attr-defined]
+        self.fields["variant_id"].choices = [("", _("请选择规格")), *choices]  # type: ignore[attr-defined]
 
     def wanted(self) -> KeyImport:
         """Return what the checked form asks for."""
