@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import expect
+from python_calamine import CalamineWorkbook
 
 from tests.journeys import buying, staff
 from tests.journeys.visitor import Visitor
@@ -121,6 +122,29 @@ def test_an_order_gets_a_note_another_key_and_its_money_back(visit: Visit) -> No
     buyer.look("refunded")
     (paid,) = [row for row in buyer.stack.list_payments() if row["refunds"]][:1]
     assert paid["refunded_fen"] == paid["amount_fen"] == 5000
+
+
+def test_a_list_is_taken_away_as_a_workbook(visit: Visit, tmp_path: Path) -> None:
+    buyer = visit()
+    buying.choose(buyer, "J001")
+    buying.buy_now(buyer)
+    buying.submit_order(buyer, pay="微信支付", contact="export@example.com")
+    order_no = buying.order_no_of(buyer)
+
+    lin = staff.sign_in(visit(device="desktop"), "lin")
+    lin.go("/console/star/orders/")
+    page = lin.page
+    page.locator("summary", has_text="导出").click()
+    lin.look("export")
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name=re.compile("Excel")).click()
+    kept = tmp_path / download.value.suggested_filename
+    download.value.save_as(kept)
+
+    rows = CalamineWorkbook.from_path(kept).get_sheet_by_index(0).to_python()
+    assert kept.suffix == ".xlsx"
+    assert rows[0][0] == "订单号"
+    assert order_no in [row[0] for row in rows]
 
 
 def test_a_sub_site_opened_in_the_form_sells_at_once(visit: Visit) -> None:
