@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 
+from kameng.accounts.models import Role
 from kameng.core import clock
 from kameng.core.scope import platform_scope
 from kameng.orders.models import Order, OrderState
@@ -12,7 +13,7 @@ from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import Shop, notify, order, payment_of
 from tests.console.conftest import Desk
 from tests.factories import fund_wallet
-from tests.people import Buyer, Staff
+from tests.people import Buyer, Staff, make_operator
 
 YUAN = 10_000
 
@@ -91,3 +92,24 @@ def test_platform_sees_the_ranking_of_sites(
     assert "各站今天" in page
     assert "/console/site-a/" in page
     assert "各站今天" not in page_of(desk)
+
+
+def test_a_role_sees_and_reaches_only_what_it_may(
+    desk_of: Callable[..., Desk], shop: Shop, site_a: Site
+) -> None:
+    placed = order(shop, contact="guest@example.com")
+    notify(shop, payment_of(shop, placed))
+    with site_scope(site_a.id):
+        Order.objects.filter(id=placed.order_id).update(state=OrderState.AWAITING_DELIVERY)
+    roles = (Role.GOODS, Role.VIEWER, Role.SERVICE)
+    people = {role: make_operator(site_a, login=role.value, name="某", role=role) for role in roles}
+
+    goods, viewer, service = (page_of(desk_of(person, site_a)) for person in people.values())
+
+    assert placed.order_no not in goods
+    assert "g***" not in goods
+    assert "/orders/" not in goods
+    assert placed.order_no in viewer
+    assert 'href="/console/site-a/orders/?view=waiting"' in viewer
+    assert "/orders/queue/" not in viewer
+    assert "/orders/queue/" in service

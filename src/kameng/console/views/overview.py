@@ -51,7 +51,6 @@ class Stat:
     meaning: Text
     amount: int | None
     count: int | None
-    url: str
     against_yesterday: "Change"
     against_last_week: "Change"
     spark: Spark
@@ -96,16 +95,18 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     done_count = sum(step.is_done for step in steps)
     person = request.person
     is_platform = isinstance(person, StaffPerson) and person.is_platform
+    sees_orders = person.can("orders.view", site.site_id)
     context = {
         "greeting": _greeting(now.astimezone(site.settings.zone).hour),
         "now": now,
         "stats": _stats(read_today(site, now=now), site),
+        "stats_url": reverse("console:orders", args=[site.slug]) if sees_orders else "",
         "todos": _todos(request, site, now=now),
         "steps": steps if done_count < len(steps) else [],
         "done_count": done_count,
         "chart": _chart(site, now=now),
         "top_goods": list_top_goods(site, now=now),
-        "rows": make_rows(list_last_sales()),
+        "rows": make_rows(list_last_sales()) if sees_orders else [],
         "public_url": site_url(site.site_id),
         "ranks": rank_sites(site, now=now) if is_platform and site.is_main else [],
     }
@@ -125,7 +126,6 @@ def _greeting(hour: int) -> str:
 def _stats(days: Today, site: SiteView) -> list[Stat]:
     today = days.today
     hour = days.now.astimezone(site.settings.zone).hour + 1
-    orders_url = reverse("console:orders", args=[site.slug])
     margin = _("毛利") if site.is_main else _("利润")
     meaning = (
         _("自己卖货和供给分站的收入，减去手续费、退款和按现在成本价估算的成本。")
@@ -144,7 +144,6 @@ def _stats(days: Today, site: SiteView) -> list[Stat]:
             meaning=said,
             amount=getattr(today, field) if is_money else None,
             count=None if is_money else getattr(today, field),
-            url=orders_url,
             against_yesterday=_change(today, days.yesterday, field),
             against_last_week=_change(today, days.last_week, field),
             spark=draw_spark(
@@ -228,6 +227,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "mail_given_up": "settings.edit",
 }
 
+DELIVERIES: Final = frozenset({"stuck", "to_deliver"})
+
 
 def _todos(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) -> list[Todo]:
     todos = [_proxy_todo(site)] if _sees_stranger(request, site) else []
@@ -236,13 +237,16 @@ def _todos(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) -> list
         if not request.person.can(permission, site.site_id):
             continue
         icon, tone, note, button = MATTERS[matter.code]
+        url = _matter_url(matter, site)
+        if matter.code in DELIVERIES and not request.person.can("orders.repair", site.site_id):
+            url, button = reverse("console:orders", args=[site.slug]) + "?view=waiting", _("看订单")
         todos.append(
             Todo(
                 icon=icon,
                 tone=tone,
                 title=_title(matter),
                 note=note,
-                url=_matter_url(matter, site),
+                url=url,
                 button=button,
                 since=matter.since,
             )
