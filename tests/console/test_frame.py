@@ -214,3 +214,26 @@ def test_language_of_the_button_is_kept(desk: Desk) -> None:
 
     assert response["Location"] == "/console/site-a/orders/"
     assert response.cookies[settings.LANGUAGE_COOKIE_NAME].value == "en"
+
+
+def test_an_error_leads_back_to_the_console_and_not_to_the_shop(desk: Desk) -> None:
+    response = desk.get("orders/no-such-order/")
+
+    assert response.status_code == 404
+    assert 'href="/console/">回到后台' in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "button"),
+    [("categories/", "Add category"), ("goods/", "Add product"), ("gateways/new/", "Add gateway")],
+)
+def test_buttons_say_what_they_will_do_in_english_too(
+    desk_of: Callable[..., Desk], ada: Staff, main_site: Site, path: str, button: str
+) -> None:
+    desk = desk_of(ada, main_site)
+    desk.client.cookies["kameng_language"] = "en"
+
+    page = desk.get(path).content.decode()
+
+    assert button in page
+    assert button.split()[1] + " added" not in page.lower()

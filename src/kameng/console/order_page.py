@@ -11,6 +11,7 @@ from typing import Any, Final
 from django import forms
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kameng.accounts.models import Customer
 from kameng.accounts.selectors import hint_contact, list_customers_by_id
@@ -45,34 +46,38 @@ SHOWN_CHARS: Final = 4
 
 # code of a moment → icon, tone, sentence
 MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
-    "placed": ("plus", "", _("下单")),
-    "payment_opened": ("credit-card", "", _("发起支付")),
-    "payment_confirmed": ("circle-check", "ok", _("支付通道确认收款")),
-    "paid": ("check", "ok", _("已付款")),
-    "delivered": ("checks", "ok", _("已发货")),
-    "revealed": ("eye", "", _("买家第一次查看商品")),
-    "closed": ("circle-x", "", _("订单结束")),
-    "cancelled": ("ban", "", _("取消订单")),
-    "refund_asked": ("receipt-refund", "warn", _("申请退款")),
-    "refund_done": ("receipt-refund", "ok", _("退款完成")),
-    "refund_refused": ("alert-circle", "bad", _("支付通道拒绝退款")),
-    "refund_again": ("refresh", "", _("再次请支付通道退款")),
-    "refund_wallet": ("wallet", "", _("改退到余额")),
-    "refund_hand": ("coin", "", _("记为线下退款")),
-    "late_payment": ("clock", "warn", _("超时后才付款，重新分配库存")),
-    "late_unrefundable": ("alert-triangle", "bad", _("超时付款没有货也退不回去，请处理")),
-    "paid_twice": ("alert-triangle", "warn", _("买家重复付款，多付的钱退回")),
+    "placed": ("plus", "", pgettext_lazy("act", "下单")),
+    "payment_opened": ("credit-card", "", pgettext_lazy("act", "发起支付")),
+    "payment_confirmed": ("circle-check", "ok", pgettext_lazy("act", "支付通道确认收款")),
+    "paid": ("check", "ok", pgettext_lazy("act", "已付款")),
+    "delivered": ("checks", "ok", pgettext_lazy("act", "已发货")),
+    "revealed": ("eye", "", pgettext_lazy("act", "买家第一次查看商品")),
+    "closed": ("circle-x", "", pgettext_lazy("act", "订单结束")),
+    "cancelled": ("ban", "", pgettext_lazy("act", "取消订单")),
+    "refund_asked": ("receipt-refund", "warn", pgettext_lazy("act", "申请退款")),
+    "refund_done": ("receipt-refund", "ok", pgettext_lazy("act", "退款完成")),
+    "refund_refused": ("alert-circle", "bad", pgettext_lazy("act", "支付通道拒绝退款")),
+    "refund_again": ("refresh", "", pgettext_lazy("act", "再次请支付通道退款")),
+    "refund_wallet": ("wallet", "", pgettext_lazy("act", "改退到余额")),
+    "refund_hand": ("coin", "", pgettext_lazy("act", "记为线下退款")),
+    "late_payment": ("clock", "warn", pgettext_lazy("act", "超时后才付款，重新分配库存")),
+    "late_unrefundable": (
+        "alert-triangle",
+        "bad",
+        pgettext_lazy("act", "超时付款没有货也退不回去，请处理"),
+    ),
+    "paid_twice": ("alert-triangle", "warn", pgettext_lazy("act", "买家重复付款，多付的钱退回")),
     "paid_twice_unrefundable": (
         "alert-triangle",
         "bad",
-        _("重复付款没有自动退回，请到支付记录处理"),
+        pgettext_lazy("act", "重复付款没有自动退回，请到支付记录处理"),
     ),
-    "delivered_by_hand": ("send", "ok", _("人工发货")),
-    "delivered_from_stock": ("package", "ok", _("从库存发货")),
-    "key_replaced": ("refresh", "warn", _("换卡密，旧的作废")),
-    "resent": ("mail", "", _("重发通知")),
-    "remark": ("note", "", _("备注")),
-    "taken": ("user-check", "", _("接单处理")),
+    "delivered_by_hand": ("send", "ok", pgettext_lazy("act", "人工发货")),
+    "delivered_from_stock": ("package", "ok", pgettext_lazy("act", "从库存发货")),
+    "key_replaced": ("refresh", "warn", pgettext_lazy("act", "换卡密，旧的作废")),
+    "resent": ("mail", "", pgettext_lazy("act", "重发通知")),
+    "remark": ("note", "", pgettext_lazy("act", "备注")),
+    "taken": ("user-check", "", pgettext_lazy("act", "接单处理")),
 }
 
 

@@ -23,6 +23,7 @@ from kameng.core.errors import Refusal
 
 AWAY_SECONDS = 5
 API_PREFIX = "/api/"
+CONSOLE = "/console/"
 AWAY = (
     DatabaseAway,
     OperationalError,
@@ -114,6 +115,7 @@ def answer(
             "has_home": code not in {HOST_UNKNOWN, NO_SHOP_YET},
             "retry_url": request.get_full_path() if can_retry else "",
             "back_url": find_back_url(request) if status < 500 else "",
+            "home_url": CONSOLE if request.path_info.startswith(CONSOLE) else "/",
             "palette": _palette(request),
             "theme": _theme(request),
         }
