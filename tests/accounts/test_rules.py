@@ -110,4 +110,5 @@ def test_an_unknown_role_may_do_nothing_and_an_unknown_permission_is_a_defect() 
 
 def test_names_are_shown_without_tricks() -> None:
     assert rules.clean_nickname("  Mei\x00\n\tLi ") == "Mei Li"
+    assert rules.clean_nickname("M\u202eei\u2066") == "M ei"
     assert len(rules.clean_nickname("梅" * 90)) == 20

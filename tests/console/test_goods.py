@@ -423,3 +423,18 @@ def test_a_heading_turns_the_order_and_keeps_the_filters(
     assert 'aria-sort="descending"' in page
     assert 'class="sort-link" href="?q=%E6%8E%92%E5%BA%8F&amp;sort=sold"' in page
     assert 'class="sort-link" href="?q=%E6%8E%92%E5%BA%8F&amp;sort=title"' in page
+
+
+@pytest.mark.parametrize("title", ["点卡\u202etxt", "\u2066点卡", "点\x07卡"])
+def test_a_name_that_turns_or_rings_is_refused(
+    main_site: Site, ada: people.Staff, client_for: ClientFor, title: str
+) -> None:
+    category = make_category(main_site)
+
+    response = client_for(main_site, ada).post(
+        address(main_site, "new_product"), product_form(category, title=title)
+    )
+
+    assert response.status_code == 400
+    assert "含有无法显示的字符" in text_of(response)
+    assert count_products(main_site) == 0

@@ -14,7 +14,7 @@ EMAIL = re.compile(
 PHONE = re.compile(r"1[3-9][0-9]{9}")
 PHONE_PREFIX = re.compile(r"(?:\+|00)?86(?=1[3-9][0-9]{9}$)")
 STAFF_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,63}")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 PASSWORD_MIN, PASSWORD_MAX = 8, 128
 NICKNAME_MAX = 20
 CODE_DIGITS = 6

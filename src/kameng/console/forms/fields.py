@@ -17,8 +17,14 @@ from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_yuan
 
 MAX_AMOUNT: Final = Amount(10_000_000_000)  # a million yuan: the largest price of the catalogue
 _WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LONG: Final = re.compile(r"[0-9]{11,}")
 _RATE: Final = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,2}))?")
+
+
+def _is_odd(sign: str) -> bool:
+    """Tell a control character, or one that turns the direction of what stands behind it."""
+    return unicodedata.category(sign) in ("Cc", "Cs") or sign in _TURNING
 
 
 class PlainField(forms.CharField):
@@ -36,7 +42,7 @@ class LineField(PlainField):
     def clean(self, value: Any) -> str:
         """Return the line; raise ValidationError."""
         text = str(super().clean(value))
-        if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+        if any(_is_odd(sign) for sign in text):
             raise ValidationError(_("含有无法显示的字符，请删除后重试。"))
         return text
 
@@ -52,8 +58,7 @@ class TextField(PlainField):
     def clean(self, value: Any) -> str:
         """Return the text; raise ValidationError."""
         text = str(super().clean(value)).replace("\r\n", "\n").replace("\r", "\n")
-        odd = (sign for sign in text if unicodedata.category(sign) in ("Cc", "Cs"))
-        if any(sign not in "\n\t" for sign in odd):
+        if any(_is_odd(sign) and sign not in "\n\t" for sign in text):
             raise ValidationError(_("含有无法显示的字符，请删除后重试。"))
         return text
 
