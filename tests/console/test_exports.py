@@ -260,3 +260,21 @@ def test_too_long_a_list_is_refused_whole(
 
 def test_a_file_is_asked_for_by_post_alone(desk: Desk, shop: Shop) -> None:
     assert desk.get("orders/export/").status_code == 405
+
+
+# The lists that narrow by day
+
+
+@pytest.mark.parametrize("path", ["payments/", "ledger/"])
+def test_a_list_narrows_by_day_and_so_does_its_file(
+    desk: Desk, paid: PlacedOrder, shop: Shop, path: str
+) -> None:
+    number = {"payments/": payment_of(shop, paid).payment_no, "ledger/": paid.order_no}[path]
+
+    past = desk.get(path, until="2020-01-01").content.decode()
+    since = desk.get(path, **{"from": "2020-01-01"}).content.decode()
+    odd = desk.get(path, **{"from": "yesterday", "until": "2026-99-99"}).content.decode()
+
+    assert [number in page for page in (past, since, odd)] == [False, True, True]
+    assert "until=2020-01-01" in past.split("/export/?")[1].split('"')[0]
+    assert 'value="2020-01-01"' in since

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from django.db.models import IntegerChoices
 from django.utils.translation import gettext as _
 
 from kameng.accounts.models import Customer
@@ -31,8 +32,9 @@ from kameng.ledger.selectors import (
     list_wallet_lines,
     wallet_amounts,
 )
+from kameng.orders.models import OrderState, PaidBy
 from kameng.orders.selectors import list_order_nos
-from kameng.payments.models import Payment, Purpose
+from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.selectors import (
     PaymentFilter,
     list_gateways,
@@ -43,7 +45,7 @@ from kameng.payments.selectors import (
 from kameng.tenancy.selectors import SiteView
 
 STEP: Final = 1000
-ROWS_MAX: Final = 200_000
+ROWS_MAX: Final = 100_000
 Cells = Sequence[Any]
 T = TypeVar("T")
 
@@ -88,6 +90,7 @@ def export_orders(query: OrderQuery, *, site: SiteView) -> Export:
 
 def _order_cells(rows: Sequence[OrderRow], zone: ZoneInfo) -> Iterator[Cells]:
     paid = list_payments_by_id({row.order.payment_id for row in rows if row.order.payment_id})
+    states, kinds, ways = _labels(OrderState), _labels(DeliveryKind), _labels(PaidBy)
     for row in rows:
         order = row.order
         payment = paid.get(order.payment_id or 0)
@@ -96,16 +99,16 @@ def _order_cells(rows: Sequence[OrderRow], zone: ZoneInfo) -> Iterator[Cells]:
             _local(order.placed_at, zone),
             _local(order.paid_at, zone),
             _local(order.delivered_at, zone),
-            order.get_state_display(),
+            states[order.state],
             order.title,
-            DeliveryKind(order.delivery_kind).label,
+            kinds[order.delivery_kind],
             order.quantity,
             order.unit_amount,
             order.total_amount,
             order.refunded_amount,
             order.fee_amount,
             row.margin_amount,
-            order.get_paid_by_display(),
+            ways[order.paid_by],
             payment.payment_no if payment else "",
             (payment.external_no or "") if payment else "",
             row.customer.nickname if row.customer else row.contact_hint,
@@ -138,14 +141,15 @@ def _payment_cells(
     page: Sequence[Payment], names: dict[int, str], zone: ZoneInfo
 ) -> Iterator[Cells]:
     kinds = {Purpose.ORDER: Reference.ORDER, Purpose.TOP_UP: Reference.TOP_UP}
+    purposes, states = _labels(Purpose), _labels(PaymentState)
     numbers = _numbers((kinds[Purpose(each.purpose)], each.subject_id) for each in page)
     for each in page:
         yield (
             each.payment_no,
             each.external_no or "",
             names.get(each.gateway_id, ""),
-            each.get_purpose_display(),
-            each.get_state_display(),
+            purposes[each.purpose],
+            states[each.state],
             _local(each.created_at, zone),
             _local(each.confirmed_at, zone),
             each.amount,
@@ -275,6 +279,11 @@ def _pages(
             raise ExportTooLarge(limit=ROWS_MAX)
         yield page
         before_id = key(page[-1])
+
+
+def _labels(choices: type[IntegerChoices]) -> dict[int, str]:
+    """Return the words of a page once: looked up cell by cell they cost a third of an export."""
+    return {value: str(label) for value, label in choices.choices}
 
 
 def _id_of(row: Any) -> int:
