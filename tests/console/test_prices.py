@@ -137,3 +137,20 @@ def test_a_rule_of_another_site_cannot_be_deleted(
     own = client_for(site_a, lin).post(address(site_a, "remove_rule", rule_id))
     assert own.status_code == 303
     assert price_on(site_a, variant.id) == 100_000
+
+
+def test_a_rule_is_deleted_after_a_word_about_what_follows(
+    main_site: Site, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    make_variant(make_product(main_site), cost_amount=90_000, list_amount=100_000)
+    client = client_for(site_a, lin)
+    client.post(address(site_a, "price_rule"), RATE)
+    with site_scope(site_a.id):
+        url = address(site_a, "remove_rule", PriceRule.objects.get().id)
+
+    listed = client.get(address(site_a, "prices")).content.decode()
+    page = client.get(address(site_a, "price_rule")).content.decode()
+
+    assert url not in listed
+    assert url in page.split("<dialog")[-1]
+    assert "它管着 1 个规格" in page
