@@ -16,6 +16,8 @@ from kameng.catalog.errors import NotOwner
 from kameng.catalog.inputs import load_fields
 from kameng.catalog.models import DeliveryKind
 from kameng.catalog.selectors import (
+    CategoryRow,
+    GoodsFilter,
     GoodsRow,
     get_catalogue,
     get_goods,
@@ -29,6 +31,7 @@ from kameng.catalog.services.editing import (
 )
 from kameng.catalog.services.listing import set_listed, set_pinned, set_weight
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.chips import Chip, list_chips
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.fields import read_id, read_ids
 from kameng.console.forms.goods import (
@@ -77,6 +80,7 @@ def _goods_page(
         "categories": categories,
         "own_categories": [each for each in categories if each.is_own],
         "page": read_page(request.GET, size=PAGE_SIZE, total_count=found.total_count),
+        "chips": _chips(request, filters, categories),
         "problem": problem,
         "query": request.GET.urlencode(),
         "sorts": {
@@ -85,6 +89,19 @@ def _goods_page(
         },
     }
     return show(request, "console/goods/list.html", context, status=status)
+
+
+def _chips(
+    request: ConsoleRequest, filters: GoodsFilter, categories: list[CategoryRow]
+) -> list[Chip]:
+    shelf = next((each for each in categories if each.category.id == filters.category_id), None)
+    kinds = dict(DeliveryKind.choices)
+    named = [
+        ("q", _("搜索"), filters.text),
+        ("category", _("分类"), shelf.category.name if shelf else filters.category_id),
+        ("kind", _("发货方式"), kinds[filters.delivery_kind] if filters.delivery_kind else ""),
+    ]
+    return list_chips(request.GET, named)
 
 
 def _sort_link(request: ConsoleRequest, order: str, column: str) -> dict[str, str]:

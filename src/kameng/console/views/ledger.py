@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from kameng.console.chips import list_chips, name_days
 from kameng.console.forms.days import Days, read_days
 from kameng.console.order_page import Posting, describe_transfer
 from kameng.console.views.frame import ConsoleRequest, console_page, show
@@ -51,6 +52,7 @@ def ledger(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         ),
         "text": text,
         "days": days,
+        "chips": list_chips(request.GET, name_days(days)),
         "export_query": urlencode(days.query),
     }
     return show(request, "console/ledger/list.html", context)

@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kameng.accounts.selectors import list_customers_by_id
+from kameng.catalog.selectors import get_catalogue
 from kameng.console.answers import done
+from kameng.console.chips import Chip, list_chips, name_days
 from kameng.console.forms.fields import read_id
 from kameng.console.forms.orders import OLDEST_FIRST, VIEWS, OrderQuery, read_order_query
 from kameng.console.order_page import OrderRow, make_rows, order_context
@@ -54,7 +56,7 @@ def orders(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "rows": make_rows(page),
         "older_url": _older_url(request, page) if len(found) > PAGE_SIZE else "",
         "newer_url": f"?{_without_before(request)}" if "before" in request.GET else "",
-        "customer": _customer_of(query),
+        "chips": _chips(request, query, site),
         "export_query": urlencode({"view": query.view, **query.kept}),
         "sort_url": _sort_url(query),
     }
@@ -83,10 +85,18 @@ def _sort_url(query: OrderQuery) -> str:
     return "?" + urlencode(kept)
 
 
-def _customer_of(query: OrderQuery) -> Any:
-    if query.customer_id is None:
-        return None
-    return list_customers_by_id({query.customer_id}).get(query.customer_id)
+def _chips(request: ConsoleRequest, query: OrderQuery, site: SiteView) -> list[Chip]:
+    customer = product = None
+    if query.customer_id is not None:
+        customer = list_customers_by_id({query.customer_id}).get(query.customer_id)
+    if query.product_id is not None:
+        product = get_catalogue(site).find_product(query.product_id)
+    named = [
+        ("q", _("搜索"), query.text),
+        ("customer", _("客户"), customer.nickname if customer else query.customer_id),
+        ("product", _("商品"), product.title if product else query.product_id),
+    ]
+    return list_chips(request.GET, [*named, *name_days(query.days)])
 
 
 def _without_before(request: ConsoleRequest) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from kameng.accounts.selectors import list_customers_by_id
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.chips import list_chips, name_days
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.days import read_days
 from kameng.console.forms.orders import EmptyForm, ReturnForm
@@ -79,6 +80,7 @@ def payments(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "view": view,
         "text": wanted.text,
         "days": days,
+        "chips": list_chips(request.GET, [("q", _("搜索"), wanted.text), *name_days(days)]),
         "export_query": urlencode({"view": view, **kept}),
         "page": page,
         "rows": [(payment, names.get(payment.gateway_id, "")) for payment in page.rows],
