@@ -170,10 +170,12 @@ def test_a_sub_site_chooses_what_to_offer_and_touches_no_gateway(
 def test_a_kind_that_is_not_there_shows_the_kinds_that_are(
     main_site: Site, ada: people.Staff, client_for: ClientFor
 ) -> None:
-    response = client_for(main_site, ada).get(address(main_site, "new_gateway", query="kind=gold"))
+    client, url = client_for(main_site, ada), address(main_site, "new_gateway", query="kind=gold")
 
-    assert response.status_code == 200
-    assert "选择支付平台" in text_of(response)
+    shown, sent = client.get(url), client.post(url, {"name": "x"})
+
+    assert (shown.status_code, sent.status_code) == (200, 400)
+    assert "选择支付平台" in text_of(shown)
 
 
 def test_why_a_test_failed_is_told_in_words(

@@ -440,6 +440,20 @@ def test_guest_is_paid_back_by_hand_where_no_gateway_can(
     assert list(find_breaches()) == []
 
 
+def test_a_fault_in_a_form_that_is_gone_by_now_is_said_at_the_head(
+    desk: Desk, shop: Shop, bought: PlacedOrder
+) -> None:
+    refund(shop, bought, key="k" * 16, to_wallet=True)
+
+    fields = {"idempotency_key": "n" * 24, "refund_to": "1", "reason": ""}
+    refunded = desk.post(f"orders/{bought.order_no}/refund/", **fields)
+    delivered = desk.post(f"orders/{bought.order_no}/deliver/", content="")
+
+    assert (refunded.status_code, delivered.status_code) == (400, 400)
+    assert "请写明原因，它会记入审计日志。" in text_of(refunded)
+    assert "请填写发给客户的内容。" in text_of(delivered)
+
+
 # Rights
 
 

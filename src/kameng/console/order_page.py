@@ -189,6 +189,7 @@ def order_context(
     customers = list_customers_by_id({order.customer_id} if order.customer_id else set())
     contact = read_contact(order)
     pieces = _pieces(order, clear_goods)
+    possible = _possible(order, pieces)
     refunds = list_refunds(order.id)
     return {
         "order": order,
@@ -207,18 +208,20 @@ def order_context(
         "refused": [each for each in refunds if each.state == OrderRefundState.REFUSED],
         "gateway_refunds": list_gateway_refunds(Purpose.ORDER, paid_for=order.id),
         "lines": [_line(moment) for moment in reversed(list_moments(order))],
-        "can": _possible(order, pieces),
+        "can": possible,
         "forms": shown_forms,
         "open_dialog": next(iter(bound), "") if bound else "",
-        "problem": _problem(bound or {}),
+        "problem": _problem(bound or {}, possible),
     }
 
 
-def _problem(bound: Mapping[str, forms.Form]) -> str:
+def _problem(bound: Mapping[str, forms.Form], possible: Mapping[str, bool]) -> str:
     """Return why an act was refused, for the head of the page: its dialog may be gone by now."""
-    for form in bound.values():
-        hidden = [each.errors[0] for each in form.hidden_fields() if each.errors]
-        for error in [*form.non_field_errors(), *hidden]:
+    for name, form in bound.items():
+        is_shown = possible.get(name, True)
+        hidden = form.hidden_fields() if is_shown else list(form)
+        unseen = [each.errors[0] for each in hidden if each.errors]
+        for error in [*form.non_field_errors(), *unseen]:
             return str(error)
     return ""
 

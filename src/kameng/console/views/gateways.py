@@ -76,7 +76,8 @@ def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         raise PermissionMissing
     kind = request.GET.get("kind", "")
     if kind not in PROVIDERS:
-        return show(request, "console/gateways/kinds.html", {"kinds": list_kinds()})
+        status = 400 if request.method == "POST" else 200
+        return show(request, "console/gateways/kinds.html", {"kinds": list_kinds()}, status=status)
     provider = get_provider(kind)
     data = request.POST if request.method == "POST" else None
     initial = NEW_VALUES | {"name": str(provider.label), "method": provider.methods[0].code}
