@@ -258,6 +258,15 @@ def test_too_long_a_list_is_refused_whole(
     assert last_entry(site_a) is None
 
 
+def test_a_person_takes_a_bounded_number_of_files(
+    desk: Desk, shop: Shop, desk_of: Callable[..., Desk], wei: Staff, site_b: Site
+) -> None:
+    statuses = [take(desk, "customers/").status_code for _ in range(31)]
+
+    assert statuses == [200] * 30 + [429]
+    assert take(desk_of(wei, site_b), "customers/").status_code == 200
+
+
 def test_a_file_is_asked_for_by_post_alone(desk: Desk, shop: Shop) -> None:
     assert desk.get("orders/export/").status_code == 405
 

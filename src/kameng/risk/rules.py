@@ -27,6 +27,7 @@ CODE_TRY_BY_IP = Limit(30, 600)
 FORGED_CALLBACK_BY_IP = Limit(60, 60)  # refused ones; a gateway under load is never turned away
 PASSWORD_BY_PERSON = Limit(10, 900)
 TOP_UP_BY_PERSON = Limit(20, 3600)  # each one is asked about at its gateway for more than a day
+EXPORT_BY_PERSON = Limit(30, 600)  # each may read a hundred thousand rows
 
 # In-process windows of one worker: the true limit is this times the number of workers.
 ORDERS_BY_PERSON = Limit(30, 60)

@@ -20,6 +20,7 @@ from kameng.risk.rules import (
     CODE_BY_CONTACT_MINUTE,
     CODE_BY_IP,
     CODE_TRY_BY_IP,
+    EXPORT_BY_PERSON,
     FORGED_CALLBACK_BY_IP,
     KNOWN_LINE_SECONDS,
     ORDERS_BY_PERSON,
@@ -120,6 +121,11 @@ def pardon_account(*, site_id: int, login: str, is_staff: bool = False) -> None:
 def admit_password_change(person_key: str) -> None:
     """Count a try of one's own old password; raise `TooManyAttempts`."""
     hit("password", key=person_key, limit=PASSWORD_BY_PERSON)
+
+
+def admit_export(person_key: str) -> None:
+    """Count a list taken away as a file; raise `TooManyAttempts`."""
+    hit("export", key=person_key, limit=EXPORT_BY_PERSON)
 
 
 def admit_registration(*, ip: str) -> None:

@@ -29,6 +29,7 @@ from kameng.console.views.frame import ConsoleRequest, actor_of, console_page
 from kameng.console.views.payments import read_payment_filter
 from kameng.core import clock
 from kameng.core.audit import record
+from kameng.risk.services import admit_export
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import find_text, read_choice
 
@@ -85,14 +86,15 @@ def _require(request: ConsoleRequest, site: SiteView, permission: str) -> None:
 
 
 def _send(request: ConsoleRequest, site: SiteView, export: Export) -> FileResponse:
-    form = read_choice(request, "format", choices=TYPES)
+    form, actor = read_choice(request, "format", choices=TYPES), actor_of(request)
+    admit_export(f"{actor.kind}:{actor.actor_id}")
     file, count = write_sheet(form, name=export.name, columns=export.columns, rows=export.rows)
     detail = {"list": export.name, "format": form, "count": count}
     detail |= {"filters": _filters(request.GET)}
     with transaction.atomic():
         record(
             "data.exported",
-            actor=actor_of(request),
+            actor=actor,
             site_id=site.site_id,
             subject=("list", export.code),
             detail=detail,
