@@ -92,7 +92,8 @@ update ledger_balance b set updated_at = t.at
  where t.account = b.account_id;
 """
 
-# A message carries the number of its event; those older than two days were mostly read.
+# A message carries the number of its event, the mail about what was not paid its address and day
+# (orders.notices); messages older than two days were mostly read.
 MESSAGES = """
 update core_event e
    set created_at = case e.kind when 'orders.paid' then o.paid_at
@@ -117,6 +118,11 @@ update messaging_inboxmessage i
 update messaging_email m
    set created_at = e.created_at, next_attempt_at = e.created_at, state = 2, attempts = 1
   from core_event e where m.dedupe_key = e.kind || ':' || e.id;
+update messaging_email m
+   set created_at = e.created_at, next_attempt_at = e.created_at, state = 2, attempts = 1
+  from core_event e join orders_order o on o.id = e.subject_id
+ where e.kind = 'orders.closed' and m.site_id = o.site_id
+   and m.dedupe_key like e.kind || ':' || encode(o.contact_digest, 'hex') || ':%';
 """
 
 PEOPLE = """
