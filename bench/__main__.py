@@ -88,8 +88,8 @@ def measure(*, quick: bool) -> dict[str, Any]:
     with running_stack() as stack:
         say(f"stack on port {stack.port}")
         # Enough keys that nothing sells out, enough customers that no limit on a person is met.
-        keys = 2600 * seconds * 2 // 40
-        customers = 600 if quick else 1600
+        keys = 4000 * seconds * 2 // 40
+        customers = 1200 if quick else 3200
         shop = json.loads(
             stack.run("-m", "bench.shop", "--keys", str(keys), "--customers", str(customers))
         )

@@ -46,53 +46,70 @@ def _at(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-class Connection:
-    """One keep-alive connection."""
+class Connection(asyncio.Protocol):
+    """One keep-alive connection: one request, then its answer.
+
+    A protocol and not a pair of streams: the machine's processors are for the shop.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._data = b""
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
     async def open(self) -> None:
         """Connect."""
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, "127.0.0.1", self._port)
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Send one request; return status and body."""
-        if self._writer is None or self._reader is None:
+        """Send one request; return status and body. Raises ConnectionError when it is cut off."""
+        if self._transport is None:
             await self.open()
-        assert self._reader is not None
-        assert self._writer is not None
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        status = int(head[9:12])
-        lowered = head.lower()
-        at = lowered.find(b"content-length:")
-        body = b""
-        if at >= 0:
-            size = int(lowered[at + 15 : lowered.index(b"\r\n", at)])
-            body = await self._reader.readexactly(size) if size else b""
-        elif b"transfer-encoding: chunked" in lowered:
-            body = await self._chunks()
-        if b"connection: close" in lowered:
-            self.close()
-        return status, body
+        assert self._transport is not None
+        answer = self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await answer
 
-    async def _chunks(self) -> bytes:
-        assert self._reader is not None
-        parts = []
-        while True:
-            size = int(await self._reader.readline(), 16)
-            parts.append(await self._reader.readexactly(size + 2))
-            if not size:
-                return b"".join(part[:-2] for part in parts)
+    def connection_made(self, transport: Any) -> None:
+        """Be connected."""
+        self._transport, self._data = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and answer the asker when it is whole."""
+        self._data = self._data + data if self._data else data
+        end = self._data.find(b"\r\n\r\n")
+        if end < 0 or self._answer is None:
+            return
+        head, body = self._data[:end].lower(), self._data[end + 4 :]
+        if len(body) < _length_of(head):
+            return
+        answer, self._answer, self._data = self._answer, None, b""
+        if b"connection: close" in head:
+            self.close()
+        if not answer.done():
+            answer.set_result((int(head[9:12]), body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits that nothing more comes."""
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or ConnectionResetError("the server hung up"))
 
     def close(self) -> None:
         """Hang up."""
-        if self._writer is not None:
-            self._writer.close()
-        self._reader = self._writer = None
+        if self._transport is not None:
+            self._transport.close()
+        self._transport = None
+
+
+def _length_of(head: bytes) -> int:
+    """Return how long the body is; every answer that is asked for here says so."""
+    _, found, rest = head.partition(b"\r\ncontent-length:")
+    if not found:
+        raise ValueError("an answer without a length")
+    return int(rest.partition(b"\r\n")[0])
 
 
 def get(host: str, path: str) -> bytes:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.http import HttpRequest, QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from kameng.catalog.errors import InputInvalid, InputMissing
 from kameng.catalog.inputs import InputField, InputKind, clean_answer
@@ -30,6 +32,9 @@ MAX_ID: Final = 10**18 - 1
 CONTACT_CHARS: Final = 120
 CODE_CHARS: Final = 24  # with everything that is no digit
 TYPED_CHARS: Final = 400  # what is shown again after a refusal
+# Translated when somebody reads them: at each checkout that would be a twentieth of its Python.
+VARIANT_LABEL: Final = gettext_lazy("规格")
+QUANTITY_LABEL: Final = gettext_lazy("数量")
 PATTERNS: Final[Mapping[InputKind, tuple[str, str]]] = {
     InputKind.NUMBER: ("numeric", "[0-9]{1,20}"),
     InputKind.PHONE: ("tel", "1[3-9][0-9]{9}"),
@@ -90,8 +95,8 @@ class CheckoutForm:
 def read_checkout(data: QueryDict) -> CheckoutForm:
     """Read a checkout; raise `FormInvalid` when it names no variant or quantity."""
     return CheckoutForm(
-        variant_id=read_number(data, "variant", label=_("规格")),
-        quantity=read_number(data, "quantity", label=_("数量"), default="1"),
+        variant_id=read_number(data, "variant", label=VARIANT_LABEL),
+        quantity=read_number(data, "quantity", label=QUANTITY_LABEL, default="1"),
         pay=read_text(data, "pay", limit=20),
         contact_raw=read_text(data, "contact", limit=TYPED_CHARS),
         idempotency_key=read_text(data, "idempotency_key", limit=TYPED_CHARS),
@@ -105,7 +110,7 @@ def read_checkout(data: QueryDict) -> CheckoutForm:
     )
 
 
-def read_number(data: QueryDict, name: str, *, label: str, default: str = "") -> int:
+def read_number(data: QueryDict, name: str, *, label: str | Promise, default: str = "") -> int:
     """Return a whole number in ASCII digits; raise `FormInvalid`."""
     number = parse_whole(str(data.get(name, default)).strip(), low=0, high=MAX_ID)
     if number is None:
