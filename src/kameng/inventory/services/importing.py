@@ -46,7 +46,7 @@ from kameng.inventory.services.levels import require_card_variant
 from kameng.inventory.services.withdrawing import withdraw_batch
 from kameng.pricing.money import ZERO, Amount
 
-STEP_KEYS: Final = 10_000
+STEP_KEYS: Final = 5_000  # twice as many cost 12 MiB more and save a tenth of the time
 INLINE_LINES: Final = 2_000
 INLINE_BYTES: Final = 1_000_000
 NET_SECONDS: Final = 60  # after so long a worker looks whether what ran here was cut off
