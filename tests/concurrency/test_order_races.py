@@ -392,7 +392,6 @@ def _wish_as_sent(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, customer: Any, *, quantity: int = 1, **changes: Any
 ) -> Any:
     """Return what placing would send to the database, without sending it."""
-    import dataclasses
 
     sent: list[Any] = []
 
@@ -403,7 +402,7 @@ def _wish_as_sent(
     with monkeypatch.context() as patch:
         patch.setattr(placing.store, "place", keep)
         order(shop, customer=customer, by_wallet=True, quantity=quantity)
-    return dataclasses.replace(sent[0], **changes)
+    return sent[0]._replace(**changes)
 
 
 def _together(*wishes: Any) -> list[Any]:
