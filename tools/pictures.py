@@ -139,6 +139,7 @@ def take_console(studio: Studio) -> None:
         page.wait_for_load_state("load")
         keep(page, "console-product")
         page.goto(f"{base}card-keys/import/")
+        page.locator("select[name=variant_id]").select_option(index=1)  # the first is a question
         page.locator("textarea").first.fill(ODD_KEYS)
         page.locator("main form button[type=submit], main form button.button-primary").last.click()
         page.wait_for_url("**/card-keys/import/*/")
