@@ -20,6 +20,8 @@ APPS = (  # lowest first: a function may call those of lower apps
     "inventory",
     "payments",
     "orders",
+    "settlement",
+    "reconciliation",
     "insight",
 )
 MINIMUM_VERSION = 150_000

@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "kameng.inventory.apps.InventoryConfig",
     "kameng.payments.apps.PaymentsConfig",
     "kameng.orders.apps.OrdersConfig",
+    "kameng.settlement.apps.SettlementConfig",
+    "kameng.reconciliation.apps.ReconciliationConfig",
     "kameng.insight.apps.InsightConfig",
     "kameng.web.apps.WebConfig",
     "kameng.storefront.apps.StorefrontConfig",

@@ -92,6 +92,15 @@ class HttpLimits:
     reply_bytes: int = 256 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpReply:
+    """A reply of any status; header names are lower-case. `repr` shows the status only."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
 def is_loopback_name(host: str) -> bool:
     """Say whether a host name or literal address means this machine (RFC 6761 included)."""
     name = host.rstrip(".").lower()
@@ -210,13 +219,28 @@ class HttpClient:
         Raises Timeout, ConnectionLost, TooLarge or BadStatus when the outcome is unknown, and
         Unreachable or AddressRefused when nothing was sent.
         """
+        reply = self.exchange(request)
+        if reply.status != 200:
+            raise BadStatus(str(reply.status))
+        return reply.body
+
+    def exchange(self, request: HttpRequest, *, limits: HttpLimits | None = None) -> HttpReply:
+        """Return the reply whatever its status, for protocols that sign or explain errors too.
+
+        `limits` in place of the client's own: a bill is larger and slower than an answer. Raises as
+        `send` does, but BadStatus.
+        """
+        bounds = limits or self._limits
         target = urlsplit(request.url)
         pool = self._choose_pool(target.scheme, target.hostname or "")
         started = time.monotonic()
-        token = _deadline.set(started + self._limits.total_seconds)
+        token = _deadline.set(started + bounds.total_seconds)
         outcome = "ok"
         try:
-            return self._exchange(pool, request)
+            reply = _exchange(pool, request, bounds)
+            if reply.status != 200:
+                outcome = f"status_{reply.status}"
+            return reply
         except HttpError as problem:
             outcome = problem.code
             raise
@@ -239,32 +263,37 @@ class HttpClient:
             return self._public
         raise AddressRefused(f"{scheme} {host}")
 
-    def _exchange(self, pool: httpcore.ConnectionPool, request: HttpRequest) -> bytes:
-        limits = self._limits
-        headers = {"User-Agent": "Kameng", "Accept-Encoding": "identity", **request.headers}
-        timeout = {
-            "connect": limits.connect_seconds,
-            "read": limits.read_seconds,
-            "write": limits.read_seconds,
-            "pool": limits.connect_seconds,
-        }
-        try:
-            with pool.stream(
-                request.method,
-                request.url,
-                headers=list(headers.items()),
-                content=request.body,
-                extensions={"timeout": timeout},
-            ) as reply:
-                if reply.status != 200:
-                    raise BadStatus(str(reply.status))
-                return _read_bounded(reply, limits.reply_bytes)
-        except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as problem:
-            raise Unreachable(type(problem).__name__) from None
-        except httpcore.TimeoutException as problem:
-            raise Timeout(type(problem).__name__) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as problem:
-            raise ConnectionLost(type(problem).__name__) from None
+
+def _exchange(pool: httpcore.ConnectionPool, request: HttpRequest, limits: HttpLimits) -> HttpReply:
+    headers = {"User-Agent": "Kameng", "Accept-Encoding": "identity", **request.headers}
+    timeout = {
+        "connect": limits.connect_seconds,
+        "read": limits.read_seconds,
+        "write": limits.read_seconds,
+        "pool": limits.connect_seconds,
+    }
+    try:
+        with pool.stream(
+            request.method,
+            request.url,
+            headers=list(headers.items()),
+            content=request.body,
+            extensions={"timeout": timeout},
+        ) as reply:
+            return HttpReply(
+                status=reply.status,
+                headers={
+                    name.decode("latin-1").lower(): value.decode("latin-1")
+                    for name, value in reply.headers
+                },
+                body=_read_bounded(reply, limits.reply_bytes),
+            )
+    except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as problem:
+        raise Unreachable(type(problem).__name__) from None
+    except httpcore.TimeoutException as problem:
+        raise Timeout(type(problem).__name__) from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as problem:
+        raise ConnectionLost(type(problem).__name__) from None
 
 
 def _pool(*, loopback: bool) -> httpcore.ConnectionPool:

@@ -46,6 +46,7 @@ class Purpose(models.IntegerChoices):
 
     ORDER = 1, _("订单")
     TOP_UP = 2, _("充值")
+    PREPAID = 8, _("预存货款")  # an operator pays in ahead; numbers are those of ledger.Reference
 
 
 class PaymentState(models.IntegerChoices):

@@ -22,6 +22,14 @@ class SiteState(models.IntegerChoices):
     CLOSED = 3, _("已关闭")
 
 
+class SettlementWay(models.IntegerChoices):
+    """How a sub-site comes to its share of a sale; where the buyer's money goes."""
+
+    CLAIM = 0, _("记账提现")  # to the main site; the share is a claim, paid out on request
+    SPLIT = 1, _("支付分账")  # to the main site; the gateway hands the share over, each payment
+    PREPAID = 2, _("预存进货")  # to the operator's own merchant account; wholesale is prepaid
+
+
 class Plan(models.Model):
     """What a sub-site pays for goods: the main site's cost plus a rate. Owned by the platform."""
 
@@ -58,6 +66,9 @@ class Site(models.Model):
     name = models.CharField(max_length=40)
     state = models.SmallIntegerField(choices=SiteState, default=SiteState.OPEN)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    settlement_way = models.SmallIntegerField(
+        choices=SettlementWay, default=SettlementWay.CLAIM, db_default=SettlementWay.CLAIM
+    )
     catalogue_version = models.BigIntegerField(default=1)
     settings = models.JSONField(default=dict)  # read through tenancy.settings.SiteSettings only
     created_at = models.DateTimeField(db_default=TransactionNow())
@@ -73,6 +84,10 @@ class Site(models.Model):
                     | models.Q(kind=2, parent__isnull=False, plan__isnull=False)
                 ),
                 name="tenancy_branch_has_parent",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(settlement_way=0) | models.Q(kind=2, settlement_way__in=(1, 2)),
+                name="tenancy_settlement_way",
             ),
         ]
 

@@ -34,6 +34,7 @@ class SiteView:
     state: int
     suspended_reason: str
     plan_id: int | None
+    settlement_way: int  # tenancy.models.SettlementWay
     catalogue_version: int  # of the site itself
     main_version: int  # of the main site it resells for
     settings: SiteSettings
@@ -65,7 +66,7 @@ def forget_hosts() -> None:
 
 def site_view(row: tuple[object, ...]) -> SiteView:
     """Build a view from a row of `tenancy_site_row` (sql/sites.sql)."""
-    site_id, main_id, slug, name, state, reason, plan_id, version, main_version, raw = row
+    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row
     key = (int(site_id), str(raw))  # type: ignore[call-overload]
     settings = _settings.get(key)
     if settings is None:
@@ -81,6 +82,7 @@ def site_view(row: tuple[object, ...]) -> SiteView:
         state=state,  # type: ignore[arg-type]
         suspended_reason=str(reason),
         plan_id=plan_id,  # type: ignore[arg-type]
+        settlement_way=way,  # type: ignore[arg-type]
         catalogue_version=version,  # type: ignore[arg-type]
         main_version=main_version,  # type: ignore[arg-type]
         settings=settings,

@@ -4,7 +4,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kameng.core.http import AddressRefused, HttpClient, HttpError, HttpRequest
+from kameng.core.http import (
+    AddressRefused,
+    HttpClient,
+    HttpError,
+    HttpLimits,
+    HttpReply,
+    HttpRequest,
+)
 from kameng.payments.providers.port import ProviderRefused, ProviderUncertain
 
 # A process has eight threads for pages: a gateway that hangs may keep five of them waiting, and the
@@ -19,10 +26,24 @@ def call(client: HttpClient, request: HttpRequest) -> bytes:
 
     No more than CALLS_AT_ONCE at the same time in one process; one too many is not sent.
     """
+    with _place():
+        return client.send(request)
+
+
+def exchange(
+    client: HttpClient, request: HttpRequest, *, limits: HttpLimits | None = None
+) -> HttpReply:
+    """Return the reply whatever its status; otherwise as `call`."""
+    with _place():
+        return client.exchange(request, limits=limits)
+
+
+@contextmanager
+def _place() -> Iterator[None]:
     if not _calls.acquire(timeout=PATIENCE_SECONDS):
         raise ProviderUncertain("busy")
     try:
-        return client.send(request)
+        yield
     except AddressRefused:
         raise ProviderRefused("address_refused") from None
     except HttpError as problem:

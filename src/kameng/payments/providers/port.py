@@ -1,22 +1,24 @@
 """The port that every payment gateway fills, and what travels through it.
 
-Owns the words: an instruction for the buyer's browser, a confirmation read from a callback or a
-query, a refund and its outcome. Promises that an unknown outcome is never told as a failure:
-`ProviderUncertain` says "ask again", `ProviderRefused` says "nothing happened".
+Owns the words: an instruction for the buyer's browser, a notice read from a callback or a query, a
+refund and its outcome. What only some gateways can do (bills, splits, payouts, payers known by an
+id) is a protocol of its own in `abilities.py`. Promises that an unknown outcome is never told as a
+failure: `ProviderUncertain` says "ask again", `ProviderRefused` says "nothing happened".
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from django.utils.functional import Promise
 
 from kameng.pricing.money import Amount
 
 Device = Literal["pc", "mobile", "wechat", "alipay"]
-InstructionKind = Literal["redirect", "form", "qr"]
+InstructionKind = Literal["redirect", "form", "qr", "jsapi"]
+DEVICES: Final[tuple[Device, ...]] = ("pc", "mobile", "wechat", "alipay")
 Text = str | Promise
 
 
@@ -44,10 +46,16 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayMethod:
-    """One way to pay that a gateway offers, as `PayRequest.method` names it."""
+    """One way to pay that a gateway offers, as `PayRequest.method` names it.
+
+    `devices` are those on which it works; one that `needs_payer_id` is told who pays by the
+    gateway's own id of that person (abilities.PayerFinder).
+    """
 
     code: str
     label: Text
+    devices: tuple[Device, ...] = DEVICES
+    needs_payer_id: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayRequest:
-    """A payment to open. `amount` is in whole fen; `subject` is shown to the buyer."""
+    """A payment to open. `amount` is in whole fen; `subject` is shown to the buyer.
+
+    `payer_id` is the gateway's own id of who pays, where the method needs it. A payment that
+    `will_split` is held for a split at the gateway (abilities.Splitter).
+    """
 
     payment_no: str
     amount: Amount
@@ -80,11 +92,16 @@ class PayRequest:
     device: Device
     expires_at: dt.datetime
     method: str
+    payer_id: str = ""
+    will_split: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayInstruction:
-    """Where the buyer goes: a redirect, a form to post, or a text to show as a QR code."""
+    """Where the buyer goes: a redirect, a form to post, or a text to show as a QR code.
+
+    `jsapi`: `fields` are what the page inside WeChat hands to its payment bridge.
+    """
 
     kind: InstructionKind
     url: str = ""
@@ -107,7 +124,8 @@ class Confirmation:
     """What a verified callback or a query said.
 
     `amount` is what the gateway received, zero when it named none; the caller compares it with its
-    own. `raw_digest` is the SHA-256 of the bytes it was read from.
+    own. `raw_digest` is the SHA-256 of the bytes it was read from. `nonce` is what the gateway uses
+    once for each sending of a callback, where it does: a second one is a replay.
     """
 
     payment_no: str
@@ -117,6 +135,49 @@ class Confirmation:
     paid_at: dt.datetime | None
     payer: str
     raw_digest: str
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundNotice:
+    """What a verified callback said of a refund of ours, named by `refund_no`."""
+
+    refund_no: str
+    external_no: str
+    status: RefundStatus
+    amount: Amount
+    raw_digest: str
+    nonce: str = ""
+
+
+class DisputeStatus(StrEnum):
+    """What became of a payment that its payer disputes at the gateway or the bank."""
+
+    OPENED = "opened"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeNotice:
+    """What a verified callback said of a dispute. `amount` is what is held back or was lost.
+
+    `dispute_no` is the gateway's number of it; `payment_no` ours, `external_no` its own of the
+    payment (one of the two may be empty). `answer_by`: until when the shop may object.
+    """
+
+    dispute_no: str
+    payment_no: str
+    external_no: str
+    status: DisputeStatus
+    amount: Amount
+    reason: str
+    answer_by: dt.datetime | None
+    raw_digest: str
+    nonce: str = ""
+
+
+Notice = Confirmation | RefundNotice | DisputeNotice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +185,7 @@ class RefundRequest:
     """A refund of `amount` out of `total_amount`; repeat it only with the same `refund_no`.
 
     Without `payment_no` the gateway's own number alone says which payment: ours was paid twice.
+    `notify_url` is where a gateway that tells of refunds by a callback sends it.
     """
 
     refund_no: str
@@ -132,6 +194,7 @@ class RefundRequest:
     amount: Amount
     total_amount: Amount
     reason: str
+    notify_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +270,11 @@ class Provider(Protocol[C]):
         """Open a payment. May call out; raises ProviderUncertain or ProviderRefused."""
         ...
 
-    def parse_callback(self, config: C, callback: CallbackRequest) -> Confirmation:
-        """Verify a callback, purely; raises CallbackRejected. An unpaid status is a result."""
+    def parse_callback(self, config: C, callback: CallbackRequest) -> Notice:
+        """Verify a callback, purely; raises CallbackRejected. An unpaid status is a result.
+
+        A gateway that tells of refunds or disputes at the same address returns their notices.
+        """
         ...
 
     def callback_reply(self, ok: bool) -> tuple[int, bytes, str]:  # noqa: FBT001 - port

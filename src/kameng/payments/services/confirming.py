@@ -29,14 +29,17 @@ from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
     Confirmation,
+    DisputeNotice,
     PaidStatus,
     ProviderRefused,
     ProviderUncertain,
+    RefundNotice,
 )
 from kameng.payments.rules import ConfirmOutcome
 from kameng.payments.selectors import find_known_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.services.overpaying import accept_second
+from kameng.payments.services.refunding import note_refund
 from kameng.payments.statements import Statement, make_statement
 from kameng.payments.store import Confirmed
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of_site
@@ -91,6 +94,10 @@ def accept_callback(
         if logs_forgery:
             _reject(gateway, fault.code, "", ip)
         return replace(_reply(provider.callback_reply(ok=False), accepted=False), is_genuine=False)
+    if isinstance(said, RefundNotice):
+        return _reply(provider.callback_reply(ok=note_refund(said, gateway=gateway)), accepted=True)
+    if isinstance(said, DisputeNotice):
+        return _reply(provider.callback_reply(ok=False), accepted=False)
     code = _believe(gateway, said)
     if code:
         _reject(gateway, code, said.payment_no, ip)
@@ -109,6 +116,8 @@ def read_plain(*, gateway_id: int, callback: CallbackRequest, view: SiteView) ->
     try:
         said = provider.parse_callback(config_of(gateway), callback)
     except CallbackRejected:
+        return None
+    if not isinstance(said, Confirmation):
         return None
     if said.status != PaidStatus.PAID or said.amount >= gateway.verify_above_amount:
         return None

@@ -19,6 +19,7 @@ from kameng.payments.models import Gateway, GatewayRefund, Payment, PaymentState
 from kameng.payments.providers.port import (
     ProviderRefused,
     ProviderUncertain,
+    RefundNotice,
     RefundOutcome,
     RefundRequest,
     RefundStatus,
@@ -126,6 +127,30 @@ def _call_gateway(refund: GatewayRefund, payment: Payment, gateway: Gateway) -> 
         return RefundOutcome(status=RefundStatus.UNKNOWN, reason=fault.code)
     except ProviderRefused as fault:
         return RefundOutcome(status=RefundStatus.REFUSED, reason=f"{fault.code} {fault.message}")
+
+
+def note_refund(said: RefundNotice, *, gateway: Gateway) -> bool:
+    """A callback told of a refund: ask the gateway now instead of later. Repeats change nothing.
+
+    False for a number that is not a refund of this gateway.
+    """
+    with platform_scope("a callback names a refund"):
+        refund = (
+            GatewayRefund.unscoped.filter(refund_no=said.refund_no)
+            .values("id", "site_id", "payment_id")
+            .first()
+        )
+        known = (
+            refund is not None
+            and Payment.unscoped.filter(id=refund["payment_id"], gateway_id=gateway.id).exists()
+        )
+    if refund is None or not known:
+        return False
+    with open_scope(scope_of(get_site_view(refund["site_id"]))):
+        GatewayRefund.objects.filter(id=refund["id"], state=RefundState.WAITING).update(
+            next_attempt_at=clock.now()
+        )
+    return True
 
 
 def _finish(refund: GatewayRefund, payment: Payment, outcome: RefundOutcome) -> None:

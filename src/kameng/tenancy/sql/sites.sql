@@ -1,11 +1,11 @@
 -- One site as a request needs it: read by tenancy.selectors.site_view in this order.
 create or replace function tenancy_site_row(p_site bigint)
 returns table (site_id bigint, main_id bigint, slug text, name text, state smallint,
-               suspended_reason text, plan_id bigint, catalogue_version bigint,
+               suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
                main_version bigint, settings text)
 language sql stable as $$
     select s.id, coalesce(s.parent_id, s.id), s.slug, s.name, s.state, s.suspended_reason,
-           s.plan_id, s.catalogue_version, m.catalogue_version, s.settings::text
+           s.plan_id, s.settlement_way, s.catalogue_version, m.catalogue_version, s.settings::text
       from tenancy_site s join tenancy_site m on m.id = coalesce(s.parent_id, s.id)
      where s.id = p_site;
 $$;
@@ -23,7 +23,7 @@ $$;
 -- A site with its stamp, whoever asks: before the scope of a request is known.
 create or replace function tenancy_stamped_site(p_site bigint)
 returns table (stamp text, site_id bigint, main_id bigint, slug text, name text, state smallint,
-               suspended_reason text, plan_id bigint, catalogue_version bigint,
+               suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
                main_version bigint, settings text)
 language sql stable security definer set search_path = public, pg_temp as $$
     select t.stamp, r.* from tenancy_site_stamp(p_site) t, tenancy_site_row(p_site) r;

@@ -1,0 +1,224 @@
+"""What only some gateways can do, each a protocol of its own, asked for with `isinstance`.
+
+Owns the words of bills, splits and payouts. As in `port.py`: an unknown outcome is never told as a
+failure, and everything that is repeated carries our own number.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from kameng.pricing.money import Amount
+
+
+class BillNotReady(Exception):
+    """The gateway has not made the bill of that day yet: ask again later."""
+
+    code = "bill_not_ready"
+
+
+class LineKind(StrEnum):
+    """What a line of a bill is about; OTHER is kept and shown, never guessed at."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    SPLIT = "split"
+    SPLIT_RETURN = "split_return"
+    PAYOUT = "payout"
+    DISPUTE = "dispute"
+    SETTLEMENT = "settlement"  # the gateway paid its owner out
+    FEE = "fee"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One line of a gateway's bill, in our units.
+
+    `amount` is positive: what was paid, refunded, handed over; `fee_amount` is what the gateway
+    kept for it, negative where it gave a fee back. `own_no` is our number of the thing (payment_no,
+    refund_no, split_no, payout_no), `payment_no` the payment it belongs to, `external_no` the
+    gateway's number. Empty where the bill names none. `text` is the line as it stood, bounded.
+    """
+
+    kind: LineKind
+    own_no: str
+    payment_no: str
+    external_no: str
+    amount: Amount
+    fee_amount: Amount
+    happened_at: dt.datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """A gateway's bill of one day (Beijing time): its lines and the digest of what was fetched.
+
+    `raw` is the file as it came (for the evidence), `unread_lines` those that could not be read.
+    """
+
+    day: dt.date
+    lines: Sequence[BillLine]
+    unread_lines: Sequence[str]
+    raw: bytes
+    raw_digest: str
+
+
+@runtime_checkable
+class BillSource(Protocol):
+    """A gateway whose bills can be fetched."""
+
+    def fetch_bill(self, config: Any, day: dt.date) -> Bill:
+        """Fetch and read the bill of a day. Calls out.
+
+        Raises BillNotReady, ProviderUncertain or ProviderRefused. A day without anything is an
+        empty bill.
+        """
+        ...
+
+
+class TransferStatus(StrEnum):
+    """What became of a split, its return, or a payout. UNKNOWN: ask again, with the same number."""
+
+    DONE = "done"
+    PROCESSING = "processing"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOutcome:
+    """The outcome of a split or payout; `reason` is for the operator and holds no secret."""
+
+    status: TransferStatus
+    external_no: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Who gets a share, as the gateway knows them. `name` proves the account where it is given.
+
+    `account_kind` is a word of the gateway (`Splitter.receiver_kinds`): merchant, openid, user id.
+    """
+
+    account_kind: str
+    account: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRequest:
+    """Hand `amount` of a payment over to a receiver; `split_no` is ours and unique.
+
+    `is_last` ends the payment's splitting: what is left of it is freed to the main merchant.
+    """
+
+    split_no: str
+    payment_no: str
+    external_no: str
+    receiver: Receiver
+    amount: Amount
+    reason: str
+    is_last: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitReturnRequest:
+    """Take a share back for a refund; `return_no` is ours and unique."""
+
+    return_no: str
+    split_no: str
+    payment_no: str
+    external_no: str
+    receiver: Receiver
+    amount: Amount
+    reason: str
+
+
+@runtime_checkable
+class Splitter(Protocol):
+    """A gateway that divides a payment between merchants (分账)."""
+
+    receiver_kinds: Sequence[tuple[str, Any]]  # (code, label)
+    max_split_bps: int  # the largest part of a payment that may be handed over
+
+    def add_receiver(self, config: Any, receiver: Receiver) -> None:
+        """Make a receiver known to the gateway; a known one is no fault. Calls out.
+
+        Raises ProviderRefused with the gateway's own reason, or ProviderUncertain.
+        """
+        ...
+
+    def remove_receiver(self, config: Any, receiver: Receiver) -> None:
+        """Forget a receiver; an unknown one is no fault. Raises as `add_receiver`."""
+        ...
+
+    def split(self, config: Any, request: SplitRequest) -> TransferOutcome:
+        """Ask for a split; the same `split_no` again gives the same result."""
+        ...
+
+    def query_split(self, config: Any, request: SplitRequest) -> TransferOutcome:
+        """Ask what became of a split. Raises ProviderUncertain, never ProviderRefused."""
+        ...
+
+    def finish_split(self, config: Any, request: SplitRequest) -> TransferOutcome:
+        """End the splitting of a payment without a (further) share: the rest is freed.
+
+        `split_no` is the number of the ending; receiver and amount say nothing.
+        """
+        ...
+
+    def return_split(self, config: Any, request: SplitReturnRequest) -> TransferOutcome:
+        """Take a share back; the same `return_no` again gives the same result."""
+        ...
+
+    def query_split_return(self, config: Any, request: SplitReturnRequest) -> TransferOutcome:
+        """Ask what became of a return. Raises ProviderUncertain, never ProviderRefused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutRequest:
+    """Send `amount` to a person's account at the gateway; `payout_no` is ours and unique."""
+
+    payout_no: str
+    account_kind: str
+    account: str
+    name: str
+    amount: Amount
+    reason: str
+
+
+@runtime_checkable
+class PayoutSender(Protocol):
+    """A gateway that sends money to a person's account there (转账)."""
+
+    payout_account_kinds: Sequence[tuple[str, Any]]  # (code, label)
+
+    def pay_out(self, config: Any, request: PayoutRequest) -> TransferOutcome:
+        """Send money; the same `payout_no` again moves none. Calls out.
+
+        Raises ProviderUncertain, or ProviderRefused when the call itself was turned away.
+        """
+        ...
+
+    def query_payout(self, config: Any, request: PayoutRequest) -> TransferOutcome:
+        """Ask what became of a payout. Raises ProviderUncertain, never ProviderRefused."""
+        ...
+
+
+@runtime_checkable
+class PayerFinder(Protocol):
+    """A gateway that must know who pays: the browser is sent there once and comes back."""
+
+    def authorize_url(self, config: Any, *, return_url: str, state: str) -> str:
+        """Return where the browser goes; it comes back to `return_url` with `code` and `state`."""
+        ...
+
+    def read_payer_id(self, config: Any, code: str) -> str:
+        """Return the payer's id for the code. Raises ProviderRefused or ProviderUncertain."""
+        ...
