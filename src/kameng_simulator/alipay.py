@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from kameng_simulator import signing
 from kameng_simulator.money import format_fen, parse_fen
 from kameng_simulator.pages import render_problem
-from kameng_simulator.store import Payment, Store
+from kameng_simulator.peers import Outgoing, Route, Twist
+from kameng_simulator.store import Notice, Payment, Store
 from kameng_simulator.web import Reply, Request, redirect
 
 LIFETIME_SECONDS = 15 * 60
@@ -40,6 +41,12 @@ class Refused(Exception):
 class Alipay:
     """One app of one merchant at Alipay."""
 
+    kind = "alipay"
+    label = "支付宝开放平台"
+    calendar = (240, 600, 600, 3600, 7200, 21_600, 54_000)  # 8 sends in 25 hours
+    fee_bps = 60
+    twists = frozenset({Twist.FORGED, Twist.STRANGER, Twist.REPLAYED})
+
     def __init__(self, store: Store) -> None:
         self.store = store
         self.app_id = store.remember("alipay_app_id", lambda: "2021" + signing.make_digits(12))
@@ -47,6 +54,10 @@ class Alipay:
         self._app_key = store.remember("alipay_app_key", signing.make_private_key)
         self._app_public = signing.load_key(self._app_key).public_key()
         self._own_key = signing.load_key(store.remember("alipay_own_key", signing.make_private_key))
+
+    def routes(self) -> Mapping[str, Route]:
+        """Return the one address of the platform."""
+        return {"/gateway.do": Route(serve=self.serve)}
 
     def describe(self, base_url: str) -> dict[str, str]:
         """Return what a shop enters."""
@@ -224,9 +235,8 @@ class Alipay:
             raise Refused("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限") from None
         after = self.store.find_trade(payment.trade_no) or payment
         if is_new:
-            self.store.add_notice(
-                after.id, kind="退款", fields=self.build_notice(after, refund_fen=amount_fen)
-            )
+            told = self._tell(after, refund_fen=amount_fen)
+            self.store.add_notice(after.id, kind="退款", fields=told, subject="refund")
         return {
             "out_trade_no": payment.out_trade_no,
             "trade_no": payment.trade_no,
@@ -249,10 +259,11 @@ class Alipay:
             "refund_status": "REFUND_SUCCESS",
         }
 
-    def build_notice(
-        self, payment: Payment, *, forged: bool = False, refund_fen: int = 0
-    ) -> dict[str, str]:
-        """Return the signed fields of a callback; a forged one carries another text's signature."""
+    def tell_paid(self, payment: Payment) -> dict[str, str]:
+        """Return the fields of a callback."""
+        return self._tell(payment)
+
+    def _tell(self, payment: Payment, *, refund_fen: int = 0) -> dict[str, str]:
         now = time.time()
         fields = {
             "app_id": self.app_id,
@@ -263,21 +274,39 @@ class Alipay:
             "gmt_create": _print_time(payment.created_at),
             "gmt_payment": _print_time(payment.paid_at or now),
             "notify_id": f"{time.strftime('%Y%m%d')}{payment.id:018d}{payment.refunded_fen:08d}",
-            "notify_time": _print_time(now),
             "notify_type": "trade_status_sync",
             "out_trade_no": payment.out_trade_no,
             "seller_id": self.seller_id,
             "subject": payment.subject,
             "total_amount": format_fen(payment.shown_fen),
             "trade_no": payment.trade_no,
-            "trade_status": "TRADE_SUCCESS" if forged else _print_status(payment),
+            "trade_status": _print_status(payment) if payment.paid_at else "TRADE_SUCCESS",
             "version": "1.0",
         }
         if refund_fen:
             fields["refund_fee"] = format_fen(payment.refunded_fen)
             fields["gmt_refund"] = _print_time(now)
-        text = "forged" if forged else signing.join_sorted(fields, without=())
-        return {**fields, "sign": signing.sign_rsa(text, self._own_key), "sign_type": "RSA2"}
+        return fields
+
+    def pack(self, notice: Notice) -> Outgoing:
+        """Sign a callback as of now; a forged one carries another text's signature."""
+        fields = {**notice.fields, "notify_time": _print_time(time.time())}
+        if notice.twist == Twist.STRANGER:
+            fields["seller_id"] = f"{int(self.seller_id) + 1}"
+        text = signing.join_sorted(fields, without=())
+        sign = signing.sign_rsa("forged" if notice.twist == Twist.FORGED else text, self._own_key)
+        return Outgoing(
+            body=urlencode({**fields, "sign": sign, "sign_type": "RSA2"}).encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+        )
+
+    def is_heard(self, status: int, body: str) -> bool:
+        """Tell whether the shop said the word."""
+        return status == 200 and body.strip() == "success"
+
+    def rotate_keys(self) -> str:
+        """Refuse: Alipay's public key stands; the shop changes its own."""
+        raise ValueError("支付宝公钥模式没有平台密钥轮换")
 
     def build_return(self, payment: Payment) -> str:
         """Return where the browser goes after paying, signed."""

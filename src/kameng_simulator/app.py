@@ -9,17 +9,19 @@ import pathlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
 
 from kameng_simulator.alipay import Alipay
-from kameng_simulator.cashier import MODES, Cashier, Gateway
-from kameng_simulator.control import Control, Faults
-from kameng_simulator.courier import Courier
+from kameng_simulator.cashier import AFTERWARDS, Cashier, list_modes
+from kameng_simulator.control import Control
+from kameng_simulator.courier import Clockwork, Courier
 from kameng_simulator.epay import Epay
+from kameng_simulator.faults import Faults
 from kameng_simulator.mail import make_sink, read_mail
+from kameng_simulator.moves import Moves
 from kameng_simulator.pages import (
     render_cashier,
     render_list,
@@ -27,7 +29,9 @@ from kameng_simulator.pages import (
     render_problem,
     render_result,
 )
+from kameng_simulator.peers import Peer, Route
 from kameng_simulator.store import Store
+from kameng_simulator.trouble import Trouble
 from kameng_simulator.web import Reply, Request, make_server, redirect, reply_json
 
 HOST = "127.0.0.1"
@@ -39,17 +43,29 @@ class Simulator:
     def __init__(self, home: pathlib.Path, *, speed: float = 1.0, any_host: bool = False) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.store = Store(home / "simulator.sqlite")
-        self.epay = Epay(self.store)
-        self.alipay = Alipay(self.store)
-        gateways: dict[str, Gateway] = {"epay": self.epay, "alipay": self.alipay}
-        self.cashier = Cashier(self.store, gateways=gateways, speed=speed)
+        self.moves = Moves(self.store)
+        self.peers = make_peers(self.store, self.moves)
+        self.clockwork = Clockwork(speed)
+        self.cashier = Cashier(self.store, peers=self.peers, clockwork=self.clockwork)
         self.courier = Courier(
-            self.store, speed=speed, any_host=any_host, pay_late=self.cashier.take_late
+            self.store,
+            peers=self.peers,
+            clockwork=self.clockwork,
+            any_host=any_host,
+            pay_late=self.cashier.take_late,
         )
         self.faults = Faults()
         self.control = Control(
-            self.store, cashier=self.cashier, courier=self.courier, faults=self.faults
+            self.store,
+            moves=self.moves,
+            peers=self.peers,
+            cashier=self.cashier,
+            courier=self.courier,
+            clockwork=self.clockwork,
+            faults=self.faults,
         )
+        self.trouble = Trouble(self.control)
+        self._exact, self._below = _sort_routes(self.peers)
         self.server: ThreadingHTTPServer | None = None
         self.sink: Controller | None = None
 
@@ -79,10 +95,7 @@ class Simulator:
         """Answer one request."""
         routes: dict[str, Callable[[Request], Reply]] = {
             "/": self._show_list,
-            "/submit.php": self.epay.submit,
-            "/mapi.php": self._serve_mapi,
-            "/api.php": self._serve_api,
-            "/gateway.do": self._serve_alipay,
+            "/trouble": self.trouble.serve,
             "/credentials": self._show_credentials,
             "/mail": self._show_mails,
             "/healthz": lambda _request: reply_json({"ok": True}),
@@ -94,30 +107,40 @@ class Simulator:
             return self.control.serve(request)
         if request.path.startswith("/pay/"):
             return self._serve_cashier(request)
-        return render_problem("没有这个页面。", status=404)
+        return self._serve_peer(request)
 
-    def _serve_mapi(self, request: Request) -> Reply:
-        return self.faults.apply("epay", lambda: self.epay.open_by_api(request))
-
-    def _serve_api(self, request: Request) -> Reply:
-        return self.faults.apply("epay", lambda: self.epay.serve_api(request))
-
-    def _serve_alipay(self, request: Request) -> Reply:
-        return self.faults.apply("alipay", lambda: self.alipay.serve(request))
+    def _serve_peer(self, request: Request) -> Reply:
+        found = self._exact.get(request.path)
+        if found is None:
+            starts = (start for start in self._below if request.path.startswith(start))
+            longest = max(starts, key=len, default=None)
+            found = self._below[longest] if longest else None
+        if found is None:
+            return render_problem("没有这个页面。", status=404)
+        kind, route = found
+        if not route.is_api:
+            return route.serve(request)
+        return self.faults.apply(kind, lambda: route.serve(request))
 
     def _serve_cashier(self, request: Request) -> Reply:
         trade_no, _, mode = request.path.removeprefix("/pay/").partition("/")
         payment = self.store.find_trade(trade_no)
-        if payment is None or mode not in ("", *MODES):
+        modes = list_modes(self.peers[payment.gateway]) if payment else []
+        if payment is None or mode not in ("", *modes):
             return render_problem("没有这笔支付。", status=404)
         if not mode or request.method != "POST":
             self.store.mark_opened(payment.id)
             if payment.state == "paid":
                 address = self.cashier.address_after(payment)
                 return render_result(payment, mode="success", address=address)
-            return render_cashier(payment, address=f"{request.base_url}/pay/{trade_no}")
+            return render_cashier(
+                payment,
+                label=self.peers[payment.gateway].label,
+                modes=modes,
+                address=f"{request.base_url}/pay/{trade_no}",
+            )
         is_open = payment.state == "wait" and not payment.is_expired
-        if not is_open and mode not in ("late", "forged"):
+        if not is_open and mode not in AFTERWARDS:
             return render_problem("订单已支付、超时或关闭，不能再付款。", status=409)
         payment = self.cashier.act(payment, mode)
         self.courier.wake()
@@ -128,7 +151,9 @@ class Simulator:
 
     def _show_list(self, _request: Request) -> Reply:
         payments = self.store.list_payments(limit=100)
-        return render_list([(p, self.store.list_notices(p.id)) for p in payments])
+        labels = {kind: peer.label for kind, peer in self.peers.items()}
+        rows = [(p, self.store.list_notices(p.id)) for p in payments]
+        return render_list(rows, labels=labels)
 
     def _show_mails(self, _request: Request) -> Reply:
         mails = self.store.list_mails(limit=50)
@@ -136,9 +161,27 @@ class Simulator:
 
     def _show_credentials(self, request: Request) -> Reply:
         base_url = request.base_url
-        return reply_json(
-            {"epay": self.epay.describe(base_url), "alipay": self.alipay.describe(base_url)}
-        )
+        return reply_json({kind: peer.describe(base_url) for kind, peer in self.peers.items()})
+
+
+def make_peers(store: Store, moves: Moves) -> dict[str, Peer]:
+    """Return the platforms that are played, by the word under which their payments are kept."""
+    peers: tuple[Peer, ...] = (Epay(store), Alipay(store))
+    return {peer.kind: peer for peer in peers}
+
+
+def _sort_routes(
+    peers: Mapping[str, Peer],
+) -> tuple[dict[str, tuple[str, Route]], dict[str, tuple[str, Route]]]:
+    exact: dict[str, tuple[str, Route]] = {}
+    below: dict[str, tuple[str, Route]] = {}
+    for kind, peer in peers.items():
+        for path, route in peer.routes().items():
+            place, key = (below, path[:-1]) if path.endswith("/*") else (exact, path)
+            if key in place:
+                raise RuntimeError(f"two peers at {path}")
+            place[key] = (kind, route)
+    return exact, below
 
 
 def main(argv: Sequence[str]) -> int:

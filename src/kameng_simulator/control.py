@@ -1,19 +1,19 @@
-"""The control API for tests: pay in any mode, see every callback, break the gateway on purpose."""
+"""The control API for tests: pay in any mode, see every callback, break platforms on purpose."""
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from kameng_simulator.cashier import MODES, Cashier
-from kameng_simulator.courier import Courier
+from kameng_simulator.courier import Clockwork, Courier
+from kameng_simulator.faults import FAULTS, Faults
 from kameng_simulator.mail import read_mail
+from kameng_simulator.moves import CHANGES, Moves
+from kameng_simulator.peers import Peer, Twist
 from kameng_simulator.store import Payment, Store
 from kameng_simulator.web import Reply, Request, reply_json
 
-# "after" faults act first and then lose the reply: the worst kind for a refund.
-FAULTS = ("hang", "hang_after", "reset", "reset_after", "garbage", "huge", "error")
 # What is told of a payment of the past: names and the types of their values.
 PAST_FIELDS = {
     "gateway": str,
@@ -24,121 +24,207 @@ PAST_FIELDS = {
     "amount_fen": int,
     "paid_at": float,
 }
-HANG_SECONDS = 20
-HUGE_BYTES = 4 * 1024 * 1024
+MAX_SPEED = 1_000_000
 
 
-class Faults:
-    """Breaks the next calls of a gateway's API as told."""
+class Refusal(Exception):
+    """A call that makes no sense, with what would."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._planned: dict[str, list[str]] = {}
-        self._stop = threading.Event()
-
-    def plan(self, gateway: str, fault: str, *, times: int, after: int) -> None:
-        """Plan a fault for the calls that come `after` some good ones; zero times ends all."""
-        with self._lock:
-            self._planned[gateway] = [fault] * times + [""] * after
-
-    def stop(self) -> None:
-        """Let hanging calls go."""
-        self._stop.set()
-
-    def apply(self, gateway: str, act: Callable[[], Reply]) -> Reply:
-        """Answer with the planned fault, or as usual."""
-        with self._lock:
-            planned = self._planned.get(gateway)
-            fault = planned.pop() if planned else ""
-        if fault in ("", "hang_after", "reset_after"):
-            reply = act()
-            if not fault:
-                return reply
-        if fault in ("hang", "hang_after"):
-            self._stop.wait(HANG_SECONDS)
-        if fault == "garbage":
-            return Reply(body="<html><body>系统繁忙</body></html>".encode())
-        if fault == "huge":
-            return Reply(body=b'{"code":1,"msg":"' + b"x" * HUGE_BYTES + b'"}')
-        if fault == "error":
-            return Reply(status=500, body=b"Internal Server Error")
-        return Reply(drop=True)
+    def __init__(self, error: str, *, status: int = 400, **more: object) -> None:
+        super().__init__(error)
+        self.reply = reply_json({"error": error, **more}, status=status)
 
 
 class Control:
     """The JSON API under /control/."""
 
-    def __init__(self, store: Store, *, cashier: Cashier, courier: Courier, faults: Faults) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        moves: Moves,
+        peers: Mapping[str, Peer],
+        cashier: Cashier,
+        courier: Courier,
+        clockwork: Clockwork,
+        faults: Faults,
+    ) -> None:
+        self.peers = peers
+        self.clockwork = clockwork
+        self.faults = faults
         self._store = store
+        self._moves = moves
         self._cashier = cashier
         self._courier = courier
-        self._faults = faults
 
     def serve(self, request: Request) -> Reply:
         """Answer one call."""
-        if request.path == "/control/state" and request.method == "GET":
-            return self._show(request)
-        if request.path == "/control/mail" and request.method == "GET":
-            mails = self._store.list_mails(limit=50)
-            return reply_json([{"to": to, **read_mail(raw)} for _, to, raw in mails])
-        if request.path == "/control/pay" and request.method == "POST":
-            return self._pay(_read_object(request))
-        if request.path == "/control/history" and request.method == "POST":
-            return self._bring(_read_object(request))
-        if request.path == "/control/fault" and request.method == "POST":
-            return self._plan_fault(_read_object(request))
+        reads: dict[str, Callable[[Request], Reply]] = {
+            "/control/state": self._show,
+            "/control/peers": lambda _request: reply_json(self.describe_peers()),
+            "/control/mail": self._show_mails,
+        }
+        writes: dict[str, Callable[[dict[str, Any]], object]] = {
+            "/control/pay": self.pay,
+            "/control/notice": self.send_notice,
+            "/control/history": self._bring,
+            "/control/fault": self.plan_fault,
+            "/control/speed": self.set_speed,
+            "/control/rotate": self.rotate,
+            "/control/bill": self.change_bill,
+        }
+        try:
+            if request.method == "GET" and request.path in reads:
+                return reads[request.path](request)
+            if request.method == "POST" and request.path in writes:
+                return reply_json(writes[request.path](_read_object(request)))
+        except Refusal as refusal:
+            return refusal.reply
         return reply_json({"error": "unknown control call"}, status=404)
 
-    def _pay(self, data: dict[str, Any]) -> Reply:
-        number, mode = str(data.get("out_trade_no", "")), str(data.get("mode", "success"))
-        if mode not in MODES:
-            return reply_json({"error": "mode", "modes": list(MODES)}, status=400)
-        wanted = str(data.get("gateway", ""))
-        found = [
-            payment
-            for gateway in ("epay", "alipay")
-            if (payment := self._store.find_payment(gateway, number))
-            and wanted in ("", payment.gateway)
+    def describe_peers(self) -> list[dict[str, object]]:
+        """Return each platform: its twists, its fee, what is planned for it."""
+        planned = self.faults.list_planned()
+        return [
+            {
+                "gateway": kind,
+                "label": peer.label,
+                "fee_bps": peer.fee_bps,
+                "twists": sorted(peer.twists),
+                "planned": planned.get(kind, [])[::-1],
+            }
+            for kind, peer in self.peers.items()
         ]
-        if len(found) != 1:
-            return reply_json({"error": "payment not found"}, status=404)
+
+    def pay(self, data: Mapping[str, Any]) -> object:
+        """Let the buyer of a payment do something, and return the payment."""
+        mode = str(data.get("mode", "success"))
+        if mode not in MODES:
+            raise Refusal("mode", modes=list(MODES))
+        payment = self._find(data)
         delay = data.get("delay_seconds")
         seconds = float(delay) if isinstance(delay, int | float) else None
-        payment = self._cashier.act(found[0], mode, delay_seconds=seconds)
+        try:
+            payment = self._cashier.act(payment, mode, delay_seconds=seconds)
+        except ValueError:
+            raise Refusal("this platform knows no such thing") from None
         self._courier.wake()
-        return reply_json(self._describe(payment))
+        return self._describe(payment)
 
-    def _bring(self, data: dict[str, Any]) -> Reply:
+    def send_notice(self, data: Mapping[str, Any]) -> object:
+        """Send a callback of a payment once more, with something wrong if wanted."""
+        twist = str(data.get("twist", ""))
+        payment = self._find(data)
+        peer = self.peers[payment.gateway]
+        if twist not in (Twist.NONE, *peer.twists):
+            raise Refusal("twist", twists=sorted(peer.twists))
+        delay = data.get("delay_seconds", 0)
+        if not isinstance(delay, int | float) or not 0 <= delay <= 86_400:
+            raise Refusal("delay_seconds")
+        self._store.add_notice(
+            payment.id,
+            kind="手动" if not twist else f"手动 {twist}",
+            fields=peer.tell_paid(payment),
+            twist=twist,
+            delay_seconds=float(delay),
+        )
+        self._courier.wake()
+        return self._describe(payment)
+
+    def _find(self, data: Mapping[str, Any]) -> Payment:
+        number, wanted = str(data.get("out_trade_no", "")), str(data.get("gateway", ""))
+        found = [
+            payment
+            for kind in self.peers
+            if wanted in ("", kind) and (payment := self._store.find_payment(kind, number))
+        ]
+        if len(found) != 1:
+            raise Refusal("payment not found", status=404)
+        return found[0]
+
+    def _bring(self, data: Mapping[str, Any]) -> object:
         """Take over payments of the past, so that a shop can ask about them and refund them."""
         rows = data.get("payments")
-        if not isinstance(rows, list) or not all(map(_is_past_payment, rows)):
-            return reply_json({"error": "payments", "fields": list(PAST_FIELDS)}, status=400)
-        return reply_json({"new": self._store.bring_paid(rows)})
+        if not isinstance(rows, list) or not all(map(self._is_past_payment, rows)):
+            raise Refusal("payments", fields=list(PAST_FIELDS))
+        return {"new": self._store.bring_paid(rows)}
+
+    def _is_past_payment(self, row: object) -> bool:
+        if not isinstance(row, dict) or set(row) != set(PAST_FIELDS):
+            return False
+        fits = all(isinstance(row[name], kind) for name, kind in PAST_FIELDS.items())
+        return fits and row["gateway"] in self.peers and row["amount_fen"] > 0
 
     def _show(self, request: Request) -> Reply:
         number = request.query.get("out_trade_no")
         payments = self._store.list_payments(limit=200)
         if number:
-            both = [self._store.find_payment(gateway, number) for gateway in ("epay", "alipay")]
-            payments = [payment for payment in both if payment]
+            found = [self._store.find_payment(kind, number) for kind in self.peers]
+            payments = [payment for payment in found if payment]
         return reply_json({"payments": [self._describe(payment) for payment in payments]})
 
+    def _show_mails(self, _request: Request) -> Reply:
+        mails = self._store.list_mails(limit=50)
+        return reply_json([{"to": to, **read_mail(raw)} for _, to, raw in mails])
+
     def _describe(self, payment: Payment) -> dict[str, Any]:
+        moved = self._moves.list_transfers(payment.gateway, payment_id=payment.id)
         return {
             **asdict(payment),
+            "extra": json.loads(payment.extra),
             "notices": self._store.list_notices(payment.id),
             "refunds": self._store.list_refunds(payment.id),
+            "transfers": [asdict(transfer) for transfer in moved],
         }
 
-    def _plan_fault(self, data: dict[str, Any]) -> Reply:
+    def plan_fault(self, data: Mapping[str, Any]) -> object:
+        """Break the next calls of a platform's API."""
         gateway, fault = data.get("gateway"), data.get("fault")
         times, after = data.get("times", 1), data.get("after", 0)
         numbers_fit = isinstance(times, int) and isinstance(after, int)
-        if gateway not in ("epay", "alipay") or fault not in FAULTS or not numbers_fit:
-            return reply_json({"error": "gateway or fault", "faults": FAULTS}, status=400)
+        if gateway not in self.peers or fault not in FAULTS or not numbers_fit:
+            raise Refusal("gateway or fault", faults=list(FAULTS))
         times, after = max(0, min(times, 1000)), max(0, min(after, 1000))
-        self._faults.plan(str(gateway), str(fault), times=times, after=after)
-        return reply_json({"ok": True})
+        self.faults.plan(str(gateway), str(fault), times=times, after=after)
+        return {"ok": True}
+
+    def set_speed(self, data: Mapping[str, Any]) -> object:
+        """Let the platforms' calendars run faster or slower from now on."""
+        speed = data.get("speed")
+        if isinstance(speed, bool) or not isinstance(speed, int | float):
+            raise Refusal("speed")
+        if not 0 < speed <= MAX_SPEED:
+            raise Refusal("speed")
+        self.clockwork.speed = float(speed)
+        self._courier.wake()
+        return {"speed": self.clockwork.speed}
+
+    def rotate(self, data: Mapping[str, Any]) -> object:
+        """Let a platform sign with a new key."""
+        peer = self.peers.get(str(data.get("gateway")))
+        if peer is None:
+            raise Refusal("gateway")
+        try:
+            return {"told": peer.rotate_keys()}
+        except ValueError as problem:
+            raise Refusal(str(problem)) from None
+
+    def change_bill(self, data: Mapping[str, Any]) -> object:
+        """Make the bill of a day differ from what happened."""
+        gateway, fen = data.get("gateway"), data.get("amount_fen", 0)
+        if gateway not in self.peers or not isinstance(fen, int) or isinstance(fen, bool):
+            raise Refusal("gateway or amount_fen")
+        try:
+            self._moves.change_bill(
+                gateway=str(gateway),
+                day=str(data.get("day", "")),
+                change=str(data.get("change", "")),
+                own_no=str(data.get("own_no", ""))[:64],
+                amount_fen=fen,
+            )
+        except ValueError:
+            raise Refusal("day or change", changes=list(CHANGES)) from None
+        return {"ok": True}
 
 
 def _read_object(request: Request) -> dict[str, Any]:
@@ -146,10 +232,3 @@ def _read_object(request: Request) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError("no object")
     return data
-
-
-def _is_past_payment(row: object) -> bool:
-    if not isinstance(row, dict) or set(row) != set(PAST_FIELDS):
-        return False
-    fits = all(isinstance(row[name], kind) for name, kind in PAST_FIELDS.items())
-    return fits and row["gateway"] in ("epay", "alipay") and row["amount_fen"] > 0

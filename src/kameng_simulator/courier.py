@@ -1,27 +1,35 @@
-"""Sends callbacks as the real gateways do: until the shop says `success`, on their calendars.
+"""Sends callbacks as the real platforms do: until the shop says that it heard, on their calendars.
 
-Owns the retry calendars and one thread that finds what is due. Sends to this machine only, unless
+Owns one thread that finds what is due, and how fast time goes. Sends to this machine only, unless
 told otherwise: a demo must not call strangers.
 """
 
+import base64
 import http.client
 import ipaddress
+import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlencode, urlsplit
+from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
+from kameng_simulator.peers import Outgoing, Peer, Twist
 from kameng_simulator.store import Notice, Payment, Store
 
-# Seconds from one attempt to the next. Alipay documents 8 sends in 25 hours.
-CALENDARS = {
-    "epay": (5, 15, 30, 60, 180, 600, 1800),
-    "alipay": (240, 600, 600, 3600, 7200, 21600, 54000),
-}
 SEND_SECONDS = 10
 LEASE_SECONDS = 60
 REPLY_BYTES = 4096
+# A callback that is somebody's trick is sent once: nobody repeats it on a calendar.
+SENT_ONCE = frozenset(Twist) - {Twist.NONE}
+
+
+@dataclass(slots=True)
+class Clockwork:
+    """How many seconds of the platforms' calendars pass in one of ours; changed while running."""
+
+    speed: float = 1.0
 
 
 class Courier:
@@ -31,12 +39,14 @@ class Courier:
         self,
         store: Store,
         *,
-        speed: float,
+        peers: Mapping[str, Peer],
+        clockwork: Clockwork,
         any_host: bool,
         pay_late: Callable[[Payment], None],
     ) -> None:
         self._store = store
-        self._speed = speed
+        self._peers = peers
+        self._clockwork = clockwork
         self._any_host = any_host
         self._pay_late = pay_late
         self._wake = threading.Event()
@@ -71,14 +81,18 @@ class Courier:
                 self._wake.clear()
 
     def _deliver(self, notice: Notice) -> None:
+        peer, packed = self._peers[notice.gateway], ""
         try:
-            status, reply = self._send(notice)
+            outgoing = self._pack(notice)
+            packed = _freeze(outgoing)
+            status, reply = self._send(notice, outgoing)
         except (OSError, http.client.HTTPException, ValueError) as problem:
             status, reply = 0, f"{type(problem).__name__}: {problem}"[:200]
-        done = status == 200 and reply.strip() == "success"
-        calendar = CALENDARS[notice.gateway]
-        is_last = notice.attempt_count >= len(calendar)
-        wait = None if done or is_last else calendar[notice.attempt_count] / self._speed
+        done = peer.is_heard(status, reply)
+        is_last = notice.attempt_count >= len(peer.calendar) or notice.twist in SENT_ONCE
+        wait = None
+        if not done and not is_last:
+            wait = peer.calendar[notice.attempt_count] / self._clockwork.speed
         if self._stopped:
             return
         self._store.record_attempt(
@@ -87,9 +101,18 @@ class Courier:
             reply=reply,
             next_at=None if wait is None else time.time() + wait,
             done=done,
+            packed=packed,
         )
 
-    def _send(self, notice: Notice) -> tuple[int, str]:
+    def _pack(self, notice: Notice) -> Outgoing:
+        if notice.twist == Twist.REPLAYED:
+            packed = self._store.find_packed(notice.payment_id)
+            if not packed:
+                raise ValueError("还没有发过通知，没有可以重放的")
+            return _thaw(packed)
+        return self._peers[notice.gateway].pack(notice)
+
+    def _send(self, notice: Notice, outgoing: Outgoing) -> tuple[int, str]:
         target = urlsplit(notice.notify_url)
         host = target.hostname or ""
         is_local = is_loopback(host)
@@ -99,22 +122,35 @@ class Courier:
         kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
         address = "127.0.0.1" if is_local and "localhost" in host else host
         connection = kind(address, target.port or (443 if is_secure else 80), timeout=SEND_SECONDS)
-        data = urlencode(notice.fields)
-        path = target.path or "/"
-        query = target.query
-        headers = {"Host": target.netloc.rpartition("@")[2], "User-Agent": "Mozilla/4.0"}
+        query = "&".join(part for part in (target.query, outgoing.query) if part)
+        path = (target.path or "/") + (f"?{query}" if query else "")
+        headers = {
+            "Host": target.netloc.rpartition("@")[2],
+            "User-Agent": "Mozilla/4.0",
+            **outgoing.headers,
+        }
         try:
-            if notice.gateway == "epay":
-                query = f"{query}&{data}" if query else data
-                connection.request("GET", f"{path}?{query}", headers=headers)
-            else:
-                headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
-                path = f"{path}?{query}" if query else path
-                connection.request("POST", path, body=data.encode(), headers=headers)
+            body = outgoing.body if outgoing.method == "POST" else None
+            connection.request(outgoing.method, path, body=body, headers=headers)
             reply = connection.getresponse()
             return reply.status, reply.read(REPLY_BYTES).decode(errors="replace")[:200]
         finally:
             connection.close()
+
+
+def _freeze(outgoing: Outgoing) -> str:
+    return json.dumps(
+        {
+            **asdict(outgoing),
+            "headers": dict(outgoing.headers),
+            "body": base64.b64encode(outgoing.body).decode(),
+        }
+    )
+
+
+def _thaw(packed: str) -> Outgoing:
+    values = json.loads(packed)
+    return Outgoing(**{**values, "body": base64.b64decode(values["body"])})
 
 
 def is_loopback(host: str) -> bool:

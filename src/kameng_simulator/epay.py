@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from kameng_simulator import signing
 from kameng_simulator.money import format_fen, parse_fen
 from kameng_simulator.pages import render_problem
-from kameng_simulator.store import Payment, Store
+from kameng_simulator.peers import Outgoing, Route, Twist
+from kameng_simulator.store import Notice, Payment, Store
 from kameng_simulator.web import Reply, Request, redirect, reply_json
 
 METHODS = ("alipay", "wxpay", "qqpay", "bank")
@@ -31,10 +32,24 @@ class Refused(Exception):
 class Epay:
     """One merchant's account at an epay platform."""
 
+    kind = "epay"
+    label = "易支付 v1"
+    calendar = (5, 15, 30, 60, 180, 600, 1800)
+    fee_bps = 60
+    twists = frozenset({Twist.FORGED, Twist.STRANGER, Twist.REPLAYED})
+
     def __init__(self, store: Store) -> None:
         self.store = store
         self.pid = store.remember("epay_pid", lambda: "10" + signing.make_digits(4))
         self.key = store.remember("epay_key", signing.make_secret)
+
+    def routes(self) -> Mapping[str, Route]:
+        """Return the three addresses of the platform."""
+        return {
+            "/submit.php": Route(serve=self.submit, is_api=False),
+            "/mapi.php": Route(serve=self.open_by_api),
+            "/api.php": Route(serve=self.serve_api),
+        }
 
     def describe(self, base_url: str) -> dict[str, str]:
         """Return what a shop enters."""
@@ -196,8 +211,8 @@ class Epay:
             raise Refused(-1, "退款金额不合法或超过可退金额") from None
         return {"code": 1, "msg": f"退款成功！退款金额￥{format_fen(amount_fen)}"}
 
-    def build_notice(self, payment: Payment, *, forged: bool = False) -> dict[str, str]:
-        """Return the signed fields of a callback; a forged one is signed with a guessed key."""
+    def tell_paid(self, payment: Payment) -> dict[str, str]:
+        """Return the fields of a callback."""
         fields = {
             "pid": self.pid,
             "trade_no": payment.trade_no,
@@ -207,15 +222,33 @@ class Epay:
             "money": format_fen(payment.shown_fen),
             "trade_status": "TRADE_SUCCESS",
         }
-        if payment.param:
-            fields["param"] = payment.param
-        sign = signing.sign_epay(fields, "123456" if forged else self.key)
-        return {**fields, "sign": sign, "sign_type": "MD5"}
+        return {**fields, "param": payment.param} if payment.param else fields
+
+    def pack(self, notice: Notice) -> Outgoing:
+        """Sign a callback; a forged one is signed with a guessed key."""
+        return Outgoing(method="GET", query=urlencode(self._sign(notice.fields, notice.twist)))
+
+    def _sign(self, fields: Mapping[str, str], twist: str = "") -> dict[str, str]:
+        said = dict(fields)
+        if twist == Twist.STRANGER:
+            said["pid"] = str(int(self.pid) + 1)
+        sign = signing.sign_epay(said, "123456" if twist == Twist.FORGED else self.key)
+        return {**said, "sign": sign, "sign_type": "MD5"}
+
+    def is_heard(self, status: int, body: str) -> bool:
+        """Tell whether the shop said the word."""
+        return status == 200 and body.strip() == "success"
 
     def build_return(self, payment: Payment) -> str:
         """Return where the browser goes after paying: the same fields as the callback."""
         joint = "&" if "?" in payment.return_url else "?"
-        return payment.return_url + joint + urlencode(self.build_notice(payment))
+        return payment.return_url + joint + urlencode(self._sign(self.tell_paid(payment)))
+
+    def rotate_keys(self) -> str:
+        """Reset the merchant's key: the old one is worth nothing from now on."""
+        self.key = signing.make_secret()
+        self.store.overwrite("epay_key", self.key)
+        return "商户密钥已重置，旧密钥立即失效"
 
 
 def _print_time(moment: float) -> str:

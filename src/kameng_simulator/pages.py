@@ -3,11 +3,11 @@
 import html
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import segno
 
-from kameng_simulator.cashier import MODES
+from kameng_simulator.cashier import AFTERWARDS, MODES, UNPAID
 from kameng_simulator.money import format_fen
 from kameng_simulator.store import Payment
 from kameng_simulator.style import CSS
@@ -18,18 +18,6 @@ BRANDS = {
     "wxpay": ("微信支付", "#078547"),
     "qqpay": ("QQ 钱包", "#0b74ad"),
     "bank": ("云闪付", "#d4232d"),
-}
-GATEWAYS = {"epay": "易支付 v1", "alipay": "支付宝开放平台"}
-HINTS = {
-    "success": "付款并通知商户",
-    "fail": "余额不足，不付款",
-    "repeat": "付款，同一通知连发 5 次",
-    "twice": "同一单再付一次，另一个交易号",
-    "late": "超时或关单之后才到账",
-    "short": "比应付少 1 分",
-    "over": "比应付多 1 元",
-    "lost": "已付款，但不通知",
-    "forged": "没付款，签名是假的",
 }
 STATES = {"wait": ("待付款", "amber"), "paid": ("已付款", "green"), "closed": ("已关闭", "grey")}
 
@@ -55,7 +43,7 @@ def render_problem(message: str, *, status: int = 200) -> Reply:
     return render_page("无法继续支付", body, status=status)
 
 
-def render_cashier(payment: Payment, *, address: str) -> Reply:
+def render_cashier(payment: Payment, *, label: str, modes: Sequence[str], address: str) -> Reply:
     """Return the cashier of a payment: amount, QR, countdown, and what may happen."""
     name, colour = BRANDS.get(payment.method, BRANDS["alipay"])
     left = max(0, int(payment.expires_at - time.time()))
@@ -69,13 +57,13 @@ def render_cashier(payment: Payment, *, address: str) -> Reply:
 <p class="amount"><small>¥</small>{format_fen(payment.amount_fen)}</p>
 <dl><dt>商户订单号</dt><dd>{html.escape(payment.out_trade_no)}</dd>
 <dt>交易号</dt><dd>{html.escape(payment.trade_no)}</dd>
-<dt>接口</dt><dd>{GATEWAYS[payment.gateway]}</dd></dl>
+<dt>接口</dt><dd>{label}</dd></dl>
 <div class="code">{_draw_code(address)}</div>
 <p class="clock" data-left="{left if is_open else 0}">{state}</p>
 </section>
 <section class="card"><h1>{name}付款</h1>
 <p class="quiet">这是演示用的模拟网关，不会真的扣款。请选择接下来发生什么：</p>
-{_draw_buttons(payment, colour=colour, is_open=is_open)}
+{_draw_buttons(payment, modes=modes, colour=colour, is_open=is_open)}
 {_draw_way_back(payment)}
 </section></main>
 <script>{_CLOCK}</script>"""
@@ -90,16 +78,16 @@ def _draw_code(address: str) -> str:
     return out.getvalue().decode()
 
 
-def _draw_buttons(payment: Payment, *, colour: str, is_open: bool) -> str:
+def _draw_buttons(payment: Payment, *, modes: Sequence[str], colour: str, is_open: bool) -> str:
     forms = []
-    for mode, label in MODES.items():
-        usable = is_open or mode in ("late", "forged")
+    for mode in modes:
+        usable = is_open or mode in AFTERWARDS
         main = f' class="main" style="background:{colour}"' if mode == "success" else ""
         off = "" if usable else " disabled"
         forms.append(
             f'<form method="post" action="/pay/{payment.trade_no}/{mode}">'
-            f"<button{main}{off} name=mode value={mode}><b>{label}</b>"
-            f"<small>{HINTS[mode]}</small></button></form>"
+            f"<button{main}{off} name=mode value={mode}><b>{MODES[mode].label}</b>"
+            f"<small>{MODES[mode].hint}</small></button></form>"
         )
     return f'<div class="modes">{"".join(forms)}</div>'
 
@@ -113,13 +101,14 @@ def _draw_way_back(payment: Payment) -> str:
 def render_result(payment: Payment, *, mode: str, address: str) -> Reply:
     """Return what the buyer sees after a button."""
     is_paid = payment.state == "paid"
-    title = MODES[mode] if not is_paid else "付款成功"
+    title = MODES[mode].label if not is_paid else "付款成功"
     mark = '<div class="mark good">✓</div>' if is_paid else '<div class="mark bad">!</div>'
     note = {
         "late": "到账时间已安排在订单超时之后，商户会收到迟到的通知。",
         "fail": "付款没有成功，订单仍可再次付款。",
-        "forged": "已发出一条伪造的付款通知，商户应当拒绝它。",
-    }.get(mode, f"已付 ¥{format_fen(payment.paid_fen)}（{MODES[mode]}）")
+        **dict.fromkeys(UNPAID, "已发出一条不算数的付款通知，商户应当拒绝它。"),
+        "replayed": "已把第一条通知原样再发一次，商户不应当再入账一次。",
+    }.get(mode, f"已付 ¥{format_fen(payment.paid_fen)}（{MODES[mode].label}）")
     target = address or payment.return_url
     usable = target.startswith(("http://", "https://"))
     link = f'<a class="button" href="{html.escape(target)}">返回商户</a>' if usable else ""
@@ -130,20 +119,23 @@ def render_result(payment: Payment, *, mode: str, address: str) -> Reply:
     return render_page(title, body)
 
 
-def render_list(payments: Sequence[tuple[Payment, Sequence[dict[str, object]]]]) -> Reply:
+def render_list(
+    payments: Sequence[tuple[Payment, Sequence[dict[str, object]]]], *, labels: Mapping[str, str]
+) -> Reply:
     """Return the list of payments and the callbacks sent for them."""
-    rows = "".join(_draw_row(payment, notices) for payment, notices in payments)
-    empty = (
-        '<p class="empty">还没有支付。请在商店下单并选择易支付或支付宝。</p>' if not rows else ""
+    rows = "".join(
+        _draw_row(payment, notices, label=labels.get(payment.gateway, payment.gateway))
+        for payment, notices in payments
     )
-    body = f"""{_draw_navigation("list")}<main class="wide"><h1>支付与通知</h1>
+    empty = '<p class="empty">还没有支付。请在商店下单并选择一种在线支付。</p>' if not rows else ""
+    body = f"""{draw_navigation("list")}<main class="wide"><h1>支付与通知</h1>
 <div class="scroll"><table><thead><tr><th>时间</th><th>接口</th><th>商户订单号</th><th>商品</th>
 <th class="right">应付</th><th class="right">实付</th><th class="right">已退</th><th>状态</th>
 <th>通知</th></tr></thead><tbody>{rows}</tbody></table></div>{empty}</main>"""
     return render_page("支付与通知", body, refresh="5")
 
 
-def _draw_row(payment: Payment, notices: Sequence[dict[str, object]]) -> str:
+def _draw_row(payment: Payment, notices: Sequence[dict[str, object]], *, label: str) -> str:
     word, colour = STATES["closed" if payment.is_expired else payment.state]
     remark = f" · {payment.remark}" if payment.remark else ""
     sent = "".join(
@@ -152,7 +144,7 @@ def _draw_row(payment: Payment, notices: Sequence[dict[str, object]]) -> str:
         for notice in notices[-6:]
     )
     return (
-        f"<tr><td>{_print_time(payment.created_at)}</td><td>{GATEWAYS[payment.gateway]}</td>"
+        f"<tr><td>{_print_time(payment.created_at)}</td><td>{label}</td>"
         f'<td><a href="/pay/{payment.trade_no}">{html.escape(payment.out_trade_no)}</a></td>'
         f"<td>{html.escape(payment.subject[:40])}</td>"
         f"{_draw_money(payment.amount_fen)}{_draw_money(payment.paid_fen)}"
@@ -184,14 +176,19 @@ def render_mails(mails: Sequence[tuple[float, str, dict[str, str]]]) -> Reply:
         for at, to, mail in mails
     )
     empty = '<p class="empty">还没有邮件。验证码和通知邮件会显示在这里。</p>' if not cards else ""
-    body = f'{_draw_navigation("mail")}<main class="wide"><h1>邮件</h1>{cards}{empty}</main>'
+    body = f'{draw_navigation("mail")}<main class="wide"><h1>邮件</h1>{cards}{empty}</main>'
     return render_page("邮件", body, refresh="5")
 
 
-def _draw_navigation(here: str) -> str:
+def draw_navigation(here: str) -> str:
+    """Return the head of a screen."""
     links = "".join(
         f'<a href="{address}"{" class=here" if key == here else ""}>{label}</a>'
-        for key, address, label in (("list", "/", "支付与通知"), ("mail", "/mail", "邮件"))
+        for key, address, label in (
+            ("list", "/", "支付与通知"),
+            ("trouble", "/trouble", "故障台"),
+            ("mail", "/mail", "邮件"),
+        )
     )
     return f'<header class="bar dark"><b>模拟网关</b><nav>{links}</nav></header>'
 

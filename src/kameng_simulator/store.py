@@ -63,10 +63,41 @@ CREATE TABLE IF NOT EXISTS refunds (
     refunded_at REAL NOT NULL,
     UNIQUE (payment_id, refund_no)
 );
+CREATE TABLE IF NOT EXISTS transfers (
+    id INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('split', 'split_return', 'payout')),
+    own_no TEXT NOT NULL,
+    payment_id INTEGER REFERENCES payments,
+    account TEXT NOT NULL DEFAULT '',
+    name TEXT NOT NULL DEFAULT '',
+    amount_fen INTEGER NOT NULL CHECK (amount_fen >= 0),
+    state TEXT NOT NULL DEFAULT 'done',
+    detail TEXT NOT NULL DEFAULT '{}',
+    created_at REAL NOT NULL,
+    UNIQUE (gateway, kind, own_no)
+);
+CREATE TABLE IF NOT EXISTS bill_changes (
+    id INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    day TEXT NOT NULL,
+    change TEXT NOT NULL,
+    own_no TEXT NOT NULL,
+    amount_fen INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS mails (
     id INTEGER PRIMARY KEY, arrived_at REAL NOT NULL, recipients TEXT NOT NULL, raw BLOB NOT NULL
 );
 """
+# What older files lack: table, column, declaration.
+COLUMNS = (
+    ("payments", "extra", "TEXT NOT NULL DEFAULT '{}'"),
+    ("notices", "twist", "TEXT NOT NULL DEFAULT ''"),
+    ("notices", "subject", "TEXT NOT NULL DEFAULT 'payment'"),
+    ("notices", "follows", "INTEGER"),
+    ("attempts", "packed", "TEXT NOT NULL DEFAULT ''"),
+)
+NEVER = 1e12
 KEPT_MAILS = 500
 TWIN = "#2"  # behind the merchant's number where the buyer paid it a second time
 
@@ -94,6 +125,7 @@ class Payment:
     paid_at: float | None
     pay_at: float | None
     remark: str
+    extra: str  # what its peer wants to remember, JSON
 
     @property
     def is_expired(self) -> bool:
@@ -111,10 +143,13 @@ class Notice:
     """One callback on its way, with the address it goes to."""
 
     id: int
+    payment_id: int
     gateway: str
     notify_url: str
     fields: dict[str, str]
     attempt_count: int
+    twist: str = ""
+    subject: str = "payment"  # payment, refund, dispute, transfer: what it tells of
 
 
 def _read_payment(row: sqlite3.Row) -> Payment:
@@ -130,6 +165,10 @@ class Store:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
+        for table, column, declaration in COLUMNS:
+            known = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            if column not in known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {declaration}")
 
     def close(self) -> None:
         """Close the file."""
@@ -148,11 +187,13 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
-    def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
+    def run(self, sql: str, *values: object) -> sqlite3.Cursor:
+        """Run one statement of this package."""
         with self._lock:
             return self._db.execute(sql, values)
 
-    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+    def fetch(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Return the rows of one statement of this package."""
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
@@ -171,7 +212,7 @@ class Store:
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
         sql = f"INSERT INTO payments ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
-        self._run(sql, *values.values())
+        self.run(sql, *values.values())
         found = self.find_payment(str(values["gateway"]), str(values["out_trade_no"]))
         if found is None:
             raise RuntimeError("trade number taken twice")
@@ -200,26 +241,26 @@ class Store:
         return self._one("trade_no=?", trade_no)
 
     def _one(self, condition: str, *values: object) -> Payment | None:
-        rows = self._all(f"SELECT * FROM payments WHERE {condition}", *values)  # noqa: S608
+        rows = self.fetch(f"SELECT * FROM payments WHERE {condition}", *values)  # noqa: S608
         return _read_payment(rows[0]) if rows else None
 
     def list_payments(self, *, limit: int, gateway: str = "%") -> list[Payment]:
         """Return the newest payments."""
         sql = "SELECT * FROM payments WHERE gateway LIKE ? ORDER BY id DESC LIMIT ?"
-        return [_read_payment(row) for row in self._all(sql, gateway, limit)]
+        return [_read_payment(row) for row in self.fetch(sql, gateway, limit)]
 
     def mark_opened(self, payment_id: int) -> None:
         """Remember that the buyer has seen the payment."""
-        self._run("UPDATE payments SET is_opened=1 WHERE id=?", payment_id)
+        self.run("UPDATE payments SET is_opened=1 WHERE id=?", payment_id)
 
     def set_remark(self, payment_id: int, remark: str) -> None:
         """Remember what was done last, for the list."""
-        self._run("UPDATE payments SET remark=? WHERE id=?", remark, payment_id)
+        self.run("UPDATE payments SET remark=? WHERE id=?", remark, payment_id)
 
     def close_payment(self, payment_id: int) -> bool:
         """Close an unpaid payment; say whether this call did it."""
         sql = "UPDATE payments SET state='closed' WHERE id=? AND state='wait'"
-        return self._run(sql, payment_id).rowcount == 1
+        return self.run(sql, payment_id).rowcount == 1
 
     def pay(self, payment_id: int, *, paid_fen: int) -> bool:
         """Take the money, even after a close: the buyer's bank was slower than the shop."""
@@ -227,16 +268,16 @@ class Store:
             "UPDATE payments SET state='paid', paid_fen=?, paid_at=?, pay_at=NULL, is_opened=1"
             " WHERE id=? AND state IN ('wait', 'closed')"
         )
-        return self._run(sql, paid_fen, time.time(), payment_id).rowcount == 1
+        return self.run(sql, paid_fen, time.time(), payment_id).rowcount == 1
 
     def plan_payment(self, payment_id: int, *, pay_at: float) -> None:
         """Plan a late payment."""
-        self._run("UPDATE payments SET pay_at=?, is_opened=1 WHERE id=?", pay_at, payment_id)
+        self.run("UPDATE payments SET pay_at=?, is_opened=1 WHERE id=?", pay_at, payment_id)
 
     def list_due_payments(self) -> list[Payment]:
         """Return the late payments whose time has come."""
         sql = "SELECT * FROM payments WHERE pay_at <= ? AND state <> 'paid' LIMIT 50"
-        return [_read_payment(row) for row in self._all(sql, time.time())]
+        return [_read_payment(row) for row in self.fetch(sql, time.time())]
 
     def open_twin(self, payment: Payment, *, trade_no: str) -> Payment:
         """Create another payment of the same merchant's number, or return the one there is."""
@@ -246,7 +287,7 @@ class Store:
             " SELECT gateway, ?, out_trade_no || ?, method, subject, amount_fen, notify_url,"
             " return_url, param, 1, ?, expires_at FROM payments WHERE id=? ON CONFLICT DO NOTHING"
         )
-        self._run(sql, trade_no, TWIN, time.time(), payment.id)
+        self.run(sql, trade_no, TWIN, time.time(), payment.id)
         found = self.find_payment(payment.gateway, payment.out_trade_no + TWIN)
         if found is None:
             raise RuntimeError("trade number taken twice")
@@ -277,27 +318,56 @@ class Store:
     def find_refund(self, payment_id: int, refund_no: str) -> int | None:
         """Return the fen of a refund."""
         sql = "SELECT amount_fen FROM refunds WHERE payment_id=? AND refund_no=?"
-        rows = self._all(sql, payment_id, refund_no)
+        rows = self.fetch(sql, payment_id, refund_no)
         return int(rows[0]["amount_fen"]) if rows else None
 
     def list_refunds(self, payment_id: int) -> list[dict[str, object]]:
         """Return the refunds of a payment."""
         sql = "SELECT refund_no, amount_fen FROM refunds WHERE payment_id=? ORDER BY id"
-        return [dict(row) for row in self._all(sql, payment_id)]
+        return [dict(row) for row in self.fetch(sql, payment_id)]
 
-    def add_notice(self, payment_id: int, *, kind: str, fields: Mapping[str, str]) -> None:
-        """Queue a callback, due now."""
-        sql = "INSERT INTO notices (payment_id, kind, fields, due_at) VALUES (?, ?, ?, ?)"
-        self._run(sql, payment_id, kind, json.dumps(fields, ensure_ascii=False), time.time())
+    def change_extra(self, payment_id: int, extra: Mapping[str, object]) -> None:
+        """Remember what a payment's peer wants to know of it later."""
+        text = json.dumps(extra, ensure_ascii=False)
+        self.run("UPDATE payments SET extra=? WHERE id=?", text, payment_id)
+
+    def overwrite(self, name: str, value: str) -> None:
+        """Replace a stored credential: keys rotate."""
+        sql = (
+            "INSERT INTO credentials VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+        )
+        self.run(sql, name, value)
+
+    def add_notice(
+        self,
+        payment_id: int,
+        *,
+        kind: str,
+        fields: Mapping[str, str],
+        twist: str = "",
+        subject: str = "payment",
+        delay_seconds: float = 0.0,
+        is_behind: bool = False,
+    ) -> int:
+        """Queue a callback; return its number. One that `is_behind` waits to be overtaken."""
+        due_at = NEVER if is_behind else time.time() + delay_seconds
+        sql = (
+            "INSERT INTO notices (payment_id, kind, fields, due_at, twist, subject, follows)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        text = json.dumps(fields, ensure_ascii=False)
+        values = (payment_id, kind, text, due_at, twist, subject, 0 if is_behind else None)
+        return int(self.run(sql, *values).lastrowid or 0)
 
     def claim_notices(self, *, limit: int, lease_seconds: float) -> list[Notice]:
         """Take the callbacks that are due; after a crash they come back when the lease ends."""
         with self.transaction():
             now = time.time()
             sql = (
-                "SELECT n.id, n.fields, n.attempt_count, p.gateway, p.notify_url"
-                " FROM notices n JOIN payments p ON p.id = n.payment_id"
-                " WHERE n.state='waiting' AND n.due_at <= ? ORDER BY n.due_at LIMIT ?"
+                "SELECT n.id, n.payment_id, n.fields, n.attempt_count, n.twist, n.subject,"
+                " p.gateway, p.notify_url FROM notices n JOIN payments p ON p.id = n.payment_id"
+                " WHERE n.state='waiting' AND n.due_at <= ? ORDER BY n.due_at, n.id LIMIT ?"
             )
             rows = self._db.execute(sql, (now, limit)).fetchall()
             for row in rows:
@@ -306,30 +376,52 @@ class Store:
         return [Notice(**{**dict(row), "fields": json.loads(row["fields"])}) for row in rows]
 
     def record_attempt(
-        self, notice: Notice, *, status: int, reply: str, next_at: float | None, done: bool
+        self,
+        notice: Notice,
+        *,
+        status: int,
+        reply: str,
+        next_at: float | None,
+        done: bool,
+        packed: str = "",
     ) -> None:
-        """Remember what the shop answered, and when to send again."""
+        """Remember what the shop answered, and when to send again; let go who waited behind it."""
         with self.transaction():
             self._db.execute(
-                "INSERT INTO attempts (notice_id, sent_at, status, reply) VALUES (?, ?, ?, ?)",
-                (notice.id, time.time(), status, reply),
+                "INSERT INTO attempts (notice_id, sent_at, status, reply, packed)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (notice.id, time.time(), status, reply, packed),
             )
             state = "done" if done else ("waiting" if next_at else "given up")
             self._db.execute(
                 "UPDATE notices SET attempt_count=attempt_count+1, state=?, due_at=? WHERE id=?",
                 (state, next_at or 0, notice.id),
             )
+            self._db.execute(
+                "UPDATE notices SET due_at=?, follows=? WHERE follows=0 AND state='waiting'"
+                " AND id<? AND payment_id IN (SELECT id FROM payments WHERE gateway=?)",
+                (time.time(), notice.id, notice.id, notice.gateway),
+            )
+
+    def find_packed(self, payment_id: int) -> str:
+        """Return the bytes of the first callback that was sent for a payment, or an empty text."""
+        sql = (
+            "SELECT a.packed FROM attempts a JOIN notices n ON n.id = a.notice_id"
+            " WHERE n.payment_id=? AND n.twist='' AND a.packed<>'' ORDER BY a.id LIMIT 1"
+        )
+        rows = self.fetch(sql, payment_id)
+        return str(rows[0]["packed"]) if rows else ""
 
     def list_notices(self, payment_id: int) -> list[dict[str, Any]]:
         """Return the callbacks of a payment with their attempts."""
-        notices = self._all(
+        notices = self.fetch(
             "SELECT id, kind, state, attempt_count, due_at FROM notices"
             " WHERE payment_id=? ORDER BY id",
             payment_id,
         )
         sql = "SELECT sent_at, status, reply FROM attempts WHERE notice_id=? ORDER BY id"
         return [
-            {**dict(row), "attempts": [dict(a) for a in self._all(sql, row["id"])]}
+            {**dict(row), "attempts": [dict(a) for a in self.fetch(sql, row["id"])]}
             for row in notices
         ]
 
@@ -346,5 +438,5 @@ class Store:
     def list_mails(self, *, limit: int) -> list[tuple[float, str, bytes]]:
         """Return the newest mails: arrival, recipients, raw bytes."""
         sql = "SELECT arrived_at, recipients, raw FROM mails ORDER BY id DESC LIMIT ?"
-        rows = self._all(sql, limit)
+        rows = self.fetch(sql, limit)
         return [(r["arrived_at"], r["recipients"], r["raw"]) for r in rows]

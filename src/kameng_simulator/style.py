@@ -51,6 +51,13 @@ color:var(--quiet);white-space:normal;min-width:220px}
 .dot{display:inline-block;width:8px;height:8px;border-radius:50%;margin-right:6px}
 .green{background:#12875a}.amber{background:#d98a1f}.grey{background:#8a94a6}
 .empty{text-align:center;color:var(--quiet);padding:48px 0}
+.forms{display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,1fr));gap:16px;
+margin:16px 0 24px}.forms form{display:flex;flex-direction:column;gap:10px}
+.forms label{display:flex;flex-direction:column;gap:4px;color:var(--quiet);font-size:13px}
+.forms input,.forms select{font:inherit;font-size:15px;color:var(--ink);background:var(--ground);
+border:1px solid var(--line);border-radius:8px;padding:9px 10px;min-width:0}
+.forms button.main{background:#1a56c4;min-height:44px;margin-top:auto;justify-content:center}
+.told{padding:10px 14px;border-radius:8px;color:#fff;word-break:break-word}
 .mail{margin-bottom:16px}.mail pre{white-space:pre-wrap;word-break:break-word;font:inherit;
 margin:0}
 @media(max-width:760px){.cashier{grid-template-columns:1fr;margin:16px auto;gap:16px}

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import struct
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 MAX_BODY_BYTES = 64 * 1024
+DRIBBLE_STEPS = 20
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,100}(:[0-9]{1,5})?|\[::1\](:[0-9]{1,5})?")
 
 
@@ -27,6 +29,8 @@ class Request:
     query: dict[str, str]
     body: bytes
     host: str
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    target: str = ""  # path and query as they came, for signatures that cover them
 
     @property
     def base_url(self) -> str:
@@ -40,13 +44,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A reply; `drop` breaks the connection instead, as gateways sometimes do."""
+    """A reply; `drop` breaks the connection instead, as gateways sometimes do.
+
+    `dribble_seconds` is how long the body takes, a few bytes at a time.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/html; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     drop: bool = False
+    dribble_seconds: float = 0.0
 
 
 def reply_json(data: object, *, status: int = 200) -> Reply:
@@ -81,8 +89,7 @@ def make_server(
         def do_GET(self) -> None:
             self._serve()
 
-        def do_POST(self) -> None:
-            self._serve()
+        do_POST = do_PUT = do_DELETE = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent: addresses of the API hold keys."""
@@ -103,10 +110,20 @@ def make_server(
                 self.send_header(name, value)
             self.end_headers()
             try:
-                self.wfile.write(reply.body)
+                if reply.dribble_seconds:
+                    self._dribble(reply)
+                else:
+                    self.wfile.write(reply.body)
                 self.wfile.flush()
             except ConnectionError:
                 self.close_connection = True
+
+        def _dribble(self, reply: Reply) -> None:
+            step = max(1, len(reply.body) // DRIBBLE_STEPS)
+            for start in range(0, len(reply.body), step):
+                self.wfile.write(reply.body[start : start + step])
+                self.wfile.flush()
+                time.sleep(reply.dribble_seconds / DRIBBLE_STEPS)
 
     server = ThreadingHTTPServer(address, Handler, bind_and_activate=False)
     server.daemon_threads = True
@@ -135,6 +152,8 @@ def _answer(handler: BaseHTTPRequestHandler, answer: Callable[[Request], Reply])
             query=_read_pairs(target.query),
             body=body,
             host=host if _HOST.fullmatch(host) else "127.0.0.1",
+            headers={name.lower(): value for name, value in handler.headers.items()},
+            target=handler.path,
         )
         return answer(request)
     except ValueError:

@@ -40,7 +40,7 @@ def test_state_tells_payments_callbacks_and_refunds(world: World) -> None:
     state = world.state("P1")
 
     assert state["state"] == "wait"
-    assert [notice["kind"] for notice in state["notices"]] == ["伪造"]
+    assert [notice["kind"] for notice in state["notices"]] == ["伪造通知"]
     assert state["refunds"] == []
 
 
