@@ -8,6 +8,7 @@ from typing import TypeVar
 from django.db import connection
 
 R = TypeVar("R")
+S = TypeVar("S")
 WAIT_SECONDS = 60
 
 
@@ -38,3 +39,53 @@ def run_together(count: int, function: Callable[[int], R]) -> list[R | Exception
     for thread in threads:
         thread.join(WAIT_SECONDS)
     return outcomes
+
+
+def run_rounds(
+    count: int,
+    rounds: int,
+    *,
+    prepare: Callable[[int], S],
+    act: Callable[[S, int], R],
+    judge: Callable[[S, list[R | Exception]], None],
+) -> None:
+    """Let the same threads meet again and again: prepare, all act at one moment, judge.
+
+    `prepare` and `judge` run in the calling thread; a round's outcomes stand in the threads' order.
+    """
+    start, end = threading.Barrier(count + 1), threading.Barrier(count + 1)
+    state: list[S] = []
+    outcomes: list[R | Exception] = [RuntimeError("the thread did not act")] * count
+
+    def work(index: int) -> None:
+        try:
+            connection.ensure_connection()
+            for _round in range(rounds):
+                start.wait(WAIT_SECONDS)
+                try:
+                    outcomes[index] = act(state[0], index)
+                except Exception as fault:
+                    outcomes[index] = fault
+                end.wait(WAIT_SECONDS)
+        except threading.BrokenBarrierError:
+            return  # the caller gave up
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=copy_context().run, args=(work, index), daemon=True)
+        for index in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(rounds):
+            state[:] = [prepare(number)]
+            start.wait(WAIT_SECONDS)
+            end.wait(WAIT_SECONDS)
+            judge(state[0], list(outcomes))
+    finally:
+        start.abort()
+        end.abort()
+        for thread in threads:
+            thread.join(WAIT_SECONDS)
