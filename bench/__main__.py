@@ -19,6 +19,7 @@ CLIENTS = 32
 HOT_BUYERS = 200
 HOT_KEYS = 50
 TURNS = 3
+CALLBACK_RATE = 200
 
 
 def say(text: str) -> None:
@@ -104,6 +105,10 @@ def measure(*, quick: bool) -> dict[str, Any]:
         gateway = load(stack, "gateway", shop, clients=CLIENTS, seconds=seconds)
         report["order"] = figures(wallet, limit)
         report["gateway_order"] = figures(gateway, limit)
+        ours = report["gateway_order"]["per_second"] / (report["order"]["per_second"] or 1.0)
+        report["gateway_order"]["of_wallet_orders"] = round(ours, 3)
+        say(f"callbacks, {CALLBACK_RATE} a second …")
+        report["callback"] = callback(stack, shop, seconds=seconds)
         say("one hot product …")
         report["hot_product"] = hot(stack, shop, rounds=2 if quick else 5)
         say("pages …")
@@ -117,6 +122,18 @@ def measure(*, quick: bool) -> dict[str, Any]:
         say("audit …")
         report["correct"] = audit(stack)
     return report
+
+
+def callback(stack: Stack, shop: dict[str, Any], *, seconds: int) -> dict[str, Any]:
+    """Return how long a callback takes until its key is delivered, at an even rate."""
+    result = load(stack, "callback", shop, rate=CALLBACK_RATE, seconds=seconds, clients=CLIENTS)
+    return {
+        "per_second": round(result["count"] / result["seconds"], 1),
+        "p50_ms": round(result["p50_ms"], 2),
+        "p99_ms": round(result["p99_ms"], 2),
+        "refused": result["refused"],
+        "errors": result["errors"],
+    }
 
 
 class Peak:

@@ -16,6 +16,8 @@ from urllib.parse import quote
 import uvloop
 
 CSRF = "k" * 32
+PLACERS = 16
+SAMPLED = 20  # of so many callbacks one is asked whether its order is delivered
 
 
 @dataclass(slots=True)
@@ -233,6 +235,76 @@ async def gateway_orders(port: int, shop: dict[str, Any], **limits: Any) -> Resu
     return await run_clients(port, clients, step, **limits)
 
 
+async def callbacks(port: int, shop: dict[str, Any], **limits: Any) -> Result:
+    """Callbacks of placed orders at an even rate, whether or not the shop keeps up.
+
+    A latency runs from the moment at which the callback was due until the answer that follows the
+    commit; every `SAMPLED`th order is asked for at once and must be delivered by then.
+    """
+    rate, clients = int(limits["rate"]), int(limits["clients"])
+    placed = await _place_for_callbacks(port, shop, count=rate * int(limits["seconds"]))
+    connections = [Connection(port) for _ in range(clients)]
+    await asyncio.gather(*(connection.open() for connection in connections))
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for connection in connections:
+        free.put_nowait(connection)
+    result, began = Result(), time.perf_counter() + 0.1
+
+    async def tell(number: int, host: str, order: dict[str, Any]) -> None:
+        due = began + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        connection = await free.get()
+        try:
+            query = signed_callback(shop, order["payment_no"], order["total"])
+            path = f"/notify/{shop['gateway_id']}/?{query}"
+            status, body = await connection.ask(get(host, path))
+            _count(result, status if body == b"success" else 500, body, due)
+            if number % SAMPLED == 0:
+                _, state = await connection.ask(get(host, _status_address(order)))
+                if json.loads(state)["state"] != "delivered":
+                    result.errors += 1
+                    result.samples.append("confirmed, and not delivered")
+        finally:
+            free.put_nowait(connection)
+
+    await asyncio.gather(*(tell(number, *each) for number, each in enumerate(placed)))
+    result.seconds = time.perf_counter() - began
+    for connection in connections:
+        connection.close()
+    return result
+
+
+async def _place_for_callbacks(
+    port: int, shop: dict[str, Any], *, count: int
+) -> list[tuple[str, dict[str, Any]]]:
+    """Place so many unpaid orders; return each with its host."""
+    hosts, variants, salt = shop["hosts"], shop["variants"], random.randrange(10**12)
+    placed: list[tuple[str, dict[str, Any]]] = []
+
+    async def step(connection: Connection, client: int, turn: int, result: Result) -> bool:
+        number = client + turn * PLACERS
+        if number >= count:
+            return False
+        host, variant = hosts[number % len(hosts)], variants[number % len(variants)][1]
+        key = f"{salt}-c-{number}"
+        fields = order_fields(variant, str(shop["gateway_id"]), key, f"g{key}@example.com")
+        status, body = await connection.ask(post(host, "/checkout/", fields))
+        if status != 201:
+            raise ValueError(f"not placed: {status} {body[:200]!r}")
+        placed.append((host, json.loads(body)))
+        return True
+
+    made = await run_clients(port, PLACERS, step)
+    if made.errors:
+        raise ValueError(made.samples[0])
+    return placed
+
+
+def _status_address(order: dict[str, Any]) -> str:
+    token = str(order["url"]).partition("?")[2]
+    return f"/pay/{order['order_no']}/status/?{token}"
+
+
 def signed_callback(shop: dict[str, Any], payment_no: str, total: str) -> str:
     """Return the query of a callback, signed as 易支付 v1 does."""
     fields = {
@@ -291,6 +363,8 @@ def main() -> None:
         result = uvloop.run(wallet_orders(port, shop, **limits))
     elif kind == "gateway":
         result = uvloop.run(gateway_orders(port, shop, **limits))
+    elif kind == "callback":
+        result = uvloop.run(callbacks(port, shop, **limits))
     elif kind == "hot":
         result = uvloop.run(hot_orders(port, shop, limits["variant"], limits["buyers"]))
     else:
