@@ -47,6 +47,8 @@ DATA = {
     "web/covers.py": "words by which a name of goods gets its drawing",
     "payments/providers/alipay/wire.py": "words of the gateway",
     "payments/providers/epay/wire.py": "words of the gateway",
+    "payments/providers/wechat/bills.py": "headings of the gateway's bills",
+    "payments/providers/wechat/transfers.py": "what the gateway wants to be told of a transfer",
     "payments/providers/credentials.py": "placeholders that people paste as keys",
 }
 # Names that stay Chinese in English too.

@@ -95,6 +95,7 @@ COLUMNS = (
     ("notices", "twist", "TEXT NOT NULL DEFAULT ''"),
     ("notices", "subject", "TEXT NOT NULL DEFAULT 'payment'"),
     ("notices", "follows", "INTEGER"),
+    ("notices", "address", "TEXT NOT NULL DEFAULT ''"),
     ("attempts", "packed", "TEXT NOT NULL DEFAULT ''"),
 )
 NEVER = 1e12
@@ -283,9 +284,10 @@ class Store:
         """Create another payment of the same merchant's number, or return the one there is."""
         sql = (
             "INSERT INTO payments (gateway, trade_no, out_trade_no, method, subject, amount_fen,"
-            " notify_url, return_url, param, is_opened, created_at, expires_at)"
+            " notify_url, return_url, param, extra, is_opened, created_at, expires_at)"
             " SELECT gateway, ?, out_trade_no || ?, method, subject, amount_fen, notify_url,"
-            " return_url, param, 1, ?, expires_at FROM payments WHERE id=? ON CONFLICT DO NOTHING"
+            " return_url, param, extra, 1, ?, expires_at FROM payments WHERE id=?"
+            " ON CONFLICT DO NOTHING"
         )
         self.run(sql, trade_no, TWIN, time.time(), payment.id)
         found = self.find_payment(payment.gateway, payment.out_trade_no + TWIN)
@@ -349,16 +351,20 @@ class Store:
         subject: str = "payment",
         delay_seconds: float = 0.0,
         is_behind: bool = False,
+        address: str = "",
     ) -> int:
-        """Queue a callback; return its number. One that `is_behind` waits to be overtaken."""
+        """Queue a callback; return its number. One that `is_behind` waits to be overtaken.
+
+        It goes to `address`, or else to that of its payment.
+        """
         due_at = NEVER if is_behind else time.time() + delay_seconds
         sql = (
-            "INSERT INTO notices (payment_id, kind, fields, due_at, twist, subject, follows)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO notices (payment_id, kind, fields, due_at, twist, subject, follows,"
+            " address) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
         text = json.dumps(fields, ensure_ascii=False)
         values = (payment_id, kind, text, due_at, twist, subject, 0 if is_behind else None)
-        return int(self.run(sql, *values).lastrowid or 0)
+        return int(self.run(sql, *values, address).lastrowid or 0)
 
     def claim_notices(self, *, limit: int, lease_seconds: float) -> list[Notice]:
         """Take the callbacks that are due; after a crash they come back when the lease ends."""
@@ -366,7 +372,8 @@ class Store:
             now = time.time()
             sql = (
                 "SELECT n.id, n.payment_id, n.fields, n.attempt_count, n.twist, n.subject,"
-                " p.gateway, p.notify_url FROM notices n JOIN payments p ON p.id = n.payment_id"
+                " p.gateway, coalesce(nullif(n.address, ''), p.notify_url) AS notify_url"
+                " FROM notices n JOIN payments p ON p.id = n.payment_id"
                 " WHERE n.state='waiting' AND n.due_at <= ? ORDER BY n.due_at, n.id LIMIT ?"
             )
             rows = self._db.execute(sql, (now, limit)).fetchall()

@@ -14,6 +14,7 @@ from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests import people
 from tests.console.pages import address, text_of
+from tests.providers.cases import make_case
 
 ClientFor = Callable[..., Client]
 SECRET = "q8Zr5LmX2vTn9KdW4hYc"
@@ -92,6 +93,32 @@ def test_bad_credentials_are_refused_at_their_field_and_nothing_is_kept(
     assert "支付宝" in response.content.decode()
     with site_scope(main_site.id):
         assert Gateway.objects.count() == 0
+
+
+def test_what_a_gateway_can_do_without_may_stay_empty(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    form = make_case("wechat").form
+    empty = {"public_key": "", "public_key_id": "", "app_secret": "", "verify_by": "certificate"}
+    urls = {
+        "gateway_url": "https://api.mch.weixin.qq.com",
+        "oauth_url": "https://open.weixin.qq.com",
+        "token_url": "https://api.weixin.qq.com",
+    }
+    values = {f"key_{name}": value for name, value in {**form, **urls, **empty}.items()}
+    posted = {**EPAY, **values, "key_transfer_scene": "1005", "method": "native"}
+    client, page = (
+        client_for(main_site, ada),
+        address(main_site, "new_gateway", query="kind=wechat"),
+    )
+
+    refused = client.post(page, {**posted, "key_verify_by": "public_key"})
+    taken = client.post(page, posted)
+
+    assert "请填写微信支付公钥 ID" in text_of(refused)
+    assert taken.status_code == 303
+    with site_scope(main_site.id):
+        assert config_of(Gateway.objects.get()).takes_certificates
 
 
 def test_an_empty_secret_keeps_the_stored_one_and_a_new_one_switches_off(

@@ -1,5 +1,6 @@
 """A shop whose gateway is the simulator, once for each protocol; and one that tests sign for."""
 
+import datetime as dt
 import pathlib
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from kameng.core import clock
 from kameng.orders.models import Order
 from kameng.orders.services.placing import PlacedOrder
-from kameng.payments.models import Gateway, Payment, Purpose
+from kameng.payments.models import Gateway, GatewayRefund, Payment, Purpose, RefundState
+from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import PayChoice
 from kameng.payments.services.confirming import Reply, accept_callback
 from kameng.payments.services.gateways import (
@@ -21,7 +24,7 @@ from kameng.payments.services.gateways import (
 )
 from kameng.payments.services.gateways import test_gateway as prove_gateway
 from kameng.payments.services.paying import Payer, instruct_buyer
-from kameng.pricing.money import Amount, format_yuan
+from kameng.payments.services.refunding import ask_due_refunds
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.conftest import any_db, wrecked_db
@@ -32,7 +35,7 @@ from tests.providers.world import World, open_world
 
 __all__ = ["any_db", "wrecked_db"]
 
-METHODS = {"epay": "alipay", "alipay": "qr"}
+METHODS = {"epay": "alipay", "alipay": "qr", "wechat": "native"}
 PAYER = Payer(
     client_ip="192.0.2.1",
     device="mobile",
@@ -59,7 +62,7 @@ class Counter:
         """Send a genuinely signed callback that this payment was made, with changed fields."""
         fields = {
             "out_trade_no": payment.payment_no,
-            self.case.amount_field: format_yuan(Amount(payment.amount)),
+            **self.case.priced(payment.amount),
             "trade_no": f"9{payment.payment_no}",
             **changes,
         }
@@ -67,8 +70,12 @@ class Counter:
 
     def send(self, fields: dict[str, str]) -> Reply:
         """Send a callback exactly as given."""
+        return self.hear(self.case.send(fields))
+
+    def hear(self, callback: CallbackRequest) -> Reply:
+        """Take a callback as it came over the wire."""
         return accept_callback(
-            gateway_id=self.shop.choice.gateway_id, callback=self.case.send(fields), ip="192.0.2.9"
+            gateway_id=self.shop.choice.gateway_id, callback=callback, ip="192.0.2.9"
         )
 
     def open(self, payment: Payment) -> None:
@@ -78,6 +85,24 @@ class Counter:
         if told.kind == "redirect":
             with urllib.request.urlopen(told.url, timeout=5) as page:
                 assert page.status == 200
+
+    def let_refunds_be_due(self) -> None:
+        """Let what waits be asked for again at once."""
+        with site_scope(self.shop.site.id):
+            GatewayRefund.objects.filter(state=RefundState.WAITING).update(
+                next_attempt_at=clock.now() - dt.timedelta(seconds=1)
+            )
+
+    def ask_refunds(self) -> int:
+        """Ask for what is due, and again for what a gateway was not through with at once."""
+        asked = ask_due_refunds()
+        with site_scope(self.shop.site.id):
+            waiting = GatewayRefund.objects.filter(state=RefundState.WAITING)
+            if not waiting.filter(last_error="processing").exists():
+                return asked
+        self.let_refunds_be_due()
+        ask_due_refunds()
+        return asked
 
     def order_of(self, placed: PlacedOrder) -> Order:
         """Return the order as it stands."""

@@ -23,7 +23,7 @@ from tests.payments.conftest import METHODS, Counter, connect
 from tests.providers.cases import make_case
 from tests.providers.world import World
 
-SECRET = {"epay": "key", "alipay": "app_private_key"}
+SECRET = {"epay": "key", "alipay": "app_private_key", "wechat": "api_v3_key"}
 WEAK = [
     "",
     "   ",
@@ -117,6 +117,7 @@ def test_wrong_credentials_are_not_proved(
 ACCOUNT = {
     "epay": {"pid": "1002"},
     "alipay": {"app_id": "2021000000000002", "seller_id": "2088000000000012"},
+    "wechat": {"mchid": "1900000002", "appid": "wx0123456789abcdee"},
 }
 
 

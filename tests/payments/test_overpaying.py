@@ -1,6 +1,5 @@
 """One payment made twice, under two numbers of its gateway: in the books, shown, given back."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -39,14 +38,6 @@ def _codes() -> list[str]:
         return list(RejectedCallback.objects.order_by("id").values_list("code", flat=True))
 
 
-def _words(world: World, kind: str, number: str) -> dict[str, str]:
-    """Return the callback that the gateway sends of a payment."""
-    found = world.simulator.store.find_payment(kind, number)
-    assert found is not None
-    gateway = {"epay": world.simulator.epay, "alipay": world.simulator.alipay}[kind]
-    return dict(gateway.build_notice(found))
-
-
 def _balance(kind: AccountKind, owner_id: int) -> int:
     return balance_of(account_id(kind, owner_id))
 
@@ -57,8 +48,8 @@ def twice(live: Counter, world: World, pay: Pay) -> tuple[Any, Payment, Payment]
     placed, payment = live.sell()
     live.open(payment)
     pay(payment, "twice")
-    assert live.send(_words(world, live.case.kind, payment.payment_no)).accepted
-    assert live.send(_words(world, live.case.kind, payment.payment_no + TWIN)).accepted
+    assert live.hear(world.words(live.case.kind, payment.payment_no)).accepted
+    assert live.hear(world.words(live.case.kind, payment.payment_no + TWIN)).accepted
     with site_scope(live.shop.site.id):
         (second,) = list_mismatched()
     return placed, live.payment_of(payment), second
@@ -83,7 +74,7 @@ def test_the_second_payment_is_in_the_books_and_waits_for_a_person(
     assert _codes() == []
 
     for _ in range(3):  # the gateway repeats itself until it is heard
-        assert live.send(_words(world, live.case.kind, payment.payment_no + TWIN)).accepted
+        assert live.hear(world.words(live.case.kind, payment.payment_no + TWIN)).accepted
 
     assert count(PAID_ROWS) == 2
     assert count("select count(*) from payments_payment") == 2
@@ -99,7 +90,7 @@ def test_it_goes_back_by_the_gateways_own_number(
             give_back_mismatched(payment_id=second.id, reason="付了两次", actor=STAFF)
         assert list_mismatched() == []
 
-    assert ask_due_refunds() == 1
+    assert live.ask_refunds() == 1
 
     fen = payment.amount // 100
     assert world.state(payment.payment_no)["refunded_fen"] == 0
@@ -138,14 +129,10 @@ def test_a_number_that_the_gateway_does_not_know_is_refused_and_told(
     placed, payment = live.sell()
     live.open(payment)
     pay(payment, "lost")
-    words = _words(world, live.case.kind, payment.payment_no)
-    assert live.send(words).accepted
-    found = world.simulator.store.find_payment(live.case.kind, payment.payment_no)
-    assert found is not None
-    gateway = {"epay": world.simulator.epay, "alipay": world.simulator.alipay}[live.case.kind]
-    alias = gateway.build_notice(dataclasses.replace(found, trade_no="20260101008"))
+    assert live.hear(world.words(live.case.kind, payment.payment_no)).accepted
+    alias = world.words(live.case.kind, payment.payment_no, trade_no="20260101008")
 
-    assert not live.send(alias).accepted
+    assert not live.hear(alias).accepted
 
     assert _codes() == ["paid_twice"]
     assert not live.gateway().is_frozen

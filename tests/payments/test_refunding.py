@@ -39,13 +39,6 @@ def sold(live: Counter, pay: Pay) -> tuple[Any, Any]:
     return placed, payment
 
 
-def _let_be_due(counter: Counter) -> None:
-    with site_scope(counter.shop.site.id):
-        GatewayRefund.objects.filter(state=RefundState.WAITING).update(
-            next_attempt_at=clock.now() - dt.timedelta(seconds=1)
-        )
-
-
 def _accounts(counter: Counter) -> list[int]:
     site, main = counter.shop.site, counter.gateway().site_id
     gateway = counter.shop.choice.gateway_id
@@ -66,7 +59,7 @@ def test_a_whole_refund_reaches_the_buyer_and_leaves_every_account_empty(
     refund(live.shop, placed, key="r")
     assert live.order_of(placed).state == State.REFUNDING
 
-    assert ask_due_refunds() == 1
+    assert live.ask_refunds() == 1
     assert ask_due_refunds() == 0
 
     assert live.order_of(placed).state == State.REFUNDED
@@ -87,7 +80,7 @@ def test_a_part_goes_back_where_the_gateway_knows_parts(
 
     for number in range(3):
         refund(live.shop, placed, key=f"r{number}", amount=10_000)
-    ask_due_refunds()
+    live.ask_refunds()
 
     assert world.state(payment.payment_no)["refunded_fen"] == 300
     assert live.order_of(placed).state == State.DELIVERED
@@ -111,7 +104,7 @@ def test_an_unknown_outcome_is_asked_about_and_never_paid_twice(
     with site_scope(live.shop.site.id):
         assert GatewayRefund.objects.get().state == RefundState.WAITING
     for _ in range(3):
-        _let_be_due(live)
+        live.let_refunds_be_due()
         ask_due_refunds()
 
     assert live.order_of(placed).state == State.REFUNDED
@@ -129,7 +122,7 @@ def test_a_gateway_that_is_away_is_asked_later_and_never_given_up(
     with site_scope(live.shop.site.id):
         for _ in range(4):
             world.break_call(live.case.kind, "error")
-            _let_be_due(live)
+            live.let_refunds_be_due()
             ask_due_refunds()
         asked = GatewayRefund.objects.get()
     assert (asked.state, asked.asked_count) == (RefundState.WAITING, 4)
@@ -137,10 +130,10 @@ def test_a_gateway_that_is_away_is_asked_later_and_never_given_up(
     assert asked.next_attempt_at > clock.now() + dt.timedelta(seconds=60)
 
     world.break_call(live.case.kind, "error", after=0)
-    _let_be_due(live)
+    live.let_refunds_be_due()
     ask_due_refunds()
-    _let_be_due(live)
-    ask_due_refunds()
+    live.let_refunds_be_due()
+    live.ask_refunds()
     assert live.order_of(placed).state == State.REFUNDED
 
 
@@ -207,7 +200,7 @@ def test_a_refused_refund_waits_for_a_person_who_decides(
         settle_refused_refund(refund_id=refused.id, way=way, reason="已核实", actor=STAFF)
         with pytest.raises(order_errors.NotAllowedNow):
             settle_refused_refund(refund_id=refused.id, way=way, reason="又一次", actor=STAFF)
-    ask_due_refunds()
+    live.ask_refunds()
 
     assert live.order_of(placed).state == State.REFUNDED
     assert _accounts(live)[0] == 0  # nothing hangs between the accounts
@@ -223,7 +216,7 @@ def test_a_wrong_amount_goes_back_whole(live: Counter, world: World, pay: Pay) -
         query_payment(payment.id)
         refund_mismatched(payment=live.payment_of(payment), reason="金额不符")
 
-    ask_due_refunds()
+    live.ask_refunds()
 
     state = world.state(payment.payment_no)
     assert state["refunded_fen"] == state["paid_fen"] == payment.amount // 100 + 100

@@ -3,20 +3,38 @@
 The signatures come from `kameng_simulator`, which shares nothing with the code under test.
 """
 
+import base64
 import datetime as dt
 import functools
+import hashlib
+import json
+import re
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from kameng.core.http import HttpClient, HttpLimits
-from kameng.payments.providers.port import CallbackRequest, PayRequest, Provider, RefundRequest
+from kameng.payments.providers.port import (
+    CallbackRequest,
+    PaidStatus,
+    PayRequest,
+    Provider,
+    RefundRequest,
+)
 from kameng.payments.providers.registry import PROVIDERS, load_provider
-from kameng.pricing.money import Amount
+from kameng.pricing.money import Amount, format_yuan
 from kameng_simulator import signing
 
 KINDS = tuple(PROVIDERS)
+# Those whose callbacks are forms: a field may come twice, and a value be cut in two.
+FORM_KINDS = tuple(kind for kind in KINDS if kind != "wechat")
 SHORT = HttpLimits(connect_seconds=0.5, read_seconds=0.5, total_seconds=0.8, reply_bytes=65_536)
 EPAY_KEY = "Zx8Kq3Vn7Rt5Wp2Yb6Hd9Fj4Lm1Gs0Tc"
 
@@ -43,6 +61,33 @@ class Case:
     other_merchants: tuple[dict[str, str], ...]
     unpaid: dict[str, str]
     method: str
+    closes_to: PaidStatus = PaidStatus.PENDING
+    heard: bytes = b"success"  # what a callback is answered with
+    path: str = ""
+    cheap: str = "0.01"
+
+    @property
+    def guard_module(self) -> ModuleType:
+        """Where `has_valid_signature` stands."""
+        return import_module(f"kameng.payments.providers.{self.kind}.wire")
+
+    @property
+    def trade_no(self) -> str:
+        return self.good["trade_no"]
+
+    def priced(self, amount: int) -> dict[str, str]:
+        return {self.amount_field: format_yuan(Amount(amount))}
+
+    def point_at(self, port: int) -> Any:
+        more = {"opening": "api"} if self.kind == "epay" else {}
+        return self.config(gateway_url=f"http://127.0.0.1:{port}/{self.path}", **more)
+
+    def sign_as_strangers(self) -> list[str]:
+        """Return signatures of the good callback that somebody else could make."""
+        if self.kind == "epay":
+            return [signing.sign_epay(self.good, key) for key in ("", "123456", "key", "1001")]
+        text = signing.join_sorted(self.good, without=())
+        return [signing.sign_rsa(text, signing.load_key(self.form["app_private_key"]))]
 
     def provider(self, *, allow_plain: bool = True) -> Provider[Any]:
         return load_provider(self.kind, client=HttpClient(limits=SHORT, allow_plain=allow_plain))
@@ -69,6 +114,8 @@ class Case:
 
 
 def make_case(kind: str) -> Case:
+    if kind == "wechat":
+        return make_wechat_case()
     if kind == "epay":
         return Case(
             kind=kind,
@@ -122,6 +169,8 @@ def make_case(kind: str) -> Case:
         ),
         unpaid={"trade_status": "WAIT_BUYER_PAY"},
         method="qr",
+        closes_to=PaidStatus.CLOSED,
+        path="gateway.do",
     )
 
 
@@ -147,4 +196,142 @@ def make_refund(number: str, *, refund_no: str, amount: int = 123_400) -> Refund
         amount=Amount(amount),
         total_amount=Amount(123_400),
         reason="缺货退款",
+    )
+
+
+# --- WeChat Pay: a sealed body under signed headers ---------------------------------------------
+
+
+WECHAT_API_KEY = "Hs8Kq3Vn7Rt5Wp2Yb6Hd9Fj4Lm1Gs0Tz"
+WECHAT_KEY_ID = "PUB_KEY_ID_0116000000002026010100000000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WechatCase(Case):
+    """Its `good` holds the resource, flat; `total` is the text of a JSON value."""
+
+    @property
+    def guard_module(self) -> ModuleType:
+        return import_module("kameng.payments.providers.wechat.signing")
+
+    @property
+    def trade_no(self) -> str:
+        return self.good["transaction_id"]
+
+    def priced(self, amount: int) -> dict[str, str]:
+        return {self.amount_field: str(amount // 100)}
+
+    def signed(self, **changes: str) -> dict[str, str]:
+        if "trade_no" in changes:
+            changes["transaction_id"] = changes.pop("trade_no")
+        return self.sign({**self.good, **changes})
+
+    def sign(self, fields: Mapping[str, str]) -> dict[str, str]:
+        heads = ("sign", "sign_type", "timestamp", "nonce")
+        plain = {k: v for k, v in fields.items() if k not in heads}
+        timestamp, nonce = str(int(time.time())), secrets.token_hex(16)
+        text = f"{timestamp}\n{nonce}\n{wechat_body(plain).decode()}\n"
+        sign = signing.sign_rsa(text, signing.load_key(gateway_key()))
+        head = {"timestamp": timestamp, "nonce": nonce, "sign": sign, "sign_type": "RSA"}
+        return {**plain, **head}
+
+    def sign_as_strangers(self) -> list[str]:
+        good = self.signed()
+        text = f"{good['timestamp']}\n{good['nonce']}\n{wechat_body(self.good).decode()}\n"
+        probe = "WECHATPAY/SIGNTEST/" + "A" * 300
+        return [signing.sign_rsa(text, signing.load_key(app_key())), probe]
+
+    def send(self, fields: Mapping[str, str], *, rest: str = "") -> CallbackRequest:
+        del rest
+        values = dict(fields)
+        kind = values.pop("sign_type", "RSA")
+        headers = {
+            "Wechatpay-Serial": WECHAT_KEY_ID,
+            "Wechatpay-Timestamp": values.pop("timestamp", ""),
+            "Wechatpay-Nonce": values.pop("nonce", ""),
+            "Wechatpay-Signature": values.pop("sign", ""),
+        }
+        if kind != "RSA":
+            headers["Wechatpay-Signature-Type"] = kind
+        return CallbackRequest(method="POST", body=wechat_body(values), headers=headers)
+
+
+def wechat_body(
+    fields: Mapping[str, str], *, event: str = "TRANSACTION.SUCCESS", original: str = "transaction"
+) -> bytes:
+    """Return the sealed body of a callback about these fields; the same fields, the same body."""
+    plain = {k: v for k, v in fields.items() if k not in ("total", "currency", "openid")}
+    text = fields.get("total", "")
+    total = text if re.fullmatch("0|[1-9][0-9]*", text, re.ASCII) else json.dumps(text)
+    amount = f'{{"total":{total},"currency":"{fields.get("currency", "CNY")}"}}'
+    members = [f"{json.dumps(k)}:{json.dumps(v, ensure_ascii=False)}" for k, v in plain.items()]
+    members.append(f'"payer":{{"openid":"{fields.get("openid", "")}"}}')
+    members.append(f'"amount":{amount}')
+    resource = ("{" + ",".join(members) + "}").encode()
+    nonce = hashlib.sha256(resource).hexdigest()[:12]
+    sealed = AESGCM(WECHAT_API_KEY.encode()).encrypt(nonce.encode(), resource, original.encode())
+    return json.dumps(
+        {
+            "id": "EV-2018022511223320873",
+            "create_time": "2026-01-01T20:00:00+08:00",
+            "resource_type": "encrypt-resource",
+            "event_type": event,
+            "summary": "支付成功",
+            "resource": {
+                "original_type": original,
+                "algorithm": "AEAD_AES_256_GCM",
+                "ciphertext": base64.b64encode(sealed).decode(),
+                "associated_data": original,
+                "nonce": nonce,
+            },
+        }
+    ).encode()
+
+
+def make_wechat_case() -> Case:
+    return WechatCase(
+        kind="wechat",
+        form={
+            "mchid": "1900000001",
+            "appid": "wx0123456789abcdef",
+            "merchant_serial_no": "5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
+            "merchant_private_key": app_key(),
+            "api_v3_key": WECHAT_API_KEY,
+            "verify_by": "public_key",
+            "public_key_id": WECHAT_KEY_ID,
+            "public_key": signing.publish_key(signing.load_key(gateway_key())),
+            "app_secret": "8e1f0c7b2a9d4e6f1b3c5d7e9f0a2b4c",
+            "gateway_url": "http://127.0.0.1:9",
+            "oauth_url": "http://127.0.0.1:9",
+            "token_url": "http://127.0.0.1:9",
+        },
+        good={
+            "mchid": "1900000001",
+            "appid": "wx0123456789abcdef",
+            "out_trade_no": "P20260101A",
+            "transaction_id": "4200001234202601011234567890",
+            "trade_type": "NATIVE",
+            "trade_state": "SUCCESS",
+            "success_time": "2026-01-01T20:00:00+08:00",
+            "total": "1234",
+            "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+        },
+        amount_field="total",
+        secrets=(
+            app_key(),
+            app_key()[100:160],
+            WECHAT_API_KEY,
+            "8e1f0c7b2a9d4e6f1b3c5d7e9f0a2b4c",
+        ),
+        other_merchants=(
+            {"mchid": "1900000002"},
+            {"appid": "wx0123456789abcdee"},
+            {"mchid": ""},
+            {"appid": ""},
+        ),
+        unpaid={"trade_state": "NOTPAY"},
+        method="native",
+        closes_to=PaidStatus.CLOSED,
+        heard=b"SUCCESS",
+        cheap="1",
     )

@@ -4,12 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.providers.cases import KINDS, Case, make_case
+from tests.providers.cases import FORM_KINDS, KINDS, Case, make_case
 from tests.providers.world import Shop, World, open_shop, open_world
 
 
 @pytest.fixture(params=KINDS)
 def case(request: pytest.FixtureRequest) -> Case:
+    return make_case(request.param)
+
+
+@pytest.fixture(params=FORM_KINDS)
+def form_case(request: pytest.FixtureRequest) -> Case:
     return make_case(request.param)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from kameng.payments.providers import alipay, epay
 from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
@@ -25,7 +24,6 @@ from kameng.payments.providers.port import (
     RefundStatus,
 )
 from kameng.pricing.money import Amount
-from kameng_simulator import signing
 from kameng_simulator.store import TWIN
 from tests.providers.cases import Case, make_refund, make_request
 from tests.providers.faulty import FAULTS, faulty_server
@@ -56,6 +54,10 @@ ODD_AMOUNTS = (
 )
 
 
+# A refund that was asked for just now; some gateways are through with it at the next look.
+ASKED = {RefundStatus.DONE, RefundStatus.PROCESSING}
+
+
 def new_number() -> str:
     return "P" + uuid.uuid4().hex[:20]
 
@@ -73,7 +75,7 @@ def test_genuine_callback_is_read_whole(case: Case) -> None:
     confirmation = case.provider().parse_callback(case.config(), case.send(case.signed()))
 
     assert confirmation.payment_no == "P20260101A"
-    assert confirmation.external_no == case.good["trade_no"]
+    assert confirmation.external_no == case.trade_no
     assert confirmation.amount == Amount(123_400)
     assert confirmation.status is PaidStatus.PAID
     assert len(confirmation.raw_digest) == 64
@@ -111,14 +113,9 @@ def test_no_signed_field_can_be_changed_dropped_or_added(case: Case) -> None:
 
 
 def test_signature_under_another_key_is_rejected(case: Case) -> None:
-    if case.kind == "epay":
-        signs = [signing.sign_epay(case.good, key) for key in ("", "123456", "key", "1001")]
-    else:
-        text = signing.join_sorted(case.good, without=())
-        signs = [signing.sign_rsa(text, signing.load_key(case.form["app_private_key"]))]
-
-    for sign in signs:
-        assert reject(case, case.send({**case.signed(), "sign": sign})) == "bad_signature"
+    for sign in case.sign_as_strangers():
+        code = reject(case, case.send({**case.signed(), "sign": sign}))
+        assert code in ("bad_signature", "signature_probe")
 
 
 def test_callback_of_another_merchant_is_rejected_though_signed(case: Case) -> None:
@@ -134,7 +131,8 @@ def test_odd_amount_is_rejected_though_signed(case: Case, amount: str) -> None:
     assert code in ("bad_amount", f"missing_{case.amount_field}", f"bad_{case.amount_field}")
 
 
-def test_doubled_fields_and_arrays_are_rejected(case: Case) -> None:
+def test_doubled_fields_and_arrays_are_rejected(form_case: Case) -> None:
+    case = form_case
     good, name = case.signed(), case.amount_field
 
     assert reject(case, case.send(good, rest=f"&{name}=0.01")) == "duplicate_field"
@@ -145,15 +143,17 @@ def test_doubled_fields_and_arrays_are_rejected(case: Case) -> None:
     assert reject(case, case.send(good, rest="&x=%zz")) == "malformed"
 
 
-def test_value_that_could_be_cut_in_two_ways_is_rejected(case: Case) -> None:
+def test_value_that_could_be_cut_in_two_ways_is_rejected(form_case: Case) -> None:
     """A name such as `x&out_trade_no=…` signs the same text as another order's callback."""
+    case = form_case
     subject = "name" if case.kind == "epay" else "subject"
     tricky = case.signed(**{subject: "x&out_trade_no=P20260101B"})
 
     assert reject(case, case.send(tricky)) == "ambiguous_value"
 
 
-def test_oversized_and_empty_callbacks_are_rejected(case: Case) -> None:
+def test_oversized_and_empty_callbacks_are_rejected(form_case: Case) -> None:
+    case = form_case
     assert reject(case, case.send(case.signed(), rest="&x=" + "y" * 20_000)) == "too_large"
     many = "".join(f"&x{i}=1" for i in range(80))
     assert reject(case, case.send(case.signed(), rest=many)) == "too_many_fields"
@@ -169,28 +169,30 @@ def test_bad_payment_numbers_are_rejected(case: Case) -> None:
 
 
 def test_unpaid_status_is_no_payment(case: Case) -> None:
-    for status in (case.unpaid["trade_status"], "TRADE_PENDING", "trade_success", "SUCCESS"):
-        callback = case.send(case.signed(trade_status=status))
+    [(name, unpaid)] = case.unpaid.items()
+    for status in (unpaid, "TRADE_PENDING", "trade_success", "Success"):
+        callback = case.send(case.signed(**{name: status}))
         confirmation = case.provider().parse_callback(case.config(), callback)
         assert confirmation.status in (PaidStatus.PENDING, PaidStatus.CLOSED)
 
 
 def test_answers_to_callbacks_are_uniform(case: Case) -> None:
-    assert case.provider().callback_reply(True) == (200, b"success", "text/plain")
+    status, body, _ = case.provider().callback_reply(True)
+    assert status == 200
+    assert case.heard in body
     status, body, _ = case.provider().callback_reply(False)
     assert status == 400
-    assert b"success" not in body
+    assert case.heard not in body
 
 
 def test_the_forgery_cases_fail_when_the_signature_check_is_removed(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: the guard, not chance, is what rejects a forged callback."""
-    wire = {"epay": epay, "alipay": alipay}[case.kind].wire  # type: ignore[attr-defined]
-    forged = case.send({**case.signed(), case.amount_field: "0.01"})
+    forged = case.send({**case.signed(), case.amount_field: case.cheap})
     assert reject(case, forged) == "bad_signature"
 
-    monkeypatch.setattr(wire, "has_valid_signature", lambda *_, **__: True)
+    monkeypatch.setattr(case.guard_module, "has_valid_signature", lambda *_, **__: True)
 
     believed = case.provider().parse_callback(case.config(), forged)
     assert believed.status is PaidStatus.PAID
@@ -210,7 +212,7 @@ def test_configuration_survives_storage(case: Case) -> None:
 )
 def test_weak_or_empty_secret_is_refused_with_a_reason(case: Case, value: str) -> None:
     for field in case.provider().fields:
-        if field.secret:
+        if field.secret and (value.strip() or not field.is_optional):
             with pytest.raises(ConfigInvalid) as caught:
                 case.config(**{field.name: value})
             assert len(caught.value.problems[field.name]) > 5
@@ -264,16 +266,10 @@ def calls_of(case: Case, config: Any) -> dict[str, Callable[[], object]]:
     }
 
 
-def point_at(case: Case, port: int) -> Any:
-    path = "gateway.do" if case.kind == "alipay" else ""
-    more = {"opening": "api"} if case.kind == "epay" else {}
-    return case.config(gateway_url=f"http://127.0.0.1:{port}/{path}", **more)
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken_reply_is_uncertain_never_a_failure(case: Case, fault: str) -> None:
     with faulty_server(fault) as port:
-        calls = calls_of(case, point_at(case, port))
+        calls = calls_of(case, case.point_at(port))
         # A slow fault costs a second a call; one reading and one writing call stand for all.
         names = ("query", "refund") if fault in ("hang", "dribble", "dribble_head") else calls
         for name in names:
@@ -283,7 +279,7 @@ def test_broken_reply_is_uncertain_never_a_failure(case: Case, fault: str) -> No
 
 def test_gateway_that_is_down_is_uncertain(case: Case) -> None:
     with faulty_server("close") as port:
-        config = point_at(case, port)
+        config = case.point_at(port)
 
     with pytest.raises(ProviderUncertain) as caught:
         case.provider().query(config, "P1")
@@ -310,7 +306,7 @@ def test_secrets_stay_out_of_logs_texts_and_exceptions(
     targets = [case.config(gateway_url=gateway_url)]
     for fault in ("garbage", "error", "close"):
         with faulty_server(fault) as port:
-            targets.append(point_at(case, port))
+            targets.append(case.point_at(port))
             for call in calls_of(case, targets[-1]).values():
                 try:
                     texts.append(repr(call()))
@@ -390,7 +386,7 @@ def test_payment_from_opening_to_refund(
     refund = make_refund(number, refund_no=new_number())
     assert provider.query_refund(config, refund).status is RefundStatus.UNKNOWN
     first = provider.refund(config, refund)
-    assert first.status is RefundStatus.DONE
+    assert first.status in ASKED
     assert provider.refund(config, refund).status is RefundStatus.DONE
     assert provider.query_refund(config, refund).status is RefundStatus.DONE
     assert [r["amount_fen"] for r in world.state(number)["refunds"]] == [1234]
@@ -416,7 +412,7 @@ def test_payment_made_twice_is_asked_about_and_given_back_by_the_gateways_number
         make_refund(number, refund_no=new_number()), payment_no="", external_no=second.external_no
     )
     assert provider.query_refund(config, refund).status is RefundStatus.UNKNOWN
-    assert provider.refund(config, refund).status is RefundStatus.DONE
+    assert provider.refund(config, refund).status in ASKED
     assert provider.refund(config, refund).status is RefundStatus.DONE
     assert provider.query_refund(config, refund).status is RefundStatus.DONE
     assert world.state(number)["refunded_fen"] == 0
@@ -437,7 +433,7 @@ def test_closed_payment_stays_unpaid_until_a_late_payment(
 ) -> None:
     provider, config = account
     number = open_payment(case, world, shop, account)
-    closed = PaidStatus.CLOSED if case.kind == "alipay" else PaidStatus.PENDING
+    closed = case.closes_to
 
     assert provider.close(config, number) is closed
     assert provider.query(config, number).status is closed
@@ -496,8 +492,9 @@ def test_repeated_callbacks_say_the_same(
 
     world.pay(number, "repeat")
 
-    callbacks = shop.wait_for(5)
-    assert len({provider.parse_callback(config, callback) for callback in callbacks}) == 1
+    said = [provider.parse_callback(config, each) for each in shop.wait_for(5)]
+    # Each sending may have a nonce of its own, and be sealed anew.
+    assert len({dataclasses.replace(each, nonce="", raw_digest="") for each in said}) == 1
 
 
 def test_refund_whose_reply_was_lost_is_repeated_without_paying_twice(
@@ -539,7 +536,8 @@ def test_parallel_calls_of_one_refund_pay_once(
     for thread in threads:
         thread.join()
 
-    assert outcomes == [RefundStatus.DONE] * 10
+    assert len(outcomes) == 10
+    assert set(outcomes) <= ASKED
     assert [r["amount_fen"] for r in world.state(number)["refunds"]] == [1234]
 
 
@@ -554,7 +552,7 @@ def test_refund_of_a_part_follows_what_the_gateway_can(
     outcome = provider.refund(config, part)
 
     expected = RefundStatus.DONE if provider.supports_partial_refund else RefundStatus.REFUSED
-    assert outcome.status is expected
+    assert outcome.status in {expected, RefundStatus.PROCESSING}
     assert provider.refund(config, part).status is expected
     refunds = [r["amount_fen"] for r in world.state(number)["refunds"]]
     assert refunds == ([500] if provider.supports_partial_refund else [])
@@ -595,7 +593,7 @@ def test_amounts_below_a_fen_and_unknown_methods_are_not_opened(case: Case) -> N
 def test_unanswered_callbacks_come_again(
     case: Case, world: World, shop: Shop, account: tuple[Any, Any]
 ) -> None:
-    shop.answers = [b"fail", b"<html>success</html>"]
+    shop.answers, shop.statuses = [b"fail", b"<html>success</html>"], [400, 500]
     number = open_payment(case, world, shop, account)
 
     world.pay(number, "success")

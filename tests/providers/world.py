@@ -1,5 +1,6 @@
 """A simulator and a shop's callback address, both on loopback, and how to act on them."""
 
+import dataclasses
 import json
 import pathlib
 import threading
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from kameng.payments.providers.port import CallbackRequest
 from kameng_simulator.app import Simulator
+from kameng_simulator.store import Notice
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Shop:
     url: str
     callbacks: list[CallbackRequest] = field(default_factory=list)
     answers: list[bytes] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
 
     def wait_for(self, count: int, *, seconds: float = 5) -> list[CallbackRequest]:
         wait_until(lambda: len(self.callbacks) >= count, seconds=seconds)
@@ -59,8 +62,9 @@ def open_shop() -> Iterator[Shop]:
                 headers=dict(self.headers.items()),
             )
             answer = shop.answers.pop(0) if shop.answers else b"success"
+            status = shop.statuses.pop(0) if shop.statuses else 200
             shop.callbacks.append(callback)
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -94,6 +98,22 @@ class World:
 
     def state(self, number: str) -> dict[str, Any]:
         return dict(self._get(f"/control/state?out_trade_no={quote(number)}")["payments"][0])
+
+    def words(self, kind: str, number: str, **changes: Any) -> CallbackRequest:
+        """Return what the gateway sends of a payment that was made; with its key, any words."""
+        found = self.simulator.store.find_payment(kind, number)
+        assert found is not None
+        paid_fen = found.paid_fen or found.amount_fen
+        paid = dataclasses.replace(found, state="paid", paid_fen=paid_fen, **changes)
+        peer = self.simulator.peers[kind]
+        facts = peer.tell_paid(paid)
+        notice = Notice(
+            id=0, payment_id=paid.id, gateway=kind, notify_url="", fields=facts, attempt_count=0
+        )
+        sent = peer.pack(notice)
+        return CallbackRequest(
+            method=sent.method, query=sent.query.encode(), body=sent.body, headers=sent.headers
+        )
 
     def browse(self, address: str) -> str:
         with urllib.request.urlopen(address, timeout=5) as reply:

@@ -19,6 +19,13 @@ _REASONS: Final = {
     "bad_reply_signature": _("回应的签名不对，请检查支付平台的公钥。"),
     "gateway_busy": _("支付平台正忙，请稍后再试。"),
     "wrong_merchant": _("支付平台回应的商户不是这一个，请检查商户 ID。"),
+    "SIGN_ERROR": _("支付平台不认这个签名，请检查商户号、证书序列号和商户私钥是不是同一个商户的。"),
+    "APPID_MCHID_NOT_MATCH": _("AppID 没有和这个商户号绑定，请在商户平台绑定后再试。"),
+    "bad_api_v3_key": _("APIv3 密钥不能解开平台证书，请核对后重新填写。"),
+    "bad_certificates": _("平台证书打不开，请检查 APIv3 密钥。"),
+    "bad_signature": _("回应的签名不对，请检查支付平台的公钥。"),
+    "unknown_serial": _("支付平台用了另一把密钥签名，请检查公钥 ID 和验签方式。"),
+    "stale_timestamp": _("支付平台的时间和这台服务器相差超过 5 分钟，请校准服务器的时间。"),
     "merchant_inactive": _("商户在支付平台未启用，请联系支付平台。"),
 }
 

@@ -130,7 +130,7 @@ def _css_class(choice: PayChoice | None) -> str:
 
 
 def _is_wechat(choice: PayChoice) -> bool:
-    return choice.method in {"wxpay", "wechat"}
+    return choice.kind == "wechat" or choice.method in {"wxpay", "wechat"}
 
 
 def _is_alipay(choice: PayChoice) -> bool:

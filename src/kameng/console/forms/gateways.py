@@ -112,7 +112,7 @@ def _credential(each: Field, *, is_stored: bool) -> forms.Field:
     options: dict[str, Any] = {
         "label": each.label,
         "help_text": each.help,
-        "required": not each.default and not (each.secret and is_stored),
+        "required": not (each.default or each.is_optional or (each.secret and is_stored)),
         "max_length": 8000 if each.multiline else 300,
     }
     if each.choices:

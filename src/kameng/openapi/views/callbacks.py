@@ -18,7 +18,14 @@ from kameng.web.requests import KamengRequest
 PREFIX = "/notify/"
 DIGITS_MAX = 19
 BODY_LIMIT = 64_000
-HEADERS = ("content-type", "wechatpay-serial", "wechatpay-signature")
+HEADERS = (
+    "content-type",
+    "wechatpay-serial",
+    "wechatpay-signature",
+    "wechatpay-signature-type",
+    "wechatpay-timestamp",
+    "wechatpay-nonce",
+)
 NO_GATEWAY = Reply(
     status=404, body=b"fail", content_type="text/plain", accepted=False, is_genuine=False
 )

@@ -222,3 +222,15 @@ class PayerFinder(Protocol):
     def read_payer_id(self, config: Any, code: str) -> str:
         """Return the payer's id for the code. Raises ProviderRefused or ProviderUncertain."""
         ...
+
+
+@runtime_checkable
+class KeyFetcher(Protocol):
+    """A gateway whose keys change and can be fetched."""
+
+    def fetch_keys(self, config: Any) -> bool:
+        """Fetch the gateway's keys, because a callback named one that is not known.
+
+        True when a new one came. Calls out at a bounded rate, whatever comes in; never raises.
+        """
+        ...

@@ -62,7 +62,8 @@ class PayMethod:
 class Field:
     """One field of a gateway's form in the console. A `secret` is never shown again.
 
-    `names_account` says that another value is another merchant account.
+    `names_account` says that another value is another merchant account. One that `is_optional` may
+    stay empty.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Field:
     secret: bool = False
     names_account: bool = False
     multiline: bool = False
+    is_optional: bool = False
     default: str = ""
     choices: tuple[tuple[str, Text], ...] = ()
 

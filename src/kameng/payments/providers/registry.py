@@ -10,6 +10,7 @@ from kameng.payments.providers.port import Provider
 PROVIDERS: Final[dict[str, str]] = {
     "epay": "kameng.payments.providers.epay.provider.EpayProvider",
     "alipay": "kameng.payments.providers.alipay.provider.AlipayProvider",
+    "wechat": "kameng.payments.providers.wechat.provider.WechatProvider",
 }
 
 
