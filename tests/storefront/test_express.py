@@ -11,11 +11,13 @@ import pytest
 
 from kameng.config import server as server_module
 from kameng.config.server import make_server
+from kameng.core.audit import SYSTEM
 from kameng.core.scope import platform_scope
 from kameng.ledger.selectors import wallet_amount
 from kameng.openapi.views import callbacks
 from kameng.orders.models import Order, OrderState
 from kameng.payments.models import Gateway, Payment, PaymentState, RejectedCallback
+from kameng.payments.services.gateways import GatewayTerms, create_gateway
 from kameng.risk.rules import Limit
 from kameng.risk.windows import SlidingWindows
 from kameng.tenancy.models import Site, SiteState
@@ -23,6 +25,7 @@ from kameng.tenancy.selectors import site_scope
 from tests import factories, people
 from tests.config.rsgi import CSRF, Protocol, ask, make_scope
 from tests.people import Buyer, Staff
+from tests.providers.cases import make_case
 from tests.storefront.conftest import Goods
 
 KEY = "c2f1aa5b7e4d0c8e9f1c276f13527aa5"
@@ -346,6 +349,53 @@ def test_forgers_are_turned_away_and_their_neighbours_heard(
     with platform_scope("a test looks at refused callbacks"):
         codes = list(RejectedCallback.objects.order_by("id").values_list("code", flat=True))
     assert codes == ["payment_unknown"] * 5 + ["bad_signature"] * 3 + ["payment_unknown"]
+
+
+def test_a_callback_with_a_nonce_is_taken_without_a_thread_and_once(
+    shop: Shop, main_site: Site
+) -> None:
+    case = make_case("wechat")
+    with site_scope(main_site.id):
+        terms = GatewayTerms(
+            name="微信支付", method="native", fee_bps=60, min_amount=0, max_amount=10**10
+        )
+        wechat = create_gateway(kind="wechat", form=case.form, terms=terms, actor=SYSTEM)
+        Gateway.objects.filter(id=wechat.id).update(is_enabled=True)
+    pay = str(wechat.id)
+    assert [each.status for each in shop.post(shop.order(pay=pay), shop.order(pay=pay))] == [
+        201
+    ] * 2
+    with site_scope(shop.site.id):
+        payments = list(Payment.objects.order_by("id"))
+    shop.threads.clear()
+
+    def send(payment: Payment) -> tuple[Any, Protocol]:
+        fields = case.signed(
+            out_trade_no=payment.payment_no,
+            trade_no=f"42{payment.payment_no}",
+            **case.priced(payment.amount),
+        )
+        callback = case.send(fields)
+        headers = [("Host", HOST), ("Content-Length", str(len(callback.body)))]
+        headers += list(callback.headers.items())
+        kept = ((name.lower(), (name, value)) for name, value in headers)
+        scope = make_scope("POST", f"/notify/{wechat.id}/", dict(kept).values())
+        return scope, Protocol(body=callback.body)
+
+    sendings = [send(payment) for payment in payments]
+    first = ask(shop.express, *sendings)
+    assert shop.threads == []
+    copies = [(scope, Protocol(body=protocol.body)) for scope, protocol in sendings]
+    replayed = ask(shop.express, *copies)
+    anew = ask(shop.express, *(send(payment) for payment in payments))
+
+    assert [each.status for each in first] == [200, 200]
+    assert [each.status for each in replayed] == [400, 400]
+    assert [each.status for each in anew] == [200, 200]
+    assert [o.state for o in orders_of(shop.site)] == [OrderState.DELIVERED] * 2
+    with platform_scope("a test looks at refused callbacks"):
+        codes = list(RejectedCallback.objects.values_list("code", flat=True))
+    assert codes == ["replayed"] * 2
 
 
 def test_a_gateways_number_pays_one_payment_only(shop: Shop) -> None:

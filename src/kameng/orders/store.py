@@ -174,8 +174,8 @@ def expire_due(limit: int) -> int:
 
 
 CONFIRM = (
-    "select done from orders_confirm(%s::text[], %s::bigint[], %s::text[], %s::bigint[],"
-    " 'callback', %s::bytea[])"
+    "select done from orders_confirm_once(%s::text[], %s::bigint[], %s::text[], %s::bigint[],"
+    " 'callback', %s::bytea[], %s::text[])"
 )
 
 
@@ -187,6 +187,7 @@ def confirm_columns(batch: Sequence[Statement]) -> list[object]:
         array_of_texts([s.external_no for s in batch]),
         array_of_numbers([s.amount for s in batch]),
         array_of_bytes([s.raw_digest for s in batch]),
+        array_of_texts([s.nonce for s in batch]),
     ]
 
 

@@ -141,6 +141,22 @@ class RejectedCallback(models.Model):
         indexes: ClassVar = [models.Index(fields=["-created_at"], name="payments_rejected_recent")]
 
 
+class CallbackNonce(TenantModel):
+    """What a gateway used once for the sending of an accepted callback. Swept when it is old."""
+
+    gateway_id = models.BigIntegerField()
+    nonce = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["gateway_id", "nonce"], name="payments_nonce_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["created_at"], name="payments_nonce_age"),
+        ]
+
+
 class RefundState(models.IntegerChoices):
     """How far a refund through a gateway has come."""
 

@@ -13,7 +13,7 @@ TOP_UP_MAX_AMOUNT = 50_000_000  # ¥5 000: the cap of a named single-purpose pre
 
 
 class ConfirmOutcome(IntEnum):
-    """Answers of payments_confirm (sql/payments.sql)."""
+    """Answers of payments_confirm (sql/payments.sql), and REPLAYED: a nonce came again."""
 
     CONFIRMED = 0
     REPEATED = 1
@@ -22,6 +22,11 @@ class ConfirmOutcome(IntEnum):
     MISMATCHED = 4
     EXTERNAL_REUSED = 5
     PAID_TWICE = 6
+    REPLAYED = 7
+
+
+# The callback was right, whether or not it changed anything: its nonce must not come again.
+ACCEPTED = frozenset({ConfirmOutcome.CONFIRMED, ConfirmOutcome.REPEATED, ConfirmOutcome.MISMATCHED})
 
 
 def next_query_at(now: dt.datetime, *, query_count: int) -> dt.datetime | None:

@@ -7,7 +7,10 @@ from kameng.payments.providers.port import Confirmation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A verified statement: `external_no` of `gateway_id` paid `amount` for `payment_no`."""
+    """A verified statement: `external_no` of `gateway_id` paid `amount` for `payment_no`.
+
+    `nonce` is that of the callback it came by, where the gateway uses one.
+    """
 
     payment_no: str
     gateway_id: int
@@ -16,6 +19,7 @@ class Statement:
     source: str
     raw_digest: bytes
     note: str = ""
+    nonce: str = ""
 
 
 def make_statement(
@@ -30,4 +34,5 @@ def make_statement(
         source=source,
         raw_digest=bytes.fromhex(said.raw_digest) if said.raw_digest else b"",
         note=note,
+        nonce=said.nonce,
     )

@@ -24,15 +24,20 @@ class Confirmed:
     fee_amount: int | None
 
 
-EXTERNAL_REUSED = Confirmed(
-    outcome=ConfirmOutcome.EXTERNAL_REUSED,
-    payment_id=None,
-    site_id=None,
-    purpose=None,
-    paid_for=None,
-    amount=None,
-    fee_amount=None,
-)
+def _nothing_done(outcome: ConfirmOutcome) -> Confirmed:
+    return Confirmed(
+        outcome=outcome,
+        payment_id=None,
+        site_id=None,
+        purpose=None,
+        paid_for=None,
+        amount=None,
+        fee_amount=None,
+    )
+
+
+EXTERNAL_REUSED = _nothing_done(ConfirmOutcome.EXTERNAL_REUSED)
+REPLAYED = _nothing_done(ConfirmOutcome.REPLAYED)
 
 
 def confirm(statement: Statement) -> Confirmed:
@@ -61,6 +66,19 @@ def confirm(statement: Statement) -> Confirmed:
         amount=amount,
         fee_amount=fee,
     )
+
+
+def take_nonce(*, gateway_id: int, nonce: str) -> bool:
+    """Remember the nonce of an accepted callback; false when it was accepted before.
+
+    Locks its unique key until the transaction ends.
+    """
+    rows = fetch(
+        "select is_new from payments_take_nonces(array[%s]::bigint[], array[%s]::text[])",
+        (gateway_id, nonce),
+        scoped=False,
+    )
+    return bool(rows[0][0]) if rows else False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

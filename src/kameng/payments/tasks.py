@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 
 from kameng.payments.services.querying import query_due_payments
 from kameng.payments.services.refunding import ask_due_refunds
-from kameng.payments.services.sweeping import sweep_rejected_callbacks
+from kameng.payments.services.sweeping import sweep_nonces, sweep_rejected_callbacks
 
 ROUNDS = 50  # batches one run takes at most; the next run goes on
 _querying = threading.Lock()
@@ -45,5 +45,5 @@ def _run_alone(lock: threading.Lock, take_batch: Callable[[], int]) -> None:
 
 
 def sweep() -> int:
-    """Delete refused callbacks of long ago; return how many rows."""
-    return sweep_rejected_callbacks()
+    """Delete refused callbacks of long ago and old nonces; return how many rows."""
+    return sweep_rejected_callbacks() + sweep_nonces()

@@ -161,6 +161,32 @@ begin
       from generate_subscripts(p_payment_no, 1) k order by 1;
 end $$;
 
+-- orders_confirm for callbacks that may carry a nonce (empty: none): those of what was confirmed are
+-- remembered in the same transaction. One that was accepted before with another payment takes the whole
+-- batch back (KM002): each of it goes the long way, where that one is refused.
+create or replace function orders_confirm_once(
+    p_payment_no text[], p_gateway bigint[], p_external text[], p_amount bigint[], p_source text,
+    p_digest bytea[], p_nonce text[])
+returns table (i int, done boolean)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    dones boolean[];
+begin
+    select array_agg(c.done order by c.i) into dones
+      from orders_confirm(p_payment_no, p_gateway, p_external, p_amount, p_source, p_digest) c;
+    if array_to_string(p_nonce, '') <> '' and exists (
+        select 1 from (
+            select array_agg(t.gateway) as gateways, array_agg(t.nonce) as nonces
+              from unnest(p_gateway, p_nonce, dones) as t(gateway, nonce, done)
+             where t.done and t.nonce <> '') a,
+            payments_take_nonces(a.gateways, a.nonces) n
+         where a.gateways is not null and not n.is_new) then
+        raise exception 'payments: a nonce came again' using errcode = 'KM002';
+    end if;
+    return query select t.k::int, t.done from unnest(dones) with ordinality as t(done, k);
+end $$;
+
 -- The second half of orders_confirm: p_number, p_payment, p_order and p_fee are the plain ones, locked; the
 -- rest are the statements by number. Raises KM001 when an order does not hold what it must.
 create or replace function orders_settle_plain(

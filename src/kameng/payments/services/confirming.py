@@ -25,17 +25,19 @@ from kameng.payments.models import (
     RejectedCallback,
     TopUp,
 )
+from kameng.payments.providers.abilities import KeyFetcher
 from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
     Confirmation,
     DisputeNotice,
+    Notice,
     PaidStatus,
     ProviderRefused,
     ProviderUncertain,
     RefundNotice,
 )
-from kameng.payments.rules import ConfirmOutcome
+from kameng.payments.rules import ACCEPTED, ConfirmOutcome
 from kameng.payments.selectors import find_known_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.services.overpaying import accept_second
@@ -45,6 +47,7 @@ from kameng.payments.store import Confirmed
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of_site
 
 EXTERNAL_ONCE = "payments_external_once"
+UNKNOWN_KEY = "unknown_serial"  # CallbackRejected: another key of the gateway may be needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +92,42 @@ def accept_callback(
         raise errors.GatewayNotFound
     provider = provider_of(gateway)
     try:
-        said = provider.parse_callback(config_of(gateway), callback)
+        said = _verify(gateway, callback)
     except CallbackRejected as fault:
         if logs_forgery:
             _reject(gateway, fault.code, "", ip)
         return replace(_reply(provider.callback_reply(ok=False), accepted=False), is_genuine=False)
     if isinstance(said, RefundNotice):
-        return _reply(provider.callback_reply(ok=note_refund(said, gateway=gateway)), accepted=True)
+        noted = note_refund(said, gateway=gateway) and not _take_nonce(gateway, said)
+        return _reply(provider.callback_reply(ok=noted), accepted=noted)
     if isinstance(said, DisputeNotice):
         return _reply(provider.callback_reply(ok=False), accepted=False)
     code = _believe(gateway, said)
     if code:
         _reject(gateway, code, said.payment_no, ip)
     return _reply(provider.callback_reply(ok=not code), accepted=not code)
+
+
+def _verify(gateway: Gateway, callback: CallbackRequest) -> Notice:
+    """Verify and read a callback; fetch the gateway's keys if it names one that nobody knows.
+
+    Raises `CallbackRejected`. Calls out at a rate that the provider bounds.
+    """
+    provider, config = provider_of(gateway), config_of(gateway)
+    try:
+        return provider.parse_callback(config, callback)
+    except CallbackRejected as fault:
+        if fault.code != UNKNOWN_KEY or not isinstance(provider, KeyFetcher):
+            raise
+        if not provider.fetch_keys(config):
+            raise
+    return provider.parse_callback(config, callback)
+
+
+def _take_nonce(gateway: Gateway, said: Confirmation | RefundNotice) -> str:
+    """Remember the nonce of a callback that was accepted; say so if it was accepted before."""
+    is_new = not said.nonce or store.take_nonce(gateway_id=gateway.id, nonce=said.nonce)
+    return "" if is_new else "replayed"
 
 
 def read_plain(*, gateway_id: int, callback: CallbackRequest, view: SiteView) -> Plain | None:
@@ -155,7 +181,8 @@ def _believe(gateway: Gateway, said: Confirmation) -> str:
     if payment.state in {PaymentState.CONFIRMED, PaymentState.MISMATCHED}:
         # Our own number stands where a query named none of the gateway's.
         is_same = payment.external_no in {said.external_no, said.payment_no}
-        return "" if is_same else accept_second(gateway=gateway, said=said, scope=scope)
+        code = "" if is_same else accept_second(gateway=gateway, said=said, scope=scope)
+        return code or _take_nonce(gateway, said)
     if payment.purpose == Purpose.TOP_UP or payment.amount >= gateway.verify_above_amount:
         contradiction = _ask_back(gateway, said)
         if contradiction:
@@ -166,6 +193,7 @@ def _believe(gateway: Gateway, said: Confirmation) -> str:
         ConfirmOutcome.OTHER_GATEWAY: "other_gateway",
         ConfirmOutcome.EXTERNAL_REUSED: "external_reused",
         ConfirmOutcome.PAID_TWICE: "paid_twice",
+        ConfirmOutcome.REPLAYED: "replayed",
     }.get(ConfirmOutcome(outcome), "")
 
 
@@ -188,19 +216,33 @@ def confirm_payment(
     """Mark a payment as made: the only writer. A repeat changes nothing.
 
     `scope` is that of the payment's site. Publishes `PaymentConfirmed` (its same-transaction
-    handlers settle the order). Locks the payment, then what the handlers lock.
+    handlers settle the order). Locks the payment, then what the handlers lock. The nonce of a
+    callback is taken in the same transaction: a crash before its end lets it come again.
     """
     statement = make_statement(said, gateway_id=gateway_id, source=source, note=note)
     try:
         with open_scope(scope), transaction.atomic():
             done = store.confirm(statement)
+            if said.nonce and ConfirmOutcome(done.outcome) in ACCEPTED:
+                _refuse_replay(statement)
             if done.outcome == ConfirmOutcome.CONFIRMED:
                 _announce(done, gateway_id=gateway_id)
+    except _ReplayedError:
+        return store.REPLAYED
     except psycopg.errors.UniqueViolation as fault:
         if fault.diag.constraint_name != EXTERNAL_ONCE:
             raise
         return store.EXTERNAL_REUSED  # another payment took the gateway's number a moment ago
     return done
+
+
+class _ReplayedError(Exception):
+    """A nonce came again: what the transaction did is taken back."""
+
+
+def _refuse_replay(statement: Statement) -> None:
+    if not store.take_nonce(gateway_id=statement.gateway_id, nonce=statement.nonce):
+        raise _ReplayedError
 
 
 def _announce(done: Confirmed, *, gateway_id: int) -> None:

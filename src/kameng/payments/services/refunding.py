@@ -27,6 +27,7 @@ from kameng.payments.providers.port import (
 from kameng.payments.rules import SLOW_FAULTS, next_refund_at
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.money import Amount
+from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import get_site_view, scope_of
 
 BATCH = 20
@@ -116,6 +117,7 @@ def _call_gateway(refund: GatewayRefund, payment: Payment, gateway: Gateway) -> 
         amount=Amount(refund.amount),
         total_amount=Amount(payment.received_amount or payment.amount),
         reason=refund.reason,
+        notify_url=f"{site_url(refund.site_id)}/notify/{gateway.id}/",
     )
     try:
         if refund.asked_count > 1:  # asked before: first find out what became of that
