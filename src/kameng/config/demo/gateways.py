@@ -133,14 +133,14 @@ def follow_simulator(*, actor: Actor) -> int:
     """
     port = read_options().simulator_port
     moved = [
-        (gateway, address)
+        (gateway, addresses)
         for gateway in Gateway.objects.order_by("id")
-        if (address := _moved(config_of(gateway).gateway_url, port=port))
+        if (addresses := _list_moved(config_of(gateway).to_json(), port=port))
     ]
     if not moved:
         return 0
     with open_simulator():
-        for gateway, address in moved:
+        for gateway, addresses in moved:
             terms = GatewayTerms(
                 name=gateway.name,
                 method=gateway.method,
@@ -149,11 +149,16 @@ def follow_simulator(*, actor: Actor) -> int:
                 max_amount=gateway.max_amount,
                 position=gateway.position,
             )
-            form = {"gateway_url": address}
-            change_gateway(gateway_id=gateway.id, form=form, terms=terms, actor=actor)
+            change_gateway(gateway_id=gateway.id, form=addresses, terms=terms, actor=actor)
             test_gateway(gateway_id=gateway.id, actor=actor)
             switch_gateway(gateway_id=gateway.id, is_enabled=gateway.is_enabled, actor=actor)
     return len(moved)
+
+
+def _list_moved(values: Mapping[str, str], *, port: int) -> dict[str, str]:
+    """Return the addresses of a configuration that are a simulator's under another port."""
+    found = ((name, _moved(value, port=port)) for name, value in values.items() if "_url" in name)
+    return {name: address for name, address in found if address}
 
 
 def _moved(address: str, *, port: int) -> str:

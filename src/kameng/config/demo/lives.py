@@ -53,7 +53,7 @@ from kameng.risk.services import assess_checkout
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 TOP_UPS = (200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
-GATEWAY_WEIGHTS = {"wxpay": 50, "qr": 34, "page": 10, "qqpay": 6}
+GATEWAY_WEIGHTS = {"native": 44, "wxpay": 6, "qr": 34, "page": 10, "qqpay": 6}
 MOST_EXPENSIVE = 30_000_000
 AWAY = dt.timedelta(minutes=50)  # nobody has delivered by hand for so long
 COMPLAINTS = ("买家反馈卡密已被使用", "重复购买，协商退款", "账号填写有误，未充值", "超时未到账")
@@ -278,6 +278,8 @@ class Life:
         tail = f"{secrets.randbelow(10**15):015d}"  # never that of an earlier load
         if choice.kind == "epay":
             external_no = f"{local:%Y%m%d%H%M%S}{tail[:10]}"
+        elif choice.kind == "wechat":
+            external_no = f"42000{local:%Y%m%d}{tail}"
         else:
             external_no = f"{local:%Y%m%d}22001{tail}"
         said = Confirmation(
@@ -297,7 +299,7 @@ class Life:
                 "gateway": choice.kind,
                 "trade_no": external_no,
                 "out_trade_no": payment.payment_no,
-                "method": choice.method if choice.kind == "epay" else "alipay",
+                "method": "alipay" if choice.kind == "alipay" else choice.method,
                 "subject": subject,
                 "amount_fen": payment.amount // 100,
                 "paid_at": moment.timestamp(),
