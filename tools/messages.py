@@ -46,6 +46,7 @@ DATA = {
     "config/demo": "texts of the demo shop",
     "web/covers.py": "words by which a name of goods gets its drawing",
     "payments/providers/alipay/wire.py": "words of the gateway",
+    "payments/providers/alipay/bills.py": "headings and words of the gateway's bills",
     "payments/providers/epay/wire.py": "words of the gateway",
     "payments/providers/wechat/bills.py": "headings of the gateway's bills",
     "payments/providers/wechat/transfers.py": "what the gateway wants to be told of a transfer",

@@ -1,18 +1,25 @@
 """The Alipay side: `gateway.do` with RSA2, and what its callbacks say.
 
 A trade exists only once the buyer has opened it, as at the real one: before that a query or a
-close answers ACQ.TRADE_NOT_EXIST.
+close answers ACQ.TRADE_NOT_EXIST. One class plays an app with a public key, and one with
+certificates.
 """
 
-import calendar
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
 from urllib.parse import urlencode
 
 from kameng_simulator import signing
+from kameng_simulator.alipay_answers import Answer, Refused, print_time, read_time
+from kameng_simulator.alipay_bills import make_account_bill, make_trade_bill
+from kameng_simulator.alipay_certs import Authority
+from kameng_simulator.alipay_moves import AlipayMoves
+from kameng_simulator.alipay_signers import CertificateSigner, PlainSigner, Signer
 from kameng_simulator.money import format_fen, parse_fen
+from kameng_simulator.moves import Moves
 from kameng_simulator.pages import render_problem
 from kameng_simulator.peers import Outgoing, Route, Twist
 from kameng_simulator.store import Notice, Payment, Store
@@ -20,44 +27,46 @@ from kameng_simulator.web import Reply, Request, redirect
 
 LIFETIME_SECONDS = 15 * 60
 CLOCK_SKEW_SECONDS = 15 * 60
+BILL_SECONDS = 30
 PAGES = ("alipay.trade.page.pay", "alipay.trade.wap.pay")
-Answer = dict[str, Any]
-
-
-class Refused(Exception):
-    """A business or gateway refusal with its codes."""
-
-    def __init__(self, sub_code: str, sub_msg: str, *, code: str = "40004") -> None:
-        super().__init__(sub_code)
-        msg = {"40002": "Invalid Arguments", "40001": "Missing Required Arguments"}
-        self.answer: Answer = {
-            "code": code,
-            "msg": msg.get(code, "Business Failed"),
-            "sub_code": sub_code,
-            "sub_msg": sub_msg,
-        }
 
 
 class Alipay:
     """One app of one merchant at Alipay."""
 
-    kind = "alipay"
-    label = "支付宝开放平台"
     calendar = (240, 600, 600, 3600, 7200, 21_600, 54_000)  # 8 sends in 25 hours
     fee_bps = 60
     twists = frozenset({Twist.FORGED, Twist.STRANGER, Twist.REPLAYED})
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, moves: Moves, *, by_certificate: bool = False) -> None:
+        self.kind = "alipay_cert" if by_certificate else "alipay"
+        self.label = "支付宝开放平台（公钥证书）" if by_certificate else "支付宝开放平台"
+        self._root = "/alipay-cert" if by_certificate else ""  # before its paths
         self.store = store
-        self.app_id = store.remember("alipay_app_id", lambda: "2021" + signing.make_digits(12))
-        self.seller_id = store.remember("alipay_seller", lambda: "2088" + signing.make_digits(12))
-        self._app_key = store.remember("alipay_app_key", signing.make_private_key)
-        self._app_public = signing.load_key(self._app_key).public_key()
-        self._own_key = signing.load_key(store.remember("alipay_own_key", signing.make_private_key))
+        self.app_id = store.remember(
+            f"{self.kind}_app_id", lambda: "2021" + signing.make_digits(12)
+        )
+        self.seller_id = store.remember(
+            f"{self.kind}_seller", lambda: "2088" + signing.make_digits(12)
+        )
+        self._app_key = store.remember(f"{self.kind}_app_key", signing.make_private_key)
+        app_key = signing.load_key(self._app_key)
+        self._app_public = app_key.public_key()
+        self._moves = moves
+        self._extra = AlipayMoves(store, moves, kind=self.kind, find=self._find)
+        self._signer: Signer = PlainSigner(store)
+        if by_certificate:
+            authority = Authority(store, app_key=app_key, seller_id=self.seller_id)
+            self._signer = CertificateSigner(authority, self._extra)
+        self._lock = threading.Lock()
+        self._bills: dict[str, tuple[float, str, str]] = {}
 
     def routes(self) -> Mapping[str, Route]:
-        """Return the one address of the platform."""
-        return {"/gateway.do": Route(serve=self.serve)}
+        """Return the address of the platform, and those of its files."""
+        return {
+            f"{self._root}/gateway.do": Route(serve=self.serve),
+            f"{self._root}/alipay-bills/*": Route(serve=self._serve_bill),
+        }
 
     def describe(self, base_url: str) -> dict[str, str]:
         """Return what a shop enters."""
@@ -65,8 +74,8 @@ class Alipay:
             "app_id": self.app_id,
             "seller_id": self.seller_id,
             "app_private_key": self._app_key,
-            "alipay_public_key": signing.publish_key(self._own_key),
-            "gateway_url": base_url + "/gateway.do",
+            "gateway_url": f"{base_url}{self._root}/gateway.do",
+            **self._signer.describe(),
         }
 
     def serve(self, request: Request) -> Reply:
@@ -96,11 +105,12 @@ class Alipay:
             raise Refused("isv.invalid-app-id", "无效的AppID参数", code="40002")
         if fields.get("sign_type") != "RSA2" or fields["charset"].lower() != "utf-8":
             raise Refused("isv.invalid-signature-type", "无效签名类型", code="40002")
+        self._signer.check(fields)
         text = signing.join_sorted(fields, without=("sign",))
         if not signing.verify_rsa(text, signature=fields["sign"], key=self._app_public):
             raise Refused("isv.invalid-signature", "无效签名", code="40002")
         try:
-            sent_at = _read_time(fields["timestamp"])
+            sent_at = read_time(fields["timestamp"])
         except ValueError:
             raise Refused("isv.invalid-timestamp", "非法的时间戳参数", code="40002") from None
         if abs(sent_at - time.time()) > CLOCK_SKEW_SECONDS:
@@ -115,7 +125,17 @@ class Alipay:
             "alipay.trade.close": lambda: self._close(content),
             "alipay.trade.refund": lambda: self._refund(content),
             "alipay.trade.fastpay.refund.query": lambda: self._query_refund(content),
+            "alipay.data.dataservice.bill.downloadurl.query": lambda: self._offer_bill(
+                content, base_url
+            ),
+            "alipay.trade.royalty.relation.bind": lambda: self._extra.bind(content),
+            "alipay.trade.royalty.relation.unbind": lambda: self._extra.unbind(content),
+            "alipay.trade.royalty.relation.batchquery": lambda: self._extra.list_relations(content),
+            "alipay.trade.order.settle": lambda: self._extra.settle(content),
+            "alipay.trade.order.settle.query": lambda: self._extra.query_settle(content),
         }
+        for name, serve in self._signer.methods().items():
+            methods[name] = partial(serve, content)
         act = methods.get(method)
         if act is None:
             answer = Refused("isv.invalid-method", "不存在的方法名", code="40002").answer
@@ -129,7 +149,7 @@ class Alipay:
     def _reply(self, name: str, answer: Answer, *, signed: bool = True) -> Reply:
         # The real gateway escapes slashes; a verifier that re-serialises fails on them.
         source = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
-        end = f',"sign":"{signing.sign_rsa(source, self._own_key)}"' if signed else ""
+        end = f'{self._signer.member()},"sign":"{self._signer.sign(source)}"' if signed else ""
         body = f'{{"{name}":{source}{end}}}'.encode()
         return Reply(body=body, content_type="text/html;charset=utf-8")
 
@@ -155,14 +175,14 @@ class Alipay:
             amount_fen = parse_fen(str(content.get("total_amount")))
             expires_at = time.time() + LIFETIME_SECONDS
             if content.get("time_expire"):
-                expires_at = _read_time(str(content["time_expire"]))
+                expires_at = read_time(str(content["time_expire"]))
         except ValueError:
             raise Refused("ACQ.INVALID_PARAMETER", "参数无效") from None
         if content.get("seller_id", self.seller_id) != self.seller_id:
             raise Refused("ACQ.INVALID_PARAMETER", "卖家不匹配")
         payment = self.store.open_payment(
             {
-                "gateway": "alipay",
+                "gateway": self.kind,
                 "trade_no": time.strftime("%Y%m%d") + "22001" + signing.make_digits(15),
                 "out_trade_no": out_trade_no[:64],
                 "method": "alipay",
@@ -172,6 +192,7 @@ class Alipay:
                 "return_url": fields.get("return_url", "")[:256],
                 "created_at": time.time(),
                 "expires_at": expires_at,
+                "extra": json.dumps({"royalty_freeze": _is_frozen(content)}),
             }
         )
         if payment.amount_fen != amount_fen:
@@ -186,9 +207,9 @@ class Alipay:
         payment = (
             self.store.find_trade(str(content["trade_no"]))
             if content.get("trade_no")
-            else self.store.find_payment("alipay", str(content.get("out_trade_no")))
+            else self.store.find_payment(self.kind, str(content.get("out_trade_no")))
         )
-        if payment is None or payment.gateway != "alipay" or not payment.is_opened:
+        if payment is None or payment.gateway != self.kind or not payment.is_opened:
             raise Refused("ACQ.TRADE_NOT_EXIST", "交易不存在")
         if payment.is_expired and self.store.close_payment(payment.id):
             return self.store.find_trade(payment.trade_no) or payment
@@ -209,7 +230,7 @@ class Alipay:
             "buyer_pay_amount": "0.00",
         }
         if payment.paid_at:
-            answer["send_pay_date"] = _print_time(payment.paid_at)
+            answer["send_pay_date"] = print_time(payment.paid_at)
         return answer
 
     def _close(self, content: Answer) -> Answer:
@@ -223,6 +244,11 @@ class Alipay:
         if payment.state != "paid":
             raise Refused("ACQ.TRADE_STATUS_ERROR", "交易状态不合法")
         number = str(content.get("out_request_no") or payment.out_trade_no)[:64]
+        shares = content.get("refund_royalty_parameters")
+        if isinstance(shares, list) and len(shares) == 1 and isinstance(shares[0], dict):
+            self._extra.take_back(payment, number, shares[0])
+            if content.get("refund_amount") == "0.00":
+                return {**self._tell_refund(payment), "fund_change": "N"}
         try:
             amount_fen = parse_fen(str(content.get("refund_amount")))
         except ValueError:
@@ -237,20 +263,25 @@ class Alipay:
         if is_new:
             told = self._tell(after, refund_fen=amount_fen)
             self.store.add_notice(after.id, kind="退款", fields=told, subject="refund")
+        return {**self._tell_refund(after), "fund_change": "Y" if is_new else "N"}
+
+    def _tell_refund(self, payment: Payment) -> Answer:
         return {
             "out_trade_no": payment.out_trade_no,
             "trade_no": payment.trade_no,
-            "refund_fee": format_fen(after.refunded_fen),
-            "fund_change": "Y" if is_new else "N",
+            "refund_fee": format_fen(payment.refunded_fen),
         }
 
     def _query_refund(self, content: Answer) -> Answer:
         payment = self._find(content)
         number = str(content.get("out_request_no") or payment.out_trade_no)
         amount_fen = self.store.find_refund(payment.id, number)
+        returned = self._extra.tell_return(payment, number)
+        more: Answer = {"refund_royaltys": returned} if returned else {}
         if amount_fen is None:
-            return {}
+            return {"out_request_no": number, **more} if returned else {}
         return {
+            **more,
             "out_trade_no": payment.out_trade_no,
             "trade_no": payment.trade_no,
             "out_request_no": number,
@@ -258,6 +289,37 @@ class Alipay:
             "refund_amount": format_fen(amount_fen),
             "refund_status": "REFUND_SUCCESS",
         }
+
+    def _offer_bill(self, content: Answer, base_url: str) -> Answer:
+        """Offer an address for half a minute; there is no bill of today."""
+        kind, day = str(content.get("bill_type")), str(content.get("bill_date"))
+        if kind not in ("trade", "signcustomer"):
+            raise Refused("isv.invalid-parameter", "bill_type", code="40002")
+        try:
+            rows = self._moves.list_bill(self.kind, day=day, fee_bps=self.fee_bps)
+        except ValueError:
+            raise Refused("isv.invalid-parameter", "bill_date", code="40002") from None
+        if day >= print_time(time.time())[:10]:
+            raise Refused("isp.bill_not_exist", "账单不存在")
+        token = signing.make_secret()
+        with self._lock:
+            now = time.time()
+            self._bills = {k: v for k, v in self._bills.items() if v[0] > now}
+            self._bills[token] = (now + BILL_SECONDS, kind, day)
+        code = {} if rows else {"bill_file_code": "EMPTY_DATA_WITH_BILL_FILE"}
+        address = f"{base_url}{self._root}/alipay-bills/{token}"
+        return {"bill_download_url": address, **code}
+
+    def _serve_bill(self, request: Request) -> Reply:
+        with self._lock:
+            offered = self._bills.get(request.path.rpartition("/")[2])
+        if offered is None or offered[0] < time.time():
+            return Reply(status=403, body=b"expired")
+        _, kind, day = offered
+        rows = self._moves.list_bill(self.kind, day=day, fee_bps=self.fee_bps)
+        make = make_trade_bill if kind == "trade" else make_account_bill
+        body = make(rows, seller_id=self.seller_id, day=day)
+        return Reply(body=body, content_type="application/zip")
 
     def tell_paid(self, payment: Payment) -> dict[str, str]:
         """Return the fields of a callback."""
@@ -271,8 +333,8 @@ class Alipay:
             "buyer_id": "2088000000000001",
             "buyer_logon_id": "sim***@example.com",
             "charset": "utf-8",
-            "gmt_create": _print_time(payment.created_at),
-            "gmt_payment": _print_time(payment.paid_at or now),
+            "gmt_create": print_time(payment.created_at),
+            "gmt_payment": print_time(payment.paid_at or now),
             "notify_id": f"{time.strftime('%Y%m%d')}{payment.id:018d}{payment.refunded_fen:08d}",
             "notify_type": "trade_status_sync",
             "out_trade_no": payment.out_trade_no,
@@ -285,16 +347,16 @@ class Alipay:
         }
         if refund_fen:
             fields["refund_fee"] = format_fen(payment.refunded_fen)
-            fields["gmt_refund"] = _print_time(now)
+            fields["gmt_refund"] = print_time(now)
         return fields
 
     def pack(self, notice: Notice) -> Outgoing:
         """Sign a callback as of now; a forged one carries another text's signature."""
-        fields = {**notice.fields, "notify_time": _print_time(time.time())}
+        fields = {**notice.fields, "notify_time": print_time(time.time())}
         if notice.twist == Twist.STRANGER:
             fields["seller_id"] = f"{int(self.seller_id) + 1}"
         text = signing.join_sorted(fields, without=())
-        sign = signing.sign_rsa("forged" if notice.twist == Twist.FORGED else text, self._own_key)
+        sign = self._signer.sign("forged" if notice.twist == Twist.FORGED else text)
         return Outgoing(
             body=urlencode({**fields, "sign": sign, "sign_type": "RSA2"}).encode(),
             headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
@@ -305,8 +367,8 @@ class Alipay:
         return status == 200 and body.strip() == "success"
 
     def rotate_keys(self) -> str:
-        """Refuse: Alipay's public key stands; the shop changes its own."""
-        raise ValueError("支付宝公钥模式没有平台密钥轮换")
+        """Sign with a new certificate; a plain public key stands, the shop changes its own."""
+        return self._signer.rotate()
 
     def build_return(self, payment: Payment) -> str:
         """Return where the browser goes after paying, signed."""
@@ -316,12 +378,12 @@ class Alipay:
             "method": "alipay.trade.page.pay.return",
             "out_trade_no": payment.out_trade_no,
             "seller_id": self.seller_id,
-            "timestamp": _print_time(time.time()),
+            "timestamp": print_time(time.time()),
             "total_amount": format_fen(payment.shown_fen),
             "trade_no": payment.trade_no,
             "version": "1.0",
         }
-        sign = signing.sign_rsa(signing.join_sorted(fields, without=()), self._own_key)
+        sign = self._signer.sign(signing.join_sorted(fields, without=()))
         joint = "&" if "?" in payment.return_url else "?"
         return payment.return_url + joint + urlencode({**fields, "sign": sign, "sign_type": "RSA2"})
 
@@ -333,9 +395,6 @@ def _print_status(payment: Payment) -> str:
     return "TRADE_CLOSED" if payment.state == "closed" else "WAIT_BUYER_PAY"
 
 
-def _print_time(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + 8 * 3600))
-
-
-def _read_time(text: str) -> float:
-    return calendar.timegm(time.strptime(text, "%Y-%m-%d %H:%M:%S")) - 8 * 3600
+def _is_frozen(content: Answer) -> bool:
+    extended = content.get("extend_params")
+    return isinstance(extended, dict) and extended.get("royalty_freeze") == "true"

@@ -31,6 +31,7 @@ from kameng_simulator.pages import (
 )
 from kameng_simulator.peers import Peer, Route
 from kameng_simulator.store import Store
+from kameng_simulator.stripe import Stripe
 from kameng_simulator.trouble import Trouble
 from kameng_simulator.web import Reply, Request, make_server, redirect, reply_json
 from kameng_simulator.wechat import Wechat
@@ -167,7 +168,13 @@ class Simulator:
 
 def make_peers(store: Store, moves: Moves) -> dict[str, Peer]:
     """Return the platforms that are played, by the word under which their payments are kept."""
-    peers: tuple[Peer, ...] = (Epay(store), Alipay(store), Wechat(store, moves))
+    peers: tuple[Peer, ...] = (
+        Epay(store),
+        Alipay(store, moves),
+        Alipay(store, moves, by_certificate=True),
+        Wechat(store, moves),
+        Stripe(store, moves),
+    )
     return {peer.kind: peer for peer in peers}
 
 

@@ -10,7 +10,7 @@ from kameng_simulator.courier import Clockwork, Courier
 from kameng_simulator.faults import FAULTS, Faults
 from kameng_simulator.mail import read_mail
 from kameng_simulator.moves import CHANGES, Moves
-from kameng_simulator.peers import Peer, Twist
+from kameng_simulator.peers import Disputer, Peer, Twist
 from kameng_simulator.store import Payment, Store
 from kameng_simulator.web import Reply, Request, reply_json
 
@@ -72,6 +72,7 @@ class Control:
             "/control/speed": self.set_speed,
             "/control/rotate": self.rotate,
             "/control/bill": self.change_bill,
+            "/control/dispute": self.dispute,
         }
         try:
             if request.method == "GET" and request.path in reads:
@@ -128,6 +129,22 @@ class Control:
             twist=twist,
             delay_seconds=float(delay),
         )
+        self._courier.wake()
+        return self._describe(payment)
+
+    def dispute(self, data: Mapping[str, Any]) -> object:
+        """Let the payer of a payment dispute it at the bank, or let that end."""
+        payment = self._find(data)
+        peer, fen = self.peers[payment.gateway], data.get("amount_fen", 0)
+        if not isinstance(peer, Disputer) or payment.state != "paid":
+            raise Refusal("this payment cannot be disputed")
+        if isinstance(fen, bool) or not isinstance(fen, int) or not 0 <= fen <= payment.paid_fen:
+            raise Refusal("amount_fen")
+        try:
+            status = str(data.get("status", "needs_response"))
+            peer.dispute(payment, status=status, amount_fen=fen or payment.paid_fen)
+        except ValueError as problem:
+            raise Refusal(f"status: {problem}") from None
         self._courier.wake()
         return self._describe(payment)
 

@@ -8,7 +8,7 @@ its keys.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kameng_simulator.store import Notice, Payment
 from kameng_simulator.web import Reply, Request
@@ -104,6 +104,15 @@ class Peer(Protocol):
 
         Raises ValueError where the platform has no such thing.
         """
+        ...
+
+
+@runtime_checkable
+class Disputer(Protocol):
+    """A peer whose payers may take their money back through the bank."""
+
+    def dispute(self, payment: Payment, *, status: str, amount_fen: int) -> None:
+        """Tell the shop of a dispute of a paid payment; raise ValueError for no such status."""
         ...
 
 

@@ -19,6 +19,12 @@ TWISTS = {
     "probe": "探测流量",
     "replayed": "原样重放",
 }
+DISPUTES = {
+    "needs_response": "拒付开始，等商户举证",
+    "under_review": "已举证，审核中",
+    "won": "商户赢",
+    "lost": "商户输",
+}
 CHANGE_NAMES = {
     "missing": "账单里少了这一笔",
     "extra": "账单里多出一笔",
@@ -40,6 +46,9 @@ class Trouble:
             ),
             "fault": lambda form: control.plan_fault(
                 {**form, "times": _number(form, "times"), "after": _number(form, "after")}
+            ),
+            "dispute": lambda form: control.dispute(
+                {**form, "amount_fen": _number(form, "amount_fen")}
             ),
             "speed": lambda form: control.set_speed({"speed": _number(form, "speed")}),
             "rotate": control.rotate,
@@ -108,6 +117,14 @@ class Trouble:
                 + _field("own_no", "商户单号", required=True)
                 + _field("amount_fen", "分", value="0"),
                 "修改",
+            ),
+            (
+                "dispute",
+                "买家拒付",
+                number
+                + _choose("status", "银行说", DISPUTES)
+                + _field("amount_fen", "分（0 为全额）", value="0"),
+                "发送",
             ),
             ("speed", "重发日历的倍速", _field("speed", "倍", value=speed), "设置"),
             ("rotate", "平台换密钥", at, "更换"),

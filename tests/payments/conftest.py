@@ -35,7 +35,7 @@ from tests.providers.world import World, open_world
 
 __all__ = ["any_db", "wrecked_db"]
 
-METHODS = {"epay": "alipay", "alipay": "qr", "wechat": "native"}
+METHODS = {"epay": "alipay", "alipay": "qr", "wechat": "native", "stripe": "card"}
 PAYER = Payer(
     client_ip="192.0.2.1",
     device="mobile",

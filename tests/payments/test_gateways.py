@@ -23,7 +23,12 @@ from tests.payments.conftest import METHODS, Counter, connect
 from tests.providers.cases import make_case
 from tests.providers.world import World
 
-SECRET = {"epay": "key", "alipay": "app_private_key", "wechat": "api_v3_key"}
+SECRET = {
+    "epay": "key",
+    "alipay": "app_private_key",
+    "wechat": "api_v3_key",
+    "stripe": "secret_key",
+}
 WEAK = [
     "",
     "   ",
@@ -118,6 +123,7 @@ ACCOUNT = {
     "epay": {"pid": "1002"},
     "alipay": {"app_id": "2021000000000002", "seller_id": "2088000000000012"},
     "wechat": {"mchid": "1900000002", "appid": "wx0123456789abcdee"},
+    "stripe": {"account_id": "acct_1032D82eZvKYlo2D"},
 }
 
 

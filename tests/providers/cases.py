@@ -7,6 +7,7 @@ import base64
 import datetime as dt
 import functools
 import hashlib
+import hmac
 import json
 import re
 import secrets
@@ -30,11 +31,14 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.providers.registry import PROVIDERS, load_provider
 from kameng.pricing.money import Amount, format_yuan
-from kameng_simulator import signing
+from kameng_simulator import alipay_certs, signing
+from tests.providers.world import World
 
 KINDS = tuple(PROVIDERS)
+# One account a kind, and one more for each other way in which an account of a kind signs.
+ACCOUNTS = (*KINDS, "alipay_cert")
 # Those whose callbacks are forms: a field may come twice, and a value be cut in two.
-FORM_KINDS = tuple(kind for kind in KINDS if kind != "wechat")
+FORM_KINDS = tuple(kind for kind in ACCOUNTS if kind not in ("wechat", "stripe"))
 SHORT = HttpLimits(connect_seconds=0.5, read_seconds=0.5, total_seconds=0.8, reply_bytes=65_536)
 EPAY_KEY = "Zx8Kq3Vn7Rt5Wp2Yb6Hd9Fj4Lm1Gs0Tc"
 
@@ -54,6 +58,7 @@ class Case:
     """A gateway under test: what differs between the kinds, and nothing else."""
 
     kind: str
+    account: str  # the word under which the simulator plays it
     form: dict[str, str]
     good: dict[str, str]
     amount_field: str
@@ -61,6 +66,7 @@ class Case:
     other_merchants: tuple[dict[str, str], ...]
     unpaid: dict[str, str]
     method: str
+    calls_before_refund: int = 0
     closes_to: PaidStatus = PaidStatus.PENDING
     heard: bytes = b"success"  # what a callback is answered with
     path: str = ""
@@ -81,6 +87,9 @@ class Case:
     def point_at(self, port: int) -> Any:
         more = {"opening": "api"} if self.kind == "epay" else {}
         return self.config(gateway_url=f"http://127.0.0.1:{port}/{self.path}", **more)
+
+    def listen(self, world: World, address: str) -> None:
+        """Tell the gateway where callbacks go, where no payment says it."""
 
     def sign_as_strangers(self) -> list[str]:
         """Return signatures of the good callback that somebody else could make."""
@@ -114,11 +123,14 @@ class Case:
 
 
 def make_case(kind: str) -> Case:
+    if kind == "stripe":
+        return make_stripe_case()
     if kind == "wechat":
         return make_wechat_case()
     if kind == "epay":
         return Case(
             kind=kind,
+            account=kind,
             form={"gateway_url": "http://127.0.0.1:9/", "pid": "1001", "key": EPAY_KEY},
             good={
                 "pid": "1001",
@@ -134,15 +146,18 @@ def make_case(kind: str) -> Case:
             other_merchants=({"pid": "1002"}, {"pid": "01001"}, {"pid": ""}),
             unpaid={"trade_status": "TRADE_CLOSED"},
             method="alipay",
+            calls_before_refund=1,
         )
+    keys = make_alipay_certificates() if kind == "alipay_cert" else make_alipay_keys()
     return Case(
-        kind=kind,
+        kind="alipay",
+        account=kind,
         form={
             "app_id": "2021000000000001",
             "seller_id": "2088000000000011",
             "app_private_key": app_key(),
-            "alipay_public_key": signing.publish_key(signing.load_key(gateway_key())),
             "gateway_url": "http://127.0.0.1:9/gateway.do",
+            **keys,
         },
         good={
             "app_id": "2021000000000001",
@@ -172,6 +187,39 @@ def make_case(kind: str) -> Case:
         closes_to=PaidStatus.CLOSED,
         path="gateway.do",
     )
+
+
+def make_alipay_keys() -> dict[str, str]:
+    return {"alipay_public_key": signing.publish_key(signing.load_key(gateway_key()))}
+
+
+@functools.cache
+def alipay_authority() -> dict[str, str]:
+    """Certificates made by the simulator's own code: a root, two authorities, both sides."""
+    root_key, apps_key, own_key = (signing.load_key(signing.make_private_key()) for _ in range(3))
+    root, apps, own = (alipay_certs.make_name(f"Test {part}") for part in ("R1", "C1", "C2"))
+    seller = alipay_certs.make_name("支付宝-2088000000000011", owner="支付宝网络技术有限公司")
+    shop = alipay_certs.make_name("卡盟-2088000000000011", owner="卡盟商户")
+    issue = alipay_certs.issue
+    gateway, app = signing.load_key(gateway_key()), signing.load_key(app_key())
+    return {
+        "root": issue(root, root_key, root, root_key),
+        "curve": alipay_certs.make_curve_root(),
+        "class1": issue(apps, apps_key, root, root_key),
+        "class2": issue(own, own_key, root, root_key),
+        "app": issue(shop, app, apps, apps_key, is_authority=False),
+        "alipay": issue(seller, gateway, own, own_key, is_authority=False),
+    }
+
+
+def make_alipay_certificates() -> dict[str, str]:
+    made = alipay_authority()
+    return {
+        "mode": "certificate",
+        "app_cert": made["app"] + made["class1"],
+        "alipay_cert": made["alipay"] + made["class2"],
+        "alipay_root_cert": made["curve"] + made["root"],
+    }
 
 
 def make_request(number: str, *, method: str, shop_url: str = "http://a.localhost:9") -> PayRequest:
@@ -291,6 +339,7 @@ def wechat_body(
 def make_wechat_case() -> Case:
     return WechatCase(
         kind="wechat",
+        account="wechat",
         form={
             "mchid": "1900000001",
             "appid": "wx0123456789abcdef",
@@ -333,5 +382,117 @@ def make_wechat_case() -> Case:
         method="native",
         closes_to=PaidStatus.CLOSED,
         heard=b"SUCCESS",
+        cheap="1",
+    )
+
+
+# --- Stripe: a JSON event under a signed header --------------------------------------------------
+
+
+STRIPE_KEY = "sk_test_51Hs8Kq3Vn7Rt5Wp2Yb6Hd9Fj4Lm1Gs0TzQw"
+STRIPE_WEBHOOK = "whsec_Jf7Qm2Xc9Vb4Nz8Lk1Pw6Rt3Yh5Ug0Sd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeCase(Case):
+    """Its `good` holds a session, flat; `amount_total` is the text of a JSON value."""
+
+    @property
+    def guard_module(self) -> ModuleType:
+        return import_module("kameng.payments.providers.stripe.webhook")
+
+    def priced(self, amount: int) -> dict[str, str]:
+        return {self.amount_field: str(amount // 100)}
+
+    def listen(self, world: World, address: str) -> None:
+        world.listen(self.account, address)
+
+    def sign(self, fields: Mapping[str, str]) -> dict[str, str]:
+        plain = {k: v for k, v in fields.items() if k not in ("sign", "sign_type", "t")}
+        moment = str(int(time.time()))
+        sign = sign_stripe(stripe_body(plain), STRIPE_WEBHOOK, moment=moment)
+        return {**plain, "t": moment, "sign": sign, "sign_type": "v1"}
+
+    def sign_as_strangers(self) -> list[str]:
+        body, moment = stripe_body(self.good), str(int(time.time()))
+        keys = ("", "whsec_", STRIPE_WEBHOOK.removeprefix("whsec_"), STRIPE_KEY)
+        return [sign_stripe(body, key, moment=moment) for key in keys]
+
+    def send(self, fields: Mapping[str, str], *, rest: str = "") -> CallbackRequest:
+        del rest
+        values = dict(fields)
+        moment, sign = values.pop("t", ""), values.pop("sign", "")
+        header = f"t={moment},{values.pop('sign_type', 'v1')}={sign}"
+        headers = {"Stripe-Signature": header}
+        return CallbackRequest(method="POST", body=stripe_body(values), headers=headers)
+
+
+def sign_stripe(body: bytes, secret: str, *, moment: str) -> str:
+    return hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def stripe_body(fields: Mapping[str, str]) -> bytes:
+    """Return the event about these fields; the same fields, the same body."""
+    total = fields.get("amount_total", "")
+    plain = re.fullmatch("0|[1-9][0-9]*", total, re.ASCII)
+    # A number too long to be money stays what it is; everything else is a string.
+    price = {"amount": "123400", "minor": "1234", "currency": "cny", "rate": "10000"}
+    live = {"true": True, "false": False}.get(fields.get("livemode", ""), fields.get("livemode"))
+    known = ("amount_total", "out_trade_no", "trade_no", "trade_status", "livemode", "account")
+    session = {
+        "id": "cs_test_a1",
+        "object": "checkout.session",
+        "amount_total": int(total) if plain else total,
+        "client_reference_id": fields.get("out_trade_no"),
+        "currency": "cny",
+        "customer_details": {"email": "meimei@example.com"},
+        "livemode": live,
+        "metadata": {**price, "payment_no": fields.get("out_trade_no")},
+        "payment_intent": fields.get("trade_no"),
+        "payment_status": fields.get("trade_status"),
+        "status": "complete",
+        **{name: value for name, value in fields.items() if name not in known},
+    }
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "created": 1_767_268_800,
+        "livemode": live,
+        "type": "checkout.session.completed",
+        "data": {"object": session},
+    }
+    if "account" in fields:
+        event["account"] = fields["account"]
+    return json.dumps(event, ensure_ascii=False, indent=2).encode()
+
+
+def make_stripe_case() -> Case:
+    return StripeCase(
+        kind="stripe",
+        account="stripe",
+        form={
+            "account_id": "acct_1032D82eZvKYlo2C",
+            "mode": "test",
+            "secret_key": STRIPE_KEY,
+            "webhook_secret": STRIPE_WEBHOOK,
+            "currency": "cny",
+            "rate": "",
+            "gateway_url": "http://127.0.0.1:9/",
+        },
+        good={
+            "out_trade_no": "P20260101A",
+            "trade_no": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+            "trade_status": "paid",
+            "amount_total": "1234",
+            "livemode": "false",
+            "account": "acct_1032D82eZvKYlo2C",
+        },
+        amount_field="amount_total",
+        secrets=(STRIPE_KEY, STRIPE_WEBHOOK, STRIPE_KEY[8:40]),
+        other_merchants=({"livemode": "true"}, {"account": "acct_1032D82eZvKYlo2D"}),
+        unpaid={"trade_status": "unpaid"},
+        method="card",
+        calls_before_refund=3,
+        closes_to=PaidStatus.CLOSED,
         cheap="1",
     )

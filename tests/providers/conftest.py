@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.providers.cases import FORM_KINDS, KINDS, Case, make_case
+from tests.providers.cases import ACCOUNTS, FORM_KINDS, Case, make_case
 from tests.providers.world import Shop, World, open_shop, open_world
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ACCOUNTS)
 def case(request: pytest.FixtureRequest) -> Case:
     return make_case(request.param)
 

@@ -79,6 +79,18 @@ def test_page_address_differs_for_a_phone(config: Config) -> None:
     assert phone["method"] == "alipay.trade.wap.pay"
     assert json.loads(phone["biz_content"])["product_code"] == "QUICK_WAP_WAY"
     assert phone["return_url"] == request.return_url
+    assert json.loads(phone["biz_content"])["quit_url"] == request.return_url
+    by_method = dataclasses.replace(request, method="wap")
+    wap = dict(parse_qsl(urlsplit(wire.build_page_url(config, by_method, now=NOW)).query))
+    assert wap["method"] == "alipay.trade.wap.pay"
+
+
+def test_each_way_to_pay_names_the_devices_it_is_for() -> None:
+    devices = {each.code: each.devices for each in make_case("alipay").provider().methods}
+
+    assert devices["page"] == ("pc",)
+    assert devices["wap"] == ("mobile", "alipay")
+    assert not any("wechat" in each for each in devices.values())
 
 
 def test_reply_is_verified_over_its_source_text(config: Config) -> None:

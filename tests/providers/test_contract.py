@@ -302,7 +302,7 @@ def test_secrets_stay_out_of_logs_texts_and_exceptions(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     texts = [repr(case.config()), str(case.config())]
-    gateway_url = world.credentials(case.kind)["gateway_url"]
+    gateway_url = world.credentials(case.account)["gateway_url"]
     targets = [case.config(gateway_url=gateway_url)]
     for fault in ("garbage", "error", "close"):
         with faulty_server(fault) as port:
@@ -330,13 +330,14 @@ def test_secrets_stay_out_of_logs_texts_and_exceptions(
 @pytest.fixture
 def account(case: Case, world: World) -> tuple[Any, Any]:
     provider = case.provider()
-    return provider, provider.config_from_form(world.credentials(case.kind))
+    return provider, provider.config_from_form(world.credentials(case.account))
 
 
 def open_payment(case: Case, world: World, shop: Shop, account: tuple[Any, Any]) -> str:
     provider, config = account
     number = new_number()
     request = make_request(number, method=case.method, shop_url=shop.url)
+    case.listen(world, request.notify_url)
     instruction = provider.create(config, request)
     world.browse(instruction.url or instruction.qr_text)
     return number
@@ -349,14 +350,14 @@ def test_credentials_are_proved_by_a_real_query(
     provider.check(config)
 
     with pytest.raises(ProviderRefused):
-        provider.check(case.config(gateway_url=world.credentials(case.kind)["gateway_url"]))
+        provider.check(case.config(gateway_url=world.credentials(case.account)["gateway_url"]))
 
 
 def test_refused_question_about_a_refund_is_no_refusal_of_the_refund(
     case: Case, world: World
 ) -> None:
     """A shop that took it for one would give the money back a second time."""
-    stranger = case.config(gateway_url=world.credentials(case.kind)["gateway_url"])
+    stranger = case.config(gateway_url=world.credentials(case.account)["gateway_url"])
 
     with pytest.raises(ProviderUncertain):
         case.provider().query_refund(stranger, make_refund("P1", refund_no="R1"))
@@ -505,8 +506,8 @@ def test_refund_whose_reply_was_lost_is_repeated_without_paying_twice(
     world.pay(number, "success")
     refund = make_refund(number, refund_no=new_number())
 
-    # Epay looks before it refunds: its second call is the one that moves the money.
-    world.break_call(case.kind, "reset_after", after=1 if case.kind == "epay" else 0)
+    # Some look before they refund: a later call is the one that moves the money.
+    world.break_call(case.account, "reset_after", after=case.calls_before_refund)
     with pytest.raises(ProviderUncertain):
         provider.refund(config, refund)
     assert len(world.state(number)["refunds"]) == 1

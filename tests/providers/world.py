@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from kameng.payments.providers.port import CallbackRequest
 from kameng_simulator.app import Simulator
@@ -95,6 +95,22 @@ class World:
 
     def break_call(self, kind: str, fault: str, *, after: int = 0) -> None:
         self._post("/control/fault", {"gateway": kind, "fault": fault, "after": after})
+
+    def listen(self, account: str, address: str) -> None:
+        """Set where Stripe sends its events, as its dashboard does."""
+        key = self.credentials(account)["secret_key"]
+        request = urllib.request.Request(
+            f"{self.url}/v1/webhook_endpoints",
+            data=urlencode({"url": address}).encode(),
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+
+    def dispute(self, number: str, *, status: str) -> None:
+        self._post("/control/dispute", {"out_trade_no": number, "status": status})
+
+    def rotate(self, account: str) -> str:
+        return str(self._post("/control/rotate", {"gateway": account})["told"])
 
     def state(self, number: str) -> dict[str, Any]:
         return dict(self._get(f"/control/state?out_trade_no={quote(number)}")["payments"][0])

@@ -21,6 +21,8 @@ from tests.simulator.calls import call, open_epay
         ("/control/fault", b'{"gateway":"x","fault":"hang"}', 400),
         ("/control/history", b'{"payments":[{"gateway":"epay"}]}', 400),
         ("/control/history", b'{"payments":{}}', 400),
+        ("/control/dispute", b'{"out_trade_no":"P1"}', 400),
+        ("/control/dispute", b'{"out_trade_no":"P9"}', 404),
         ("/control/nothing", b"{}", 404),
         ("/submit.php", b"x" * 70_000, 413),
         ("/submit.php", b"a=%ff", 400),

@@ -53,7 +53,8 @@ from kameng.risk.services import assess_checkout
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 TOP_UPS = (200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
-GATEWAY_WEIGHTS = {"native": 44, "wxpay": 6, "qr": 34, "page": 10, "qqpay": 6}
+GATEWAY_WEIGHTS = {"native": 44, "wxpay": 6, "qr": 24, "wap": 14, "page": 6, "qqpay": 6}
+OTHER_WEIGHT = 6  # of a way to pay that is not named above
 MOST_EXPENSIVE = 30_000_000
 AWAY = dt.timedelta(minutes=50)  # nobody has delivered by hand for so long
 COMPLAINTS = ("买家反馈卡密已被使用", "重复购买，协商退款", "账号填写有误，未充值", "超时未到账")
@@ -124,7 +125,7 @@ class Life:
         if customer is not None and customer.uses_wallet and self._fund(customer, total):
             self._buy(customer, product, variant, quantity, choice=None)
         else:
-            weights = [GATEWAY_WEIGHTS[each.method] for each in self.choices]
+            weights = [GATEWAY_WEIGHTS.get(each.method, OTHER_WEIGHT) for each in self.choices]
             choice = self.rng.choices(self.choices, weights)[0]
             self._buy(customer, product, variant, quantity, choice=choice)
 

@@ -25,6 +25,8 @@ from kameng.pricing.money import ZERO
 
 PREFIX: Final = "key_"
 MAX_FEE_BPS: Final = 2000
+MAX_SEGMENTS: Final = 4  # more choices are a list
+MAX_TEXT: Final = 16_000  # a root certificate file holds several
 
 
 class SecretLine(forms.PasswordInput):
@@ -80,8 +82,8 @@ class GatewayForm(forms.Form):
 
     @property
     def credentials(self) -> list[tuple[forms.BoundField, bool]]:
-        """Return the fields of the credentials in the provider's order, and which are choices."""
-        return [(self[PREFIX + each.name], bool(each.choices)) for each in self.provider.fields]
+        """Return the fields of the credentials in order, and which are side by side."""
+        return [(self[PREFIX + each.name], _has_segments(each)) for each in self.provider.fields]
 
     def typed_credentials(self) -> dict[str, str]:
         """Return the credentials as typed, by the provider's own names."""
@@ -108,16 +110,22 @@ class GatewayForm(forms.Form):
         )
 
 
+def _has_segments(each: Field) -> bool:
+    return 0 < len(each.choices) <= MAX_SEGMENTS
+
+
 def _credential(each: Field, *, is_stored: bool) -> forms.Field:
     options: dict[str, Any] = {
         "label": each.label,
         "help_text": each.help,
         "required": not (each.default or each.is_optional or (each.secret and is_stored)),
-        "max_length": 8000 if each.multiline else 300,
+        "max_length": MAX_TEXT if each.multiline else 300,
     }
     if each.choices:
         options.pop("max_length")
-        return PickField(each.choices, initial=each.default, as_segments=True, **options)
+        return PickField(
+            each.choices, initial=each.default, as_segments=_has_segments(each), **options
+        )
     if each.secret and is_stored:
         options["help_text"] = _("已保存，不再显示。留空表示不变，要换时粘贴新的。")
     if each.secret:

@@ -25,6 +25,7 @@ HEADERS = (
     "wechatpay-signature-type",
     "wechatpay-timestamp",
     "wechatpay-nonce",
+    "stripe-signature",
 )
 NO_GATEWAY = Reply(
     status=404, body=b"fail", content_type="text/plain", accepted=False, is_genuine=False

@@ -11,6 +11,7 @@ PROVIDERS: Final[dict[str, str]] = {
     "epay": "kameng.payments.providers.epay.provider.EpayProvider",
     "alipay": "kameng.payments.providers.alipay.provider.AlipayProvider",
     "wechat": "kameng.payments.providers.wechat.provider.WechatProvider",
+    "stripe": "kameng.payments.providers.stripe.provider.StripeProvider",
 }
 
 

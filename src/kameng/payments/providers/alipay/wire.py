@@ -3,6 +3,7 @@
 Requests are signed with RSA2 (SHA256 with RSA, PKCS#1 v1.5) over the sorted `k=v`; a reply is
 signed over the exact source text of its `<method>_response` member; a callback over its sorted
 fields without `sign` and `sign_type`. Promises that no reply is believed before its signature.
+In certificate mode a reply names the certificate that it was signed with.
 """
 
 import base64
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from kameng.core.http import HttpRequest
+from kameng.payments.providers.alipay import certificates, trusting
 from kameng.payments.providers.alipay.config import Config, load_private_key, load_public_key
 from kameng.payments.providers.decoding import (
     bound_text,
@@ -55,10 +57,23 @@ _STATUS = {
     "WAIT_BUYER_PAY": PaidStatus.PENDING,
     "TRADE_CLOSED": PaidStatus.CLOSED,
 }
-_NOT_EXIST = "ACQ.TRADE_NOT_EXIST"
+NOT_EXIST: Final = "ACQ.TRADE_NOT_EXIST"
 # The gateway stumbled or had too much to do; it may have acted.
 _UNSURE = ("ACQ.SYSTEM_ERROR", "SYSTEM_ERROR")
 _UNSURE_FAMILIES = ("isp.", "aop.")
+NO_BILL: Final = ("isp.bill_not_exist", "isp.bill-not-exist")
+BILL_QUERY: Final = "alipay.data.dataservice.bill.downloadurl.query"
+CERTIFICATE_DOWNLOAD: Final = "alipay.open.app.alipaycert.download"
+MAX_ADDRESS: Final = 2000
+UNSIGNED_CODES: Final = ("40001", "40002", "40003", "40006")
+
+
+class UnknownCertificate(ProviderUncertain):
+    """A reply was signed with a certificate that is not at hand; `sn` is its number."""
+
+    def __init__(self, sn: str) -> None:
+        super().__init__("unknown_certificate")
+        self.sn = sn
 
 
 def sign_text(text: str, private_key: str) -> str:
@@ -87,7 +102,7 @@ def build_fields(
     config: Config,
     *,
     method: str,
-    content: Mapping[str, str],
+    content: Mapping[str, Any],
     now: dt.datetime,
     addresses: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
@@ -101,13 +116,23 @@ def build_fields(
         "timestamp": now.astimezone(BEIJING).strftime(TIME_FORMAT),
         "version": "1.0",
         "biz_content": json.dumps(content, ensure_ascii=False, separators=(",", ":")),
+        **_name_certificates(config),
         **{name: address for name, address in (addresses or {}).items() if address},
     }
     return {**fields, "sign": sign_text(join_fields(fields), config.app_private_key)}
 
 
+def _name_certificates(config: Config) -> dict[str, str]:
+    if not config.has_certificates:
+        return {}
+    return {
+        "app_cert_sn": certificates.number_first(config.app_cert),
+        "alipay_root_cert_sn": certificates.number_roots(config.alipay_root_cert),
+    }
+
+
 def build_call(
-    config: Config, *, method: str, content: Mapping[str, str], now: dt.datetime
+    config: Config, *, method: str, content: Mapping[str, Any], now: dt.datetime
 ) -> HttpRequest:
     """Return one server-to-server call."""
     return build_post(config, build_fields(config, method=method, content=content, now=now))
@@ -123,16 +148,21 @@ def build_post(config: Config, fields: Mapping[str, str]) -> HttpRequest:
     )
 
 
-def describe_payment(config: Config, request: PayRequest) -> dict[str, str]:
-    """Return the business content that every way to open a payment shares."""
+def describe_payment(config: Config, request: PayRequest) -> dict[str, Any]:
+    """Return the business content that every way to open a payment shares.
+
+    What will be split is frozen at the gateway until its split, or its end.
+    """
     if request.amount <= 0 or request.amount % FEN:
         raise ProviderRefused("bad_amount")
+    extended = {"extend_params": {"royalty_freeze": "true"}} if request.will_split else {}
     return {
         "out_trade_no": request.payment_no,
         "total_amount": format_yuan(request.amount),
         "subject": clean_subject(request.subject, byte_limit=SUBJECT_BYTES),
         "seller_id": config.seller_id,
         "time_expire": request.expires_at.astimezone(BEIJING).strftime(TIME_FORMAT),
+        **extended,
     }
 
 
@@ -149,13 +179,19 @@ def build_precreate(config: Config, request: PayRequest, *, now: dt.datetime) ->
 
 
 def build_page_url(config: Config, request: PayRequest, *, now: dt.datetime) -> str:
-    """Return the address of Alipay's own pay page, for a desktop or a phone."""
-    is_phone = request.device != "pc"
+    """Return the address of Alipay's own pay page: `page` for a desktop, `wap` for a phone.
+
+    A page that was asked for on a phone is the phone's: the desktop's cannot be used there.
+    """
+    is_phone = request.method == "wap" or request.device != "pc"
     product_code = "QUICK_WAP_WAY" if is_phone else "FAST_INSTANT_TRADE_PAY"
+    content = {**describe_payment(config, request), "product_code": product_code}
+    if is_phone:
+        content["quit_url"] = request.return_url
     fields = build_fields(
         config,
         method="alipay.trade.wap.pay" if is_phone else "alipay.trade.page.pay",
-        content={**describe_payment(config, request), "product_code": product_code},
+        content=content,
         now=now,
         addresses={"notify_url": request.notify_url, "return_url": request.return_url},
     )
@@ -175,7 +211,11 @@ def parse_callback(config: Config, callback: CallbackRequest) -> Confirmation:
         if value and name not in ("sign", "sign_type")
     )
     signature = require_text(fields, "sign")
-    if not has_valid_signature(message, signature=signature, public_key=config.alipay_public_key):
+    named = fields.get("alipay_cert_sn", b"").decode(errors="replace")
+    if not any(
+        has_valid_signature(message, signature=signature, public_key=key)
+        for key in trusting.list_keys(config, named)
+    ):
         raise CallbackRejected("bad_signature")
     if require_text(fields, "app_id") != config.app_id:
         raise CallbackRejected("wrong_merchant")
@@ -188,7 +228,7 @@ def parse_callback(config: Config, callback: CallbackRequest) -> Confirmation:
         external_no=require_number(fields, "trade_no"),
         amount=require_amount(fields, "total_amount"),
         status=_STATUS.get(require_text(fields, "trade_status"), PaidStatus.PENDING),
-        paid_at=_read_time(fields.get("gmt_payment", b"").decode(errors="replace")),
+        paid_at=read_time(fields.get("gmt_payment", b"").decode(errors="replace")),
         payer=bound_text(fields.get("buyer_logon_id", b"").decode(errors="replace"), limit=64),
         raw_digest=digest_callback(callback),
     )
@@ -198,7 +238,32 @@ def read_reply(config: Config, *, method: str, body: bytes) -> dict[str, Any]:
     """Verify a reply and return its member, whatever its code; raise ProviderUncertain.
 
     Raise ProviderRefused when the gateway turned the call itself away (wrong app, signature,
-    permission): it answers those without a signature.
+    permission): it answers those without a signature. Raise UnknownCertificate where it signed
+    with another certificate than the ones at hand.
+    """
+    answer, source, signature, named = split_reply(method, body)
+    code, sub_code = str(answer.get("code")), str(answer.get("sub_code", ""))
+    if not signature and code in UNSIGNED_CODES:
+        raise refuse(answer)
+    keys = trusting.list_keys(config, named)
+    if not keys:
+        raise UnknownCertificate(named)
+    if not any(
+        has_valid_signature(source.encode(), signature=signature, public_key=key) for key in keys
+    ):
+        raise ProviderUncertain("bad_reply_signature")
+    is_unsure = sub_code in _UNSURE or (
+        sub_code.startswith(_UNSURE_FAMILIES) and sub_code not in NO_BILL
+    )
+    if code in ("20000", "10003") or is_unsure:
+        raise ProviderUncertain("gateway_busy")
+    return answer
+
+
+def split_reply(method: str, body: bytes) -> tuple[dict[str, Any], str, str, str]:
+    """Return a reply's member, its source text, its signature and the certificate it names.
+
+    Nothing is verified. Raise ProviderUncertain when it is no reply.
     """
     try:
         members = read_json_spans(body.decode("utf-8"))
@@ -207,30 +272,23 @@ def read_reply(config: Config, *, method: str, body: bytes) -> dict[str, Any]:
     name = method.replace(".", "_") + "_response"
     answer, source = members.get(name) or members.get("error_response") or (None, "")
     signature = members.get("sign", ("", ""))[0]
-    if not isinstance(answer, dict) or not isinstance(signature, str):
+    named = members.get("alipay_cert_sn", ("", ""))[0]
+    texts = isinstance(signature, str) and isinstance(named, str)
+    if not isinstance(answer, dict) or not texts:
         raise ProviderUncertain("bad_reply")
-    code, sub_code = str(answer.get("code")), str(answer.get("sub_code", ""))
-    if not signature and code in ("40001", "40002", "40003", "40006"):
-        raise _refuse(answer)
-    if not has_valid_signature(
-        source.encode(), signature=signature, public_key=config.alipay_public_key
-    ):
-        raise ProviderUncertain("bad_reply_signature")
-    is_unsure = sub_code in _UNSURE or sub_code.startswith(_UNSURE_FAMILIES)
-    if code in ("20000", "10003") or is_unsure:
-        raise ProviderUncertain("gateway_busy")
-    return answer
+    return answer, source, signature, named
 
 
 def read_success(config: Config, *, method: str, body: bytes) -> dict[str, Any]:
     """Return the member of a reply with code 10000; raise ProviderRefused or ProviderUncertain."""
     answer = read_reply(config, method=method, body=body)
     if answer.get("code") != "10000":
-        raise _refuse(answer)
+        raise refuse(answer)
     return answer
 
 
-def _refuse(answer: Mapping[str, Any]) -> ProviderRefused:
+def refuse(answer: Mapping[str, Any]) -> ProviderRefused:
+    """Return a refusal in the gateway's own words, bounded."""
     code = bound_text(answer.get("sub_code") or answer.get("code"), limit=64)
     return ProviderRefused(code, bound_text(answer.get("sub_msg") or answer.get("msg")))
 
@@ -248,8 +306,8 @@ def parse_query(config: Config, payment_no: str, body: bytes) -> Confirmation:
     """Read a query; a payment that the buyer has not opened yet is NOT_FOUND."""
     answer = read_reply(config, method="alipay.trade.query", body=body)
     found = answer.get("code") == "10000"
-    if not found and answer.get("sub_code") != _NOT_EXIST:
-        raise _refuse(answer)
+    if not found and answer.get("sub_code") != NOT_EXIST:
+        raise refuse(answer)
     if found and answer.get("out_trade_no") != payment_no:
         raise ProviderUncertain("other_payment")
     status = _STATUS.get(str(answer.get("trade_status"))) if found else PaidStatus.NOT_FOUND
@@ -265,7 +323,7 @@ def parse_query(config: Config, payment_no: str, body: bytes) -> Confirmation:
         external_no=external_no,
         amount=amount,
         status=status,
-        paid_at=_read_time(answer.get("send_pay_date")) if status is PaidStatus.PAID else None,
+        paid_at=read_time(answer.get("send_pay_date")) if status is PaidStatus.PAID else None,
         payer=bound_text(answer.get("buyer_logon_id"), limit=64),
         raw_digest=digest_reply(body),
     )
@@ -276,18 +334,18 @@ def parse_close(config: Config, body: bytes) -> PaidStatus | None:
     answer = read_reply(config, method="alipay.trade.close", body=body)
     if answer.get("code") == "10000":
         return PaidStatus.CLOSED
-    if answer.get("sub_code") == _NOT_EXIST:
+    if answer.get("sub_code") == NOT_EXIST:
         return PaidStatus.NOT_FOUND
     if answer.get("sub_code") in ("ACQ.TRADE_STATUS_ERROR", "ACQ.REASON_TRADE_STATUS_INVALID"):
         return None
-    raise _refuse(answer)
+    raise refuse(answer)
 
 
 def parse_refund(config: Config, body: bytes) -> RefundOutcome:
     """Read a refund: DONE only if money moved now; UNKNOWN asks for the refund query."""
     answer = read_reply(config, method="alipay.trade.refund", body=body)
     if answer.get("code") != "10000":
-        return RefundOutcome(status=RefundStatus.REFUSED, reason=str(_refuse(answer)))
+        return RefundOutcome(status=RefundStatus.REFUSED, reason=str(refuse(answer)))
     external_no = bound_text(answer.get("trade_no"), limit=64)
     if answer.get("fund_change") == "Y":
         return RefundOutcome(status=RefundStatus.DONE, external_no=external_no)
@@ -300,9 +358,9 @@ def parse_refund_query(config: Config, request: RefundRequest, body: bytes) -> R
     """Read a refund query; code 10000 means that the query worked, not that money went back."""
     answer = read_reply(config, method="alipay.trade.fastpay.refund.query", body=body)
     if answer.get("code") != "10000":
-        if answer.get("sub_code") in (_NOT_EXIST, "TRADE_NOT_EXIST"):
+        if answer.get("sub_code") in (NOT_EXIST, "TRADE_NOT_EXIST"):
             return RefundOutcome(status=RefundStatus.UNKNOWN, reason="refund_not_seen")
-        raise _refuse(answer)
+        raise refuse(answer)
     if "refund_amount" not in answer and "refund_status" not in answer:
         return RefundOutcome(status=RefundStatus.UNKNOWN, reason="refund_not_seen")
     try:
@@ -318,9 +376,46 @@ def parse_refund_query(config: Config, request: RefundRequest, body: bytes) -> R
     return RefundOutcome(status=RefundStatus.PROCESSING, external_no=external_no)
 
 
-def _read_time(text: object) -> dt.datetime | None:
+def read_time(text: object) -> dt.datetime | None:
+    """Return a time that the gateway gave in Beijing's; None if it is none."""
     try:
         local = dt.datetime.strptime(str(text)[:19], TIME_FORMAT).replace(tzinfo=BEIJING)
     except ValueError:
         return None
     return local.astimezone(dt.UTC)
+
+
+def parse_bill_address(config: Config, body: bytes) -> str:
+    """Return where a bill is fetched; empty when there is none of that day."""
+    answer = read_reply(config, method=BILL_QUERY, body=body)
+    if answer.get("code") != "10000":
+        if answer.get("sub_code") in NO_BILL:
+            return ""
+        raise refuse(answer)
+    address = answer.get("bill_download_url")
+    if not isinstance(address, str) or not 0 < len(address) <= MAX_ADDRESS:
+        raise ProviderUncertain("bad_reply")
+    return address
+
+
+def learn_certificate(config: Config, sn: str, body: bytes, *, moment: dt.datetime) -> None:
+    """Keep the key of the certificate that a download's reply holds; raise UnknownCertificate.
+
+    The reply is signed with a key that is at hand, or with the very one it brings: what makes the
+    certificate believed is its chain and owner, not that signature.
+    """
+    answer, source, signature, named = split_reply(CERTIFICATE_DOWNLOAD, body)
+    if answer.get("code") != "10000":
+        raise UnknownCertificate(sn)
+    try:
+        key = trusting.read_certificate(
+            config, sn, str(answer.get("alipay_cert_content", "")), moment=moment
+        )
+    except (ValueError, TypeError):
+        raise UnknownCertificate(sn) from None
+    keys = [key] if named == sn else trusting.list_keys(config, named)
+    if not any(
+        has_valid_signature(source.encode(), signature=signature, public_key=each) for each in keys
+    ):
+        raise UnknownCertificate(sn)
+    trusting.keep_key(config, sn, key)
