@@ -86,8 +86,11 @@ function startPoll(element: HTMLElement): void {
   const first = Number(element.dataset["pollSeconds"] ?? "2");
   const started = Date.now();
   let state = element.dataset["pollState"];
+  let timer = 0;
+  let isOver = false;
   const ask = async (): Promise<void> => {
-    if (!element.isConnected || Date.now() - started > POLL_LIMIT_MS) return;
+    clearTimeout(timer);
+    if (isOver || !element.isConnected || Date.now() - started > POLL_LIMIT_MS) return;
     if (!document.hidden) {
       const answer = await getJson(url);
       if (answer?.["reload"] === true) return location.reload();
@@ -97,11 +100,17 @@ function startPoll(element: HTMLElement): void {
         startLive(element);
       }
       if (typeof answer?.["state"] === "string") state = answer["state"];
-      if (answer?.["done"] === true) return;
+      if (answer?.["done"] === true) {
+        isOver = true;
+        return;
+      }
     }
-    setTimeout(() => void ask(), pollDelay(first, Date.now() - started));
+    timer = window.setTimeout(() => void ask(), pollDelay(first, Date.now() - started));
   };
-  setTimeout(() => void ask(), pollDelay(first, 0));
+  // Who comes back from the gateway's app, or by the back button, need not wait for the next turn.
+  document.addEventListener("visibilitychange", () => void (document.hidden || ask()));
+  window.addEventListener("pageshow", (event) => void (event.persisted && ask()));
+  timer = window.setTimeout(() => void ask(), pollDelay(first, 0));
 }
 
 /** Start what moves inside a part of the page; also used on parts that arrive later. */

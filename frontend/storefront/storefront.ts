@@ -3,10 +3,12 @@ import { startForms } from "../shared/forms.ts";
 import { startLive } from "../shared/live.ts";
 import { startOverlays } from "../shared/overlay.ts";
 import { startBuying } from "./buying.ts";
+import { startPaying } from "./paying.ts";
 import { startSearch } from "./search.ts";
 
 startOverlays();
 startForms();
 startLive();
 startBuying();
+startPaying();
 startSearch();

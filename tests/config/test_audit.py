@@ -133,6 +133,31 @@ BREAKS = [
     ("I11", f"update orders_order set site_id = 0 where id = {ONE_PAID}"),
     ("I12", "delete from inventory_reservation"),
     ("I12", "update inventory_cardkey set state = 0, order_id = null where state = 1"),
+    (
+        "I15",
+        (
+            "update payments_gateway set site_id ="
+            " (select max(id) from tenancy_site where kind = 2 and id not in"
+            " (select site_id from payments_payment))"
+        ),
+    ),
+    (
+        "I15",
+        (
+            "insert into payments_gateway (site_id, kind, name, method, config_cipher, fee_bps,"
+            " min_amount, max_amount, verify_above_amount, is_enabled, is_frozen, position, way_id)"
+            " select (select min(id) from tenancy_site where id <> g.site_id), kind, name, method,"
+            " '', 0, 0, 1, 0, false, false, 0, g.id from payments_gateway g limit 1"
+        ),
+    ),
+    ("I15", "update payments_payment set cap_day = current_date where state = 1"),
+    (
+        "I15",
+        (
+            "insert into payments_gatewayday (site_id, gateway_id, day, opened_amount,"
+            " opened_count) select site_id, id, current_date, 5, 1 from payments_gateway"
+        ),
+    ),
     ("I14", "update inventory_stocklevel set available_count = available_count + 1"),
     ("I14", "delete from inventory_countedclaim"),
     ("I14", "update inventory_countedclaim set count = 2"),
@@ -201,7 +226,7 @@ def test_a_whole_top_up_is_no_breach(db: None, shop: Shop) -> None:
 
 
 @pytest.fixture
-def shop(main_site: Site, site_a: Site) -> Shop:
+def shop(main_site: Site, site_a: Site, site_b: Site) -> Shop:
     """A sound shop: sold by gateway and by wallet; one order is not paid, one not delivered."""
     service = make_variant(make_product(main_site, delivery_kind=DeliveryKind.MANUAL))
     with site_scope(main_site.id):

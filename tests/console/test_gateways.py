@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 
 from kameng.accounts.models import Role
+from kameng.core import clock
 from kameng.payments.errors import GatewayCheckFailed
-from kameng.payments.models import Gateway
+from kameng.payments.models import FeeBearer, Gateway
 from kameng.payments.selectors import read_open_config
 from kameng.payments.services.gateways import config_of
+from kameng.payments.services.resting import note_fault
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests import people
@@ -28,7 +30,6 @@ EPAY = {
     "fee_bps": "0.6",
     "min_amount": "0",
     "max_amount": "5000",
-    "position": "0",
 }
 
 
@@ -230,3 +231,196 @@ def test_the_finance_of_the_main_site_reaches_the_gateways(
 
     assert client_for(main_site, clerk).get(address(main_site, "gateways")).status_code == 200
     assert client_for(site_a, other).get(address(site_a, "gateways")).status_code == 403
+
+
+def add(client: Client, site: Site, **changes: str) -> Gateway:
+    """Add an account in the form and switch it on."""
+    client.post(address(site, "new_gateway", query="kind=epay"), EPAY | changes)
+    with site_scope(site.id):
+        found: Gateway = Gateway.objects.latest("id")
+        Gateway.objects.filter(id=found.id).update(is_enabled=True, checked_at=clock.now())
+    return found
+
+
+def test_accounts_stand_behind_their_way_with_weight_cap_and_bearer(
+    main_site: Site, ada: people.Staff, gateway: Gateway, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+    second = add(
+        client,
+        main_site,
+        name="支付宝二号",
+        way_id=str(gateway.id),
+        label="二号商户",
+        weight="0",
+        daily_cap_amount="5000",
+        devices="mobile",
+        fee_bearer="1",
+    )
+    text = text_of(client.get(address(main_site, "gateways")))
+    shown = client.get(address(main_site, "gateway", second.id)).content.decode()
+
+    assert (second.way_id, second.label, second.weight) == (gateway.id, "二号商户", 0)
+    assert (second.daily_cap_amount, second.fee_bearer) == (50_000_000, FeeBearer.BUYER)
+    assert second.devices == ["mobile"]
+    for word in ("2 个账户", "二号商户", "备用", "¥0.00 / ¥5,000.00", "手机浏览器", "买家承担"):
+        assert word in text, word
+    boxes = shown.partition('name="devices" value="mobile"')[2].partition(">")[0]
+    assert "checked" in boxes
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"way_id": "987654"}, "请从列表中选择"),
+        ({"weight": "1001"}, "0 到 1"),
+        ({"weight": "-1"}, "0 到 1"),
+        ({"daily_cap_amount": "0"}, "元之间"),
+        ({"daily_cap_amount": "x"}, ""),
+        ({"devices": "fridge"}, "请从列表中选择"),
+        ({"fee_bearer": "2"}, "请从列表中选择"),
+    ],
+)
+def test_odd_terms_are_refused(
+    changes: dict[str, str],
+    sentence: str,
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+) -> None:
+    url = address(main_site, "new_gateway", query="kind=epay")
+
+    answer = client_for(main_site, ada).post(url, EPAY | changes)
+
+    assert answer.status_code == 400
+    assert sentence in text_of(answer)
+    with site_scope(main_site.id):
+        assert Gateway.objects.count() == 0
+
+
+def test_a_resting_account_says_why_and_is_woken_by_hand(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+    row = add(client, main_site)
+    for _number in range(3):
+        note_fault(row, code="bad_reply_signature")
+
+    listed = text_of(client.get(address(main_site, "gateways")))
+    overview = text_of(client.get(address(main_site, "overview")))
+    detail = text_of(client.get(address(main_site, "gateway", row.id)))
+    woken = client.post(address(main_site, "set_gateway", row.id), {"action": "wake"})
+    after = text_of(client.get(address(main_site, "gateways")))
+
+    for text in (listed, detail):
+        assert "回应的签名不对，请检查支付平台的公钥" in text
+    assert "暂停中" in listed
+    assert "支付通道“支付宝”暂停使用" in overview
+    assert woken.status_code == 303
+    assert "暂停中" not in after
+    with site_scope(main_site.id):
+        assert Gateway.objects.get().rests_until is None
+
+
+def test_ways_are_moved_by_buttons(
+    main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+    rows = [add(client, main_site, name=name) for name in ("甲方式", "乙方式", "丙方式")]
+
+    client.post(address(main_site, "set_gateway", rows[2].id), {"action": "move_up"})
+    text = text_of(client.get(address(main_site, "gateways")))
+    odd = client.post(address(main_site, "set_gateway", rows[0].id), {"action": "fly"})
+
+    assert text.index("甲方式") < text.index("丙方式") < text.index("乙方式")
+    assert odd.status_code == 400
+
+
+def test_a_sub_site_orders_and_narrows_the_ways(
+    main_site: Site,
+    site_a: Site,
+    ada: people.Staff,
+    lin: people.Staff,
+    client_for: ClientFor,
+) -> None:
+    owner, client = client_for(main_site, ada), client_for(site_a, lin)
+    first, second = add(owner, main_site, name="甲方式"), add(owner, main_site, name="乙方式")
+    both = {"offered": [str(first.id), str(second.id)]}
+
+    moved = client.post(
+        address(site_a, "gateways"),
+        {**both, "move": f"up:{second.id}", f"low_{first.id}": "10", f"high_{first.id}": "20"},
+    )
+    settings = get_site_view(site_a.id).settings
+    wide = client.post(address(site_a, "gateways"), {**both, f"high_{first.id}": "6000"})
+    turned = client.post(
+        address(site_a, "gateways"), {**both, f"low_{first.id}": "9", f"high_{first.id}": "8"}
+    )
+
+    assert moved.status_code == 303
+    assert settings.pay_order == (second.id, first.id)
+    assert settings.pay_limits == ((first.id, 100_000, 200_000),)
+    assert settings.hidden_gateway_ids == ()
+    assert (wide.status_code, turned.status_code) == (400, 400)
+    assert get_site_view(site_a.id).settings == settings
+
+
+def test_an_operator_who_takes_money_himself_keeps_his_accounts_to_himself(
+    main_site: Site,
+    site_a: Site,
+    site_b: Site,
+    ada: people.Staff,
+    lin: people.Staff,
+    wei: people.Staff,
+    client_for: ClientFor,
+) -> None:
+    of_main = add(client_for(main_site, ada), main_site, name="主站收款")
+    Site.objects.filter(id__in=(site_a.id, site_b.id)).update(settlement_way=2)
+    client, outsider = client_for(site_a, lin), client_for(site_b, wei)
+    own = add(client, site_a, name="林老板收款")
+
+    listed = text_of(client.get(address(site_a, "gateways")))
+    of_wei = text_of(outsider.get(address(site_b, "gateways")))
+    answers = [
+        opened
+        for browser, site, foreign in (
+            (client, site_a, of_main),
+            (outsider, site_b, own),
+            (client_for(main_site, ada), main_site, own),
+        )
+        for opened in (
+            browser.get(address(site, "gateway", foreign.id)),
+            browser.post(address(site, "prove_gateway", foreign.id)),
+            browser.post(address(site, "set_gateway", foreign.id), {"action": "disable"}),
+            browser.post(address(site, "set_gateway", foreign.id), {"action": "move_up"}),
+            browser.post(address(site, "set_gateway", foreign.id), {"action": "wake"}),
+        )
+    ]
+    joined = client.post(
+        address(site_a, "new_gateway", query="kind=epay"), EPAY | {"way_id": str(of_main.id)}
+    )
+
+    assert own.site_id == site_a.id
+    assert "林老板收款" in listed
+    assert "主站收款" not in listed
+    assert "还没有支付通道" in of_wei
+    assert "林老板收款" not in of_wei
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert joined.status_code == 400
+    with site_scope(site_a.id):
+        assert set(Gateway.objects.values_list("is_enabled", flat=True)) == {True}
+
+
+def test_roles_of_such_a_shop_reach_its_accounts_as_on_the_main_site(
+    site_a: Site, client_for: ClientFor
+) -> None:
+    Site.objects.filter(id=site_a.id).update(settlement_way=2)
+    clerk = people.make_operator(site_a, login="qian", name="Qian", role=Role.FINANCE)
+    manager = people.make_operator(site_a, login="sun", name="Sun", role=Role.MANAGER)
+
+    assert client_for(site_a, clerk).get(address(site_a, "gateways")).status_code == 200
+    assert client_for(site_a, manager).get(address(site_a, "gateways")).status_code == 403
+    form = client_for(site_a, manager).post(address(site_a, "new_gateway", query="kind=epay"), EPAY)
+    assert form.status_code == 403
+    with site_scope(site_a.id):
+        assert not Gateway.objects.exists()

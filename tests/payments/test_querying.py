@@ -20,7 +20,7 @@ from kameng.payments.services.paying import open_payment
 from kameng.payments.services.querying import query_due_payments, query_payment
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
-from kameng.tenancy.selectors import site_scope
+from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import count, make_due
 from tests.payments.conftest import PAYER, Counter, connect
 from tests.providers.cases import make_case
@@ -127,7 +127,12 @@ def test_what_the_gateway_closed_before_its_time_is_closed(
     assert (now.state, now.next_query_at) == (PaymentState.CLOSED, None)
     with site_scope(live.shop.site.id):
         order = live.order_of(placed)
-        begin_payment(order=order, payer=PAYER, choice=live.shop.choice)
+        begin_payment(
+            order=order,
+            view=get_site_view(order.site_id),
+            payer=PAYER,
+            choice=live.shop.choice,
+        )
         another = Payment.objects.latest("id")
     assert (another.subject_id, another.state) == (placed.order_id, PaymentState.OPEN)
     assert another.id != payment.id

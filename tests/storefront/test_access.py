@@ -36,6 +36,8 @@ OPEN = {  # route → what anybody gets
     "help/": 200,
     "terms/": 200,
     "privacy/": 200,
+    "pay/payer/": 400,  # nobody was asked
+    "pay/device/": 405,
     "language/": 405,
     "robots.txt": 200,
     "favicon.svg": 200,

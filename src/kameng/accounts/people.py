@@ -71,7 +71,7 @@ class StaffPerson:
         role = self.roles.get(site_id)
         if role is None:
             return False
-        return role_allows(role, permission=permission, is_main=site_id == self.main_id)
+        return role_allows(role, permission=permission)
 
     def actor(self, ip: str) -> Actor:
         """Return who the audit log names."""

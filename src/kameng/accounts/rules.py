@@ -115,7 +115,6 @@ PERMISSIONS = frozenset(
     }
 )
 PLATFORM_ONLY = frozenset({"sites.manage"})
-MAIN_SITE_ONLY = frozenset({"gateways.edit"})  # gateways are the main site's
 _VIEWER = frozenset({"overview.view", "orders.view", "goods.view", "customers.view"})
 _OWNER = PERMISSIONS - PLATFORM_ONLY
 
@@ -131,10 +130,8 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
 }
 
 
-def role_allows(role: str, *, permission: str, is_main: bool) -> bool:
+def role_allows(role: str, *, permission: str) -> bool:
     """Tell whether a role on one site gives a permission there."""
     if permission not in PERMISSIONS:
         raise ValueError(f"unknown permission {permission!r}")
-    if permission in MAIN_SITE_ONLY and not is_main:
-        return False
     return permission in ROLE_PERMISSIONS.get(role, frozenset())

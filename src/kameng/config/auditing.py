@@ -17,6 +17,11 @@ from kameng.orders.rules import is_path
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
 
 
+def read_rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return what a query over the whole database finds."""
+    return _rows(sql, params)
+
+
 def _rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     with platform_scope("audit of every invariant"), connection.cursor() as cursor:
         cursor.execute(sql, params)

@@ -6,6 +6,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.errors import Refusal
+from kameng.payments.models import Gateway
 
 _REASONS: Final = {
     "unproved": _("还没有测试通过，请先点“测试”。"),
@@ -26,8 +27,15 @@ _REASONS: Final = {
     "bad_signature": _("回应的签名不对，请检查支付平台的公钥。"),
     "unknown_serial": _("支付平台用了另一把密钥签名，请检查公钥 ID 和验签方式。"),
     "stale_timestamp": _("支付平台的时间和这台服务器相差超过 5 分钟，请校准服务器的时间。"),
+    "own_gateways_off": _("您的店由主站统一收款，不能启用自己的支付通道。"),
     "merchant_inactive": _("商户在支付平台未启用，请联系支付平台。"),
 }
+
+
+def explain_rest(gateway: Gateway) -> str:
+    """Return why a gateway failed last, in words; what is not known by a code is shown as it is."""
+    code = gateway.fault_code
+    return str(_REASONS[code]) if code in _REASONS else code
 
 
 def explain_refusal(refusal: Refusal) -> str:

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from kameng.payments.selectors import takes_own_money
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -26,7 +27,8 @@ class Entry:
     permission: str
     icon: str = "arrow-right"
     is_main_only: bool = False
-    is_branch_only: bool = False
+    is_own_money_only: bool = False  # where the site's own merchant accounts take the money
+    is_others_money_only: bool = False
     is_foot: bool = False
     children: tuple["Entry", ...] = ()
 
@@ -106,13 +108,13 @@ NAV: tuple[Entry, ...] = (
                 route="gateways",
                 label=pgettext_lazy("navigation", "支付通道"),
                 permission="gateways.edit",
-                is_main_only=True,
+                is_own_money_only=True,
             ),
             Entry(
                 route="gateways",
                 label=pgettext_lazy("navigation", "支付通道"),
                 permission="settings.edit",
-                is_branch_only=True,
+                is_others_money_only=True,
             ),
             Entry(
                 route="rejected_callbacks",
@@ -204,9 +206,11 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:
-    return not (entry.is_main_only and not site.is_main) and not (
-        entry.is_branch_only and site.is_main
-    )
+    if entry.is_main_only and not site.is_main:
+        return False
+    if not entry.is_own_money_only and not entry.is_others_money_only:
+        return True
+    return entry.is_own_money_only == takes_own_money(site)
 
 
 def _mark_current(links: list[Link], path: str, *, home: str) -> None:

@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 
 from kameng.catalog.models import DeliveryKind, PriceRule, Product
 from kameng.core.scope import platform_scope
@@ -118,12 +118,17 @@ def _unreturned(now: dt.datetime) -> list[Matter]:
 
 
 def _gateways(site: SiteView) -> list[Matter]:
-    if not site.is_main:
-        return []
-    frozen = Gateway.objects.filter(site_id=site.site_id, is_frozen=True).order_by("id")
+    """Merchant accounts of the site itself that are frozen, or rest after failing in a row."""
+    troubled = Q(is_frozen=True) | Q(is_enabled=True, rests_until__isnull=False)
+    rows = Gateway.objects.filter(troubled, site_id=site.site_id).order_by("-is_frozen", "id")
     return [
-        Matter(code="gateway_frozen", count=1, subject=str(row.id), title=row.name)
-        for row in frozen
+        Matter(
+            code="gateway_frozen" if row.is_frozen else "gateway_resting",
+            count=1,
+            subject=str(row.id),
+            title=row.label or row.name,
+        )
+        for row in rows
     ]
 
 

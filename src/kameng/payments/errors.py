@@ -31,10 +31,41 @@ class GatewayCheckFailed(Refusal):
     message = _("通道没有通过测试：%(why)s")
 
 
+class AccountUnable(GatewayNotUsable):
+    """This merchant account cannot take the payment, nothing happened there: another one may."""
+
+    code = "account_unable"
+    message = _("这个支付方式暂时不能用，您没有被扣款。订单还在，请换一种方式付款。")
+
+
 class GatewayAway(Refusal):
     code = "gateway_away"
     status = 424  # what failed is the other side, not this server
     message = _("支付通道暂时没有响应，请稍后再试，或换一种支付方式。您没有被扣款。")
+
+
+class OwnGatewaysOff(Refusal):
+    code = "own_gateways_off"
+    message = _("您的店由主站统一收款，不能添加自己的支付通道。")
+
+
+class WayInvalid(Refusal):
+    code = "way_invalid"
+    message = _("请选择一个独立的支付方式；已有其他账户归入的支付方式不能再归入别处。")
+
+
+class PayerUnknown(Refusal):
+    """The gateway must be told who pays, by its own id of that person."""
+
+    code = "payer_unknown"
+    message = _("支付平台需要先确认您的身份，请重新点击付款。")
+
+
+class WrongDevice(Refusal):
+    """The chosen way does not work where the buyer is now."""
+
+    code = "wrong_device"
+    message = _("这个支付方式在当前设备上不能用，请换一个，或换一台设备打开本页。")
 
 
 class PaymentNotFound(NotFound):

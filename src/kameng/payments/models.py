@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import Q
@@ -11,8 +12,20 @@ from kameng.core.fields import AmountField
 from kameng.tenancy.scoping import SharedDownModel, TenantModel
 
 
+class FeeBearer(models.IntegerChoices):
+    """Who bears what the gateway keeps of a payment."""
+
+    SITE = 0, _("店家承担")
+    BUYER = 1, _("买家承担")  # added to what the buyer pays
+
+
 class Gateway(SharedDownModel):
-    """A merchant account at a payment provider: the main site's, used by its sub-sites too."""
+    """A merchant account at a payment provider, by one of the methods it offers.
+
+    The main site's is used by its sub-sites too, unless they take money by their own.
+    A buyer chooses a way to pay: a gateway that names no `way` is one, those that name it are
+    further accounts behind it. Health is written by payments_note_fault and its like alone.
+    """
 
     kind = models.CharField(max_length=24)  # registry key: epay, alipay
     name = models.CharField(max_length=40)
@@ -28,15 +41,66 @@ class Gateway(SharedDownModel):
     position = models.IntegerField(default=0)
     checked_at = models.DateTimeField(null=True)  # last time the credentials were proved
     created_at = models.DateTimeField(db_default=TransactionNow())
+    way = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    label = models.CharField(max_length=40, blank=True, db_default="")  # the account, for staff
+    weight = models.SmallIntegerField(default=100, db_default=100)  # 0: when no other can
+    daily_cap_amount = AmountField(null=True)  # opened a Beijing day, given-up attempts not counted
+    devices = ArrayField(  # narrower than the method's own; empty: all of those
+        models.CharField(max_length=8), default=list, db_default=[], blank=True
+    )
+    fee_bearer = models.SmallIntegerField(
+        choices=FeeBearer, default=FeeBearer.SITE, db_default=FeeBearer.SITE
+    )
+    fault_count = models.SmallIntegerField(default=0, db_default=0)  # in a row
+    faulted_at = models.DateTimeField(null=True)
+    fault_code = models.CharField(max_length=64, blank=True, db_default="")
+    rest_count = models.SmallIntegerField(default=0, db_default=0)  # since a payment last opened
+    rests_until = models.DateTimeField(null=True)  # NULL: at work
+
+    @property
+    def way_key(self) -> int:
+        """Return the way to pay behind which this account stands: its id, or another's."""
+        return self.id if self.way_id is None else self.way_id
 
     class Meta(SharedDownModel.Meta):
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(weight__gte=0) & Q(weight__lte=1000), name="payments_gateway_weight"
+            ),
+            models.CheckConstraint(
+                condition=Q(daily_cap_amount__isnull=True) | Q(daily_cap_amount__gt=0),
+                name="payments_gateway_cap",
+            ),
+            models.CheckConstraint(
+                condition=~Q(way=models.F("id")), name="payments_gateway_own_way"
+            ),
+            models.CheckConstraint(
+                condition=Q(fee_bearer__in=(0, 1)), name="payments_gateway_bearer"
+            ),
             models.CheckConstraint(
                 condition=Q(fee_bps__gte=0) & Q(fee_bps__lte=2000), name="payments_gateway_fee"
             ),
             models.CheckConstraint(
                 condition=Q(min_amount__gte=0) & Q(max_amount__gte=models.F("min_amount")),
                 name="payments_gateway_range",
+            ),
+        ]
+
+
+class GatewayDay(SharedDownModel):
+    """What was opened at a gateway with a daily cap on one Beijing day; written by functions."""
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+    opened_amount = AmountField(default=0)
+    opened_count = models.IntegerField(default=0)
+
+    class Meta(SharedDownModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["gateway", "day"], name="payments_gateway_day_once"),
+            models.CheckConstraint(
+                condition=Q(opened_amount__gte=0) & Q(opened_count__gte=0),
+                name="payments_gateway_day_positive",
             ),
         ]
 
@@ -78,6 +142,8 @@ class Payment(TenantModel):
     closed_at = models.DateTimeField(null=True)
     next_query_at = models.DateTimeField(null=True)  # when the gateway is asked; NULL: no need
     query_count = models.SmallIntegerField(default=0)
+    asked_at = models.DateTimeField(null=True)  # when the gateway was first told of it
+    cap_day = models.DateField(null=True)  # the day of whose cap it holds its amount
 
     @property
     def is_second(self) -> bool:

@@ -1,6 +1,8 @@
-"""Pure decisions about payments: when to ask a gateway again, which gateway fits, top-up bounds."""
+"""Pure decisions about payments: when to ask a gateway again, which one fits, top-up bounds."""
 
 import datetime as dt
+import hashlib
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 
 QUERY_WAITS_SECONDS = (30, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 43_200)
@@ -29,6 +31,14 @@ class ConfirmOutcome(IntEnum):
 ACCEPTED = frozenset({ConfirmOutcome.CONFIRMED, ConfirmOutcome.REPEATED, ConfirmOutcome.MISMATCHED})
 
 
+class BeginOutcome(IntEnum):
+    """Answers of payments_begin."""
+
+    GO_ON = 0
+    CAP_FULL = 1
+    NOT_OPEN = 2
+
+
 def next_query_at(now: dt.datetime, *, query_count: int) -> dt.datetime | None:
     """Return when to ask the gateway again after so many asks; None after some 36 hours."""
     if query_count >= len(QUERY_WAITS_SECONDS):
@@ -50,3 +60,59 @@ def fits(amount: int, *, min_amount: int, max_amount: int) -> bool:
 def is_top_up_amount(amount: int) -> bool:
     """Tell whether a customer may put in this amount: whole fen within the bounds."""
     return TOP_UP_MIN_AMOUNT <= amount <= TOP_UP_MAX_AMOUNT and amount % 100 == 0
+
+
+FAULTS_IN_A_ROW = 3  # so many, and a gateway rests
+FAULT_WINDOW_SECONDS = 600  # older faults are not in the row
+REST_WAITS_SECONDS = (60, 180, 600, 1800, 3600)
+PROBE_GRACE_SECONDS = 180  # unprobed for so long after its rest, the next buyer tries it
+BEIJING = dt.timezone(dt.timedelta(hours=8))
+# Faults of ours or of this one payment: they say nothing about the merchant account.
+NOT_OF_THE_ACCOUNT = frozenset({"busy", "bad_amount", "unknown_method", "payer_unknown"})
+
+
+def cap_day(now: dt.datetime) -> dt.date:
+    """Return the day on which daily caps count: gateways count Beijing days."""
+    return now.astimezone(BEIJING).date()
+
+
+def is_resting(rests_until: dt.datetime | None, *, now: dt.datetime) -> bool:
+    """Tell whether a gateway is left alone; one that nobody probed is tried after a while."""
+    if rests_until is None:
+        return False
+    return now < rests_until + dt.timedelta(seconds=PROBE_GRACE_SECONDS)
+
+
+def works_on(device: str, *, offered: Collection[str], kept: Collection[str]) -> bool:
+    """Tell whether a method works on a device: the provider offers it and the owner kept it."""
+    return device in offered and (not kept or device in kept)
+
+
+def pick_account(weights: Sequence[tuple[int, int]], *, seed: str) -> int | None:
+    """Return one of (gateway, weight) by weight; the same seed and accounts give the same one.
+
+    An account of weight 0 stands by: it is taken only when no other can. None of none.
+    """
+    standing = [pair for pair in weights if pair[1] > 0]
+    if not standing:
+        return weights[0][0] if weights else None
+    total = sum(weight for _gateway, weight in standing)
+    digest = hashlib.blake2b(seed.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    point = int.from_bytes(digest) % total
+    for gateway, weight in standing:
+        if point < weight:
+            return gateway
+        point -= weight
+    return None  # pragma: no cover - the point lies below the total
+
+
+def narrow(own: tuple[int, int], *, within: tuple[int, int]) -> tuple[int, int]:
+    """Return a sub-site's own bounds inside the owner's; no upper bound of its own is 0."""
+    low, high = own
+    return max(low, within[0]), min(high or within[1], within[1])
+
+
+def in_order(keys: Sequence[int], *, wanted: Sequence[int]) -> list[int]:
+    """Return keys in a wanted order; those it does not name keep theirs, behind."""
+    place = {key: number for number, key in enumerate(wanted)}
+    return sorted(keys, key=lambda key: place.get(key, len(place)))  # sorting is stable

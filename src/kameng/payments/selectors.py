@@ -4,12 +4,25 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Count, F, Q
 
-from kameng.core.scope import open_scope
+from kameng.core import clock
+from kameng.core.scope import require_site_id
 from kameng.payments import errors
+from kameng.payments.choosing import PayChoice as PayChoice
+from kameng.payments.choosing import are_gateways_at_hand as are_gateways_at_hand
+from kameng.payments.choosing import find_known_gateway as find_known_gateway
+from kameng.payments.choosing import find_way as find_way
+from kameng.payments.choosing import forget_gateways as forget_gateways
+from kameng.payments.choosing import get_pay_choice as get_pay_choice
+from kameng.payments.choosing import is_offered as is_offered
+from kameng.payments.choosing import list_known_gateways as list_known_gateways
+from kameng.payments.choosing import list_pay_choices as list_pay_choices
+from kameng.payments.choosing import suits as suits
+from kameng.payments.choosing import takes_own_money as takes_own_money
 from kameng.payments.models import (
     Gateway,
+    GatewayDay,
     GatewayRefund,
     Payment,
     PaymentState,
@@ -18,90 +31,81 @@ from kameng.payments.models import (
     TopUp,
 )
 from kameng.payments.providers.registry import PROVIDERS, get_provider
-from kameng.payments.rules import fits
+from kameng.payments.rules import cap_day, in_order, is_resting
 from kameng.payments.services.gateways import config_of, provider_of
-from kameng.pricing.margins import fee_of
-from kameng.pricing.money import Amount
-from kameng.tenancy.selectors import SiteView, scope_of_site
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayChoice:
-    """One way to pay that a buyer may choose for an amount."""
-
-    gateway_id: int
-    kind: str
-    method: str
-    name: str
-    fee_bps: int
-
-    def fee_for(self, amount: int) -> int:
-        """Return what the gateway keeps of this amount."""
-        return fee_of(Amount(amount), rate_bps=self.fee_bps)
-
+from kameng.tenancy.selectors import SiteView
 
 # Refused although the signature was good: the gateway has money that we know nothing of.
 UNBOOKED = ("paid_twice", "external_reused", "payment_unknown")
-GATEWAY_CACHE_SIZE = 1000
-_gateways: dict[tuple[int, int], tuple[Gateway, ...]] = {}
-
-
-def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
-    """Return the main site's gateways as of the catalogue version that a request has read.
-
-    Every change of a gateway grows that version, so this process keeps them, unchanged.
-    """
-    key = (view.main_id, view.main_version)
-    rows = _gateways.get(key)
-    if rows is None:
-        with open_scope(scope_of_site(view.main_id, main_id=view.main_id)):
-            rows = tuple(Gateway.objects.order_by("position", "id"))
-        if len(_gateways) >= GATEWAY_CACHE_SIZE:
-            _gateways.clear()
-        _gateways[key] = rows
-    return rows
-
-
-def are_gateways_at_hand(view: SiteView) -> bool:
-    """Tell whether the gateways are known without a query, as the event loop needs it."""
-    return (view.main_id, view.main_version) in _gateways
-
-
-def forget_gateways() -> None:
-    """Empty this process's gateways (tests that write tables directly)."""
-    _gateways.clear()
-
-
-def find_known_gateway(view: SiteView, *, gateway_id: int) -> Gateway | None:
-    """Return one of the main site's gateways, or None."""
-    return next((row for row in list_known_gateways(view) if row.id == gateway_id), None)
-
-
-def list_pay_choices(view: SiteView, *, amount: int | None = None) -> list[PayChoice]:
-    """Return the gateways this site offers (for an amount), in the owner's order."""
-    rows = [row for row in list_known_gateways(view) if row.is_enabled and not row.is_frozen]
-    hidden = set(view.settings.hidden_gateway_ids)
-    return [
-        PayChoice(
-            gateway_id=row.id, kind=row.kind, method=row.method, name=row.name, fee_bps=row.fee_bps
-        )
-        for row in rows
-        if row.id not in hidden
-        and (amount is None or fits(amount, min_amount=row.min_amount, max_amount=row.max_amount))
-    ]
-
-
-def get_pay_choice(view: SiteView, *, gateway_id: int, amount: int) -> PayChoice:
-    """Return one choice; raises `GatewayNotUsable` when the site does not offer it for that."""
-    for choice in list_pay_choices(view, amount=amount):
-        if choice.gateway_id == gateway_id:
-            return choice
-    raise errors.GatewayNotUsable
 
 
 def list_gateways() -> list[Gateway]:
     """Return the gateways in view of the site in force (its own and the main site's)."""
     return list(Gateway.objects.order_by("position", "id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A merchant account as its owner sees it, with what its daily cap has taken today."""
+
+    gateway: Gateway
+    kind_label: Any
+    method_label: Any
+    is_resting: bool
+    used_amount: int
+    used_count: int
+
+    @property
+    def used_bps(self) -> int:
+        """How much of the daily cap is taken, in basis points."""
+        cap = self.gateway.daily_cap_amount
+        return min(10_000, self.used_amount * 10_000 // cap) if cap else 0
+
+
+def list_own_ways() -> list[list[Account]]:
+    """Return the accounts that the site in force owns, by way in its order; its first leads."""
+    rows = Gateway.objects.filter(site_id=require_site_id()).order_by("position", "id")
+    today = GatewayDay.objects.filter(day=cap_day(clock.now()))
+    used = {each.gateway_id: (each.opened_amount, each.opened_count) for each in today}
+    ways: dict[int, list[Account]] = {row.id: [] for row in rows if row.way_id is None}
+    for row in sorted(rows, key=lambda row: row.way_id is not None):
+        ways[row.way_key].append(_account(row, used.get(row.id, (0, 0))))
+    return list(ways.values())
+
+
+def _account(row: Gateway, used: tuple[int, int]) -> Account:
+    provider = provider_of(row)
+    labels = {each.code: each.label for each in provider.methods}
+    return Account(
+        gateway=row,
+        kind_label=provider.label,
+        method_label=labels.get(row.method, row.method),
+        is_resting=is_resting(row.rests_until, now=clock.now()),
+        used_amount=used[0],
+        used_count=used[1],
+    )
+
+
+def list_offered_ways(view: SiteView) -> list[tuple[Gateway, int, int]]:
+    """Return the ways of the main site that a sub-site may offer, each with the owner's bounds.
+
+    In the sub-site's own order, hidden ones too.
+    """
+    rows = list_known_gateways(view)
+    bounds: dict[int, list[Gateway]] = {}
+    for row in rows:
+        if is_offered(row):
+            bounds.setdefault(row.way_key, []).append(row)
+    leaders = {row.id: row for row in rows if row.id in bounds}
+    keys = sorted(leaders, key=lambda key: (leaders[key].position, key))
+    return [
+        (
+            leaders[key],
+            min(row.min_amount for row in bounds[key]),
+            max(row.max_amount for row in bounds[key]),
+        )
+        for key in in_order(keys, wanted=view.settings.pay_order)
+    ]
 
 
 def find_gateway(gateway_id: int) -> Gateway | None:
@@ -124,9 +128,15 @@ def find_open_payment(
     return rows.order_by("-id").first()
 
 
-def count_payments(purpose: int, *, paid_for: int) -> int:
-    """Return how often someone began to pay one thing of the site in force."""
-    return int(Payment.objects.filter(purpose=purpose, subject_id=paid_for).count())
+def count_payments(purpose: int, *, paid_for: int) -> tuple[int, int]:
+    """Return how often someone began to pay one thing of the site in force.
+
+    First without, then with the attempts that no gateway took up.
+    """
+    rows = Payment.objects.filter(purpose=purpose, subject_id=paid_for)
+    untold = Count("id", filter=Q(state=PaymentState.CLOSED, instruction__isnull=True))
+    counted = rows.aggregate(opened=Count("id"), untold=untold)
+    return counted["opened"] - counted["untold"], counted["opened"]
 
 
 def list_payments_of(purpose: int, *, paid_for: int) -> list[Payment]:

@@ -4,10 +4,17 @@ By hand because a callback is a hot path: lock, compare, mark, prove and post is
 here and seven through the ORM.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 
 from kameng.core.database import fetch
-from kameng.payments.rules import ConfirmOutcome
+from kameng.payments.rules import (
+    FAULT_WINDOW_SECONDS,
+    FAULTS_IN_A_ROW,
+    REST_WAITS_SECONDS,
+    BeginOutcome,
+    ConfirmOutcome,
+)
 from kameng.payments.statements import Statement
 
 
@@ -117,3 +124,50 @@ def claim_queries(limit: int) -> list[tuple[int, int]]:
 def claim_refunds(limit: int) -> list[tuple[int, int]]:
     """Take (refund, site) pairs that should be asked of their gateway now."""
     return [(row[0], row[1]) for row in fetch("select * from payments_claim_refunds(%s)", (limit,))]
+
+
+def begin(payment_id: int, *, day: dt.date) -> BeginOutcome:
+    """Claim a payment's part of its gateway's daily cap and note that the gateway is told of it.
+
+    One round trip for the lock, the comparison and both writes. Locks the payment, then the day.
+    """
+    return BeginOutcome(fetch("select payments_begin(%s, %s)", (payment_id, day))[0][0])
+
+
+def free_cap(payment_id: int) -> None:
+    """Give back what a closed payment holds of a cap. Locks the payment, then the day."""
+    fetch("select payments_free_cap(%s)", (payment_id,))
+
+
+def drop(payment_id: int, *, asks: bool) -> bool:
+    """Close a payment that nobody can make; `asks`: query it on. Locks as `free_cap`."""
+    return bool(fetch("select payments_drop(%s, %s)", (payment_id, asks))[0][0])
+
+
+def note_fault(gateway_id: int, *, code: str, is_probe: bool) -> bool:
+    """Note that a gateway failed, of whatever site; True when it begins to rest.
+
+    By function, because a sub-site's request may not write the main site's row. Locks the gateway,
+    then its site.
+    """
+    values = (
+        gateway_id,
+        code[:64],
+        FAULTS_IN_A_ROW,
+        FAULT_WINDOW_SECONDS,
+        list(REST_WAITS_SECONDS),
+        is_probe,
+    )
+    rows = fetch("select payments_note_fault(%s, %s, %s, %s, %s, %s)", values, scoped=False)
+    return bool(rows[0][0])
+
+
+def note_answer(gateway_id: int, *, opened: bool) -> bool:
+    """Note that a gateway answered; True when this woke it. Locks as `note_fault`."""
+    rows = fetch("select payments_note_answer(%s, %s)", (gateway_id, opened), scoped=False)
+    return bool(rows[0][0])
+
+
+def claim_probes(limit: int) -> list[tuple[int, int]]:
+    """Take (gateway, site) pairs whose rest is over; skips what others took."""
+    return [(row[0], row[1]) for row in fetch("select * from payments_claim_probes(%s)", (limit,))]

@@ -11,11 +11,13 @@ from procrastinate.contrib.django import app
 
 from kameng.payments.services.querying import query_due_payments
 from kameng.payments.services.refunding import ask_due_refunds
+from kameng.payments.services.resting import probe_resting_gateways
 from kameng.payments.services.sweeping import sweep_nonces, sweep_rejected_callbacks
 
 ROUNDS = 50  # batches one run takes at most; the next run goes on
 _querying = threading.Lock()
 _refunding = threading.Lock()
+_probing = threading.Lock()
 
 
 @app.periodic(cron="* * * * * */5")
@@ -30,6 +32,13 @@ def query_payments(timestamp: int) -> None:
 def send_refunds(timestamp: int) -> None:
     """Ask gateways for refunds until the outcome is known."""
     _run_alone(_refunding, ask_due_refunds)
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(queue="gateways", queueing_lock="probe_gateways")
+def probe_gateways(timestamp: int) -> None:
+    """Ask resting gateways whether they are well again."""
+    _run_alone(_probing, probe_resting_gateways)
 
 
 def _run_alone(lock: threading.Lock, take_batch: Callable[[], int]) -> None:

@@ -25,6 +25,11 @@ class PayMissing(Refusal):
     message = _("请选择支付方式。")
 
 
+class PayerStateInvalid(Refusal):
+    code = "payer_state_invalid"
+    message = _("身份确认已失效，请回到付款页重新点击付款。您没有被扣款。")
+
+
 class WalletOff(Refusal):
     code = "wallet_off"
     message = _("本店没有开通余额付款，请选择其他支付方式。")

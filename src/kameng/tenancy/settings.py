@@ -31,7 +31,10 @@ class SiteSettings:
     wallet_enabled: bool = True
     guest_checkout: bool = True
     mail_from: str = ""
-    hidden_gateway_ids: tuple[int, ...] = ()  # gateways of the main site this shop does not offer
+    hidden_gateway_ids: tuple[int, ...] = ()  # ways of the main site this shop does not offer
+    pay_order: tuple[int, ...] = ()  # ways in this shop's order; the others follow in the owner's
+    # (way, least, most) inside the owner's bounds, 1/10000 yuan; most 0: the owner's
+    pay_limits: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -39,6 +42,7 @@ class SiteSettings:
         return ZoneInfo(self.timezone)
 
 
+LIMIT_PARTS = 3
 BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
@@ -54,7 +58,10 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
             continue
         value = stored[field.name]
         default = field.default
-        if isinstance(default, tuple):
+        if field.name == "pay_limits":
+            if isinstance(value, list) and all(_is_limit(item) for item in value):
+                values[field.name] = tuple(tuple(item) for item in value)
+        elif isinstance(default, tuple):
             if isinstance(value, list) and all(type(item) is int for item in value):
                 values[field.name] = tuple(value)
         elif type(value) is type(default):
@@ -71,9 +78,17 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
     return SiteSettings(**values)
 
 
+def _is_limit(item: object) -> bool:
+    if not isinstance(item, list) or len(item) != LIMIT_PARTS:
+        return False
+    return all(type(part) is int and part >= 0 for part in item)
+
+
 def settings_json(settings: SiteSettings) -> dict[str, Any]:
     """Return the JSON form of `settings`."""
     return {
-        name: list(value) if isinstance(value, tuple) else value
+        name: [list(item) if isinstance(item, tuple) else item for item in value]
+        if isinstance(value, tuple)
+        else value
         for name, value in dataclasses.asdict(settings).items()
     }

@@ -29,6 +29,7 @@ from kameng.payments.services.gateways import (
     config_of,
     create_gateway,
     switch_gateway,
+    terms_of,
     test_gateway,
 )
 
@@ -110,6 +111,7 @@ def enter_gateways(
 ) -> None:
     """Enter the simulator's accounts as gateways of the site in force, prove and enable them."""
     accounts = simulator.read_accounts()
+    ids: dict[str, int] = {}  # of the ways, for the accounts that stand behind them
     for position, row in enumerate(rows):
         terms = GatewayTerms(
             name=row["name"],
@@ -118,9 +120,14 @@ def enter_gateways(
             min_amount=100,
             max_amount=500_000_000,
             position=position,
+            way_id=ids[row["way"]] if "way" in row else None,
+            label=row.get("label", ""),
+            weight=row.get("weight", 100),
+            daily_cap_amount=row.get("daily_cap_amount"),
         )
         form = {"opening": "page", **accounts[row["kind"]]}
         gateway = create_gateway(kind=row["kind"], form=form, terms=terms, actor=actor)
+        ids[row["name"]] = gateway.id
         test_gateway(gateway_id=gateway.id, actor=actor)
         switch_gateway(gateway_id=gateway.id, is_enabled=True, actor=actor)
 
@@ -141,14 +148,7 @@ def follow_simulator(*, actor: Actor) -> int:
         return 0
     with open_simulator():
         for gateway, addresses in moved:
-            terms = GatewayTerms(
-                name=gateway.name,
-                method=gateway.method,
-                fee_bps=gateway.fee_bps,
-                min_amount=gateway.min_amount,
-                max_amount=gateway.max_amount,
-                position=gateway.position,
-            )
+            terms = terms_of(gateway)
             change_gateway(gateway_id=gateway.id, form=addresses, terms=terms, actor=actor)
             test_gateway(gateway_id=gateway.id, actor=actor)
             switch_gateway(gateway_id=gateway.id, is_enabled=gateway.is_enabled, actor=actor)

@@ -80,14 +80,12 @@ class Life:
     plans: list[tuple[dt.datetime, int, Callable[[], None]]] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     shelf: list[tuple[ProductView, str, float]] = field(default_factory=list)
-    choices: list[PayChoice] = field(default_factory=list)
 
     def open(self) -> None:
         """Read what the shop sells and plan who joins when."""
         self.view = get_site_view(self.shop.site_id)
         with open_scope(scope_of(self.view)):
             catalogue = get_catalogue(self.view)
-            self.choices = list_pay_choices(self.view)
         names = {each.id: each.name for each in catalogue.categories}
         loves: Mapping[str, float] = self.shop.plan.get("loves", {})
         for product in catalogue.products:
@@ -125,8 +123,9 @@ class Life:
         if customer is not None and customer.uses_wallet and self._fund(customer, total):
             self._buy(customer, product, variant, quantity, choice=None)
         else:
-            weights = [GATEWAY_WEIGHTS.get(each.method, OTHER_WEIGHT) for each in self.choices]
-            choice = self.rng.choices(self.choices, weights)[0]
+            choices = self._choices()
+            weights = [GATEWAY_WEIGHTS.get(each.method, OTHER_WEIGHT) for each in choices]
+            choice = self.rng.choices(choices, weights)[0]
             self._buy(customer, product, variant, quantity, choice=choice)
 
     def _join(self, customer: Customer) -> None:
@@ -178,8 +177,12 @@ class Life:
             self._top_up(customer, self.rng.choice(enough[1:4] or enough))
         return bool(enough)
 
+    def _choices(self) -> list[PayChoice]:
+        """Return the ways of the shop, each with the account whose turn it is."""
+        return list_pay_choices(self.view, seed=str(next(self.numbers)))
+
     def _top_up(self, customer: Customer, amount: int) -> None:
-        choice = self.rng.choice(self.choices)
+        choice = self.rng.choice(self._choices())
         top_up, payment = start_top_up(
             customer_id=customer.customer_id,
             amount=amount,

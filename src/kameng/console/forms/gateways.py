@@ -4,7 +4,7 @@ Promises that a secret is never written into a page: it is typed, sent once, and
 replaced.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -18,15 +18,22 @@ from kameng.console.forms.fields import (
     WholeField,
     YuanField,
 )
-from kameng.payments.models import Gateway
+from kameng.payments.models import FeeBearer, Gateway
 from kameng.payments.providers.port import Field, Provider
 from kameng.payments.services.gateways import GatewayTerms
 from kameng.pricing.money import ZERO
+from kameng.tenancy.settings import SiteSettings
 
 PREFIX: Final = "key_"
 MAX_FEE_BPS: Final = 2000
 MAX_SEGMENTS: Final = 4  # more choices are a list
 MAX_TEXT: Final = 16_000  # a root certificate file holds several
+DEVICE_NAMES: Final = (
+    ("pc", _("电脑")),
+    ("mobile", _("手机浏览器")),
+    ("wechat", _("微信里")),
+    ("alipay", _("支付宝里")),
+)
 
 
 class SecretLine(forms.PasswordInput):
@@ -60,13 +67,57 @@ class GatewayForm(forms.Form):
     )
     min_amount = YuanField(label=_("单笔最低"))
     max_amount = YuanField(label=_("单笔最高"), low=1)
-    position = WholeField(low=-10_000, high=10_000, label=_("排序"), help_text=_("越小越靠前。"))
+    way_id = PickField(
+        (),
+        label=_("归入的支付方式"),
+        required=False,
+        help_text=_(
+            "归入后，买家只看到那个支付方式，由几个商户号轮流收款；一个出问题，自动换另一个。"
+        ),
+    )
+    label = LineField(
+        label=_("账户备注"),
+        max_length=40,
+        required=False,
+        help_text=_("只给员工看，例如 二号商户。"),
+    )
+    weight = WholeField(
+        low=0,
+        high=1000,
+        label=_("权重"),
+        required=False,
+        help_text=_("同一支付方式里权重越大，收得越多。0 表示备用，别的都不能用时才用。"),
+    )
+    daily_cap_amount = YuanField(
+        label=_("每日限额"),
+        low=1,
+        required=False,
+        help_text=_("每天（北京时间）最多收这么多，满了自动换别的账户。留空不限。"),
+    )
+    devices = forms.MultipleChoiceField(
+        choices=DEVICE_NAMES,
+        label=_("显示在"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("都不勾选，表示支付平台支持的地方都显示。"),
+        error_messages={"invalid_choice": _("请从列表中选择。")},
+    )
+    fee_bearer = PickField(
+        FeeBearer.choices, label=_("手续费由谁承担"), as_segments=True, required=False
+    )
 
     def __init__(
-        self, *args: Any, provider: Provider[Any], is_stored: bool = False, **options: Any
+        self,
+        *args: Any,
+        provider: Provider[Any],
+        is_stored: bool = False,
+        ways: Sequence[tuple[int, str]] = (),
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.provider = provider
+        alone = ("", _("自己是一个支付方式"))
+        self.fields["way_id"].choices = [alone, *ways]  # type: ignore[attr-defined]
         methods = [(each.code, each.label) for each in provider.methods]
         self.fields["method"].choices = methods  # type: ignore[attr-defined]
         for each in provider.fields:
@@ -97,16 +148,23 @@ class GatewayForm(forms.Form):
         for name, text in problems.items():
             self.add_error(PREFIX + name if PREFIX + name in self.fields else None, text)
 
-    def terms(self) -> GatewayTerms:
-        """Return what the checked form says besides the credentials."""
+    def terms(self, *, position: int) -> GatewayTerms:
+        """Return what the checked form says besides the credentials and its place."""
         data = self.cleaned_data
+        weight = data["weight"]
         return GatewayTerms(
             name=data["name"],
             method=data["method"],
             fee_bps=data["fee_bps"],
             min_amount=data["min_amount"] or ZERO,
             max_amount=data["max_amount"],
-            position=data["position"],
+            position=position,
+            way_id=int(data["way_id"]) if data["way_id"] else None,
+            label=data["label"],
+            weight=100 if weight is None else weight,
+            daily_cap_amount=data["daily_cap_amount"],
+            devices=tuple(data["devices"]),
+            fee_bearer=int(data["fee_bearer"] or FeeBearer.SITE),
         )
 
 
@@ -137,7 +195,10 @@ def _credential(each: Field, *, is_stored: bool) -> forms.Field:
 
 def gateway_values(gateway: Gateway, readable: Mapping[str, str]) -> dict[str, Any]:
     """Return a stored gateway as the form shows it; `readable` holds no secret."""
-    names = ("name", "method", "fee_bps", "min_amount", "max_amount", "position")
+    names = (
+        *("name", "method", "fee_bps", "min_amount", "max_amount", "way_id", "label"),
+        *("weight", "daily_cap_amount", "devices", "fee_bearer"),
+    )
     shown = {PREFIX + name: value for name, value in readable.items()}
     return {name: getattr(gateway, name) for name in names} | shown
 
@@ -146,12 +207,13 @@ NEW_VALUES: Final = {
     "fee_bps": 60,
     "min_amount": 0,
     "max_amount": 500_000_000,
-    "position": "0",
+    "weight": 100,
+    "fee_bearer": FeeBearer.SITE,
 }
 
 
 class OfferForm(forms.Form):
-    """Which of the main site's gateways a sub-site offers to its buyers."""
+    """Which of the main site's ways a sub-site offers, in which order and between which amounts."""
 
     offered = forms.TypedMultipleChoiceField(
         coerce=int,
@@ -160,11 +222,79 @@ class OfferForm(forms.Form):
         error_messages={"invalid_choice": _("请从列表中选择。")},
     )
 
-    def __init__(self, *args: Any, gateway_ids: list[int], **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        ways: Sequence[tuple[Gateway, int, int]],
+        settings: SiteSettings,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
-        self.fields["offered"].choices = [(each, each) for each in gateway_ids]  # type: ignore[attr-defined]
-        self.gateway_ids = gateway_ids
+        self.ways = ways
+        self.settings = settings
+        own = {key: (low, high) for key, low, high in settings.pay_limits}
+        ids = [row.id for row, _low, _high in ways]
+        self.fields["offered"].choices = [(each, each) for each in ids]  # type: ignore[attr-defined]
+        for row, low, high in ways:
+            mine = own.get(row.id, (0, 0))
+            for name, value in (("low", mine[0]), ("high", mine[1])):
+                self.fields[f"{name}_{row.id}"] = YuanField(
+                    label=_("最低") if name == "low" else _("最高"),
+                    low=low,
+                    high=high,
+                    required=False,
+                    initial=value or None,
+                )
 
-    def hidden_ids(self) -> list[int]:
-        """Return the gateways that are not offered."""
-        return [each for each in self.gateway_ids if each not in self.cleaned_data["offered"]]
+    def clean(self) -> dict[str, Any]:
+        """Check that each range is one."""
+        values: dict[str, Any] = super().clean() or {}
+        for row, _low, _high in self.ways:
+            low, high = values.get(f"low_{row.id}"), values.get(f"high_{row.id}")
+            if low is not None and high is not None and low > high:
+                self.add_error(f"high_{row.id}", _("不能低于单笔最低。"))
+        return values
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the ways as the page shows them."""
+        hidden = set(self.settings.hidden_gateway_ids)
+        return [
+            {
+                "way": row,
+                "low_amount": low,
+                "high_amount": high,
+                "is_offered": row.id not in hidden,
+                "low": self[f"low_{row.id}"],
+                "high": self[f"high_{row.id}"],
+            }
+            for row, low, high in self.ways
+        ]
+
+    def changes(self, move: str) -> dict[str, object]:
+        """Return the settings that the checked form says; `move` is `up:` or `down:` and a way."""
+        ids = [row.id for row, _low, _high in self.ways]
+        offered = self.cleaned_data["offered"]
+        limits = [
+            [key, self.cleaned_data[f"low_{key}"] or 0, self.cleaned_data[f"high_{key}"] or 0]
+            for key in ids
+        ]
+        return {
+            "hidden_gateway_ids": [key for key in ids if key not in offered],
+            "pay_order": moved(ids, move),
+            "pay_limits": [limit for limit in limits if limit[1] or limit[2]],
+        }
+
+
+def moved(ids: list[int], move: str) -> list[int]:
+    """Return ids with one a place further, as `up:7` or `down:7` says; odd words do nothing."""
+    way, _sep, number = move.partition(":")
+    if way not in {"up", "down"} or number not in {str(each) for each in ids}:
+        return ids
+    here = ids.index(int(number))
+    there = here - 1 if way == "up" else here + 1
+    if not 0 <= there < len(ids):
+        return ids
+    order = list(ids)
+    order[here], order[there] = order[there], order[here]
+    return order

@@ -31,7 +31,7 @@ PERMISSION_LABELS: Final = {
     "customers.edit": _("改客户资料"),
     "customers.adjust": _("调整客户余额"),
     "money.view": _("看资金"),
-    "gateways.edit": _("改支付通道（主站）"),
+    "gateways.edit": _("改支付通道"),
     "staff.manage": _("管理员工"),
     "settings.edit": _("改店铺设置"),
     "audit.view": _("看审计日志"),

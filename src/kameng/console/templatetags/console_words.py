@@ -3,6 +3,7 @@
 from django import template
 from django.utils.translation import gettext
 
+from kameng.console.forms.gateways import DEVICE_NAMES
 from kameng.pricing.trace import ENDING_TEXT
 from kameng.web.agents import describe_agent
 
@@ -19,3 +20,9 @@ def ending_text(ending: str) -> str:
 def agent_name(agent: str) -> str:
     """Print a browser by names that people know: Chrome · Windows."""
     return describe_agent(agent)
+
+
+@register.filter
+def device_names(codes: list[str]) -> str:
+    """Print where a way to pay is shown: 电脑、手机浏览器."""
+    return "、".join(str(name) for code, name in DEVICE_NAMES if code in codes)

@@ -1,8 +1,10 @@
-"""Payment gateways: the main site's own, and what a sub-site offers of them."""
+"""Payment gateways: a site's own merchant accounts, or what it offers of the main site's ways."""
 
+from functools import wraps
 from typing import Any
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -10,21 +12,29 @@ from django.views.decorators.http import require_POST
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.gateways import NEW_VALUES, GatewayForm, OfferForm, gateway_values
-from kameng.console.gateway_words import explain_refusal
+from kameng.console.gateway_words import explain_refusal, explain_rest
 from kameng.console.views.confirming import confirmed, confirmed_page
-from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.console.views.frame import ConsoleRequest, View, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.payments.errors import GatewayConfigInvalid
 from kameng.payments.models import Gateway
 from kameng.payments.providers.registry import PROVIDERS, get_provider
-from kameng.payments.selectors import list_gateways, list_kinds, read_open_config
+from kameng.payments.selectors import (
+    list_kinds,
+    list_offered_ways,
+    list_own_ways,
+    read_open_config,
+    takes_own_money,
+)
 from kameng.payments.services.gateways import (
     change_gateway,
     create_gateway,
     get_own_gateway,
+    move_way,
     provider_of,
     switch_gateway,
     test_gateway,
+    wake_gateway,
 )
 from kameng.tenancy.selectors import SiteView
 from kameng.tenancy.services import change_settings
@@ -33,47 +43,64 @@ from kameng.web.forms import read_choice
 
 @console_page("overview.view")
 def gateways(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """List the gateways; on a sub-site, choose which ones to offer."""
-    needed = "gateways.edit" if site.is_main else "settings.edit"
-    if not request.person.can(needed, site.site_id):
+    """List the merchant accounts; where the main site's take the money, choose which to offer."""
+    is_own = takes_own_money(site)
+    if not request.person.can("gateways.edit" if is_own else "settings.edit", site.site_id):
         raise PermissionMissing
-    if site.is_main:
+    if is_own:
         return _own_list(request)
-    offered = [row for row in list_gateways() if row.is_enabled]
-    ids = [row.id for row in offered]
-    hidden = set(site.settings.hidden_gateway_ids)
-    form = OfferForm(request.POST if request.method == "POST" else None, gateway_ids=ids)
+    form = OfferForm(
+        request.POST if request.method == "POST" else None,
+        ways=list_offered_ways(site),
+        settings=site.settings,
+    )
     if form.is_bound:
-        saved = run_form(form, lambda: _offer(request, site, form.hidden_ids()))
+        saved = run_form(form, lambda: _offer(request, site, form))
         if saved is not None:
             return done(request, _("已保存。"), to=request.path)
-    context = {"form": form, "rows": [(row, row.id not in hidden) for row in offered]}
-    return show(request, "console/gateways/offer.html", context, status=status_of(form))
+    return show(request, "console/gateways/offer.html", {"form": form}, status=status_of(form))
 
 
-def _offer(request: ConsoleRequest, site: SiteView, hidden_ids: list[int]) -> Any:
-    changes: dict[str, object] = {"hidden_gateway_ids": hidden_ids}
+def _offer(request: ConsoleRequest, site: SiteView, form: OfferForm) -> Any:
+    changes = form.changes(request.POST.get("move", "")[:30])
     return change_settings(site_id=site.site_id, changes=changes, actor=actor_of(request))
 
 
+def own_money_page(view: View) -> View:
+    """Open a view to sites whose own merchant accounts take the money; others are refused."""
+
+    @wraps(view)
+    def opened(request: ConsoleRequest, site: SiteView, **kwargs: Any) -> HttpResponseBase:
+        if not takes_own_money(site):
+            raise PermissionMissing
+        return view(request, site, **kwargs)
+
+    return opened
+
+
 def _own_list(request: ConsoleRequest, *, problem: str = "", status: int = 200) -> HttpResponse:
-    labels = dict(list_kinds())
-    rows = [(row, labels[row.kind], _method_label(row)) for row in list_gateways()]
-    context = {"rows": rows, "kinds": list_kinds(), "problem": problem}
+    ways = [
+        {
+            "leader": accounts[0].gateway,
+            "accounts": [(each, explain_rest(each.gateway)) for each in accounts],
+        }
+        for accounts in list_own_ways()
+    ]
+    context = {"ways": ways, "kinds": list_kinds(), "problem": problem}
     return show(request, "console/gateways/list.html", context, status=status)
 
 
-def _method_label(row: Gateway) -> Any:
-    methods = {each.code: each.label for each in provider_of(row).methods}
-    return methods.get(row.method, row.method)
+def _joinable(gateway_id: int = 0) -> list[tuple[int, str]]:
+    """Return the ways that an account may join: (id, name)."""
+    leaders = [accounts[0].gateway for accounts in list_own_ways()]
+    return [(row.id, row.name) for row in leaders if row.id != gateway_id]
 
 
 @console_page("gateways.edit")
+@own_money_page
 @confirmed_page
 def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """Add a gateway of a kind; it starts switched off."""
-    if not site.is_main:
-        raise PermissionMissing
+    """Add a merchant account of a kind; it starts switched off."""
     kind = request.GET.get("kind", "")
     if kind not in PROVIDERS:
         status = 400 if request.method == "POST" else 200
@@ -81,11 +108,13 @@ def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     provider = get_provider(kind)
     data = request.POST if request.method == "POST" else None
     initial = NEW_VALUES | {"name": str(provider.label), "method": provider.methods[0].code}
-    form = GatewayForm(data, provider=provider, initial=initial)
+    ways = _joinable()
+    form = GatewayForm(data, provider=provider, ways=ways, initial=initial)
 
     def act() -> Gateway:
         typed = form.typed_credentials()
-        return create_gateway(kind=kind, form=typed, terms=form.terms(), actor=actor_of(request))
+        terms = form.terms(position=len(ways))
+        return create_gateway(kind=kind, form=typed, terms=terms, actor=actor_of(request))
 
     if form.is_bound:
         made = _run(form, act)
@@ -97,6 +126,7 @@ def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 
 @console_page("gateways.edit")
+@own_money_page
 @confirmed_page
 def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpResponse:
     """Change a gateway's terms, and its credentials where something was typed."""
@@ -105,7 +135,11 @@ def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpRes
     data = request.POST if request.method == "POST" else None
     readable = read_open_config(stored)
     form = GatewayForm(
-        data, provider=provider, is_stored=True, initial=gateway_values(stored, readable)
+        data,
+        provider=provider,
+        is_stored=True,
+        ways=_joinable(gateway_id),
+        initial=gateway_values(stored, readable),
     )
 
     def act() -> Gateway:
@@ -117,7 +151,7 @@ def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpRes
         return change_gateway(
             gateway_id=gateway_id,
             form=typed if is_new else None,
-            terms=form.terms(),
+            terms=form.terms(position=stored.position),
             actor=actor_of(request),
         )
 
@@ -127,7 +161,12 @@ def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpRes
             retest = _("已保存。资料变了，请重新测试后再启用。")
             text = _("已保存。") if saved.checked_at else retest
             return done(request, text, to=request.path)
-    context = {"form": form, "gateway": stored, "kind_label": provider.label}
+    context = {
+        "form": form,
+        "gateway": stored,
+        "rest_reason": explain_rest(stored),
+        "kind_label": provider.label,
+    }
     return show(request, "console/gateways/edit.html", context, status=status_of(form))
 
 
@@ -148,6 +187,7 @@ def _run(form: GatewayForm, act: Any) -> Gateway | None:
 
 @require_POST
 @console_page("gateways.edit")
+@own_money_page
 def prove_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpResponse:
     """Ask the gateway a real question with its credentials."""
     try:
@@ -159,12 +199,23 @@ def prove_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> H
 
 @require_POST
 @console_page("gateways.edit")
+@own_money_page
 @confirmed
 def set_gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpResponse:
-    """Offer a gateway to buyers, or no longer."""
-    is_enabled = read_choice(request, "action", choices=("enable", "disable")) == "enable"
+    """Offer a gateway to buyers, no longer, again after a rest, or a place further up or down."""
+    action = read_choice(
+        request, "action", choices=("enable", "disable", "wake", "move_up", "move_down")
+    )
+    actor = actor_of(request)
+    if action == "wake":
+        wake_gateway(gateway_id=gateway_id, actor=actor)
+        return done(request, _("已恢复，买家又能用它了。"), to=_list_url(site))
+    if action in {"move_up", "move_down"}:
+        move_way(gateway_id=gateway_id, is_up=action == "move_up", actor=actor)
+        return done(request, _("顺序已调整。"), to=_list_url(site))
+    is_enabled = action == "enable"
     try:
-        switch_gateway(gateway_id=gateway_id, is_enabled=is_enabled, actor=actor_of(request))
+        switch_gateway(gateway_id=gateway_id, is_enabled=is_enabled, actor=actor)
     except Refusal as refusal:
         return _own_list(request, problem=explain_refusal(refusal), status=refusal.status)
     text = _("已启用，买家付款时可以选它。") if is_enabled else _("已停用，买家不再看到它。")

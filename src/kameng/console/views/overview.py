@@ -202,6 +202,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("同一单付了两次，多收的一笔要退给买家。"),
         _("去处理"),
     ),
+    "gateway_resting": (
+        "clock",
+        "warn",
+        _("连续出错，已自动换用别的账户，过一会儿自动再试。"),
+        _("看原因"),
+    ),
     "gateway_frozen": (
         "lock",
         "bad",
@@ -221,6 +227,7 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
 }
 PERMISSIONS: Final[Mapping[str, str]] = {
     "gateway_frozen": "gateways.edit",
+    "gateway_resting": "gateways.edit",
     "unbooked": "audit.view",
     "low_stock": "goods.view",
     "mail_no_server": "settings.edit",
@@ -300,6 +307,8 @@ def _title(matter: Matter) -> str:
             return ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count) % count
         case "gateway_frozen":
             return _now("支付通道“%(name)s”已冻结") % {"name": matter.title}
+        case "gateway_resting":
+            return _now("支付通道“%(name)s”暂停使用") % {"name": matter.title}
         case "low_stock":
             names = {"title": matter.title, "count": matter.subject}
             return _now("“%(title)s”只剩 %(count)s 张") % names
@@ -324,7 +333,7 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:payments", args=slug) + "?view=mismatched"
         case "unbooked":
             return reverse("console:rejected_callbacks", args=slug)
-        case "gateway_frozen":
+        case "gateway_frozen" | "gateway_resting":
             return reverse("console:gateways", args=slug)
         case "low_stock":
             return reverse("console:card_keys", args=slug)

@@ -8,12 +8,14 @@ from kameng.orders import errors, store
 from kameng.orders.models import Order, OrderState
 from kameng.orders.rules import Settlement, State
 from kameng.payments.models import Payment, PaymentState, Purpose
-from kameng.payments.providers.port import PayInstruction
 from kameng.payments.selectors import PayChoice, count_payments, find_open_payment
-from kameng.payments.services.paying import Payer, instruct_buyer, open_payment
+from kameng.payments.services.paying import Payer, let_go, open_payment
+from kameng.payments.services.routing import Opened, lead_to_account
+from kameng.tenancy.selectors import SiteView
 
 NOT_COVERED = 4
 ATTEMPT_LIMIT = 10  # payments that one order may begin
+OPENING_LIMIT = 30  # those that no gateway took up among them
 
 
 def lock_order(order_id: int) -> Order:
@@ -29,17 +31,37 @@ def lock_order(order_id: int) -> Order:
     return order
 
 
-def begin_payment(*, order: Order, payer: Payer, choice: PayChoice | None = None) -> PayInstruction:
-    """Return where the buyer pays an unpaid order, by its open payment or by another gateway.
+def begin_payment(
+    *, order: Order, view: SiteView, payer: Payer, choice: PayChoice | None = None
+) -> Opened:
+    """Return where the buyer pays an unpaid order, by its open payment or by another way.
 
-    Calls the gateway outside any transaction. Raises `NotAllowedNow`, `GatewayAway`.
+    Calls gateways outside any transaction; an account that cannot take it gives its place to
+    another of the same way. Raises `NotAllowedNow` and as `payments…lead_to_account`.
+    """
+    payment = choose_attempt(order=order, choice=choice)
+    return lead_to_account(
+        payment=payment,
+        view=view,
+        subject=order.title,
+        payer=payer,
+        reopen=lambda other: _open_another(order.id, other),
+    )
+
+
+def choose_attempt(*, order: Order, choice: PayChoice | None) -> Payment:
+    """Return the open attempt of an unpaid order, or one by another way; no gateway is called.
+
+    Raises `NotAllowedNow`, `GatewayUnavailable`.
     """
     payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
     if choice is not None and (payment is None or payment.gateway_id != choice.gateway_id):
+        if payment is not None:
+            let_go(payment)
         payment = _open_another(order.id, choice)
     if payment is None or payment.state != PaymentState.OPEN:
         raise errors.NotAllowedNow(state=OrderState(order.state).label)
-    return instruct_buyer(payment=payment, subject=order.title, payer=payer)
+    return payment
 
 
 def _open_another(order_id: int, choice: PayChoice) -> Payment:
@@ -52,7 +74,8 @@ def _open_another(order_id: int, choice: PayChoice) -> Payment:
         known = find_open_payment(Purpose.ORDER, paid_for=order.id, gateway_id=choice.gateway_id)
         if known is not None:
             return known
-        if count_payments(Purpose.ORDER, paid_for=order.id) >= ATTEMPT_LIMIT:
+        told, opened = count_payments(Purpose.ORDER, paid_for=order.id)
+        if told >= ATTEMPT_LIMIT or opened >= OPENING_LIMIT:
             raise errors.GatewayUnavailable
         assert order.expires_at is not None  # noqa: S101 - unpaid orders always expire
         return open_payment(

@@ -163,7 +163,7 @@ def _placement(
     inputs = json.dumps(answers, ensure_ascii=False) if answers else ""
     choice = wish.choice
     holder = _holder(buyer)
-    content = (wish.variant_id, wish.quantity, inputs, buyer.contact, choice and choice.gateway_id)
+    content = (wish.variant_id, wish.quantity, inputs, buyer.contact, choice and choice.way_key)
     return Placement(
         site_id=view.site_id,
         main_site_id=quoted.product.owner_id,

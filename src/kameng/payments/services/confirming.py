@@ -16,6 +16,7 @@ from kameng.core.scope import Scope, current_scope, open_scope, platform_scope
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.payments import errors, store
+from kameng.payments.choosing import find_known_gateway, peek_known_gateway
 from kameng.payments.events import PaymentConfirmed
 from kameng.payments.models import (
     Gateway,
@@ -38,7 +39,6 @@ from kameng.payments.providers.port import (
     RefundNotice,
 )
 from kameng.payments.rules import ACCEPTED, ConfirmOutcome
-from kameng.payments.selectors import find_known_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.services.overpaying import accept_second
 from kameng.payments.services.refunding import note_refund
@@ -102,7 +102,7 @@ def accept_callback(
         return _reply(provider.callback_reply(ok=noted), accepted=noted)
     if isinstance(said, DisputeNotice):
         return _reply(provider.callback_reply(ok=False), accepted=False)
-    code = _believe(gateway, said)
+    code = _believe(gateway, said, view=view)
     if code:
         _reject(gateway, code, said.payment_no, ip)
     return _reply(provider.callback_reply(ok=not code), accepted=not code)
@@ -135,7 +135,7 @@ def read_plain(*, gateway_id: int, callback: CallbackRequest, view: SiteView) ->
 
     None for whatever `accept_callback` must look at. The gateways must be at hand.
     """
-    gateway = find_known_gateway(view, gateway_id=gateway_id)
+    gateway = peek_known_gateway(view, gateway_id=gateway_id)
     if gateway is None or gateway.is_frozen:
         return None
     provider = provider_of(gateway)
@@ -166,7 +166,7 @@ def _find_gateway(gateway_id: int) -> Gateway:
     return gateway
 
 
-def _believe(gateway: Gateway, said: Confirmation) -> str:
+def _believe(gateway: Gateway, said: Confirmation, *, view: SiteView | None) -> str:
     """Confirm what a good signature says; return an empty text, or why it is not believed."""
     if said.status != PaidStatus.PAID:
         return ""  # a status that changes nothing is acknowledged
@@ -177,7 +177,9 @@ def _believe(gateway: Gateway, said: Confirmation) -> str:
         return "payment_unknown"
     if payment.gateway_id != gateway.id:
         return "other_gateway"
-    scope = scope_of_site(payment.site_id, main_id=gateway.site_id)
+    # A gateway may be the operator's own: the main site is not always who owns it.
+    main_id = view.main_id if view is not None else get_site_view(payment.site_id).main_id
+    scope = scope_of_site(payment.site_id, main_id=main_id)
     if payment.state in {PaymentState.CONFIRMED, PaymentState.MISMATCHED}:
         # Our own number stands where a query named none of the gateway's.
         is_same = payment.external_no in {said.external_no, said.payment_no}

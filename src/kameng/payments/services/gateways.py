@@ -4,6 +4,7 @@ Credentials are encrypted and never shown again; empty, default or malformed one
 the reason; a gateway is enabled only after its credentials were proved by a real query.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from kameng.core.audit import Actor, record
 from kameng.core.crypto import binding, decrypt_text, encrypt_text
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.payments import errors
-from kameng.payments.models import Gateway, Payment
+from kameng.payments.models import FeeBearer, Gateway, Payment
 from kameng.payments.providers.port import (
     ConfigInvalid,
     Provider,
@@ -27,9 +28,12 @@ from kameng.payments.providers.port import (
     ProviderUncertain,
 )
 from kameng.payments.providers.registry import PROVIDERS, get_provider
+from kameng.tenancy.models import SettlementWay
+from kameng.tenancy.selectors import get_site_view
 from kameng.tenancy.services import bump_catalogue_version
 
 CONFIG_CACHE_SIZE = 256
+AT_WORK: Mapping[str, Any] = {"fault_count": 0, "rest_count": 0, "rests_until": None}
 _configs: dict[bytes, Any] = {}
 
 
@@ -43,6 +47,12 @@ class GatewayTerms:
     min_amount: int
     max_amount: int
     position: int = 0
+    way_id: int | None = None  # the gateway behind whose way this account stands; None: its own
+    label: str = ""
+    weight: int = 100
+    daily_cap_amount: int | None = None
+    devices: tuple[str, ...] = ()  # narrower than the method's own; empty: all of those
+    fee_bearer: int = FeeBearer.SITE
 
 
 def provider_of(gateway: Gateway) -> Provider[Any]:
@@ -69,8 +79,10 @@ def create_gateway(
 ) -> Gateway:
     """Add a gateway to the site in force, switched off. Raises `GatewayConfigInvalid`."""
     site_id = require_site_id()
+    check_own_account(site_id)
     config = _read_form(kind, form)
     with transaction.atomic():
+        _check_way(terms, gateway_id=None)
         gateway: Gateway = Gateway.objects.create(
             site_id=site_id, kind=kind, config_cipher=b"", **_terms(terms)
         )
@@ -90,6 +102,7 @@ def change_gateway(
     """
     site_id = require_site_id()
     with transaction.atomic():
+        _check_way(terms, gateway_id=gateway_id)  # locks in the order of ids
         gateway = lock_gateway(gateway_id)
         Gateway.objects.filter(id=gateway_id).update(**_terms(terms))
         if form is not None:
@@ -99,7 +112,7 @@ def change_gateway(
             _check_account(gateway, before=stored, after=config.to_json())
             _store_config(gateway, config)
             Gateway.objects.filter(id=gateway_id).update(
-                is_enabled=False, is_frozen=False, checked_at=None
+                is_enabled=False, is_frozen=False, checked_at=None, **AT_WORK
             )
         bump_catalogue_version(gateway.site_id)
         record(
@@ -126,7 +139,9 @@ def test_gateway(*, gateway_id: int, actor: Actor) -> None:
     except ProviderUncertain as fault:
         raise errors.GatewayCheckFailed(why=fault.code) from None
     with transaction.atomic():
-        Gateway.objects.filter(id=gateway_id).update(checked_at=clock.now(), is_frozen=False)
+        Gateway.objects.filter(id=gateway_id).update(
+            checked_at=clock.now(), is_frozen=False, **AT_WORK
+        )
         bump_catalogue_version(gateway.site_id)
         record(
             "gateway.tested",
@@ -141,6 +156,8 @@ def switch_gateway(*, gateway_id: int, is_enabled: bool, actor: Actor) -> None:
     gateway = get_own_gateway(gateway_id)
     if is_enabled and gateway.checked_at is None:
         raise errors.GatewayCheckFailed(why="unproved")
+    if is_enabled:
+        check_own_account(gateway.site_id)
     with transaction.atomic():
         Gateway.objects.filter(id=gateway_id).update(is_enabled=is_enabled)
         bump_catalogue_version(gateway.site_id)
@@ -151,6 +168,53 @@ def switch_gateway(*, gateway_id: int, is_enabled: bool, actor: Actor) -> None:
             subject=("gateway", gateway_id),
             detail={"enabled": is_enabled},
         )
+
+
+def wake_gateway(*, gateway_id: int, actor: Actor) -> None:
+    """Offer a resting gateway again at once, on a person's word; audited."""
+    gateway = get_own_gateway(gateway_id)
+    with transaction.atomic():
+        Gateway.objects.filter(id=gateway_id).update(**AT_WORK)
+        bump_catalogue_version(gateway.site_id)
+        record(
+            "gateway.woken",
+            actor=actor,
+            site_id=gateway.site_id,
+            subject=("gateway", gateway_id),
+            detail={"why": gateway.fault_code, "rests": gateway.rest_count},
+        )
+
+
+def move_way(*, gateway_id: int, is_up: bool, actor: Actor) -> None:
+    """Move a way one place up or down among the site's own; all places are written anew."""
+    gateway = get_own_gateway(gateway_id)
+    with transaction.atomic():
+        rows = lock_ways()
+        ids = [row.id for row in rows]
+        if gateway.way_key not in ids:
+            raise errors.GatewayNotFound
+        here = ids.index(gateway.way_key)
+        there = here - 1 if is_up else here + 1
+        if not 0 <= there < len(ids):
+            return
+        ids[here], ids[there] = ids[there], ids[here]
+        for position, row_id in enumerate(ids):
+            Gateway.objects.filter(id=row_id).update(position=position)
+        bump_catalogue_version(gateway.site_id)
+        record(
+            "gateway.moved",
+            actor=actor,
+            site_id=gateway.site_id,
+            subject=("gateway", gateway.way_key),
+            detail={"place": there},
+        )
+
+
+def lock_ways() -> list[Gateway]:
+    """Lock the ways that the site in force owns, by id; return them in the owner's order."""
+    rows = Gateway.objects.filter(site_id=require_site_id(), way__isnull=True)
+    locked = list(rows.select_for_update().order_by("id"))
+    return sorted(locked, key=lambda row: (row.position, row.id))
 
 
 def freeze_gateway(*, gateway: Gateway, why: str, actor: Actor) -> None:
@@ -188,6 +252,12 @@ def lock_gateway(gateway_id: int) -> Gateway:
     return gateway
 
 
+def lock_own_gateways(gateway_ids: set[int]) -> dict[int, Gateway]:
+    """Lock those gateways that the site in force owns, by id; as `lock_gateway` locks one."""
+    rows = Gateway.objects.filter(id__in=gateway_ids, site_id=require_site_id())
+    return {row.id: row for row in rows.select_for_update().order_by("id")}
+
+
 def _terms(terms: GatewayTerms) -> dict[str, Any]:
     return {
         "name": terms.name,
@@ -196,7 +266,42 @@ def _terms(terms: GatewayTerms) -> dict[str, Any]:
         "min_amount": terms.min_amount,
         "max_amount": terms.max_amount,
         "position": terms.position,
+        "way_id": terms.way_id,
+        "label": terms.label,
+        "weight": terms.weight,
+        "daily_cap_amount": terms.daily_cap_amount,
+        "devices": list(terms.devices),
+        "fee_bearer": terms.fee_bearer,
     }
+
+
+def terms_of(gateway: Gateway) -> GatewayTerms:
+    """Return what is decided about a gateway now, to change a part of it."""
+    names = [field.name for field in dataclasses.fields(GatewayTerms)]
+    values = {name: getattr(gateway, name) for name in names}
+    return GatewayTerms(**{**values, "devices": tuple(gateway.devices)})
+
+
+def check_own_account(site_id: int) -> None:
+    """Raise `OwnGatewaysOff` unless a site takes money by merchant accounts of its own."""
+    view = get_site_view(site_id)
+    if not view.is_main and view.settlement_way != SettlementWay.PREPAID:
+        raise errors.OwnGatewaysOff
+
+
+def _check_way(terms: GatewayTerms, *, gateway_id: int | None) -> None:
+    """Raise `WayInvalid` unless an account joins a way of its own site that stands by itself.
+
+    Takes the locks: two accounts that join one another at the same time would hide both.
+    """
+    if terms.way_id is None:
+        return
+    found = lock_own_gateways({terms.way_id} | ({gateway_id} if gateway_id else set()))
+    leader = found.get(terms.way_id)
+    if leader is None or leader.way_id is not None or terms.way_id == gateway_id:
+        raise errors.WayInvalid
+    if gateway_id and Gateway.objects.filter(way_id=gateway_id).exists():
+        raise errors.WayInvalid
 
 
 def _read_form(kind: str, form: Mapping[str, str]) -> Any:

@@ -9,30 +9,41 @@ import dataclasses
 import datetime as dt
 import json
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
 
 from kameng.core import clock
 from kameng.core.crypto import binding, decrypt_text, encrypt_text
 from kameng.core.database import in_transaction
+from kameng.core.errors import Refusal
 from kameng.core.ids import new_number
 from kameng.core.scope import require_site_id
-from kameng.payments import errors
+from kameng.payments import errors, store
+from kameng.payments.choosing import PayChoice, is_offered, method_of, remember_full, suits
 from kameng.payments.models import Gateway, Payment, PaymentState, Purpose, TopUp
 from kameng.payments.providers.port import (
     Device,
+    PaidStatus,
     PayInstruction,
     PayRequest,
     ProviderRefused,
     ProviderUncertain,
 )
-from kameng.payments.rules import is_top_up_amount
-from kameng.payments.selectors import PayChoice
+from kameng.payments.rules import (
+    SLOW_FAULTS,
+    BeginOutcome,
+    cap_day,
+    is_resting,
+    is_top_up_amount,
+)
 from kameng.payments.services.gateways import config_of, provider_of
+from kameng.payments.services.resting import note_answer, note_fault
 from kameng.pricing.money import Amount, format_yuan
 
 TOP_UP_SECONDS = 1800
+OPENING_LIMIT = 30  # attempts for one thing in all, those that no gateway took up among them
 CALLS_AT_ONCE = 5
 CALL_WAIT_SECONDS = 2
 SEALED = "sealed"
@@ -47,6 +58,8 @@ class Payer:
     device: Device
     notify_url: str  # without the gateway's id: "{scheme}://{host}/notify/"
     return_url: str
+    # Gateway to its own id of the buyer, where it was asked for: no other gateway is told it.
+    payer_ids: Mapping[int, str] = field(default_factory=dict)
 
 
 def open_payment(
@@ -70,8 +83,9 @@ def open_payment(
 def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstruction:
     """Return where the buyer pays: asked of the gateway once, then the first answer again.
 
-    Calls out: never inside a transaction. Raises `GatewayAway`, `GatewayNotUsable` and
-    `PaymentClosed`.
+    Calls out: never inside a transaction. Raises `PaymentClosed`, `WrongDevice` and `PayerUnknown`;
+    `GatewayAway` when nobody knows whether the gateway took it up; `AccountUnable` when nothing can
+    be paid there, and then the attempt is closed: another account may be tried.
     """
     if in_transaction_of_request():
         raise RuntimeError("a gateway must not be called inside a transaction")
@@ -79,11 +93,13 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         raise errors.PaymentClosed
     if payment.instruction is not None:
         return open_instruction(payment)
-    gateway = Gateway.objects.filter(
-        id=payment.gateway_id, is_enabled=True, is_frozen=False
-    ).first()
-    if gateway is None:
+    gateway = Gateway.objects.filter(id=payment.gateway_id).first()
+    if gateway is None or not is_offered(gateway):
         raise errors.GatewayNotUsable
+    _check_where(gateway, payer)
+    if is_resting(gateway.rests_until, now=clock.now()):
+        raise _leave(payment, gateway)
+    _claim(payment)
     request = PayRequest(
         payment_no=payment.payment_no,
         amount=Amount(payment.amount),
@@ -94,11 +110,83 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         device=payer.device,
         expires_at=payment.expires_at,
         method=gateway.method,
+        payer_id=payer.payer_ids.get(gateway.id, ""),
     )
-    instruction = _create(gateway, request)
+    instruction = _open_there(payment, gateway, request)
     stored = seal_instruction(instruction, payment=payment)
     Payment.objects.filter(id=payment.id, instruction__isnull=True).update(instruction=stored)
     return instruction
+
+
+def _check_where(gateway: Gateway, payer: Payer) -> None:
+    method = method_of(gateway)
+    if method is None or not suits(gateway, device=payer.device):
+        raise errors.WrongDevice
+    if method.needs_payer_id and not payer.payer_ids.get(gateway.id):
+        raise errors.PayerUnknown
+
+
+def _claim(payment: Payment) -> None:
+    """Claim the payment's part of the gateway's daily cap. Raises `AccountUnable`."""
+    outcome = store.begin(payment.id, day=cap_day(clock.now()))
+    if outcome == BeginOutcome.NOT_OPEN:
+        raise errors.PaymentClosed
+    if outcome == BeginOutcome.CAP_FULL:
+        remember_full(payment.gateway_id, amount=payment.amount)
+        store.drop(payment.id, asks=False)
+        raise errors.AccountUnable
+
+
+def _leave(payment: Payment, gateway: Gateway) -> Refusal:
+    """Give up an attempt at a resting gateway; one that it may know of waits for the worker."""
+    if payment.asked_at is None:
+        store.drop(payment.id, asks=False)
+        return errors.AccountUnable()
+    let_go(payment)
+    return errors.GatewayAway()
+
+
+def let_go(payment: Payment) -> None:
+    """Have the worker ask about, and close, an attempt that never told the buyer where to pay."""
+    rows = Payment.objects.filter(
+        id=payment.id, state=PaymentState.OPEN, instruction__isnull=True, asked_at__isnull=False
+    )
+    rows.update(next_query_at=clock.now(), expires_at=clock.now())
+
+
+def _open_there(payment: Payment, gateway: Gateway, request: PayRequest) -> PayInstruction:
+    """Ask the gateway; note how it does. An uncertain opening is cleared up before it is left."""
+    try:
+        instruction = _create(gateway, request)
+    except ProviderRefused as fault:
+        # What one buyer's own id is refused for says nothing about the account.
+        if not request.payer_id:
+            note_fault(gateway, code=fault.code)
+        store.drop(payment.id, asks=False)
+        raise errors.AccountUnable from fault
+    except ProviderUncertain as fault:
+        note_fault(gateway, code=fault.code)
+        if fault.code not in SLOW_FAULTS and _is_unknown_there(payment, gateway):
+            store.drop(payment.id, asks=True)
+            raise errors.AccountUnable from fault
+        raise errors.GatewayAway from fault
+    note_answer(gateway, opened=True)
+    return instruction
+
+
+def _is_unknown_there(payment: Payment, gateway: Gateway) -> bool:
+    """Ask a gateway whose answer was lost, and close there what it knows; False: nobody can tell.
+
+    Without this another account could be paid beside it.
+    """
+    provider, config = provider_of(gateway), config_of(gateway)
+    gone = {PaidStatus.NOT_FOUND, PaidStatus.CLOSED}
+    try:
+        if provider.query(config, payment.payment_no).status in gone:
+            return True
+        return provider.close(config, payment.payment_no) in gone
+    except (ProviderUncertain, ProviderRefused):
+        return False
 
 
 def seal_instruction(instruction: PayInstruction, *, payment: Payment) -> dict[str, str]:
@@ -133,13 +221,9 @@ def _create(gateway: Gateway, request: PayRequest) -> PayInstruction:
     A gateway that hangs must not take every thread with it: the rest of the shop goes on selling.
     """
     if not _calls.acquire(timeout=CALL_WAIT_SECONDS):
-        raise errors.GatewayAway
+        raise ProviderUncertain("busy")
     try:
         return provider_of(gateway).create(config_of(gateway), request)
-    except ProviderUncertain as fault:
-        raise errors.GatewayAway from fault
-    except ProviderRefused as fault:
-        raise errors.GatewayNotUsable from fault
     finally:
         _calls.release()
 
@@ -179,10 +263,51 @@ def start_top_up(
     except IntegrityError:
         top_up = TopUp.objects.get(customer_id=customer_id, idempotency_key=idempotency_key)
         first = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).first()
-        if first is None or (top_up.amount, first.gateway_id) != (amount, choice.gateway_id):
+        # Another account of the same way is the same wish.
+        same = {choice.gateway_id, choice.way_key}
+        if first is None or top_up.amount != amount or not _is_of_way(first, same):
             raise errors.TopUpKeyReused from None
         return top_up, first
     return top_up, payment
+
+
+def _is_of_way(payment: Payment, ids: set[int]) -> bool:
+    if payment.gateway_id in ids:
+        return True
+    gateway = Gateway.objects.filter(id=payment.gateway_id).first()
+    return gateway is not None and gateway.way_key in ids
+
+
+def reopen_top_up(*, top_up_id: int, choice: PayChoice) -> Payment:
+    """Open another attempt of a top-up at another account; an open one there is kept.
+
+    Raises `PaymentClosed` when it is paid or nobody waits for it any more.
+    """
+    with transaction.atomic():
+        top_up = lock_top_up(top_up_id)
+        attempts = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up_id)
+        open_ones = attempts.filter(gateway_id=choice.gateway_id, state=PaymentState.OPEN)
+        known: Payment | None = open_ones.first()
+        if known is not None:
+            return known
+        until = top_up.created_at + dt.timedelta(seconds=TOP_UP_SECONDS)
+        if top_up.credited_at is not None or until <= clock.now():
+            raise errors.PaymentClosed
+        if attempts.count() >= OPENING_LIMIT:
+            raise errors.GatewayNotUsable
+        return open_payment(
+            purpose=Purpose.TOP_UP,
+            paid_for=top_up_id,
+            amount=top_up.amount,
+            choice=choice,
+            expires_at=until,
+        )
+
+
+def lock_top_up(top_up_id: int) -> TopUp:
+    """Lock a top-up of the site in force; whoever opens another attempt for it takes this lock."""
+    top_up: TopUp = TopUp.objects.select_for_update(no_key=True).get(id=top_up_id)
+    return top_up
 
 
 def _yuan(amount: int) -> str:

@@ -10,6 +10,7 @@ from kameng.payments.providers.port import PaidStatus, ProviderRefused, Provider
 from kameng.payments.rules import SLOW_FAULTS, next_query_at
 from kameng.payments.services.confirming import confirm_payment
 from kameng.payments.services.gateways import config_of, provider_of
+from kameng.payments.services.resting import note_answer, note_fault
 from kameng.tenancy.selectors import get_site_view, scope_of
 
 BATCH = 20
@@ -47,6 +48,7 @@ def query_payment(payment_id: int, *, silent: set[int] | None = None) -> PaidSta
     provider, config = provider_of(gateway), config_of(gateway)
     try:
         answer = provider.query(config, payment.payment_no)
+        note_answer(gateway, opened=False)
         status = answer.status
         if status == PaidStatus.PAID:
             confirm_payment(answer, gateway_id=gateway.id, source="query", scope=current_scope())
@@ -55,6 +57,7 @@ def query_payment(payment_id: int, *, silent: set[int] | None = None) -> PaidSta
             status = provider.close(config, payment.payment_no)
     except (ProviderUncertain, ProviderRefused) as fault:
         status = None
+        note_fault(gateway, code=fault.code)
         if fault.code in SLOW_FAULTS:
             silent.add(gateway.id)
     _put_off(payment, status)
@@ -75,3 +78,5 @@ def _put_off(payment: Payment, status: PaidStatus | None) -> None:
     if payment.state == PaymentState.OPEN and over and status not in {None, PaidStatus.PAID}:
         changes.update(state=PaymentState.CLOSED, closed_at=now)
     Payment.objects.filter(id=payment.id, state=payment.state).update(**changes)
+    if "closed_at" in changes and payment.cap_day is not None:
+        store.free_cap(payment.id)

@@ -158,3 +158,140 @@ begin
         array_fill(1::smallint, array[cardinality(p_payment)]), p_order)
       from unnest(p_gateway, p_site) with ordinality as t(gateway, site, k);
 end $$;
+
+-- Begin to tell a gateway of a payment: notes the moment and claims the amount of the gateway's daily
+-- cap, once. One statement adds and compares, so parallel openings never exceed the cap. Answers: 0 go
+-- on, 1 the cap is full and nothing changed, 2 not open any more. Locks the payment, then the day.
+create or replace function payments_begin(p_payment bigint, p_day date)
+returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    p payments_payment;
+    cap bigint;
+    owner bigint;
+    taken bigint;
+begin
+    select * into p from payments_payment where id = p_payment for no key update;
+    if not found or p.state <> 1 then
+        return 2;
+    end if;
+    select g.daily_cap_amount, g.site_id into cap, owner from payments_gateway g where g.id = p.gateway_id;
+    if cap is not null and p.cap_day is null then
+        if p.amount > cap then
+            return 1;
+        end if;
+        insert into payments_gatewayday as d (site_id, gateway_id, day, opened_amount, opened_count)
+        values (owner, p.gateway_id, p_day, p.amount, 1)
+            on conflict (gateway_id, day) do update
+               set opened_amount = d.opened_amount + excluded.opened_amount,
+                   opened_count = d.opened_count + 1
+             where d.opened_amount + excluded.opened_amount <= cap
+        returning d.opened_amount into taken;
+        if taken is null then
+            return 1;
+        end if;
+        update payments_payment set cap_day = p_day, asked_at = coalesce(asked_at, now())
+         where id = p.id;
+    elsif p.asked_at is null then
+        update payments_payment set asked_at = now() where id = p.id;
+    end if;
+    return 0;
+end $$;
+
+-- Give back what a closed payment holds of its gateway's cap. Locks the payment, then the day.
+create or replace function payments_free_cap(p_payment bigint)
+returns void language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    p payments_payment;
+begin
+    select * into p from payments_payment where id = p_payment for no key update;
+    if not found or p.state <> 3 or p.cap_day is null then
+        return;
+    end if;
+    update payments_payment set cap_day = null where id = p.id;
+    update payments_gatewayday
+       set opened_amount = opened_amount - p.amount, opened_count = opened_count - 1
+     where gateway_id = p.gateway_id and day = p.cap_day;
+end $$;
+
+-- Close an open payment that nobody can make: its gateway refused it, or says that it knows none.
+-- Its gateway is asked on where it may still turn up (p_asks). True when this closed it.
+create or replace function payments_drop(p_payment bigint, p_asks boolean)
+returns boolean language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    update payments_payment
+       set state = 3, closed_at = now(), expires_at = least(expires_at, now()),
+           next_query_at = case when p_asks then now() + interval '30 seconds' end
+     where id = p_payment and state = 1;
+    if not found then
+        return false;
+    end if;
+    perform payments_free_cap(p_payment);
+    return true;
+end $$;
+
+-- Note that a gateway failed. From p_limit faults in a row (none older than p_window seconds) it rests,
+-- each time longer; one that comes from its rest rests again at the first fault. A probe is what the
+-- worker asks while it rests. True when it begins to rest. Locks the gateway, then its site.
+create or replace function payments_note_fault(
+    p_gateway bigint, p_code text, p_limit int, p_window int, p_waits int[], p_is_probe boolean)
+returns boolean language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    g payments_gateway;
+    faults int;
+begin
+    select * into g from payments_gateway where id = p_gateway for no key update;
+    if not found or (g.rests_until > now() and not p_is_probe) then
+        return false;
+    end if;
+    faults := case when g.faulted_at > now() - make_interval(secs => p_window) then g.fault_count
+                   else 0 end + 1;
+    if faults < p_limit and g.rests_until is null then
+        update payments_gateway set fault_count = faults, faulted_at = now(), fault_code = p_code
+         where id = g.id;
+        return false;
+    end if;
+    update payments_gateway
+       set fault_count = least(faults, 30000), faulted_at = now(), fault_code = p_code,
+           rest_count = least(g.rest_count + 1, 30000),
+           rests_until = now() + make_interval(
+               secs => p_waits[least(g.rest_count + 1, cardinality(p_waits))])
+     where id = g.id;
+    perform tenancy_move_catalogue(g.site_id);
+    return true;
+end $$;
+
+-- Note that a gateway answered: its faults are over and it is at work again. Rests grow on until a
+-- payment was opened there (p_opened): a probe alone proves only that it answers questions. True when
+-- this woke it. Locks the gateway, then its site.
+create or replace function payments_note_answer(p_gateway bigint, p_opened boolean)
+returns boolean language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    g payments_gateway;
+begin
+    select * into g from payments_gateway where id = p_gateway for no key update;
+    if not found or (g.fault_count = 0 and g.rests_until is null and (g.rest_count = 0 or not p_opened))
+    then
+        return false;
+    end if;
+    update payments_gateway
+       set fault_count = 0, rests_until = null,
+           rest_count = case when p_opened then 0 else g.rest_count end
+     where id = g.id;
+    if g.rests_until is null and (g.rest_count = 0 or not p_opened) then
+        return false;
+    end if;
+    perform tenancy_move_catalogue(g.site_id);
+    return g.rests_until is not null;
+end $$;
+
+-- Gateways whose rest is over and that should be asked whether they are well; each is put off by two
+-- minutes for the one who took it.
+create or replace function payments_claim_probes(p_limit int)
+returns table (gateway_id bigint, site_id bigint)
+language sql security definer set search_path = public, pg_temp as $$
+    update payments_gateway g set rests_until = now() + interval '2 minutes'
+      from (select id from payments_gateway where rests_until <= now() and is_enabled
+             order by rests_until limit p_limit for no key update skip locked) due
+     where g.id = due.id
+    returning g.id, g.site_id;
+$$;

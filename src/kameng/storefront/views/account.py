@@ -22,12 +22,21 @@ from kameng.messaging.selectors import count_unread, list_inbox
 from kameng.messaging.services import mark_inbox_read
 from kameng.orders.models import OrderState
 from kameng.orders.selectors import list_customer_orders
-from kameng.payments.errors import GatewayAway, GatewayNotUsable, PaymentClosed, TopUpAmountInvalid
+from kameng.payments.errors import (
+    GatewayAway,
+    GatewayNotUsable,
+    PayerUnknown,
+    PaymentClosed,
+    TopUpAmountInvalid,
+    WrongDevice,
+)
 from kameng.payments.models import Payment, Purpose, TopUp
 from kameng.payments.selectors import find_open_payment, find_top_up, list_top_ups
-from kameng.payments.services.paying import instruct_buyer, start_top_up
+from kameng.payments.services.paying import reopen_top_up, start_top_up
+from kameng.payments.services.routing import lead_to_account
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
 from kameng.risk.services import admit_password_change, admit_top_up
+from kameng.storefront.cashier import guide_elsewhere, instruction_context, make_payer
 from kameng.storefront.errors import FormInvalid, KeyMissing, PayMissing, TopUpNotFound
 from kameng.storefront.forms import TYPED_CHARS, is_key, read_secret, read_text
 from kameng.storefront.frame import (
@@ -38,10 +47,10 @@ from kameng.storefront.frame import (
     see_other,
 )
 from kameng.storefront.odd_payments import describe_odd_payments
-from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
+from kameng.storefront.paychoices import find_way, list_top_up_options, read_pay_choice
+from kameng.storefront.payers import ask_payer
 from kameng.storefront.rows import make_rows
 from kameng.storefront.unread import forget_unread
-from kameng.storefront.views.paying import instruction_context, make_payer
 from kameng.tenancy.errors import SiteSuspended
 from kameng.tenancy.models import SiteState
 from kameng.web.agents import describe_agent
@@ -163,7 +172,8 @@ def _start(request: KamengRequest, typed: str, key: str) -> TopUp:
     except MoneyInvalid:
         low, high = format_yuan(Amount(10_000)), format_yuan(Amount(50_000_000))
         raise TopUpAmountInvalid(low=low, high=high) from None
-    choice = read_pay_choice(request, read_text(request.POST, "pay", limit=20), amount=amount)
+    pay = read_text(request.POST, "pay", limit=20)
+    choice = read_pay_choice(request, pay, amount=amount, seed=key)
     if choice is None:  # the wallet does not fill itself
         raise PayMissing
     customer_id = customer_id_of(request)
@@ -196,11 +206,8 @@ def _wallet_page(
         "idempotency_key": key,
         "amount_text": typed,
         "problem": refusal.text() if refusal is not None else "",
-        "pay_options": list_pay_options(
-            request,
-            1_000_000,
-            chosen=read_text(request.POST, "pay", limit=20),
-            has_wallet=False,
+        "pay_options": list_top_up_options(
+            request, 1_000_000, chosen=read_text(request.POST, "pay", limit=20)
         ),
         "open_top_ups": [
             each
@@ -231,20 +238,32 @@ def top_up(request: KamengRequest, top_up_no: str) -> HttpResponse:
 
 def _top_up_page(request: KamengRequest, found: TopUp, payment: Payment) -> HttpResponse:
     back = reverse("storefront:top_up", args=(found.top_up_no,))
-    instruction, problem = None, ""
+    instruction, problem, guidance = None, "", None
+    way = find_way(request, payment.gateway_id)
     try:
-        instruction = instruct_buyer(
+        opened = lead_to_account(
             payment=payment,
+            view=request.site,
             subject=_("余额充值"),
             payer=make_payer(request, back=f"{back}?returned=1"),
+            reopen=lambda other: reopen_top_up(top_up_id=found.id, choice=other),
         )
+        payment, instruction = opened.payment, opened.instruction
+    except PayerUnknown as refusal:
+        if "payer" not in request.GET:
+            return ask_payer(request, gateway_id=payment.gateway_id, back=back)
+        problem = refusal.text()
+    except WrongDevice as refusal:
+        guidance = guide_elsewhere(request, way, path=back) if way is not None else None
+        problem = "" if guidance is not None else refusal.text()
     except (GatewayAway, GatewayNotUsable, PaymentClosed) as refusal:
         problem = refusal.text()
     context = {
         **instruction_context(request, instruction),
         "top_up": found,
         "payment": payment,
-        "way": find_way(request, payment.gateway_id),
+        "way": way,
+        "guidance": guidance,
         "problem": problem,
         "is_returned": "returned" in request.GET,
         "status_url": reverse("storefront:top_up_status", args=(found.top_up_no,)),

@@ -133,7 +133,9 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
         quoted = quote_purchase(
             get_catalogue(view), variant_id=form.variant_id, quantity=form.quantity
         )
-        choice = read_gateway(request, form.pay, amount=quoted.quote.total_amount)
+        choice = read_gateway(
+            request, form.pay, amount=quoted.quote.total_amount, seed=form.idempotency_key
+        )
     actor = (
         f"guest:{contact_digest(view.site_id, contact).hex()}"
         if customer_id is None
@@ -191,7 +193,9 @@ def _show(
         "consent_error": refusal.text() if isinstance(refusal, ConsentMissing) else "",
         "problem": refusal.text() if refusal is not None and not is_own_place else "",
         "idempotency_key": form.idempotency_key,
-        "pay_options": list_pay_options(request, quoted.quote.total_amount, chosen=form.pay),
+        "pay_options": list_pay_options(
+            request, quoted.quote.total_amount, chosen=form.pay, seed=form.idempotency_key
+        ),
     }
     status = refusal.status if refusal is not None else 200
     return answer_personal(request, "storefront/checkout.html", context, status=status)

@@ -4,12 +4,10 @@ The gateway is asked outside any transaction and its first answer is kept. Comin
 proves nothing: the page says "confirming" and waits for the verified callback.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-import segno
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,24 +15,31 @@ from kameng.core.errors import Refusal
 from kameng.orders.errors import NotAllowedNow, SignInNeeded
 from kameng.orders.models import Order, OrderState
 from kameng.orders.services.closing import cancel_order
-from kameng.orders.services.paying import begin_payment, pay_from_wallet
-from kameng.payments.errors import GatewayAway, GatewayNotUsable, PaymentClosed
+from kameng.orders.services.paying import begin_payment, choose_attempt, pay_from_wallet
+from kameng.payments.errors import (
+    GatewayAway,
+    GatewayNotUsable,
+    PayerUnknown,
+    PaymentClosed,
+    WrongDevice,
+)
 from kameng.payments.models import Purpose
 from kameng.payments.providers.port import PayInstruction
-from kameng.payments.selectors import find_open_payment, list_odd_payments
+from kameng.payments.selectors import PayChoice, find_open_payment, list_odd_payments
 from kameng.payments.services.paying import Payer
 from kameng.storefront.addresses import next_address, order_address
-from kameng.storefront.forms import device_of, read_text
-from kameng.storefront.frame import absolute_url, answer_personal, keep_private, see_other
+from kameng.storefront.cashier import guide_elsewhere, instruction_context, make_payer
+from kameng.storefront.forms import DEVICE_COOKIE, read_text
+from kameng.storefront.frame import answer_personal, keep_private, see_other
 from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import open_for, read_token
 from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
+from kameng.storefront.payers import ask_payer, keep_payers, take_payer
+from kameng.web.cookies import safe_next
 from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest, actor_of
-
-NOTIFY_PATH = "/notify/"
 
 
 @require_safe
@@ -43,45 +48,72 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
     order = open_for(request, order_no)
     if order.state != OrderState.AWAITING_PAYMENT:
         return _lead_on(request, order)
-    problem = ""
-    instruction: PayInstruction | None = None
     payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
     way = find_way(request, payment.gateway_id) if payment is not None else None
-    if way is not None:
-        try:
-            instruction = begin_payment(order=order, payer=payer_of(request, order_no))
-        except (GatewayAway, GatewayNotUsable) as refusal:
-            problem = refusal.text()
-        except (NotAllowedNow, PaymentClosed):  # paid or given up while we looked
-            order, way = open_for(request, order_no), None
-            if order.state != OrderState.AWAITING_PAYMENT:
-                return _lead_on(request, order)
-    return _page(request, order, instruction, way=way, problem=problem)
+    if way is None:
+        return _page(request, order, Told())
+    try:
+        opened = begin_payment(order=order, view=request.site, payer=payer_of(request, order_no))
+    except PayerUnknown as refusal:
+        return _find_payer(request, order, refusal)
+    except WrongDevice as refusal:
+        return _page(request, order, Told(way=way, problem=refusal.text(), is_elsewhere=True))
+    except (GatewayAway, GatewayNotUsable) as refusal:
+        return _page(request, order, Told(problem=refusal.text()))
+    except (NotAllowedNow, PaymentClosed):  # paid or given up while we looked
+        order = open_for(request, order_no)
+        if order.state != OrderState.AWAITING_PAYMENT:
+            return _lead_on(request, order)
+        return _page(request, order, Told())
+    return _page(request, order, Told(way=way, instruction=opened.instruction))
 
 
-def _page(
-    request: KamengRequest,
-    order: Order,
-    instruction: PayInstruction | None,
-    *,
-    way: Any,
-    problem: str = "",
-) -> HttpResponse:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came of asking a gateway: where to pay, or why not."""
+
+    way: PayChoice | None = None
+    instruction: PayInstruction | None = None
+    problem: str = ""
+    is_elsewhere: bool = False
+
+
+def _find_payer(request: KamengRequest, order: Order, refusal: PayerUnknown) -> HttpResponse:
+    """Send the buyer to say who he is; once asked in vain, let him try again or choose anew."""
+    payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
+    if payment is None or "payer" in request.GET:
+        return _page(request, order, Told(problem=refusal.text()))
+    back = order_address("pay", order_no=order.order_no, token=read_token(request))
+    try:
+        return ask_payer(request, gateway_id=payment.gateway_id, back=back)
+    except GatewayNotUsable as unusable:
+        return _page(request, order, Told(problem=unusable.text()))
+
+
+def _page(request: KamengRequest, order: Order, told: Told) -> HttpResponse:
+    way, instruction = told.way, told.instruction
     token = read_token(request)
     names = {"order_no": order.order_no, "token": token}
     odd = describe_odd_payments(Purpose.ORDER, paid_for=order.id)
     is_returned = "returned" in request.GET and not odd
     waits = {"r": "1"} if is_returned else {}
+    guidance = None
+    if told.is_elsewhere and way is not None:
+        guidance = guide_elsewhere(request, way, path=order_address("pay", **names))
     context = {
         **instruction_context(request, instruction),
         "order": order,
         "token": token,
         "way": way,
-        "problem": problem,
+        "guidance": guidance,
+        "problem": "" if guidance is not None else told.problem,
         "odd_payments": odd,
         "is_returned": is_returned,
         "pay_options": list_pay_options(
-            request, order.total_amount, without=way.gateway_id if way is not None else 0
+            request,
+            order.total_amount,
+            without=way.way_key if way is not None else 0,
+            seed=order.order_no,
         ),
         "status_url": order_address("pay_status", **names, s=order.state, **waits),
         "go_url": order_address("pay_go", order_no=order.order_no, token=""),
@@ -101,24 +133,38 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
     order = open_for(request, order_no)
     if order.state != OrderState.AWAITING_PAYMENT:
         return _lead_on(request, order)
-    token = read_token(request)
     try:
-        choice = read_pay_choice(
-            request, read_text(request.POST, "pay", limit=20), amount=order.total_amount
-        )
-        if choice is None:
-            customer_id = request.person.customer_id
-            if customer_id is None:
-                raise SignInNeeded
-            pay_from_wallet(order=order, customer_id=customer_id)
-        else:
-            begin_payment(order=order, payer=payer_of(request, order_no), choice=choice)
+        route = _go(request, order)
+    except (PayerUnknown, WrongDevice):
+        route = "pay"  # the page that follows asks, or shows the way to where it works
     except Refusal as refusal:
-        page = _page(request, order, None, way=None, problem=refusal.text())
+        page = _page(request, order, Told(problem=refusal.text()))
         page.status_code = refusal.status
         return page
-    route = "order" if choice is None else "pay"
-    return keep_private(see_other(order_address(route, order_no=order_no, token=token)))
+    url = order_address(route, order_no=order_no, token=read_token(request))
+    return keep_private(see_other(url))
+
+
+def _go(request: KamengRequest, order: Order) -> str:
+    """Do what was chosen; return the page that follows."""
+    choice = read_pay_choice(
+        request,
+        read_text(request.POST, "pay", limit=20),
+        amount=order.total_amount,
+        seed=order.order_no,
+    )
+    if choice is None:
+        customer_id = request.person.customer_id
+        if customer_id is None:
+            raise SignInNeeded
+        pay_from_wallet(order=order, customer_id=customer_id)
+        return "order"
+    if choice.is_elsewhere:
+        choose_attempt(order=order, choice=choice)
+        return "pay"
+    payer = payer_of(request, order.order_no)
+    begin_payment(order=order, view=request.site, payer=payer, choice=choice)
+    return "pay"
 
 
 @open_when_suspended
@@ -159,46 +205,25 @@ def payer_of(request: KamengRequest, order_no: str) -> Payer:
     return make_payer(request, back=back)
 
 
-def make_payer(request: KamengRequest, *, back: str) -> Payer:
-    """Return a payer who comes back to a path of this shop."""
-    return Payer(
-        client_ip=request.client_ip,
-        device=device_of(request),
-        notify_url=absolute_url(request, NOTIFY_PATH),
-        return_url=absolute_url(request, back),
-    )
+@require_safe
+def payer(request: KamengRequest) -> HttpResponse:
+    """Come back from a gateway that was asked who pays, and go on to pay."""
+    path, found = take_payer(request)
+    response = keep_private(see_other(path))
+    keep_payers(request, response, found)
+    return response
 
 
-def instruction_context(
-    request: KamengRequest, instruction: PayInstruction | None
-) -> dict[str, Any]:
-    """Return what a pay page shows of a gateway's instruction."""
-    context: dict[str, Any] = {"is_pc": device_of(request) == "pc"}
-    if instruction is None:
-        return context
-    if instruction.kind == "qr":
-        context["qr_svg"] = draw_qr(instruction.qr_text)
-        if instruction.qr_text.startswith(("http://", "https://")):
-            context["pay_url"] = instruction.qr_text
-    elif instruction.kind == "redirect":
-        context["pay_url"] = instruction.url
-    else:
-        context["pay_form"] = instruction
-    return context
-
-
-def draw_qr(text: str) -> SafeString:
-    """Draw a QR code as an SVG without any style of its own but its colours."""
-    code = segno.make(text, error="m", micro=False)
-    svg = code.svg_inline(
-        border=0,
-        dark="#141a26",
-        omitsize=True,
-        svgclass=None,
-        lineclass=None,
-        title=_("付款二维码"),
-    )
-    return mark_safe(str(svg))  # noqa: S308 - made of numbers
+@require_POST
+def device(request: KamengRequest) -> HttpResponse:
+    """Keep what a buyer says he holds, where it was taken for something else; back to the page."""
+    response = keep_private(see_other(safe_next(request, default=reverse("storefront:home"))))
+    told = read_text(request.POST, "device", limit=10)
+    if told in {"pc", "mobile"}:
+        response.set_cookie(
+            DEVICE_COOKIE, told, max_age=86_400, samesite="Lax", secure=request.is_secure()
+        )
+    return response
 
 
 def _lead_on(request: KamengRequest, order: Order) -> HttpResponse:

@@ -28,3 +28,9 @@ returns table (stamp text, site_id bigint, main_id bigint, slug text, name text,
 language sql stable security definer set search_path = public, pg_temp as $$
     select t.stamp, r.* from tenancy_site_stamp(p_site) t, tenancy_site_row(p_site) r;
 $$;
+
+-- Tell every process that what a site offers moved, whoever found it out. Locks the site.
+create or replace function tenancy_move_catalogue(p_site bigint)
+returns void language sql security definer set search_path = public, pg_temp as $$
+    update tenancy_site set catalogue_version = catalogue_version + 1 where id = p_site;
+$$;

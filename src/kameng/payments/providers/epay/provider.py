@@ -15,6 +15,7 @@ from kameng.payments.providers.epay.config import FIELDS, Config
 from kameng.payments.providers.port import (
     CallbackRequest,
     Confirmation,
+    Device,
     PaidStatus,
     PayInstruction,
     PayMethod,
@@ -26,9 +27,12 @@ from kameng.payments.providers.port import (
     RefundStatus,
 )
 
+# Each of the two programs blocks the other's pages.
+NOT_IN_WECHAT: tuple[Device, ...] = ("pc", "mobile", "alipay")
+NOT_IN_ALIPAY: tuple[Device, ...] = ("pc", "mobile", "wechat")
 METHODS = (
-    PayMethod(code="alipay", label=gettext_lazy("支付宝")),
-    PayMethod(code="wxpay", label=gettext_lazy("微信支付")),
+    PayMethod(code="alipay", label=gettext_lazy("支付宝"), devices=NOT_IN_WECHAT),
+    PayMethod(code="wxpay", label=gettext_lazy("微信支付"), devices=NOT_IN_ALIPAY),
     PayMethod(code="qqpay", label=gettext_lazy("QQ 钱包")),
     PayMethod(code="bank", label=gettext_lazy("云闪付")),
 )
