@@ -212,6 +212,39 @@ def _connect(simulator: str, ada: int) -> None:
             gateway = create_gateway(kind=kind, form=form, terms=terms, actor=actor)
             test_gateway(gateway_id=gateway.id, actor=actor)
             switch_gateway(gateway_id=gateway.id, is_enabled=True, actor=actor)
+        _connect_sick(accounts["epay"], actor=actor)
+
+
+def _connect_sick(account: Mapping[str, str], *, actor: Any) -> None:
+    """Add a way whose first account was proved once and has been given another key since."""
+    from kameng.core import clock
+    from kameng.payments.models import Gateway
+    from kameng.payments.services.gateways import (
+        GatewayTerms,
+        create_gateway,
+        switch_gateway,
+        test_gateway,
+    )
+
+    def terms(name: str, **more: Any) -> GatewayTerms:
+        values = {"method": "qqpay", "fee_bps": 60, "min_amount": 100, "max_amount": 500_000_000}
+        return GatewayTerms(**{**values, "name": name, "position": 9, **more})
+
+    sick = create_gateway(
+        kind="epay",
+        form={**account, "key": "Vn7Rt5Wp2Yb6Hd9Fj4Lm1Gs0TcZx8Kq3", "opening": "api"},
+        terms=terms("QQ 钱包", label="一号商户"),
+        actor=actor,
+    )
+    Gateway.objects.filter(id=sick.id).update(is_enabled=True, checked_at=clock.now())
+    well = create_gateway(
+        kind="epay",
+        form={**account, "opening": "page"},
+        terms=terms("QQ 钱包二号", label="二号商户", way_id=sick.id, weight=0),
+        actor=actor,
+    )
+    test_gateway(gateway_id=well.id, actor=actor)
+    switch_gateway(gateway_id=well.id, is_enabled=True, actor=actor)
 
 
 def _register_mei() -> None:
