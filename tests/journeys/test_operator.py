@@ -235,6 +235,7 @@ def _reads_in_english(ada: Visitor, text: str) -> bool:
         "微信支付",
         "支付宝网页",
         "支付宝",
+        "QQ 钱包",
         "简体中文",
         "开业备货",
         "旅程备货",

@@ -35,7 +35,11 @@ _REASONS: Final = {
 def explain_rest(gateway: Gateway) -> str:
     """Return why a gateway failed last, in words; what is not known by a code is shown as it is."""
     code = gateway.fault_code
-    return str(_REASONS[code]) if code in _REASONS else code
+    if code in _REASONS:
+        return str(_REASONS[code])
+    return (
+        gettext("支付平台拒绝了（%(code)s），请点“测试”看原因。") % {"code": code} if code else ""
+    )
 
 
 def explain_refusal(refusal: Refusal) -> str:
