@@ -197,7 +197,9 @@ def _connect(simulator: str, ada: int) -> None:
         ("epay", "微信支付", "wxpay"),
         ("alipay", "支付宝", "qr"),
         ("alipay", "支付宝网页", "page"),
+        ("alipay", "支付宝手机", "wap"),  # the same way on phones
     )
+    page_id: int | None = None
     with site_scope(_main_site_id()):
         for position, (kind, name, method) in enumerate(rows):
             terms = GatewayTerms(
@@ -207,9 +209,11 @@ def _connect(simulator: str, ada: int) -> None:
                 min_amount=100,
                 max_amount=500_000_000,
                 position=position,
+                way_id=page_id if method == "wap" else None,
             )
             form = {**accounts[kind], **({"opening": "page"} if kind == "epay" else {})}
             gateway = create_gateway(kind=kind, form=form, terms=terms, actor=actor)
+            page_id = gateway.id if method == "page" else page_id
             test_gateway(gateway_id=gateway.id, actor=actor)
             switch_gateway(gateway_id=gateway.id, is_enabled=True, actor=actor)
         _connect_sick(accounts["epay"], actor=actor)
