@@ -94,6 +94,15 @@ NAV: tuple[Entry, ...] = (
         label=_("资金"),
         permission="money.view",
         icon="wallet",
+        children=(
+            Entry(route="ledger", label=_("账户和分录"), permission="money.view"),
+            Entry(
+                route="prepaid",
+                label=_("预存货款"),
+                permission="money.view",
+                is_branch_only=True,
+            ),
+        ),
     ),
     Entry(
         route="payments",

@@ -9,10 +9,12 @@ from django.db.models import F
 from kameng.core.scope import open_scope
 from kameng.payments import errors
 from kameng.payments.models import (
+    FeeBearer,
     Gateway,
     GatewayRefund,
     Payment,
     PaymentState,
+    PrepaidIn,
     Proof,
     RejectedCallback,
     TopUp,
@@ -20,8 +22,9 @@ from kameng.payments.models import (
 from kameng.payments.providers.registry import PROVIDERS, get_provider
 from kameng.payments.rules import fits
 from kameng.payments.services.gateways import config_of, provider_of
-from kameng.pricing.margins import fee_of
+from kameng.pricing.margins import ChargeTerms, charge_terms, fee_of
 from kameng.pricing.money import Amount
+from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView, scope_of_site
 
 
@@ -34,10 +37,16 @@ class PayChoice:
     method: str
     name: str
     fee_bps: int
+    fee_bearer: int = FeeBearer.SITE
 
     def fee_for(self, amount: int) -> int:
         """Return what the gateway keeps of this amount."""
         return fee_of(Amount(amount), rate_bps=self.fee_bps)
+
+    def terms_for(self, rest: int) -> ChargeTerms:
+        """Return what the buyer pays here so that `rest` is paid, a surcharge included."""
+        by_buyer = self.fee_bearer == FeeBearer.BUYER
+        return charge_terms(Amount(rest), rate_bps=self.fee_bps, by_buyer=by_buyer)
 
 
 # Refused although the signature was good: the gateway has money that we know nothing of.
@@ -46,15 +55,29 @@ GATEWAY_CACHE_SIZE = 1000
 _gateways: dict[tuple[int, int], tuple[Gateway, ...]] = {}
 
 
-def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
-    """Return the main site's gateways as of the catalogue version that a request has read.
+def owner_of_ways(view: SiteView) -> int:
+    """Return the site whose merchant accounts take this site's money."""
+    return view.site_id if view.settlement_way == SettlementWay.PREPAID else view.main_id
 
-    Every change of a gateway grows that version, so this process keeps them, unchanged.
+
+def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
+    """Return the gateways that take a site's money as of the versions that a request has read.
+
+    They are the main site's or, where the operator takes the money himself, his own. Every change
+    of a gateway grows its site's version, so this process keeps them, unchanged.
     """
-    key = (view.main_id, view.main_version)
+    return _load(view, owner_of_ways(view))
+
+
+def _key(view: SiteView, owner_id: int) -> tuple[int, int]:
+    return owner_id, view.main_version if owner_id == view.main_id else view.catalogue_version
+
+
+def _load(view: SiteView, owner_id: int) -> tuple[Gateway, ...]:
+    key = _key(view, owner_id)
     rows = _gateways.get(key)
     if rows is None:
-        with open_scope(scope_of_site(view.main_id, main_id=view.main_id)):
+        with open_scope(scope_of_site(owner_id, main_id=owner_id)):
             rows = tuple(Gateway.objects.order_by("position", "id"))
         if len(_gateways) >= GATEWAY_CACHE_SIZE:
             _gateways.clear()
@@ -64,7 +87,7 @@ def list_known_gateways(view: SiteView) -> tuple[Gateway, ...]:
 
 def are_gateways_at_hand(view: SiteView) -> bool:
     """Tell whether the gateways are known without a query, as the event loop needs it."""
-    return (view.main_id, view.main_version) in _gateways
+    return _key(view, owner_of_ways(view)) in _gateways
 
 
 def forget_gateways() -> None:
@@ -73,8 +96,15 @@ def forget_gateways() -> None:
 
 
 def find_known_gateway(view: SiteView, *, gateway_id: int) -> Gateway | None:
-    """Return one of the main site's gateways, or None."""
-    return next((row for row in list_known_gateways(view) if row.id == gateway_id), None)
+    """Return a gateway that may call at a site's address, or None: the main site's or its own.
+
+    Both, whoever takes the money now: what was opened before the site changed over is paid yet.
+    """
+    for owner_id in dict.fromkeys((owner_of_ways(view), view.main_id, view.site_id)):
+        for row in _load(view, owner_id):
+            if row.id == gateway_id:
+                return row
+    return None
 
 
 def list_pay_choices(view: SiteView, *, amount: int | None = None) -> list[PayChoice]:
@@ -83,7 +113,12 @@ def list_pay_choices(view: SiteView, *, amount: int | None = None) -> list[PayCh
     hidden = set(view.settings.hidden_gateway_ids)
     return [
         PayChoice(
-            gateway_id=row.id, kind=row.kind, method=row.method, name=row.name, fee_bps=row.fee_bps
+            gateway_id=row.id,
+            kind=row.kind,
+            method=row.method,
+            name=row.name,
+            fee_bps=row.fee_bps,
+            fee_bearer=row.fee_bearer,
         )
         for row in rows
         if row.id not in hidden
@@ -107,6 +142,12 @@ def list_gateways() -> list[Gateway]:
 def find_gateway(gateway_id: int) -> Gateway | None:
     """Return a gateway in view of the site in force, or None."""
     return Gateway.objects.filter(id=gateway_id).first()
+
+
+def owner_of_gateway(gateway_id: int) -> int:
+    """Return the site whose merchant account a gateway in view is; 0 when there is none."""
+    rows = Gateway.objects.filter(id=gateway_id).values_list("site_id", flat=True)
+    return next(iter(rows), 0)
 
 
 def list_kinds() -> list[tuple[str, Any]]:
@@ -245,6 +286,16 @@ def read_open_config(gateway: Gateway) -> dict[str, str]:
     secrets = {field.name for field in provider_of(gateway).fields if field.secret}
     stored: dict[str, str] = config_of(gateway).to_json()
     return {name: value for name, value in stored.items() if name not in secrets}
+
+
+def find_prepaid(prepaid_no: str) -> PrepaidIn | None:
+    """Return a payment into the prepaid balance of the site in force by its number."""
+    return PrepaidIn.objects.filter(prepaid_no=prepaid_no).first()
+
+
+def list_prepaid_by_id(ids: set[int]) -> dict[int, PrepaidIn]:
+    """Return the payments into the prepaid balance of the site in force among these ids."""
+    return PrepaidIn.objects.in_bulk(ids)
 
 
 def find_top_up_by_id(top_up_id: int) -> TopUp | None:

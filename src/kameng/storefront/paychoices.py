@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from kameng.accounts.people import CustomerPerson
 from kameng.ledger.selectors import wallet_amount
 from kameng.payments.selectors import PayChoice, get_pay_choice, list_pay_choices
-from kameng.pricing.money import Amount, format_yuan
-from kameng.storefront.errors import PayMissing, WalletOff
-from kameng.storefront.forms import MAX_ID
+from kameng.pricing.margins import is_wallet_part, most_wallet_part
+from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
+from kameng.storefront.errors import FormInvalid, PayMissing, WalletOff
+from kameng.storefront.forms import MAX_ID, read_text
 from kameng.web.forms import parse_whole
 from kameng.web.requests import KamengRequest
 
@@ -31,23 +33,72 @@ class PayOption:
     is_disabled: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOffer:
+    """What the wallet can pay of an order beside a gateway, and what is then left to pay."""
+
+    part_amount: int
+    rest_amount: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """What a buyer's wallet holds, and what of an amount that it does not cover it can pay."""
+
+    held_amount: int
+    offer: PartOffer | None
+
+
+def open_purse(
+    request: KamengRequest, amount: int, *, is_ticked: bool, reserved: int = 0
+) -> Purse | None:
+    """Return the buyer's wallet as it stands to an amount; None where nobody may pay from one.
+
+    `reserved` is what it holds for this very order already.
+    """
+    person = request.person
+    if not isinstance(person, CustomerPerson) or not request.site.settings.wallet_enabled:
+        return None
+    held = wallet_amount(person.customer_id) + reserved
+    part, offer = most_wallet_part(held, total_amount=amount), None
+    if is_wallet_part(part, total_amount=amount):
+        offer = PartOffer(part_amount=part, rest_amount=amount - part, is_chosen=is_ticked)
+    return Purse(held_amount=held, offer=offer)
+
+
+def read_part(request: KamengRequest, data: QueryDict) -> int:
+    """Return what a form wants the wallet to pay beside a gateway; zero unless it is ticked.
+
+    Raises `WalletOff`, `FormInvalid`.
+    """
+    if data.get("use_wallet") != "1":
+        return 0
+    check_wallet(request)
+    try:
+        return int(parse_fen_yuan(read_text(data, "wallet_part", limit=20)))
+    except MoneyInvalid:
+        raise FormInvalid(label=_("余额抵扣")) from None
+
+
 def list_pay_options(
     request: KamengRequest,
     amount: int,
     *,
     chosen: str = "",
     without: int = 0,
-    has_wallet: bool = True,
+    purse: Purse | None = None,
 ) -> list[PayOption]:
     """Return what may be chosen for an amount; the first usable one is chosen when none is.
 
-    `without` is the gateway that the buyer is about to leave.
+    `without` is the gateway that the buyer is about to leave; without a purse there is no wallet.
     """
     values: list[tuple[str, str, str, PayChoice | None, bool]] = []
-    if has_wallet and request.site.settings.wallet_enabled:
-        values.extend(_wallet_row(request, amount))
+    offer = purse.offer if purse is not None else None
+    if purse is not None:
+        values.append(_wallet_row(purse.held_amount, amount))
     values.extend(
-        (str(choice.gateway_id), choice.name, "", choice, False)
+        (str(choice.gateway_id), choice.name, _fee_note(choice, amount, offer), choice, False)
         for choice in list_pay_choices(request.site, amount=amount)
         if choice.gateway_id != without
     )
@@ -98,19 +149,31 @@ def find_way(request: KamengRequest, gateway_id: int) -> PayChoice | None:
     return next((choice for choice in choices if choice.gateway_id == gateway_id), None)
 
 
-def _wallet_row(
-    request: KamengRequest, amount: int
-) -> list[tuple[str, str, str, PayChoice | None, bool]]:
-    person = request.person
-    if not isinstance(person, CustomerPerson):
-        return []
-    held = wallet_amount(person.customer_id)
+def _fee_note(choice: PayChoice, amount: int, offer: PartOffer | None) -> str:
+    """Say what the buyer who bears the gateway's fee pays in all, before he chooses."""
+    terms = choice.terms_for(amount)
+    if not terms.surcharge_amount:
+        return ""
+    text = _("含手续费 ¥%(fee)s，共付 ¥%(sum)s") % {
+        "fee": format_yuan(terms.surcharge_amount),
+        "sum": format_yuan(terms.amount),
+    }
+    if offer is None:
+        return text
+    part = choice.terms_for(offer.rest_amount)
+    return text + _("；用余额抵扣后含手续费 ¥%(fee)s，共付 ¥%(sum)s") % {
+        "fee": format_yuan(part.surcharge_amount),
+        "sum": format_yuan(part.amount),
+    }
+
+
+def _wallet_row(held: int, amount: int) -> tuple[str, str, str, PayChoice | None, bool]:
     yuan = format_yuan(Amount(held))
     if held >= amount:
-        return [(WALLET, _("余额"), _("余额 ¥%(yuan)s") % {"yuan": yuan}, None, False)]
+        return (WALLET, _("余额"), _("余额 ¥%(yuan)s") % {"yuan": yuan}, None, False)
     missing = format_yuan(Amount(amount - held))
     note = _("余额 ¥%(yuan)s，还差 ¥%(missing)s") % {"yuan": yuan, "missing": missing}
-    return [(WALLET, _("余额"), note, None, True)]
+    return (WALLET, _("余额"), note, None, True)
 
 
 def _icon(choice: PayChoice | None) -> str:

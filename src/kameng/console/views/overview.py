@@ -214,12 +214,26 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("通知的签名正确，但账里对不上，请到支付平台核对。"),
         _("看通知"),
     ),
+    "awaits_prepaid": (
+        "clock",
+        "bad",
+        _("买家已付款，预存款够了会按付款先后自动发货；也可以退款。"),
+        _("去预存"),
+    ),
+    "prepaid_low": (
+        "wallet",
+        "warn",
+        _("不够进货时，买家就不能下单了。"),
+        _("去预存"),
+    ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
 }
 PERMISSIONS: Final[Mapping[str, str]] = {
+    "awaits_prepaid": "money.view",
+    "prepaid_low": "money.view",
     "gateway_frozen": "gateways.edit",
     "unbooked": "audit.view",
     "low_stock": "goods.view",
@@ -298,6 +312,12 @@ def _title(matter: Matter) -> str:
             )
         case "to_deliver":
             return ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count) % count
+        case "awaits_prepaid":
+            return (
+                ngettext("%(count)s 单在等预存款", "%(count)s 单在等预存款", matter.count) % count
+            )
+        case "prepaid_low":
+            return _now("预存款只剩 ¥%(amount)s") % {"amount": matter.subject}
         case "gateway_frozen":
             return _now("支付通道“%(name)s”已冻结") % {"name": matter.title}
         case "low_stock":
@@ -318,6 +338,8 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:refunds", args=slug)
         case "stuck" | "to_deliver":
             return reverse("console:delivery_queue", args=slug)
+        case "awaits_prepaid" | "prepaid_low":
+            return reverse("console:prepaid", args=slug)
         case "mismatched" | "paid_twice" if matter.subject:
             return reverse("console:payment", args=[site.slug, matter.subject])
         case "mismatched" | "paid_twice":

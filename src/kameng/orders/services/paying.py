@@ -9,10 +9,16 @@ from kameng.orders.models import Order, OrderState
 from kameng.orders.rules import Settlement, State
 from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.providers.port import PayInstruction
-from kameng.payments.selectors import PayChoice, count_payments, find_open_payment
+from kameng.payments.selectors import (
+    PayChoice,
+    count_payments,
+    find_open_payment,
+    owner_of_gateway,
+)
 from kameng.payments.services.paying import Payer, instruct_buyer, open_payment
+from kameng.pricing.margins import is_wallet_part
+from kameng.tenancy.models import SettlementWay
 
-NOT_COVERED = 4
 ATTEMPT_LIMIT = 10  # payments that one order may begin
 
 
@@ -29,28 +35,44 @@ def lock_order(order_id: int) -> Order:
     return order
 
 
-def begin_payment(*, order: Order, payer: Payer, choice: PayChoice | None = None) -> PayInstruction:
+def begin_payment(
+    *,
+    order: Order,
+    payer: Payer,
+    choice: PayChoice | None = None,
+    wallet_part: int | None = None,
+) -> PayInstruction:
     """Return where the buyer pays an unpaid order, by its open payment or by another gateway.
 
-    Calls the gateway outside any transaction. Raises `NotAllowedNow`, `GatewayAway`.
+    With a choice, `wallet_part` is what the wallet pays beside it from now on; None leaves it as it
+    is. Calls the gateway outside any transaction. Raises `NotAllowedNow`, `NotEnoughMoney`,
+    `GatewayUnavailable`, `GatewayAway`.
     """
     payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
-    if choice is not None and (payment is None or payment.gateway_id != choice.gateway_id):
-        payment = _open_another(order.id, choice)
+    is_same_part = wallet_part in {None, order.wallet_amount}
+    if choice is not None and (
+        payment is None or payment.gateway_id != choice.gateway_id or not is_same_part
+    ):
+        payment = _open_another(order.id, choice, wallet_part=wallet_part)
     if payment is None or payment.state != PaymentState.OPEN:
         raise errors.NotAllowedNow(state=OrderState(order.state).label)
     return instruct_buyer(payment=payment, subject=order.title, payer=payer)
 
 
-def _open_another(order_id: int, choice: PayChoice) -> Payment:
+def _open_another(order_id: int, choice: PayChoice, *, wallet_part: int | None = None) -> Payment:
     with transaction.atomic():
+        if wallet_part is not None:
+            _change_part(order_id, wallet_part)
         order = lock_order(order_id)
         if order.state != State.AWAITING_PAYMENT or (
             order.expires_at is not None and order.expires_at <= clock.now()
         ):
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
+        if owner_of_gateway(choice.gateway_id) != _payee(order):
+            raise errors.GatewayUnavailable  # the shop settles in another way than when it sold
+        rest = order.total_amount - order.wallet_amount
         known = find_open_payment(Purpose.ORDER, paid_for=order.id, gateway_id=choice.gateway_id)
-        if known is not None:
+        if known is not None and known.amount - known.surcharge_amount == rest:
             return known
         if count_payments(Purpose.ORDER, paid_for=order.id) >= ATTEMPT_LIMIT:
             raise errors.GatewayUnavailable
@@ -58,22 +80,47 @@ def _open_another(order_id: int, choice: PayChoice) -> Payment:
         return open_payment(
             purpose=Purpose.ORDER,
             paid_for=order.id,
-            amount=order.total_amount,
+            amount=rest,
             choice=choice,
             expires_at=order.expires_at,
         )
 
 
+def _payee(order: Order) -> int:
+    """Return whose merchant account takes the money of an order."""
+    is_prepaid = order.settlement_way == SettlementWay.PREPAID
+    return order.site_id if is_prepaid else order.main_site_id
+
+
+def _change_part(order_id: int, wallet_part: int) -> None:
+    """Set the wallet's part of an unpaid order; locks the order, then the wallet."""
+    order = lock_order(order_id)
+    if wallet_part and not is_wallet_part(wallet_part, total_amount=order.total_amount):
+        raise errors.NotEnoughMoney
+    if wallet_part == order.wallet_amount:
+        return
+    if order.customer_id is None:
+        raise errors.SignInNeeded
+    answer = store.change_part(order_id=order_id, customer_id=order.customer_id, part=wallet_part)
+    if answer == Settlement.WALLET_SHORT:
+        raise errors.NotEnoughMoney
+    if answer:
+        raise errors.NotAllowedNow(state=OrderState(order.state).label)
+
+
 def pay_from_wallet(*, order: Order, customer_id: int) -> Settlement:
     """Pay an unpaid order of a customer from the wallet; once, whoever else pays at the moment.
 
-    Raises `NotEnoughMoney`, `NotAllowedNow`.
+    What is held of the wallet for this order counts. Raises `NotEnoughMoney`, `NotAllowedNow`,
+    `ShopPaused`.
     """
-    if wallet_amount(customer_id) < order.total_amount:
+    if wallet_amount(customer_id) + order.wallet_amount < order.total_amount:
         raise errors.NotEnoughMoney
     answer = store.pay_by_wallet(order_id=order.id, customer_id=customer_id)
-    if answer == NOT_COVERED:
+    if answer == Settlement.WALLET_SHORT:
         raise errors.NotEnoughMoney
+    if answer == Settlement.PREPAID_SHORT:
+        raise errors.ShopPaused
     if answer == Settlement.ALREADY_PAID:
         fresh = Order.objects.filter(id=order.id).values_list("state", flat=True).first()
         raise errors.NotAllowedNow(state=OrderState(fresh or order.state).label)

@@ -200,7 +200,6 @@ def _wallet_page(
             request,
             1_000_000,
             chosen=read_text(request.POST, "pay", limit=20),
-            has_wallet=False,
         ),
         "open_top_ups": [
             each

@@ -46,7 +46,14 @@ from kameng.storefront.forms import (
     read_checkout,
 )
 from kameng.storefront.frame import answer_personal, keep_private, see_other
-from kameng.storefront.paychoices import WALLET, check_wallet, list_pay_options, read_gateway
+from kameng.storefront.paychoices import (
+    WALLET,
+    check_wallet,
+    list_pay_options,
+    open_purse,
+    read_gateway,
+    read_part,
+)
 from kameng.storefront.shelf import category_name_of, consent_of, cover_url, promise_of
 from kameng.tenancy.selectors import SiteView
 from kameng.web.answers import wants_json
@@ -126,14 +133,16 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
     contact = clean_contact(form.contact_raw, is_required=customer_id is None)
     if not form.is_agreed:
         raise ConsentMissing
-    choice = None
+    choice, part = None, 0
     if form.pay == WALLET:
         check_wallet(request)
     else:  # which gateways there are depends on the amount; the wallet needs no second quote
         quoted = quote_purchase(
             get_catalogue(view), variant_id=form.variant_id, quantity=form.quantity
         )
-        choice = read_gateway(request, form.pay, amount=quoted.quote.total_amount)
+        part = read_part(request, request.POST)
+        total = quoted.quote.total_amount
+        choice = read_gateway(request, form.pay, amount=max(total - part, 0))
     actor = (
         f"guest:{contact_digest(view.site_id, contact).hex()}"
         if customer_id is None
@@ -149,6 +158,7 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
             shown_amount=form.shown_amount,
             idempotency_key=form.idempotency_key,
             choice=choice,
+            wallet_part=part,
         ),
         clearance=_clear(request, actor),
     )
@@ -181,6 +191,8 @@ def _show(
         get_catalogue(request.site), variant_id=form.variant_id, quantity=form.quantity
     )
     is_own_place = isinstance(refusal, ContactInvalid | ConsentMissing)
+    total = quoted.quote.total_amount
+    purse = open_purse(request, total, is_ticked=request.POST.get("use_wallet") == "1")
     context = {
         **_goods_context(request, quoted, form),
         "slots": make_slots(quoted.product.input_fields, form.answers, is_checked=is_checked),
@@ -191,7 +203,8 @@ def _show(
         "consent_error": refusal.text() if isinstance(refusal, ConsentMissing) else "",
         "problem": refusal.text() if refusal is not None and not is_own_place else "",
         "idempotency_key": form.idempotency_key,
-        "pay_options": list_pay_options(request, quoted.quote.total_amount, chosen=form.pay),
+        "part_offer": purse.offer if purse is not None else None,
+        "pay_options": list_pay_options(request, total, chosen=form.pay, purse=purse),
     }
     status = refusal.status if refusal is not None else 200
     return answer_personal(request, "storefront/checkout.html", context, status=status)

@@ -19,7 +19,7 @@ from kameng.orders.models import Order, OrderState
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.paying import begin_payment, pay_from_wallet
 from kameng.payments.errors import GatewayAway, GatewayNotUsable, PaymentClosed
-from kameng.payments.models import Purpose
+from kameng.payments.models import Payment, Purpose
 from kameng.payments.providers.port import PayInstruction
 from kameng.payments.selectors import find_open_payment, list_odd_payments
 from kameng.payments.services.paying import Payer
@@ -28,7 +28,13 @@ from kameng.storefront.forms import device_of, read_text
 from kameng.storefront.frame import absolute_url, answer_personal, keep_private, see_other
 from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import open_for, read_token
-from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
+from kameng.storefront.paychoices import (
+    find_way,
+    list_pay_options,
+    open_purse,
+    read_part,
+    read_pay_choice,
+)
 from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
@@ -56,7 +62,8 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
             order, way = open_for(request, order_no), None
             if order.state != OrderState.AWAITING_PAYMENT:
                 return _lead_on(request, order)
-    return _page(request, order, instruction, way=way, problem=problem)
+    shown = payment if way is not None else None
+    return _page(request, order, instruction, payment=shown, problem=problem)
 
 
 def _page(
@@ -64,9 +71,10 @@ def _page(
     order: Order,
     instruction: PayInstruction | None,
     *,
-    way: Any,
+    payment: Payment | None,
     problem: str = "",
 ) -> HttpResponse:
+    way = find_way(request, payment.gateway_id) if payment is not None else None
     token = read_token(request)
     names = {"order_no": order.order_no, "token": token}
     odd = describe_odd_payments(Purpose.ORDER, paid_for=order.id)
@@ -80,9 +88,7 @@ def _page(
         "problem": problem,
         "odd_payments": odd,
         "is_returned": is_returned,
-        "pay_options": list_pay_options(
-            request, order.total_amount, without=way.gateway_id if way is not None else 0
-        ),
+        **_sums(request, order, payment=payment),
         "status_url": order_address("pay_status", **names, s=order.state, **waits),
         "go_url": order_address("pay_go", order_no=order.order_no, token=""),
         "cancel_url": order_address("pay_cancel", order_no=order.order_no, token=""),
@@ -95,6 +101,28 @@ def _page(
     return response
 
 
+def _sums(request: KamengRequest, order: Order, *, payment: Payment | None) -> dict[str, Any]:
+    """Return what is to be paid, what of it the wallet pays, and what else may be chosen."""
+    reserved = order.wallet_amount
+    purse = open_purse(request, order.total_amount, is_ticked=reserved > 0, reserved=reserved)
+    offer = purse.offer if purse is not None else None
+    # With a part of the wallet in play, the same gateway may be chosen anew for another sum.
+    gateway_id = payment.gateway_id if payment is not None else 0
+    may_stay = offer is not None or reserved > 0
+    return {
+        "pay_amount": payment.amount if payment is not None else order.total_amount - reserved,
+        "surcharge_amount": payment.surcharge_amount if payment is not None else 0,
+        "part_offer": offer,
+        "pay_options": list_pay_options(
+            request,
+            order.total_amount,
+            chosen=str(gateway_id) if may_stay else "",
+            without=0 if may_stay else gateway_id,
+            purse=purse,
+        ),
+    }
+
+
 @require_POST
 def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
     """Pay by another way: from the wallet at once, or by a gateway on the page that follows."""
@@ -103,8 +131,11 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
         return _lead_on(request, order)
     token = read_token(request)
     try:
+        part = read_part(request, request.POST)
         choice = read_pay_choice(
-            request, read_text(request.POST, "pay", limit=20), amount=order.total_amount
+            request,
+            read_text(request.POST, "pay", limit=20),
+            amount=max(order.total_amount - part, 0),
         )
         if choice is None:
             customer_id = request.person.customer_id
@@ -112,9 +143,10 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
                 raise SignInNeeded
             pay_from_wallet(order=order, customer_id=customer_id)
         else:
-            begin_payment(order=order, payer=payer_of(request, order_no), choice=choice)
+            payer = payer_of(request, order_no)
+            begin_payment(order=order, payer=payer, choice=choice, wallet_part=part)
     except Refusal as refusal:
-        page = _page(request, order, None, way=None, problem=refusal.text())
+        page = _page(request, order, None, payment=None, problem=refusal.text())
         page.status_code = refusal.status
         return page
     route = "order" if choice is None else "pay"
