@@ -114,6 +114,8 @@ def test_an_operator_pays_in_through_a_gateway_of_the_main_site(
     page = client.get(answer["Location"])
     assert page.status_code == 200
     assert "https://pay.example.com/" in page.content.decode()
+    sheet = client.post(address(site_a, "export_payments"), {"format": "csv"})
+    assert paid_in.prepaid_no in b"".join(sheet.streaming_content).decode()  # type: ignore[attr-defined]
 
 
 def test_waiting_orders_are_named_on_the_overview_and_on_the_page(

@@ -293,9 +293,9 @@ def find_prepaid(prepaid_no: str) -> PrepaidIn | None:
     return PrepaidIn.objects.filter(prepaid_no=prepaid_no).first()
 
 
-def list_prepaid_by_id(ids: set[int]) -> dict[int, PrepaidIn]:
-    """Return the payments into the prepaid balance of the site in force among these ids."""
-    return PrepaidIn.objects.in_bulk(ids)
+def list_prepaid_nos(ids: set[int]) -> dict[int, str]:
+    """Return the printed numbers of payments into the prepaid balance of the site in force."""
+    return dict(PrepaidIn.objects.filter(id__in=ids).values_list("id", "prepaid_no"))
 
 
 def find_top_up_by_id(top_up_id: int) -> TopUp | None:
