@@ -17,7 +17,7 @@ from kameng.orders.models import Order, OrderRefund, RefundTo
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.placing import Buyer, PlacedOrder, Wish, place_order
 from kameng.orders.services.refunding import RefundWish, refund_order
-from kameng.payments.models import Gateway, Payment
+from kameng.payments.models import FeeBearer, Gateway, Payment
 from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import PayChoice
 from kameng.payments.services.confirming import Reply, accept_callback
@@ -57,9 +57,10 @@ def open_shop(main: Site, site: Site, *, keys: int = 10) -> Shop:
     return Shop(site=site, variant=variant, choice=connect_gateway(main))
 
 
-def connect_gateway(main: Site) -> PayChoice:
-    """Connect one more epay gateway to the main site; return it as a buyer chooses it."""
-    with site_scope(main.id):
+def connect_gateway(owner: Site, *, by_buyer: bool = False) -> PayChoice:
+    """Connect one more epay gateway to a site; return it as a buyer chooses it."""
+    bearer = FeeBearer.BUYER if by_buyer else FeeBearer.SITE
+    with site_scope(owner.id):
         gateway = create_gateway(
             kind="epay",
             form={"gateway_url": "https://pay.example.com/", "pid": PID, "key": KEY},
@@ -68,8 +69,15 @@ def connect_gateway(main: Site) -> PayChoice:
             ),
             actor=STAFF,
         )
-        Gateway.objects.filter(id=gateway.id).update(is_enabled=True)
-    return PayChoice(gateway_id=gateway.id, kind="epay", method="alipay", name="支付宝", fee_bps=60)
+        Gateway.objects.filter(id=gateway.id).update(is_enabled=True, fee_bearer=bearer)
+    return PayChoice(
+        gateway_id=gateway.id,
+        kind="epay",
+        method="alipay",
+        name="支付宝",
+        fee_bps=60,
+        fee_bearer=bearer,
+    )
 
 
 def make_buyers(site: Site, number: int, *, amount: int) -> list[Customer]:
@@ -91,6 +99,7 @@ def order(
     contact: str = "",
     variant_id: int = 0,
     ip: str = "",
+    wallet_part: int = 0,
 ) -> PlacedOrder:
     """Place one order on the shop's site, as a customer or as a guest; each from its own line."""
     number = next(_numbers)
@@ -109,6 +118,7 @@ def order(
         shown_amount=None,
         idempotency_key=key or f"key-{number}",
         choice=None if by_wallet else shop.choice,
+        wallet_part=wallet_part,
     )
     with site_scope(shop.site.id) as view:
         return place(view, buyer, wish)

@@ -28,21 +28,25 @@ from kameng.inventory.services.importing import (
     run_key_import,
     start_key_paste,
 )
-from kameng.ledger.selectors import wallet_amount
+from kameng.ledger.selectors import prepaid_balance, wallet_amount
 from kameng.orders import errors
 from kameng.orders.rules import State
 from kameng.orders.services.closing import expire_orders
 from kameng.orders.services.placing import PlacedOrder
+from kameng.orders.services.waiting import deliver_waiting
 from kameng.payments.models import GatewayRefund, RefundState
 from kameng.payments.providers.epay.provider import EpayProvider
 from kameng.payments.providers.port import RefundOutcome, RefundRequest, RefundStatus
+from kameng.payments.services.prepaying import adjust_prepaid, book_prepaid
 from kameng.payments.services.refunding import ask_due_refunds
-from kameng.tenancy.models import Site
+from kameng.tenancy.models import SettlementWay, Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.cutting import Cut, cut, cut_everywhere
 from tests.concurrency.shop import (
+    STAFF,
     Shop,
     cancel,
+    connect_gateway,
     count,
     fresh,
     make_buyers,
@@ -203,6 +207,132 @@ def test_an_order_given_up_and_cut_off_anywhere_lets_go_once(
     shop: Shop, give_up: Callable[[Shop, PlacedOrder], None], end: State
 ) -> None:
     stood = cut_everywhere(lambda: GivingUp(shop=shop, give_up=give_up, end=end))
+
+    assert set(stood) == {True, False}
+
+
+PART = 30_000
+
+
+@dataclass(kw_only=True)
+class MixedPaying:
+    """The gateway says that the rest of an order was paid, which a wallet pays a part of."""
+
+    shop: Shop
+    is_late: bool
+
+    def __post_init__(self) -> None:
+        (self.customer,) = make_buyers(self.shop.site, 1, amount=PART)
+        self.placed = order(self.shop, customer=self.customer, wallet_part=PART)
+        self.payment = payment_of(self.shop, self.placed)
+        if self.is_late:
+            cancel(self.shop, self.placed)
+
+    def act(self) -> None:
+        assert notify(self.shop, self.payment).accepted
+
+    def stands(self) -> bool:
+        return fresh(self.shop, self.placed).state == State.DELIVERED
+
+    def check(self) -> None:
+        assert self.stands()
+        taken, back = (count(POSTED, self.placed.order_id, code) for code in (36, 37))
+        assert (taken, back) == ((2, 1) if self.is_late else (1, 0))
+        with site_scope(self.shop.site.id):
+            assert wallet_amount(self.customer.id) == 0
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_mixed_payment_cut_off_anywhere_takes_the_wallets_part_once(
+    shop: Shop, is_late: bool
+) -> None:
+    stood = cut_everywhere(lambda: MixedPaying(shop=shop, is_late=is_late))
+
+    assert set(stood) == {True, False}
+
+
+@dataclass(kw_only=True)
+class MixedGivingUp:
+    """An unpaid order with a wallet's part is cancelled."""
+
+    shop: Shop
+
+    def __post_init__(self) -> None:
+        (self.customer,) = make_buyers(self.shop.site, 1, amount=PART)
+        self.placed = order(self.shop, customer=self.customer, wallet_part=PART)
+
+    def act(self) -> None:
+        _cancel(self.shop, self.placed)
+
+    def stands(self) -> bool:
+        return fresh(self.shop, self.placed).state == State.CANCELLED
+
+    def check(self) -> None:
+        assert self.stands()
+        assert count(POSTED, self.placed.order_id, 37) == 1
+        with site_scope(self.shop.site.id):
+            assert wallet_amount(self.customer.id) == PART
+
+
+def test_a_mixed_order_given_up_and_cut_off_anywhere_gives_back_once(shop: Shop) -> None:
+    stood = cut_everywhere(lambda: MixedGivingUp(shop=shop))
+
+    assert set(stood) == {True, False}
+
+
+@dataclass(kw_only=True)
+class Prepaying:
+    """The main site's staff book a transfer, and what waits for it goes out; once a key."""
+
+    shop: Shop
+    key: str = field(default_factory=lambda: f"cut-{next(_numbers)}")
+
+    def __post_init__(self) -> None:
+        site_id = self.shop.site.id
+        with site_scope(site_id):
+            self.before = prepaid_balance(site_id).posted_amount
+            adjust_prepaid(site_id=site_id, amount=WHOLESALE, reason="x", actor=STAFF)
+        self.placed = order(self.shop)
+        with site_scope(site_id):
+            adjust_prepaid(site_id=site_id, amount=-WHOLESALE, reason="x", actor=STAFF)
+        notify(self.shop, payment_of(self.shop, self.placed))
+        assert fresh(self.shop, self.placed).awaits_prepaid
+
+    def act(self) -> None:
+        site_id = self.shop.site.id
+        with site_scope(site_id):
+            book_prepaid(
+                site_id=site_id,
+                amount=WHOLESALE,
+                reason="转账",
+                idempotency_key=self.key,
+                actor=STAFF,
+            )
+            deliver_waiting(site_id)
+
+    def stands(self) -> bool:
+        return fresh(self.shop, self.placed).state == State.DELIVERED
+
+    def check(self) -> None:
+        assert self.stands()
+        assert count(POSTED, self.placed.order_id, 34) == 1
+        assert count(KEYS_OF, SOLD, self.placed.order_id) == 1
+        with site_scope(self.shop.site.id):
+            left = prepaid_balance(self.shop.site.id).posted_amount
+        assert left == self.before
+
+
+WHOLESALE = 99_000  # of one piece
+
+
+def test_a_prepayment_cut_off_anywhere_counts_once_and_delivers_once(
+    main_site: Site, site_a: Site
+) -> None:
+    plain = open_shop(main_site, site_a, keys=400)
+    Site.objects.filter(id=site_a.id).update(settlement_way=SettlementWay.PREPAID)
+    own = Shop(site=site_a, variant=plain.variant, choice=connect_gateway(site_a))
+
+    stood = cut_everywhere(lambda: Prepaying(shop=own))
 
     assert set(stood) == {True, False}
 

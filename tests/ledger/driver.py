@@ -16,6 +16,7 @@ from kameng.orders.services.closing import cancel_order, expire_orders
 from kameng.orders.services.delivering import collect_goods
 from kameng.orders.services.paying import pay_from_wallet
 from kameng.orders.services.refunding import RefundWish, refund_order, settle_refused_refund
+from kameng.orders.services.waiting import deliver_waiting
 from kameng.payments.models import GatewayRefund, Payment, TopUp
 from kameng.payments.providers.epay.provider import EpayProvider
 from kameng.payments.providers.port import (
@@ -26,10 +27,11 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.services.deciding import give_back_mismatched, note_returned_by_hand
 from kameng.payments.services.paying import start_top_up
+from kameng.payments.services.prepaying import adjust_prepaid, set_credit_line
 from kameng.payments.services.querying import query_payment
 from kameng.payments.services.refunding import ask_refund
 from kameng.pricing.money import Amount
-from kameng.tenancy.models import Site
+from kameng.tenancy.models import SettlementWay, Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import STAFF, Shop, connect_gateway, count, notify, order, price_of
 from tests.factories import fund_wallet, make_card_keys, make_customer, make_product, make_variant
@@ -79,6 +81,9 @@ class Driver:
         list_amount: int = 103_700,
         stock: int = 6,
         partial: bool = False,
+        by_buyer: bool = False,
+        prepaid: bool = False,
+        credit: int = 0,
     ) -> None:
         self.main, self.site, self.gatekeeper = main, site, gatekeeper
         # The caps per person are no matter of money: the model has none.
@@ -87,12 +92,28 @@ class Driver:
         )
         variant = make_variant(make_product(main), cost_amount=91_230, list_amount=list_amount)
         make_card_keys(variant, stock)
-        self.choices = {name: connect_gateway(main) for name in GATEWAYS}
+        payers = frozenset({"y"} if by_buyer else ())
+        if prepaid:
+            Site.objects.filter(id=site.id).update(settlement_way=SettlementWay.PREPAID)
+        self.choices = {
+            name: connect_gateway(site if prepaid else main, by_buyer=name in payers)
+            for name in GATEWAYS
+        }
         self.shop = Shop(site=site, variant=variant, choice=self.choices["x"])
         self.people = {name: make_customer(site) for name in ("mei", "tom")}
         self.model = Model(
-            price=price_of(self.shop), own=100_353, fee_bps=60, stock=stock, partial=partial
+            price=price_of(self.shop),
+            own=100_353,
+            fee_bps=60,
+            stock=stock,
+            partial=partial,
+            by_buyer=payers,
+            prepaid=prepaid,
+            credit=credit,
         )
+        if credit:
+            with site_scope(site.id):
+                set_credit_line(site_id=site.id, amount=credit, reason="信任", actor=STAFF)
         self.orders: list[int] = []  # beside model.deals
         self.payments: dict[int, Payment] = {}  # by number of the attempt
         self.asked: list[int] = []  # beside model.backs
@@ -104,7 +125,9 @@ class Driver:
 
     # operations: the program's answer, then the model's
 
-    def place(self, buyer: str, pieces: int, *, by_wallet: bool, gateway: str = "x") -> None:
+    def place(
+        self, buyer: str, pieces: int, *, by_wallet: bool, gateway: str = "x", part: int = 0
+    ) -> None:
         def act() -> None:
             shop = Shop(site=self.site, variant=self.shop.variant, choice=self.choices[gateway])
             placed = order(
@@ -112,18 +135,28 @@ class Driver:
                 customer=self.people[buyer] if buyer else None,
                 by_wallet=by_wallet,
                 quantity=pieces,
+                wallet_part=part,
             )
             self.orders.append(placed.order_id)
 
-        wanted = self.model.place(buyer, pieces, by_wallet=by_wallet, gateway=gateway)
-        self._same(f"place {buyer} {pieces} {by_wallet} {gateway}", act, wanted)
+        wanted = self.model.place(buyer, pieces, by_wallet=by_wallet, gateway=gateway, part=part)
+        self._same(f"place {buyer} {pieces} {by_wallet} {gateway} {part}", act, wanted)
 
-    def open_attempt(self, deal: Deal, gateway: str) -> None:
+    def open_attempt(self, deal: Deal, gateway: str, part: int | None = None) -> None:
         def act() -> None:
-            paying._open_another(self._order(deal).id, self.choices[gateway])
+            paying._open_another(self._order(deal).id, self.choices[gateway], wallet_part=part)
 
-        wanted = self.model.open_attempt(deal, gateway)
-        self._same(f"open {self._name(deal)} {gateway}", act, wanted)
+        wanted = self.model.open_attempt(deal, gateway, part)
+        self._same(f"open {self._name(deal)} {gateway} {part}", act, wanted)
+
+    def prepay(self, amount: int) -> None:
+        """Staff of the main site correct the prepaid balance; what waits for it goes out."""
+
+        def act() -> None:
+            adjust_prepaid(site_id=self.site.id, amount=amount, reason="更正", actor=STAFF)
+
+        self._same(f"prepay {amount}", act, self.model.prepay(amount))
+        self._same("resume", lambda: deliver_waiting(self.site.id), self.model.resume())
 
     def pay(self, deal: Deal, attempt: Attempt, *, external: str = "", short: int = 0) -> None:
         payment = self.payments[attempt.number]
@@ -145,7 +178,7 @@ class Driver:
 
         if deal.buyer:
             # The program looks at the wallet first, which is a matter of words alone.
-            short = self.model.wallet(deal.buyer) < deal.total
+            short = self.model.wallet(deal.buyer) + deal.part < deal.total
             wanted = "not_enough_money" if short else self.model.pay_from_wallet(deal)
             self._same(f"wallet {self._name(deal)}", act, wanted)
 
@@ -276,6 +309,8 @@ class Driver:
                 assert seen == (deal.state, deal.path, deal.total, deal.own), self.story()
                 seen = (row.refunded_amount, row.fee_amount, row.paid_by > 0)
                 assert seen == (deal.refunded, deal.fee, bool(deal.paid_from)), self.story()
+                seen = (row.wallet_amount, row.surcharge_amount, row.awaits_prepaid)
+                assert seen == (deal.part, deal.surcharge, deal.waits), self.story()
             for deal in self.model.deals:
                 for attempt in deal.attempts:
                     self._compare_attempt(attempt)
@@ -290,8 +325,9 @@ class Driver:
 
     def _compare_attempt(self, attempt: Attempt) -> None:
         row = Payment.objects.get(id=self.payments[attempt.number].id)
-        assert (row.state, row.received_amount or 0, row.refunded_amount) == (
+        assert (row.state, row.amount, row.received_amount or 0, row.refunded_amount) == (
             attempt.state,
+            attempt.amount,
             attempt.received,
             attempt.sent_back,
         ), self.story()
@@ -311,6 +347,9 @@ class Driver:
             "suspense": account_id(kinds.ORDER_SUSPENSE, self.site.id),
             "outside": account_id(kinds.ADJUSTMENTS, self.site.id),
             "fees wallet": account_id(kinds.GATEWAY_FEES, 0),
+            "takings": account_id(kinds.SITE_TAKINGS, self.site.id),
+            "prepaid": account_id(kinds.PREPAID, self.site.id),
+            "outside main": account_id(kinds.ADJUSTMENTS, self.main.id),
         }
         for name, choice in self.choices.items():
             numbers[f"gateway {name}"] = account_id(kinds.GATEWAY_CLEARING, choice.gateway_id)

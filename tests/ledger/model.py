@@ -19,6 +19,7 @@ class Attempt:
     gateway: str
     amount: int
     fee: int
+    surcharge: int = 0  # of the amount: the fee that the buyer bears
     state: int = OPEN
     external: str = ""
     received: int = 0
@@ -37,11 +38,17 @@ class Back:
 
 @dataclass
 class Refund:
-    """A refund of an order."""
+    """A refund of an order: of the goods, of the surcharge, and what of both goes to the wallet."""
 
     amount: int
     to: str
     state: str
+    surcharge: int = 0
+    by_wallet: int = 0
+
+    @property
+    def rest(self) -> int:
+        return self.amount + self.surcharge - self.by_wallet
 
 
 @dataclass
@@ -56,10 +63,15 @@ class Deal:
     path: list[int] = field(default_factory=lambda: [UNPAID])
     held: int = 0
     sold: int = 0
-    fee: int = 0
+    fee: int = 0  # that no surcharge covers
+    surcharge: int = 0
+    surcharge_fee: int = 0
+    part: int = 0  # of the wallet, beside a gateway: held, then spent
+    waits: bool = False  # paid, but the wholesale price is not
     paid_from: str = ""  # wallet or the gateway's name
     refunded: int = 0
     seen: bool = False
+    paid_order: int = 0  # of the orders that a gateway paid, the how manieth
     attempts: list[Attempt] = field(default_factory=list)
     refunds: dict[str, Refund] = field(default_factory=dict)
     paid_by: Attempt | None = None
@@ -78,6 +90,9 @@ class Model:
     fee_bps: int  # what gateways keep
     stock: int
     partial: bool  # whether gateways give back parts
+    by_buyer: frozenset[str] = frozenset()  # gateways whose fee the buyer bears
+    prepaid: bool = False  # the operator takes the money and prepays the wholesale price
+    credit: int = 0  # how far below zero that balance may fall
     accounts: Counter[str] = field(default_factory=Counter)
     deals: list[Deal] = field(default_factory=list)
     backs: list[Back] = field(default_factory=list)
@@ -91,10 +106,16 @@ class Model:
 
     # placing
 
-    def place(self, buyer: str, pieces: int, *, by_wallet: bool, gateway: str = "") -> str:
+    def place(
+        self, buyer: str, pieces: int, *, by_wallet: bool, gateway: str = "", part: int = 0
+    ) -> str:
         deal = Deal(buyer=buyer, pieces=pieces, total=pieces * self.price, own=pieces * self.own)
-        if by_wallet and self.wallet(buyer) < deal.total:
+        if part and not 0 < part < deal.total:
+            return "total_mismatch"
+        if self.wallet(buyer) < (deal.total if by_wallet else part):
             return "not_enough_money"
+        if self.prepaid and not self.covers(deal):
+            return "shop_paused"
         if self.stock < pieces:
             return "out_of_stock"
         self.stock -= pieces
@@ -104,30 +125,93 @@ class Model:
             self._sell(deal, source=f"wallet {buyer}", fee=0, name="wallet")
         else:
             deal.held = pieces
+            self._set_part(deal, part)
             self.open_attempt(deal, gateway)
         return "ok"
 
-    def open_attempt(self, deal: Deal, gateway: str) -> str:
+    def covers(self, deal: Deal) -> bool:
+        return self.accounts["prepaid"] + self.credit >= deal.own
+
+    def _set_part(self, deal: Deal, part: int) -> None:
+        self.move(f"wallet {deal.buyer}", "suspense", part - deal.part)
+        deal.part = part
+
+    def open_attempt(self, deal: Deal, gateway: str, part: int | None = None) -> str:
+        if part is not None and part and not 0 < part < deal.total:
+            return "not_enough_money"
+        if part is not None and part != deal.part and deal.buyer:
+            if deal.state != UNPAID:
+                return "order_state_forbids"
+            if self.wallet(deal.buyer) < part - deal.part:
+                return "not_enough_money"
+            self._set_part(deal, part)
+        elif part and not deal.buyer:
+            return "sign_in_needed"
         if deal.state != UNPAID:
             return "order_state_forbids"
-        for attempt in deal.attempts:
-            if attempt.gateway == gateway and attempt.state == OPEN:
-                return "ok"
-        fee = (deal.total * self.fee_bps + 500_000) // 1_000_000 * 100  # whole fen, half up
+        rest = deal.total - deal.part
+        known = [a for a in deal.attempts if a.gateway == gateway and a.state == OPEN]
+        if known and known[-1].amount - known[-1].surcharge == rest:
+            return "ok"
+        surcharge = 0
+        if gateway in self.by_buyer:  # whole fen, up: what is left after the fee is the rest
+            surcharge = -(-rest * self.fee_bps // ((10_000 - self.fee_bps) * 100)) * 100
+        amount = rest + surcharge
+        fee = (amount * self.fee_bps + 500_000) // 1_000_000 * 100  # whole fen, half up
         number = sum(len(d.attempts) for d in self.deals)
-        deal.attempts.append(Attempt(number=number, gateway=gateway, amount=deal.total, fee=fee))
+        deal.attempts.append(
+            Attempt(number=number, gateway=gateway, amount=amount, fee=fee, surcharge=surcharge)
+        )
         return "ok"
 
-    def _sell(self, deal: Deal, *, source: str, fee: int, name: str) -> None:
-        deal.paid_from, deal.fee = name, fee
+    def _sell(self, deal: Deal, *, source: str, fee: int, name: str, surcharge: int = 0) -> None:
+        deal.paid_from, deal.surcharge = name, surcharge
+        deal.surcharge_fee = min(fee, surcharge)
+        deal.fee = fee - deal.surcharge_fee
         deal.go(QUEUED)
-        if deal.held:
-            deal.sold, deal.held = deal.held, 0
-            deal.go(DELIVERED)
-        for part, account in zip(
-            self._parts(deal), ("sales", "margin", f"fees {name}"), strict=True
-        ):
-            self.move(source, account, part)
+        deal.waits = self.prepaid and not self.covers(deal)
+        taker = "takings" if self.prepaid else "sales"
+        if self.prepaid:
+            self.move(source, "takings", deal.total - deal.fee)
+            self.move(source, f"fees {name}", deal.fee)
+            self.move("prepaid", "sales", 0 if deal.waits else deal.own)
+        else:
+            sides = ("sales", "margin", f"fees {name}")
+            for part, account in zip(self._parts(deal), sides, strict=True):
+                self.move(source, account, part)
+        self.move(source, f"fees {name}", deal.surcharge_fee)
+        self.move(source, taker, surcharge - deal.surcharge_fee)
+        if deal.held and not deal.waits:
+            self._deliver(deal)
+
+    def _deliver(self, deal: Deal) -> None:
+        deal.sold, deal.held = deal.held, 0
+        deal.go(DELIVERED)
+
+    def resume(self) -> str:
+        """The prepaid balance has grown: orders that wait for it go out, the oldest first."""
+        for deal in sorted(self.deals, key=lambda d: d.paid_order):
+            if not deal.waits or deal.state != QUEUED:
+                continue
+            if not self.covers(deal):
+                break
+            self.move("prepaid", "sales", deal.own)
+            deal.waits = False
+            if not deal.held and self.stock >= deal.pieces:
+                self.stock -= deal.pieces
+                deal.held = deal.pieces
+            if deal.held:
+                self._deliver(deal)
+            else:
+                assert deal.paid_by
+                self.refund(deal, f"late {deal.paid_by.number}", None, to="source")
+        return "ok"
+
+    def prepay(self, amount: int) -> str:
+        if self.accounts["prepaid"] + amount < -self.credit:
+            return "prepaid_short"
+        self.move("outside main", "prepaid", amount)
+        return "ok"
 
     def _parts(self, deal: Deal) -> tuple[int, int, int]:
         """Main site, operator, gateway: the operator bears the fee as far as its margin goes."""
@@ -140,8 +224,11 @@ class Model:
     def pay_from_wallet(self, deal: Deal) -> str:
         if not deal.buyer or deal.state != UNPAID:
             return "order_state_forbids"
-        if self.wallet(deal.buyer) < deal.total:
+        if self.wallet(deal.buyer) + deal.part < deal.total:
             return "not_enough_money"
+        if self.prepaid and not self.covers(deal):
+            return "shop_paused"
+        self._set_part(deal, 0)
         self._sell(deal, source=f"wallet {deal.buyer}", fee=0, name="wallet")
         return "ok"
 
@@ -194,12 +281,26 @@ class Model:
         return "ok"
 
     def _settle(self, deal: Deal, attempt: Attempt) -> None:
-        if deal.state != UNPAID and self.stock >= deal.pieces:
+        part = deal.total - (attempt.amount - attempt.surcharge)
+        if part > deal.part and self.wallet(deal.buyer) < part - deal.part:
+            self._send_back(attempt, attempt.amount, None)  # nothing that it could pay
+            return
+        if deal.buyer:
+            self._set_part(deal, part)
+        waits = self.prepaid and not self.covers(deal)
+        if deal.state != UNPAID and self.stock >= deal.pieces and not waits:
             self.stock -= deal.pieces
             deal.held = deal.pieces
         deal.paid_by = attempt
-        self._sell(deal, source="suspense", fee=attempt.fee, name=attempt.gateway)
-        if not deal.sold:
+        deal.paid_order = 1 + max(d.paid_order for d in self.deals)
+        self._sell(
+            deal,
+            source="suspense",
+            fee=attempt.fee,
+            name=attempt.gateway,
+            surcharge=attempt.surcharge,
+        )
+        if not deal.sold and not deal.waits:
             self.refund(deal, f"late {attempt.number}", None, to="source")
 
     # giving up
@@ -210,6 +311,8 @@ class Model:
         deal.go(state)
         self.stock += deal.held
         deal.held = 0
+        if deal.buyer:
+            self._set_part(deal, 0)
         return "ok"
 
     def close_attempt(self, attempt: Attempt) -> str:
@@ -229,43 +332,78 @@ class Model:
         amount = left if amount is None else amount
         if not 0 < amount <= left:
             return "refund_too_large"
+        if deal.waits and amount != deal.total:
+            return "refund_whole_only"
         if (to == "wallet" and not deal.buyer) or (to == "source" and deal.paid_from == "wallet"):
             return "refund_route_missing"
-        if to == "source":
+        surcharge = self._surcharge_back(deal, deal.refunded + amount)
+        refund = Refund(amount=amount, to=to, state="waiting")
+        refund.surcharge = surcharge - self._surcharge_back(deal, deal.refunded)
+        if to == "wallet":
+            refund.by_wallet = amount + refund.surcharge
+        elif to == "source":
+            sent = sum(r.rest - r.surcharge for r in deal.refunds.values() if r.to == "source")
+            refund.by_wallet = max(amount - (deal.total - deal.part - sent), 0)
             assert deal.paid_by
-            if amount != deal.paid_by.received and not self.partial:
+            if not refund.rest:
+                refund.to = "wallet"
+            elif refund.rest != deal.paid_by.received and not self.partial:
                 return "refund_route_missing"
         self._reverse(deal, amount)
-        refund = deal.refunds[key] = Refund(amount=amount, to=to, state="waiting")
-        if to == "wallet":
-            self.move("suspense", f"wallet {deal.buyer}", amount)
-            self._finish(deal, refund)
-        elif to == "hand":
-            self.move("suspense", "outside", amount)
-            self._finish(deal, refund)
-        else:
+        deal.refunds[key] = refund
+        self.move("suspense", f"wallet {deal.buyer}", refund.by_wallet)
+        if refund.to == "hand":
+            self.move("suspense", "outside", refund.rest)
+        if refund.to == "source":
             assert deal.paid_by
-            self._send_back(deal.paid_by, amount, refund)
+            self._send_back(deal.paid_by, refund.rest, refund)
+        else:
+            self._finish(deal, refund)
         return "ok"
+
+    def _surcharge_back(self, deal: Deal, refunded: int) -> int:
+        """In proportion, whole fen, down; all of it with the last of the goods."""
+        if refunded == deal.total:
+            return deal.surcharge
+        return deal.surcharge * refunded // deal.total // 100 * 100
 
     def _reverse(self, deal: Deal, amount: int) -> None:
         before, deal.refunded = deal.refunded, deal.refunded + amount
-        new, old = self._given_back(deal, deal.refunded), self._given_back(deal, before)
-        sides = ("sales", "margin", f"fees {deal.paid_from}")
-        for account, after, first in zip(sides, new, old, strict=True):
-            self.move(account, "suspense", after - first)
+        for account in ("sales", "margin", f"fees {deal.paid_from}", "takings", "prepaid"):
+            back = self._given_back(deal, deal.refunded)[account]
+            self.move(account, "suspense", back - self._given_back(deal, before)[account])
         if deal.refunded == deal.total:
             deal.go(REFUNDING)
-            self.stock += 0 if deal.seen else deal.sold
-            deal.sold = 0
+            self.stock += (0 if deal.seen else deal.sold) + deal.held
+            deal.sold = deal.held = 0
 
-    def _given_back(self, deal: Deal, amount: int) -> tuple[int, int, int]:
-        """Of so much given back in all: first the gateway's share, then the main site's."""
+    def _given_back(self, deal: Deal, amount: int) -> Counter[str]:
+        """Of so much given back in all: first the gateway's share, then the main site's.
+
+        Where the wholesale price was prepaid, its share goes from the main site to that balance,
+        beside what the operator's takings give back (below zero: an account that gets).
+        """
+        back: Counter[str] = Counter()
+        fees, surcharge = f"fees {deal.paid_from}", self._surcharge_back(deal, amount)
+        by_fee = surcharge * deal.surcharge_fee // deal.surcharge if deal.surcharge else 0
+        back[fees] += by_fee
+        back["takings" if self.prepaid else "sales"] += surcharge - by_fee
+        if self.prepaid:
+            fee = amount * deal.fee // deal.total
+            back[fees] += fee
+            back["takings"] += amount - fee
+            wholesale = 0 if deal.waits else deal.own * amount // deal.total
+            back["sales"] += wholesale
+            back["prepaid"] -= wholesale
+            return back
         main, margin, fee = self._parts(deal)
-        by_fee = amount * fee // deal.total
-        rest, others = amount - by_fee, main + margin
+        by_gateway = amount * fee // deal.total
+        rest, others = amount - by_gateway, main + margin
         by_main = rest * main // others if others else 0
-        return by_main, rest - by_main, by_fee
+        back["sales"] += by_main
+        back["margin"] += rest - by_main
+        back[fees] += by_gateway
+        return back
 
     def _send_back(self, attempt: Attempt, amount: int, refund: Refund | None) -> None:
         attempt.sent_back += amount
@@ -299,10 +437,13 @@ class Model:
         if way == "again":
             assert deal.paid_by
             refund.state = "waiting"
-            self._send_back(deal.paid_by, refund.amount, refund)
+            self._send_back(deal.paid_by, refund.rest, refund)
             return "ok"
         account = f"wallet {deal.buyer}" if way == "wallet" else "outside"
-        self.move("suspense", account, refund.amount)
+        self.move("suspense", account, refund.rest)
+        refund.to = way
+        if way == "wallet":
+            refund.by_wallet = refund.amount + refund.surcharge
         self._finish(deal, refund)
         return "ok"
 
@@ -322,4 +463,4 @@ class Model:
     def top_up(self, buyer: str, gateway: str, amount: int, fee: int) -> None:
         self.move(f"gateway {gateway}", "suspense", amount)
         self.move("suspense", f"wallet {buyer}", amount)
-        self.move("sales", f"fees {gateway}", fee)
+        self.move("takings" if self.prepaid else "sales", f"fees {gateway}", fee)

@@ -248,7 +248,7 @@ def test_control_a_refund_that_frees_the_stock_before_the_wallet_is_a_circle(
     (mei,) = make_buyers(shop.site, 1, amount=MUCH)
     paid = order(shop, customer=mei, by_wallet=True, variant_id=service.id)
     freed, locked = threading.Event(), threading.Event()
-    pay = refunding._pay_to_wallet
+    pay = refunding._move_money
 
     def pay_late(*args: Any) -> None:
         refunding.return_counted(order_id=paid.order_id)
@@ -256,7 +256,7 @@ def test_control_a_refund_that_frees_the_stock_before_the_wallet_is_a_circle(
         locked.wait(5)
         pay(*args)
 
-    monkeypatch.setattr(refunding, "_pay_to_wallet", pay_late)
+    monkeypatch.setattr(refunding, "_move_money", pay_late)
 
     def act(index: int) -> Any:
         if index:

@@ -169,7 +169,7 @@ def test_an_order_that_waits_for_keys_gets_them_when_there_are_some(shop: Shop) 
         CardKey.objects.update(state=KeyState.WITHDRAWN, order_id=None)
     # Paid while its keys are gone and the gateway cannot give the money back by itself.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kameng.orders.handlers._refund_late", lambda event: None)
+        patch.setattr("kameng.orders.handlers.give_back_late", lambda event: None)
         notify(shop, payment)
     assert fresh(shop, placed).state == State.AWAITING_DELIVERY
     with site_scope(shop.site.id), pytest.raises(errors.OutOfStock):

@@ -14,6 +14,7 @@ from kameng.accounts.people import (
     StaffPerson,
 )
 from kameng.accounts.rules import (
+    EMAIL,
     ROLE_PERMISSIONS,
     Login,
     clean_login,
@@ -186,6 +187,13 @@ def get_user(user_id: int) -> User:
 def list_staff() -> list[SiteRole]:
     """Return the roles on the site in force, each with its user."""
     return list(SiteRole.objects.select_related("user").order_by("id"))
+
+
+def list_owner_emails() -> list[str]:
+    """Return the addresses of the active owners of the site in force who sign in by e-mail."""
+    rows = SiteRole.objects.filter(role="owner", user__is_active=True).order_by("id")
+    logins = rows.values_list("user__login", flat=True)
+    return [login for login in logins if EMAIL.fullmatch(login)]
 
 
 def list_platform_users() -> list[User]:

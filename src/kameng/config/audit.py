@@ -47,6 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_gateways
+    from kameng.config import auditing_sales as s
 
     return [
         ("I1", "transfers are whole: two sides, positive, known codes, roll-up equal", a.transfers),
@@ -58,10 +59,16 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I7", "order histories follow the declared arrows", a.histories),
         ("I8", "the audit log's hash chain verifies", a.chain),
         ("I9", "row-level security is forced on every tenant table", a.isolation),
-        ("I10", "the money of each order is posted exactly once", a.postings),
+        ("I10", "the money of each order is posted exactly once", s.postings),
         ("I11", "rows point at sites, orders, payments and products that exist", a.references),
         ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
         ("I14", "counted stock and what orders took of it add up", a.counted_stock),
         ("I15", "money goes to the shop's accounts; caps add up", auditing_gateways.accounts),
+        ("I30", "wallets' parts and surcharges are held, spent and given back as counted", s.parts),
+        (
+            "I31",
+            "prepaid balances were paid in, and orders wait for them only while paid",
+            s.prepaid,
+        ),
     ]

@@ -4,28 +4,14 @@ Each is a set-based query over the whole database under a platform scope.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from django.db import connection
-
+from kameng.config.audit_rows import read_rows as _rows
 from kameng.config.security import kameng_tables
 from kameng.core.audit import verify_chain
-from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import Code
 from kameng.orders.rules import is_path
 
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
-
-
-def read_rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return what a query over the whole database finds."""
-    return _rows(sql, params)
-
-
-def _rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    with platform_scope("audit of every invariant"), connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return list(cursor.fetchall())
 
 
 def transfers() -> Iterator[str]:
@@ -62,7 +48,10 @@ def transfers() -> Iterator[str]:
 
 
 def balances() -> Iterator[str]:
-    """I2: every wallet's stored balance equals credits minus debits, and is not negative."""
+    """I2: every stored balance equals credits minus debits, and keeps within its credit line.
+
+    No wallet has such a line.
+    """
     for row in _rows(
         """
         with truth as (
@@ -76,7 +65,8 @@ def balances() -> Iterator[str]:
                coalesce(t.amount, 0)
           from ledger_balance b full join truth t on t.account = b.account_id
          where coalesce(b.posted_amount, 0) <> coalesce(t.amount, 0)
-            or coalesce(b.posted_amount, 0) < 0
+            or coalesce(b.posted_amount + b.credit_amount, 0) < 0
+            or b.credit_amount <> 0 and mod(-b.account_id, 100) <> 11
         """
     ):
         yield f"ledger_balance {row[0]}: stored {row[1]}, transfers say {row[2]}"
@@ -185,8 +175,11 @@ def refunds() -> Iterator[str]:
           left join payments_gatewayrefund g on g.refund_no = r.refund_no
          where r.refund_to = 2
                and (g.state, g.amount, g.payment_id)
-                   is distinct from (r.state, r.amount, o.payment_id)
+                   is distinct from
+                   (r.state, r.amount + r.surcharge_amount - r.wallet_amount, o.payment_id)
             or r.refund_to <> 2 and r.state <> 2
+            or r.refund_to = 1 and r.wallet_amount <> r.amount + r.surcharge_amount
+            or r.refund_to = 3 and r.wallet_amount <> 0
         """
     ):
         number, refund, state, at_gateway = row
@@ -218,8 +211,9 @@ def _returned() -> Iterator[str]:
              where p.purpose = 1 and p.refunded_amount > 0 group by p.id),
         due as (
             select id, sum(outside)::bigint outside, sum(gateway)::bigint gateway from (
-                select order_id id, amount outside, 0::bigint gateway from orders_orderrefund
-                 where refund_to <> 2 and state = 2
+                select order_id id, case refund_to when 2 then wallet_amount
+                                    else amount + surcharge_amount end outside, 0::bigint gateway
+                  from orders_orderrefund where refund_to = 2 or state = 2
                 union all
                 select a.id, a.counted - a.asked, a.done from at_gateways a) d group by id)
         select coalesce(m.order_no, d.id::text), coalesce(m.outside, 0), coalesce(d.outside, 0),
@@ -255,7 +249,11 @@ def payments() -> Iterator[str]:
          where (o.paid_by = 2) <> (o.payment_id is not null)
             or o.payment_id is not null
                and (p.purpose, p.subject_id, p.site_id, p.state, p.amount) is distinct from
-                   (1::smallint, o.id, o.site_id, 2::smallint, o.total_amount)
+                   (1::smallint, o.id, o.site_id, 2::smallint,
+                    o.total_amount - o.wallet_amount + o.surcharge_amount)
+            or o.payment_id is not null
+               and (p.surcharge_amount, p.fee_amount) is distinct from
+                   (o.surcharge_amount, o.fee_amount + o.surcharge_fee_amount)
         """
     ):
         yield f"order {row[0]}: payment {row[1]} is not one that paid it"
@@ -310,83 +308,6 @@ def isolation() -> Iterator[str]:
             yield f"{table}: row-level security is {state.get(table)}"
 
 
-def postings() -> Iterator[str]:
-    """I10: a paid order's sale is posted once, to each side its own part; so are its refunds."""
-    for row in _rows(
-        """
-        with sides as (
-            select o.id, o.main_site_id * 100 + 40 main, o.site_id * 100 + 50 site,
-                   coalesce(p.gateway_id, 0) * 100 + 60 fees, o.site_id * 100 + 30 suspense,
-                   case o.paid_by when 1 then -(o.customer_id * 100 + 10)
-                                  else o.site_id * 100 + 30 end payer
-              from orders_order o left join payments_payment p on p.id = o.payment_id),
-        sold as (
-            select s.id,
-                   sum(t.amount) filter (where t.code = 30 and t.credit_account = s.main
-                       and t.debit_account = s.payer) own,
-                   sum(t.amount) filter (where t.code = 31 and t.credit_account = s.site
-                       and t.debit_account = s.payer) margin,
-                   sum(t.amount) filter (where t.code = 32 and t.credit_account = s.fees
-                       and t.debit_account = s.payer) fee,
-                   sum(t.amount) filter (where t.code in (30, 31, 32)) whole,
-                   sum(t.amount) filter (where t.code = 40 and t.debit_account = s.main
-                       and t.credit_account = s.suspense) own_back,
-                   sum(t.amount) filter (where t.code = 41 and t.debit_account = s.site
-                       and t.credit_account = s.suspense) margin_back,
-                   sum(t.amount) filter (where t.code = 42 and t.debit_account = s.fees
-                       and t.credit_account = s.suspense) fee_back,
-                   sum(t.amount) filter (where t.code in (40, 41, 42)) whole_back
-              from ledger_transfer t join sides s on s.id = t.reference_id
-             where t.reference_kind = 1 group by s.id),
-        backs as (
-            select order_id, sum(own_amount) own, sum(margin_amount) margin,
-                   sum(fee_amount) fee, sum(amount) whole
-              from orders_orderrefund group by order_id),
-        wanted as (
-            select o.id, o.order_no, o.state, o.total_amount, o.refunded_amount,
-                   o.paid_by <> 0 is_paid, o.fee_amount fee,
-                   o.wholesale_amount
-                     - greatest(o.fee_amount - (o.total_amount - o.wholesale_amount), 0) own,
-                   o.total_amount - o.wholesale_amount
-                     - least(o.fee_amount, o.total_amount - o.wholesale_amount) margin
-              from orders_order o)
-        select w.order_no, w.state, w.total_amount, s.whole, w.refunded_amount, s.whole_back
-          from wanted w left join sold s on s.id = w.id left join backs b on b.order_id = w.id
-         where (coalesce(s.own, 0), coalesce(s.margin, 0), coalesce(s.fee, 0),
-                coalesce(s.whole, 0)) is distinct from
-               (case when w.is_paid then w.own else 0 end,
-                case when w.is_paid then w.margin else 0 end,
-                case when w.is_paid then w.fee else 0 end,
-                case when w.is_paid then w.total_amount else 0 end)
-            or (coalesce(s.own_back, 0), coalesce(s.margin_back, 0), coalesce(s.fee_back, 0),
-                coalesce(s.whole_back, 0)) is distinct from
-               (coalesce(b.own, 0), coalesce(b.margin, 0), coalesce(b.fee, 0),
-                coalesce(b.whole, 0))
-            or coalesce(s.whole_back, 0) <> w.refunded_amount
-        """
-    ):
-        yield (
-            f"order {row[0]} in state {row[1]}: total {row[2]}, posted {row[3]};"
-            f" refunded {row[4]}, reversed {row[5]}; or a part went to another account"
-        )
-    yield from _received()
-
-
-def _received() -> Iterator[str]:
-    """What a gateway received is posted."""
-    for row in _rows(
-        """
-        select p.payment_no, p.received_amount, coalesce(sum(l.amount), 0)
-          from payments_payment p left join ledger_transfer l
-            on l.code = 20 and l.reference_kind = p.purpose and l.reference_id = p.subject_id
-           and l.debit_account = p.gateway_id * 100 + 20
-         where p.state in (2, 4)
-         group by p.id having coalesce(sum(l.amount), 0) < p.received_amount
-        """
-    ):
-        yield f"payment {row[0]}: received {row[1]}, posted {row[2]}"
-
-
 def references() -> Iterator[str]:
     """I11: ids without a database constraint (the hot tables) point at rows that exist."""
     pairs = [
@@ -417,6 +338,7 @@ def references() -> Iterator[str]:
         select 'payments_payment', p.payment_no, p.purpose, p.subject_id from payments_payment p
          where not case p.purpose
                when 1 then exists (select 1 from orders_order o where o.id = p.subject_id)
+               when 8 then exists (select 1 from payments_prepaidin i where i.id = p.subject_id)
                else exists (select 1 from payments_topup t where t.id = p.subject_id) end
         union all
         select 'ledger_transfer', l.id::text, l.reference_kind, l.reference_id
@@ -425,18 +347,22 @@ def references() -> Iterator[str]:
                and not exists (select 1 from orders_order o where o.id = l.reference_id)
             or l.reference_kind = 2
                and not exists (select 1 from payments_topup t where t.id = l.reference_id)
+            or l.reference_kind = 8
+               and not exists (select 1 from payments_prepaidin i where i.id = l.reference_id)
         """
     ):
-        yield f"{row[0]} {row[1]}: no such {'order' if row[2] == 1 else 'top-up'} as {row[3]}"
+        name = {1: "order", 8: "prepaid payment"}.get(row[2], "top-up")
+        yield f"{row[0]} {row[1]}: no such {name} as {row[3]}"
 
 
 def reservations() -> Iterator[str]:
-    """I12: nothing is reserved for an order that is not waiting for its payment."""
+    """I12: nothing is reserved but for orders that wait for a payment, or for prepaid wholesale."""
     for row in _rows(
         """
         select k.id, o.order_no, o.state from inventory_cardkey k
           left join orders_order o on o.id = k.order_id
-         where k.state = 1 and (o.id is null or o.state <> 1 or not exists (
+         where k.state = 1 and (o.id is null
+                or not (o.state = 1 or o.state = 2 and o.awaits_prepaid) or not exists (
                 select 1 from inventory_reservation r where r.order_id = k.order_id))
         """
     ):
@@ -444,7 +370,8 @@ def reservations() -> Iterator[str]:
     for row in _rows(
         """
         select r.order_id, o.state from inventory_reservation r
-          left join orders_order o on o.id = r.order_id where o.id is null or o.state <> 1
+          left join orders_order o on o.id = r.order_id
+         where o.id is null or not (o.state = 1 or o.state = 2 and o.awaits_prepaid)
         """
     ):
         yield f"inventory_reservation {row[0]}: its order is in state {row[1]}"
@@ -461,7 +388,8 @@ def reservations() -> Iterator[str]:
 def suspense() -> Iterator[str]:
     """I13: what lies between the accounts of a site is what somebody still waits for.
 
-    Wrong amounts and second payments until they went back, refunds until they arrived; no more.
+    Wrong amounts and second payments until they went back, refunds until they arrived, the wallets'
+    parts of unpaid orders; no more.
     """
     for row in _rows(
         """
@@ -481,7 +409,10 @@ def suspense() -> Iterator[str]:
                         select 1 from orders_order o
                          where o.id = p.subject_id and o.payment_id = p.id)
                 union all
-                select r.site_id, r.amount from orders_orderrefund r where r.state <> 2) d
+                select r.site_id, r.amount + r.surcharge_amount - r.wallet_amount
+                  from orders_orderrefund r where r.state <> 2
+                union all
+                select o.site_id, o.wallet_amount from orders_order o where o.state = 1) d
              group by site_id)
         select coalesce(h.site_id, d.site_id), coalesce(h.amount, 0), coalesce(d.amount, 0)
           from held h full join due d on d.site_id = h.site_id

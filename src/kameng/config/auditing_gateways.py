@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kameng.config.auditing import read_rows
+from kameng.config.audit_rows import read_rows
 
 
 def accounts() -> Iterator[str]:

@@ -13,7 +13,12 @@ from typing import Any
 from kameng.core.events import BatchHandler, Event
 from kameng.orders import handlers as orders
 from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
-from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
+from kameng.payments.events import (
+    GatewayRefundDone,
+    GatewayRefundRefused,
+    PaymentConfirmed,
+    PrepaidRaised,
+)
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     PaymentConfirmed: (orders.settle_payment,),
@@ -38,4 +43,7 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         handler=orders.notify_buyers,
     ),
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
+    Consumer(
+        name="orders.deliver_prepaid", events=(PrepaidRaised,), handler=orders.deliver_prepaid
+    ),
 )

@@ -40,6 +40,7 @@ from kameng.payments.selectors import (
     list_gateways,
     list_payments,
     list_payments_by_id,
+    list_prepaid_nos,
     list_top_up_nos,
 )
 from kameng.tenancy.selectors import SiteView
@@ -140,7 +141,11 @@ def export_payments(wanted: PaymentFilter, *, site: SiteView) -> Export:
 def _payment_cells(
     page: Sequence[Payment], names: dict[int, str], zone: ZoneInfo
 ) -> Iterator[Cells]:
-    kinds = {Purpose.ORDER: Reference.ORDER, Purpose.TOP_UP: Reference.TOP_UP}
+    kinds = {
+        Purpose.ORDER: Reference.ORDER,
+        Purpose.TOP_UP: Reference.TOP_UP,
+        Purpose.PREPAID: Reference.PREPAID,
+    }
     purposes, states = _labels(Purpose), _labels(PaymentState)
     numbers = _numbers((kinds[Purpose(each.purpose)], each.subject_id) for each in page)
     for each in page:
@@ -293,7 +298,11 @@ def _id_of(row: Any) -> int:
 def _numbers(references: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
     """Return the printed numbers behind what transfers and payments point at."""
     wanted = set(references)
-    reads = {Reference.ORDER: list_order_nos, Reference.TOP_UP: list_top_up_nos}
+    reads = {
+        Reference.ORDER: list_order_nos,
+        Reference.TOP_UP: list_top_up_nos,
+        Reference.PREPAID: list_prepaid_nos,
+    }
     return {
         (kind, found_id): number
         for kind, read in reads.items()

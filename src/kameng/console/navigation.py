@@ -27,6 +27,7 @@ class Entry:
     permission: str
     icon: str = "arrow-right"
     is_main_only: bool = False
+    is_branch_only: bool = False
     is_own_money_only: bool = False  # where the site's own merchant accounts take the money
     is_others_money_only: bool = False
     is_foot: bool = False
@@ -96,6 +97,15 @@ NAV: tuple[Entry, ...] = (
         label=_("资金"),
         permission="money.view",
         icon="wallet",
+        children=(
+            Entry(route="ledger", label=_("账户和分录"), permission="money.view"),
+            Entry(
+                route="prepaid",
+                label=_("预存货款"),
+                permission="money.view",
+                is_branch_only=True,
+            ),
+        ),
     ),
     Entry(
         route="payments",
@@ -206,7 +216,7 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:
-    if entry.is_main_only and not site.is_main:
+    if (entry.is_main_only and not site.is_main) or (entry.is_branch_only and site.is_main):
         return False
     if not entry.is_own_money_only and not entry.is_others_money_only:
         return True

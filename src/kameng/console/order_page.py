@@ -29,7 +29,7 @@ from kameng.orders.selectors import (
     read_contact,
 )
 from kameng.orders.services.delivering import Goods, collect_goods
-from kameng.orders.services.refunding import sale_parts
+from kameng.orders.services.refunding import given_back, sale_parts
 from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.selectors import (
     find_gateway,
@@ -37,8 +37,6 @@ from kameng.payments.selectors import (
     list_gateway_refunds,
     list_payments_of,
 )
-from kameng.pricing.margins import share_of_refund
-from kameng.pricing.money import Amount
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -49,6 +47,13 @@ MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
     "placed": ("plus", "", pgettext_lazy("act", "下单")),
     "payment_opened": ("credit-card", "", pgettext_lazy("act", "发起支付")),
     "payment_confirmed": ("circle-check", "ok", pgettext_lazy("act", "支付通道确认收款")),
+    "awaits_prepaid": ("clock", "warn", pgettext_lazy("act", "预存款不足，等待预存")),
+    "prepaid_taken": ("wallet", "ok", pgettext_lazy("act", "预存款已扣进货价")),
+    "wallet_part_short": (
+        "alert-triangle",
+        "warn",
+        pgettext_lazy("act", "余额不够抵扣，这笔付款退回"),
+    ),
     "paid": ("check", "ok", pgettext_lazy("act", "已付款")),
     "delivered": ("checks", "ok", pgettext_lazy("act", "已发货")),
     "revealed": ("eye", "", pgettext_lazy("act", "买家第一次查看商品")),
@@ -164,11 +169,11 @@ def margin_left(order: Order) -> int | None:
     """Return what the selling site keeps of a paid order after its refunds; None when unpaid."""
     if order.paid_at is None:
         return None
-    parts = sale_parts(order)
-    whole = (parts.fee_amount, parts.main_amount, parts.site_amount)
-    back = share_of_refund(whole, refunded_amount=Amount(order.refunded_amount))
-    own = 1 if order.site_id == order.main_site_id else 2
-    return whole[own] - back[own]
+    sold = given_back(order, refunded_amount=order.total_amount)
+    back = given_back(order, refunded_amount=order.refunded_amount)
+    if order.site_id == order.main_site_id:
+        return sold.main_amount - back.main_amount
+    return sold.site_amount - back.site_amount
 
 
 def order_context(

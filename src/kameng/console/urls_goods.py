@@ -89,6 +89,7 @@ platform_urls: list[URLPattern | URLResolver] = [
     path("sites/<int:site_id>/", sites.site_page, name="site"),
     path("sites/<int:site_id>/hosts/", sites.add_host, name="add_host"),
     path("sites/<int:site_id>/hosts/remove/", sites.remove_host, name="remove_host"),
+    path("sites/<int:site_id>/settlement/", sites.set_way, name="set_way"),
     path("sites/<int:site_id>/state/", sites.set_state, name="set_state"),
     path("plans/", plans.plans, name="plans"),
     path("plans/new/", plans.plan, name="new_plan"),

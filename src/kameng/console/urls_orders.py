@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from kameng.console.views import customers, exports, ledger, mails, orders, payments, repairs
+from kameng.console.views import (
+    customers,
+    exports,
+    ledger,
+    mails,
+    orders,
+    payments,
+    prepaid,
+    repairs,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
@@ -34,6 +43,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("customers/<int:customer_id>/note/", customers.note, name="note_customer"),
     path("customers/<int:customer_id>/login/", customers.reveal_login, name="reveal_login"),
+    path("prepaid/", prepaid.prepaid, name="prepaid"),
+    path("prepaid/pay/", prepaid.pay_in, name="prepaid_pay_in"),
+    path("prepaid/pay/<str:prepaid_no>/", prepaid.prepaid_pay, name="prepaid_pay"),
+    path("prepaid/book/", prepaid.book, name="prepaid_book"),
+    path("prepaid/credit/", prepaid.credit_line, name="prepaid_credit"),
+    path("prepaid/alert/", prepaid.alert, name="prepaid_alert"),
     path("ledger/", ledger.ledger, name="ledger"),
     path("ledger/export/", exports.ledger_file, name="export_ledger"),
     path("mails/", mails.mails, name="mails"),

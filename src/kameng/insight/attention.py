@@ -14,11 +14,13 @@ from kameng.catalog.models import DeliveryKind, PriceRule, Product
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey
 from kameng.inventory.selectors import stock_of
+from kameng.ledger.selectors import prepaid_balance
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import Gateway, Payment
 from kameng.payments.selectors import list_mismatched, list_unbooked
-from kameng.tenancy.models import Site, SiteKind
+from kameng.pricing.money import Amount, format_yuan
+from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
 LIMIT = 99
@@ -50,16 +52,17 @@ class Step:
 
 def count_attention() -> int:
     """Count orders of the site in force that wait for staff: to deliver, or a refused refund."""
-    waiting = Order.objects.filter(state=OrderState.AWAITING_DELIVERY)[: LIMIT + 1].count()
+    waiting = _waiting()[: LIMIT + 1].count()
     refused = OrderRefund.objects.filter(state=OrderRefundState.REFUSED)[: LIMIT + 1].count()
     return int(waiting + refused)
 
 
 def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
     """Return everything on the site in force that waits for a person, worst first."""
-    waiting = Order.objects.filter(state=OrderState.AWAITING_DELIVERY)
+    waiting = _waiting()
     refused = OrderRefund.objects.filter(state=OrderRefundState.REFUSED)
     found = [
+        *_prepaid(site),
         _oldest("refund_refused", refused.order_by("created_at"), "created_at"),
         _oldest(
             "stuck", waiting.filter(delivery_kind=DeliveryKind.CARD).order_by("paid_at"), "paid_at"
@@ -77,6 +80,24 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         _mail(),
     ]
     return [matter for matter in found if matter.count]
+
+
+def _waiting() -> "QuerySet[Any]":
+    """Paid orders that somebody can deliver: those that wait for a prepaid balance go by it."""
+    return Order.objects.filter(state=OrderState.AWAITING_DELIVERY, awaits_prepaid=False)
+
+
+def _prepaid(site: SiteView) -> list[Matter]:
+    """Orders that wait for the prepaid balance, and a balance below what its operator watches."""
+    if site.settlement_way != SettlementWay.PREPAID:
+        return []
+    waiting = Order.objects.filter(state=OrderState.AWAITING_DELIVERY, awaits_prepaid=True)
+    usable = prepaid_balance(site.site_id).usable_amount
+    is_low = usable < site.settings.prepaid_alert_amount
+    return [
+        _oldest("awaits_prepaid", waiting.order_by("paid_at"), "paid_at"),
+        Matter(code="prepaid_low", count=int(is_low), subject=format_yuan(Amount(usable))),
+    ]
 
 
 def _oldest(code: str, rows: "QuerySet[Any]", column: str) -> Matter:

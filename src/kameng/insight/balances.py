@@ -12,16 +12,20 @@ from kameng.ledger.accounts import ACCOUNT_NAMES, AccountKind
 from kameng.ledger.models import Transfer
 from kameng.ledger.selectors import (
     list_transfers_of_orders,
+    prepaid_balance,
     site_account_amount,
     wallets_total,
 )
 from kameng.orders.models import Order
 from kameng.payments.models import Gateway
+from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView
 
 PAGE_SIZE = 30
 
 MEANINGS: Final[Mapping[AccountKind, str | Promise]] = {
+    AccountKind.SITE_TAKINGS: _("您自己的商户号收到的货款，减去它的手续费和退款，还没有减进货价。"),
+    AccountKind.PREPAID: _("预存给主站、还没有用来进货的钱，信用额度不算在内。"),
     AccountKind.SALES: _("主站自己卖货的收入，加上供给分站的货款，减去退款。"),
     AccountKind.SITE_MARGIN: _("卖价减去主站供货价和手续费，再减去退款里属于您的部分。"),
     AccountKind.WALLET: _("客户存在店里的钱，随时可能被花掉或退回，不是利润。"),
@@ -46,7 +50,15 @@ class AccountTotal:
 def list_site_totals(site: SiteView) -> list[AccountTotal]:
     """Return what the site's own accounts hold, its income first."""
     income = AccountKind.SALES if site.is_main else AccountKind.SITE_MARGIN
+    prepaid = []
+    if site.settlement_way == SettlementWay.PREPAID:
+        takings = site_account_amount(AccountKind.SITE_TAKINGS, owner_id=site.site_id)
+        prepaid = [
+            (AccountKind.SITE_TAKINGS, takings),
+            (AccountKind.PREPAID, prepaid_balance(site.site_id).posted_amount),
+        ]
     own = [
+        *prepaid,
         (income, site_account_amount(income, owner_id=site.site_id)),
         (AccountKind.WALLET, wallets_total()),
         (

@@ -42,6 +42,12 @@ def take_back(*, order_id: int, resell: bool) -> int:
     return store.take_back(order_id, resell=resell)
 
 
+def release_held(*, order_id: int) -> None:
+    """Put what one order holds unsold back on the shelf. Call with the order locked, after every
+    wallet."""
+    store.release([order_id])
+
+
 def return_counted(*, order_id: int) -> int:
     """Give back what an order took of counted stock, once; returns how many pieces. Call with the
     order locked, after every wallet: buyers lock their wallet before the stock."""

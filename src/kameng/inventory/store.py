@@ -116,6 +116,12 @@ def take_back(order_id: int, *, resell: bool) -> int:
     return int(row[0]) if row else 0
 
 
+def release(order_ids: Sequence[int]) -> int:
+    """Give back what orders hold unsold; returns how many keys. Call with the orders locked."""
+    row = fetch_one("select inventory_release(%s)", (list(order_ids),), scoped=False)
+    return int(row[0]) if row else 0
+
+
 def return_counted(order_ids: Sequence[int]) -> int:
     """Raise counted levels by what these orders took; how many pieces. Locks the levels, last."""
     row = fetch_one("select inventory_return_counted(%s::bigint[])", (list(order_ids),))

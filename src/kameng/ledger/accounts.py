@@ -178,6 +178,11 @@ def account_owner(account: int) -> int:
     return abs(account) // 100
 
 
+def prepaid_of(site_id: int) -> int:
+    """Return the prepaid account of a sub-site."""
+    return account_id(AccountKind.PREPAID, site_id)
+
+
 def wallet_of(customer_id: int) -> int:
     """Return the wallet account of a customer."""
     return account_id(AccountKind.WALLET, customer_id)

@@ -14,3 +14,9 @@ class WalletShort(Refusal):
 class AdjustmentReasonMissing(Refusal):
     code = "adjustment_reason_missing"
     message = _("请填写金额和原因。")
+
+
+class PrepaidShort(Refusal):
+    code = "prepaid_short"
+    status = 402
+    message = _("预存款和信用额度不够，不能再减。")

@@ -48,16 +48,25 @@ class Transfer(TenantModel):
 
 
 class Balance(TenantModel):
-    """The balance of an account with a limit. Locked and changed by the ledger's functions only."""
+    """The balance of an account with a limit. Locked and changed by the ledger's functions only.
+
+    `credit_amount` is the credit line: how far below zero it may fall. Zero for every wallet.
+    """
 
     account_id = models.BigIntegerField(primary_key=True)
     posted_amount = AmountField(default=0)
+    credit_amount = AmountField(default=0, db_default=0)
     updated_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(posted_amount__gte=0), name="ledger_balance_not_negative"
+                condition=Q(posted_amount__gte=-F("credit_amount")),
+                name="ledger_balance_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(credit_amount__gte=0),
+                name="ledger_balance_credit",
             ),
         ]
 

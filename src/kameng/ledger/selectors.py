@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from kameng.ledger import store
@@ -14,11 +14,12 @@ from kameng.ledger.accounts import (
     Code,
     Reference,
     account_id,
+    prepaid_of,
     wallet_of,
 )
 from kameng.ledger.models import Balance, Transfer
 
-SALE_CODES = frozenset({Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE})
+SALE_CODES = frozenset({Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE, Code.SALE_TAKINGS})
 SALE_PARTS = 3  # the most transfers that one purchase takes from a wallet
 
 
@@ -50,6 +51,95 @@ def wallet_amounts(customer_ids: list[int]) -> dict[int, int]:
     )
     held = {accounts[account]: amount for account, amount in rows}
     return {customer_id: held.get(customer_id, 0) for customer_id in customer_ids}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaidBalance:
+    """What a sub-site has paid in ahead for wholesale, and how far below zero it may fall."""
+
+    posted_amount: int = 0
+    credit_amount: int = 0
+
+    @property
+    def usable_amount(self) -> int:
+        """What can still be bought with it."""
+        return self.posted_amount + self.credit_amount
+
+
+def prepaid_balance(site_id: int) -> PrepaidBalance:
+    """Return the prepaid balance of a sub-site: that of the site in force."""
+    return prepaid_balances([site_id])[site_id]
+
+
+def prepaid_balances(site_ids: list[int], *, everywhere: bool = False) -> dict[int, PrepaidBalance]:
+    """Return the prepaid balances of several sub-sites in view, or `everywhere`."""
+    accounts = {prepaid_of(site_id): site_id for site_id in site_ids}
+    manager = Balance.unscoped if everywhere else Balance.objects
+    rows = manager.filter(account_id__in=accounts)
+    held = {
+        accounts[row.account_id]: PrepaidBalance(
+            posted_amount=row.posted_amount, credit_amount=row.credit_amount
+        )
+        for row in rows
+    }
+    return {site_id: held.get(site_id, PrepaidBalance()) for site_id in site_ids}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaidLine:
+    """One transfer of a prepaid balance, positive when money came in, and what was there then."""
+
+    transfer_id: int
+    amount: int
+    balance_amount: int
+    name: Any
+    reference_kind: int
+    reference_id: int
+    created_at: Any
+
+    @property
+    def id(self) -> int:
+        """The key by which a list goes on."""
+        return self.transfer_id
+
+
+def list_prepaid_lines(
+    site_id: int, *, before_id: int | None = None, limit: int = 30
+) -> list[PrepaidLine]:
+    """Return the statement of a prepaid balance with its running balance, newest first."""
+    account = prepaid_of(site_id)
+    rows = Transfer.objects.filter(
+        Q(debit_account=account, debit_account__lt=0)
+        | Q(credit_account=account, credit_account__lt=0)
+    )
+    left = prepaid_balance(site_id).posted_amount
+    if before_id is not None:
+        left -= _net(rows.filter(id__gte=before_id), account)
+        rows = rows.filter(id__lt=before_id)
+    lines = []
+    for row in rows.order_by("-id")[:limit]:
+        amount = row.amount if row.credit_account == account else -row.amount
+        lines.append(
+            PrepaidLine(
+                transfer_id=row.id,
+                amount=amount,
+                balance_amount=left,
+                name=CODE_NAMES.get(Code(row.code), row.code),
+                reference_kind=row.reference_kind,
+                reference_id=row.reference_id,
+                created_at=row.created_at,
+            )
+        )
+        left -= amount
+    return lines
+
+
+def _net(rows: "QuerySet[Transfer]", account: int) -> int:
+    sums = rows.aggregate(
+        came=Sum("amount", filter=Q(credit_account=account)),
+        went=Sum("amount", filter=Q(debit_account=account)),
+    )
+    return int((sums["came"] or 0) - (sums["went"] or 0))
 
 
 def list_wallet_lines(
@@ -130,7 +220,8 @@ def site_account_amount(kind: AccountKind, *, owner_id: int) -> int:
 
 def wallets_total() -> int:
     """Return what the customers of the site in force hold together."""
-    return Balance.objects.aggregate(total=Sum("posted_amount"))["total"] or 0
+    rows = Balance.objects.annotate(kind=-F("account_id") % 100).filter(kind=AccountKind.WALLET)
+    return rows.aggregate(total=Sum("posted_amount"))["total"] or 0
 
 
 def list_transfers_of_orders(order_ids: list[int]) -> dict[int, list[Transfer]]:

@@ -8,11 +8,18 @@ from django.db import transaction
 
 from kameng.core.audit import Actor, record
 from kameng.ledger import store
-from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
-from kameng.ledger.errors import AdjustmentReasonMissing, WalletShort
+from kameng.ledger.accounts import (
+    AccountKind,
+    Code,
+    Reference,
+    account_id,
+    prepaid_of,
+    wallet_of,
+)
+from kameng.ledger.errors import AdjustmentReasonMissing, PrepaidShort, WalletShort
 from kameng.ledger.store import Posting
 
-__all__ = ["Posting", "adjust_wallet", "post_transfers", "roll_up_balances"]
+__all__ = ["Posting", "adjust_wallet", "post_transfers", "roll_up_balances", "set_credit"]
 
 ROLL_UP_BATCH = 20_000
 
@@ -58,6 +65,18 @@ def adjust_wallet(
             subject=("customer", customer_id),
             detail={"amount": amount, "reason": reason},
         )
+
+
+def set_credit(*, site_id: int, amount: int) -> None:
+    """Set the credit line of a sub-site's prepaid balance, zero for none; call in a transaction.
+
+    Raises `PrepaidShort` when more than that is used already.
+    """
+    try:
+        with transaction.atomic():
+            store.set_credit(site_id=site_id, account=prepaid_of(site_id), amount=amount)
+    except psycopg.errors.CheckViolation as fault:
+        raise PrepaidShort from fault
 
 
 def roll_up_balances() -> int:

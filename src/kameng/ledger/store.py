@@ -47,6 +47,11 @@ def lock_funds(accounts: Sequence[int], amounts: Sequence[int]) -> list[bool]:
     return list(row[0]) if row and row[0] else []
 
 
+def set_credit(*, site_id: int, account: int, amount: int) -> None:
+    """Set how far below zero a prepaid balance may fall; CheckViolation when more is used."""
+    fetch("select ledger_set_credit(%s, %s, %s)", (site_id, account, amount))
+
+
 def roll_up(limit: int) -> int:
     """Add committed transfers to the totals per account; returns how many were added."""
     row = fetch_one("select ledger_roll_up(%s)", (limit,))

@@ -31,6 +31,11 @@ class NotEnoughMoney(Refusal):
     message = _("余额不足，请先充值，或选择其他支付方式。")
 
 
+class ShopPaused(Conflict):
+    code = "shop_paused"
+    message = _("本店暂时不能下单，请稍后再试。您没有被扣款。")
+
+
 class TooManyOpenOrders(Refusal):
     code = "too_many_open_orders"
     status = 429
@@ -71,6 +76,16 @@ class RefundTooLarge(Refusal):
 class RefundRouteMissing(Refusal):
     code = "refund_route_missing"
     message = _("这个订单不能这样退款：%(why)s")
+
+
+class AwaitsPrepaid(Conflict):
+    code = "awaits_prepaid"
+    message = _("这个订单在等待预存款：预存款够了会自动发货，现在不能发货。")
+
+
+class RefundWholeOnly(Refusal):
+    code = "refund_whole_only"
+    message = _("这个订单在等待预存款，还没有发货：只能全额退款。")
 
 
 class LinkInvalid(NotFound):

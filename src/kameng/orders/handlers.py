@@ -3,22 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from procrastinate.contrib.django import app
+
 from kameng.catalog.services.sales import add_sales
-from kameng.core.audit import SYSTEM
 from kameng.core.events import LoggedEvent
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import store
-from kameng.orders.errors import RefundRouteMissing
-from kameng.orders.models import Note, Order, RefundTo
+from kameng.orders.models import Note, Order
 from kameng.orders.notices import send_notices
 from kameng.orders.rules import Settlement
-from kameng.orders.services.refunding import (
-    RefundWish,
-    finish_source_refund,
-    refund_order,
-    refuse_source_refund,
-)
+from kameng.orders.services.refunding import finish_source_refund, refuse_source_refund
+from kameng.orders.services.waiting import give_back_late
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
 from kameng.payments.models import Payment, Purpose
@@ -29,7 +25,9 @@ from kameng.payments.services.refunding import leave_to_staff, mark_returned, re
 def settle_payment(event: PaymentConfirmed) -> None:
     """Same transaction: a payment was proved, so its order is paid, delivered, queued or refunded.
 
-    A late payment without stock goes back by itself; a second payment of a paid order too.
+    A late payment without stock goes back by itself; a second payment of a paid order too, and one
+    beside a wallet that does not cover its part any more. An order whose shop must pay wholesale in
+    ahead first waits for that.
     """
     if event.purpose != Purpose.ORDER:
         return
@@ -42,39 +40,20 @@ def settle_payment(event: PaymentConfirmed) -> None:
         )
     )
     if settlement == Settlement.NO_STOCK:
-        _refund_late(event)
+        give_back_late(event.paid_for)
     elif settlement == Settlement.ALREADY_PAID:
-        _give_back_second(event)
+        _give_back(event, why="paid_twice", reason="order was paid already")
+    elif settlement == Settlement.WALLET_SHORT:
+        _give_back(event, why="wallet_part_short", reason="the wallet does not cover its part")
 
 
-def _refund_late(event: PaymentConfirmed) -> None:
-    """Nothing left for a late payment: the money goes back; where it cannot, staff decide."""
-    order = Order.objects.get(id=event.paid_for)
-    for refund_to in (RefundTo.SOURCE, RefundTo.WALLET):
-        try:
-            refund_order(
-                order_id=order.id,
-                wish=RefundWish(
-                    amount=None,
-                    refund_to=refund_to,
-                    reason="late payment, out of stock",
-                    idempotency_key=f"late:{event.subject_id}",
-                ),
-                actor=SYSTEM,
-            )
-        except RefundRouteMissing:
-            continue
-        return
-    _note(order, "late_unrefundable")
-
-
-def _give_back_second(event: PaymentConfirmed) -> None:
-    """The order was paid already: this money goes back to its source, else to the wallet."""
+def _give_back(event: PaymentConfirmed, *, why: str, reason: str) -> None:
+    """This money pays for nothing: it goes back to its source, else to the wallet."""
     order = Order.objects.get(id=event.paid_for)
     payment = get_payment(event.subject_id)
-    _note(order, "paid_twice", payment.payment_no)
+    _note(order, why, payment.payment_no)
     try:
-        request_refund(payment=payment, amount=event.amount, reason="order was paid already")
+        request_refund(payment=payment, amount=event.amount, reason=reason)
     except RefundUnsupported:
         if order.customer_id is None:
             _leave_second(order, payment)
@@ -120,6 +99,16 @@ def refuse_refund(event: GatewayRefundRefused) -> None:
     if not refuse_source_refund(refund_no=event.refund_no, reason=event.reason):
         order = Order.objects.get(id=event.paid_for)
         _leave_second(order, get_refunded_payment(event.subject_id))
+
+
+def deliver_prepaid(events: Sequence[LoggedEvent]) -> None:
+    """After commit: prepaid balances have grown, so orders that wait for them go out by a job.
+
+    Each order is a transaction of its own there, which a batch of events is not.
+    """
+    task = app.configure_task("orders.deliver_waiting", queue="hot")
+    for site_id in sorted({event.site_id for event in events}):
+        task.defer(site_id=site_id)
 
 
 def count_sales(events: Sequence[LoggedEvent]) -> None:

@@ -52,7 +52,15 @@ class Order(TenantModel):
     unit_amount = AmountField()
     total_amount = AmountField()
     wholesale_amount = AmountField()
-    fee_amount = AmountField(default=0)
+    fee_amount = AmountField(default=0)  # of the gateway, as far as no surcharge covers it
+    # Paid on top by a buyer who bears the gateway's fee; and what of it the gateway keeps.
+    surcharge_amount = AmountField(default=0, db_default=0)
+    surcharge_fee_amount = AmountField(default=0, db_default=0)
+    # The wallet's part beside a gateway: held while unpaid, spent once paid, zero when given up.
+    wallet_amount = AmountField(default=0, db_default=0)
+    # How this order's money is settled (tenancy.SettlementWay), as its shop did when it was placed.
+    settlement_way = models.SmallIntegerField(default=0, db_default=0)
+    awaits_prepaid = models.BooleanField(default=False, db_default=False)  # paid; wholesale is not
     refunded_amount = AmountField(default=0)  # asked for or done; never above total
     inputs_cipher = models.BinaryField(null=True)  # what the product asked for, JSON
     state = models.SmallIntegerField(choices=OrderState)
@@ -84,6 +92,21 @@ class Order(TenantModel):
                 condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("total_amount")),
                 name="orders_refund_within",
             ),
+            models.CheckConstraint(
+                condition=Q(wallet_amount__gte=0)
+                & Q(wallet_amount__lt=F("total_amount"))
+                & (Q(wallet_amount=0) | Q(customer_id__isnull=False)),
+                name="orders_wallet_part",
+            ),
+            models.CheckConstraint(
+                condition=Q(surcharge_fee_amount__gte=0)
+                & Q(surcharge_fee_amount__lte=F("surcharge_amount")),
+                name="orders_surcharge",
+            ),
+            models.CheckConstraint(
+                condition=Q(awaits_prepaid=False) | Q(state__in=(2, 6, 7), settlement_way=2),
+                name="orders_awaits_prepaid",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["site", "-id"], name="orders_by_site"),
@@ -104,6 +127,11 @@ class Order(TenantModel):
                 condition=Q(state__in=(2, 6)),
             ),
             models.Index(fields=["site", "paid_at"], name="orders_by_day"),
+            models.Index(
+                fields=["site", "paid_at", "id"],
+                name="orders_awaiting_prepaid",
+                condition=Q(awaits_prepaid=True, state=2),
+            ),
         ]
 
 
@@ -161,6 +189,8 @@ class OrderRefund(TenantModel):
     own_amount = AmountField()  # taken back from the main site
     margin_amount = AmountField()  # from the operator
     fee_amount = AmountField(default=0)  # from the gateway's fee, where the gateway gives it back
+    surcharge_amount = AmountField(default=0, db_default=0)  # of the surcharge, on top of amount
+    wallet_amount = AmountField(default=0, db_default=0)  # what of both goes to the wallet
     refund_to = models.SmallIntegerField(choices=RefundTo)
     state = models.SmallIntegerField(choices=OrderRefundState)
     reason = models.CharField(max_length=200)
@@ -169,6 +199,16 @@ class OrderRefund(TenantModel):
     created_at = models.DateTimeField(db_default=TransactionNow())
     done_at = models.DateTimeField(null=True)
 
+    @property
+    def whole_amount(self) -> int:
+        """What reaches the buyer: the goods' part and the surcharge's."""
+        return int(self.amount + self.surcharge_amount)
+
+    @property
+    def rest_amount(self) -> int:
+        """What of it does not go to the wallet: to the source, or by hand."""
+        return int(self.whole_amount - self.wallet_amount)
+
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "idempotency_key"], name="orders_refund_once"),
@@ -176,6 +216,12 @@ class OrderRefund(TenantModel):
                 condition=Q(amount__gt=0)
                 & Q(amount=F("own_amount") + F("margin_amount") + F("fee_amount")),
                 name="orders_refund_parts",
+            ),
+            models.CheckConstraint(
+                condition=Q(surcharge_amount__gte=0)
+                & Q(wallet_amount__gte=0)
+                & Q(wallet_amount__lte=F("amount") + F("surcharge_amount")),
+                name="orders_refund_legs",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["order"], name="orders_refund_by_order")]

@@ -49,6 +49,7 @@ class Outcome(IntEnum):
     NO_STOCK = 4
     NO_MONEY = 5
     TOO_MANY_OPEN = 6  # caps on what one person may hold unpaid
+    NO_PREPAID = 7  # the shop's prepaid balance does not cover the wholesale price
 
 
 class Settlement(IntEnum):
@@ -58,6 +59,9 @@ class Settlement(IntEnum):
     QUEUED = 1  # paid; waits for an operator
     NO_STOCK = 2  # paid late, nothing left: refund
     ALREADY_PAID = 3  # a second payment of a paid order: give it back
+    WALLET_SHORT = 4  # the wallet does not cover its part (any more): give the payment back
+    AWAITS_PREPAID = 5  # paid; goes out as soon as the shop's prepaid balance covers it
+    PREPAID_SHORT = 6  # would be paid from a wallet, but the shop's prepaid balance is short
 
 
 def redelivers(state: int) -> bool:

@@ -149,6 +149,11 @@ def list_refused_refunds(limit: int = 50) -> list[OrderRefund]:
     return list(rows.order_by("id")[:limit])
 
 
+def count_awaiting_prepaid() -> int:
+    """Return how many paid orders of the site in force wait for its prepaid balance."""
+    return int(Order.objects.filter(awaits_prepaid=True, state=2).count())
+
+
 def list_refunds(order_id: int) -> list[OrderRefund]:
     """Return the refunds of one order, oldest first."""
     return list(OrderRefund.objects.filter(order_id=order_id).order_by("id"))

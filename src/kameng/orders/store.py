@@ -48,6 +48,9 @@ class Placement(NamedTuple):
     payment_no: str | None = None
     gateway_id: int | None = None
     fee_amount: int = 0
+    surcharge_amount: int = 0
+    wallet_part: int = 0
+    settlement_way: int = 0
 
 
 class Placed(NamedTuple):
@@ -65,7 +68,7 @@ PLACE = (
     " %s::bytea[], %s::bytea[], %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::int[],"
     " %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[],"
     " %s::bigint[], %s::bytea[], %s::timestamptz[], %s::int[], %s::int[], %s::text[], %s::bigint[],"
-    " %s::bigint[])"
+    " %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[])"
 )
 
 
@@ -130,6 +133,9 @@ def _columns(batch: Sequence[Placement]) -> list[str]:
         texts([p.payment_no for p in batch]),
         numbers([p.gateway_id for p in batch]),
         numbers([p.fee_amount for p in batch]),
+        numbers([p.surcharge_amount for p in batch]),
+        numbers([p.wallet_part for p in batch]),
+        numbers([p.settlement_way for p in batch]),
     ]
 
 
@@ -156,9 +162,27 @@ def settle(*, order_id: int, payment_id: int | None, fee_amount: int, source: in
 
 
 def pay_by_wallet(*, order_id: int, customer_id: int) -> int:
-    """Pay an unpaid order from the wallet; `rules.Settlement`, 4 = not covered, 3 = not unpaid."""
+    """Pay an unpaid order from the wallet; `rules.Settlement`."""
     row = fetch_one("select orders_pay_by_wallet(%s, %s)", (order_id, customer_id))
     return int(row[0]) if row else -1
+
+
+def change_part(*, order_id: int, customer_id: int, part: int) -> int:
+    """Set what the wallet pays of an unpaid order; 0 done, 3 and 4 as `rules.Settlement`."""
+    row = fetch_one("select orders_change_part(%s, %s, %s)", (order_id, customer_id, part))
+    return int(row[0]) if row else -1
+
+
+def resume(*, site_id: int, limit: int) -> list[tuple[int, int]]:
+    """Deliver orders that wait for the prepaid balance; (order, `rules.Settlement`) of each."""
+    return [
+        (row[0], row[1]) for row in fetch("select * from orders_resume(%s, %s)", (site_id, limit))
+    ]
+
+
+def waiting_sites() -> list[int]:
+    """Return the sites whose paid orders wait for their prepaid balance. Partial index."""
+    return [row[0] for row in fetch("select * from orders_waiting_sites()")]
 
 
 def close(*, order_id: int, state: int) -> bool:

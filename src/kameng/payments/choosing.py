@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from kameng.core import clock
 from kameng.core.scope import open_scope
 from kameng.payments import errors
-from kameng.payments.models import Gateway
+from kameng.payments.models import FeeBearer, Gateway
 from kameng.payments.providers.port import Device, PayMethod
 from kameng.payments.rules import fits, in_order, is_resting, narrow, pick_account, works_on
 from kameng.payments.services.gateways import provider_of
-from kameng.pricing.margins import fee_of
+from kameng.pricing.margins import ChargeTerms, charge_terms, fee_of
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView, scope_of_site
@@ -55,6 +55,11 @@ class PayChoice:
     def fee_for(self, amount: int) -> int:
         """Return what the gateway keeps of this amount."""
         return fee_of(Amount(amount), rate_bps=self.fee_bps)
+
+    def terms_for(self, rest: int) -> ChargeTerms:
+        """Return what the buyer pays here so that `rest` is paid, a surcharge included."""
+        by_buyer = self.fee_bearer == FeeBearer.BUYER
+        return charge_terms(Amount(rest), rate_bps=self.fee_bps, by_buyer=by_buyer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

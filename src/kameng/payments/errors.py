@@ -96,3 +96,18 @@ class TopUpAmountInvalid(Refusal):
 class TopUpKeyReused(Conflict):
     code = "idempotency_key_reused"
     message = _("这次提交与上一次不同，请刷新页面后重试。")
+
+
+class PrepaidAmountInvalid(Refusal):
+    code = "prepaid_amount_invalid"
+    message = _("金额需在 ¥%(low)s 到 ¥%(high)s 之间，最多两位小数。")
+
+
+class PrepaidReasonMissing(Refusal):
+    code = "prepaid_reason_missing"
+    message = _("请填写金额和原因。")
+
+
+class PrepaidKeyReused(Conflict):
+    code = "prepaid_key_reused"
+    message = _("这次提交与上一次不同，请刷新页面后重试。")

@@ -37,3 +37,11 @@ class GatewayRefundRefused(Event):
     paid_for: int
     refund_no: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaidRaised(Event):
+    """A prepaid balance or its credit line has grown. `subject_id` is the sub-site."""
+
+    KIND: ClassVar[str] = "payments.prepaid_raised"
+    amount: int

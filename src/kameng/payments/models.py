@@ -129,8 +129,9 @@ class Payment(TenantModel):
     purpose = models.SmallIntegerField(choices=Purpose)
     subject_id = models.BigIntegerField()
     gateway_id = models.BigIntegerField()
-    amount = AmountField()
+    amount = AmountField()  # what the buyer pays here, the surcharge included
     fee_amount = AmountField(default=0)
+    surcharge_amount = AmountField(default=0, db_default=0)  # of amount: the fee the buyer bears
     state = models.SmallIntegerField(choices=PaymentState, default=PaymentState.OPEN)
     external_no = models.CharField(max_length=64, null=True)
     received_amount = AmountField(null=True)
@@ -158,6 +159,10 @@ class Payment(TenantModel):
                 name="payments_external_once",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(surcharge_amount__gte=0) & Q(surcharge_amount__lt=models.F("amount")),
+                name="payments_surcharge_within",
+            ),
             models.CheckConstraint(
                 condition=Q(refunded_amount__gte=0)
                 & (
@@ -280,4 +285,48 @@ class TopUp(TenantModel):
         ]
         indexes: ClassVar = [
             models.Index(fields=["site", "customer_id", "-id"], name="payments_top_up_by_customer"),
+        ]
+
+
+class PrepaidSource(models.IntegerChoices):
+    """Where the money of a payment into a prepaid balance came from."""
+
+    GATEWAY = 1, _("在线支付")
+    BANK = 2, _("银行转账")
+
+
+class PrepaidIn(TenantModel):
+    """An operator pays wholesale in ahead: by a gateway of the main site, or by bank transfer.
+
+    Belongs to the operator's site. Credited once, when the payment is confirmed or staff book it.
+    """
+
+    prepaid_no = models.CharField(max_length=32, unique=True)
+    amount = AmountField()
+    source = models.SmallIntegerField(choices=PrepaidSource)
+    credited_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+    asked_by = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_prepaid_positive"),
+            models.UniqueConstraint(
+                fields=["site", "idempotency_key"], name="payments_prepaid_once"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="payments_prepaid_by_site")]
+
+
+class PrepaidWatch(TenantModel):
+    """Whether a prepaid balance is below what its operator watches: who was told, is told once."""
+
+    is_low = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site"], name="payments_prepaid_watch_once"),
         ]

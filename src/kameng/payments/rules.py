@@ -14,6 +14,10 @@ TOP_UP_MIN_AMOUNT = 10_000  # ¥1
 TOP_UP_MAX_AMOUNT = 50_000_000  # ¥5 000: the cap of a named single-purpose prepaid card
 
 
+PREPAID_MIN_AMOUNT = 10_000  # ¥1
+PREPAID_MAX_AMOUNT = 10_000_000_000  # ¥1 000 000
+
+
 class ConfirmOutcome(IntEnum):
     """Answers of payments_confirm (sql/payments.sql), and REPLAYED: a nonce came again."""
 
@@ -55,6 +59,11 @@ def next_refund_at(now: dt.datetime, *, asked_count: int) -> dt.datetime:
 def fits(amount: int, *, min_amount: int, max_amount: int) -> bool:
     """Tell whether a gateway takes payments of this amount."""
     return min_amount <= amount <= max_amount
+
+
+def is_prepaid_amount(amount: int) -> bool:
+    """Tell whether an operator may pay in this amount at once: whole fen within the bounds."""
+    return PREPAID_MIN_AMOUNT <= amount <= PREPAID_MAX_AMOUNT and amount % 100 == 0
 
 
 def is_top_up_amount(amount: int) -> bool:

@@ -26,6 +26,7 @@ from kameng.payments.models import (
     GatewayRefund,
     Payment,
     PaymentState,
+    PrepaidIn,
     Proof,
     RejectedCallback,
     TopUp,
@@ -111,6 +112,12 @@ def list_offered_ways(view: SiteView) -> list[tuple[Gateway, int, int]]:
 def find_gateway(gateway_id: int) -> Gateway | None:
     """Return a gateway in view of the site in force, or None."""
     return Gateway.objects.filter(id=gateway_id).first()
+
+
+def owner_of_gateway(gateway_id: int) -> int:
+    """Return the site whose merchant account a gateway in view is; 0 when there is none."""
+    rows = Gateway.objects.filter(id=gateway_id).values_list("site_id", flat=True)
+    return next(iter(rows), 0)
 
 
 def list_kinds() -> list[tuple[str, Any]]:
@@ -255,6 +262,16 @@ def read_open_config(gateway: Gateway) -> dict[str, str]:
     secrets = {field.name for field in provider_of(gateway).fields if field.secret}
     stored: dict[str, str] = config_of(gateway).to_json()
     return {name: value for name, value in stored.items() if name not in secrets}
+
+
+def find_prepaid(prepaid_no: str) -> PrepaidIn | None:
+    """Return a payment into the prepaid balance of the site in force by its number."""
+    return PrepaidIn.objects.filter(prepaid_no=prepaid_no).first()
+
+
+def list_prepaid_nos(ids: set[int]) -> dict[int, str]:
+    """Return the printed numbers of payments into the prepaid balance of the site in force."""
+    return dict(PrepaidIn.objects.filter(id__in=ids).values_list("id", "prepaid_no"))
 
 
 def find_top_up_by_id(top_up_id: int) -> TopUp | None:

@@ -13,6 +13,7 @@ from kameng.payments.services.querying import query_due_payments
 from kameng.payments.services.refunding import ask_due_refunds
 from kameng.payments.services.resting import probe_resting_gateways
 from kameng.payments.services.sweeping import sweep_nonces, sweep_rejected_callbacks
+from kameng.payments.services.watching import watch_prepaid
 
 ROUNDS = 50  # batches one run takes at most; the next run goes on
 _querying = threading.Lock()
@@ -51,6 +52,13 @@ def _run_alone(lock: threading.Lock, take_batch: Callable[[], int]) -> None:
                 break
     finally:
         lock.release()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="watch_prepaid", pass_context=False)
+def watch_prepaid_balances(timestamp: int) -> None:
+    """Tell operators whose prepaid balance has fallen low, every minute."""
+    watch_prepaid()
 
 
 def sweep() -> int:

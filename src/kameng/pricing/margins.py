@@ -77,6 +77,40 @@ def surcharge_of(goods: Amount, *, rate_bps: int) -> Amount:
     return check_amount(fen * FEN)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeTerms:
+    """What a gateway is asked for: the goods' rest and the surcharge on it; and what it keeps."""
+
+    amount: Amount
+    surcharge_amount: Amount
+    fee_amount: Amount
+
+
+def charge_terms(rest: Amount, *, rate_bps: int, by_buyer: bool) -> ChargeTerms:
+    """Return the terms of a payment of `rest`: the one place where a surcharge is rounded.
+
+    The fee is the gateway's rate on all that is paid there, the surcharge included, and never
+    above the surcharge of a buyer who bears it.
+    """
+    surcharge = surcharge_of(rest, rate_bps=rate_bps) if by_buyer else ZERO
+    amount = Amount(rest + surcharge)
+    return ChargeTerms(
+        amount=amount,
+        surcharge_amount=surcharge,
+        fee_amount=fee_of(amount, rate_bps=rate_bps),
+    )
+
+
+def is_wallet_part(part: int, *, total_amount: int) -> bool:
+    """Tell whether a wallet may pay so much beside a gateway: whole fen, something left to pay."""
+    return 0 < part < total_amount and part % FEN == 0
+
+
+def most_wallet_part(held: int, *, total_amount: int) -> Amount:
+    """Return what a wallet can pay of an order beside a gateway: whole fen, zero when it covers."""
+    return Amount(held // FEN * FEN if 0 < held < total_amount else 0)
+
+
 def split_sale(
     total: Amount,
     *,
@@ -122,6 +156,36 @@ def refund_parts(parts: SaleParts, *, refunded_amount: Amount, refund_amount: Am
     after = share_of_refund(whole, refunded_amount=Amount(refunded_amount + refund_amount))
     fee, main, site = (Amount(new - old) for new, old in zip(after, before, strict=True))
     return SaleParts(main_amount=main, site_amount=site, fee_amount=fee)
+
+
+def surcharge_back(surcharge_amount: int, *, refunded_amount: int, total_amount: int) -> Amount:
+    """Return how much of the surcharge has been given back once so much of the goods is.
+
+    In proportion, down to the fen; all of it with the last fen of the goods. Depends on the sums
+    only, never on how many refunds there were.
+    """
+    if not 0 <= refunded_amount <= total_amount:
+        raise MoneyInvalid("refunded_range")
+    if refunded_amount == total_amount:
+        return Amount(surcharge_amount)
+    return Amount(surcharge_amount * refunded_amount // total_amount // FEN * FEN)
+
+
+def prepaid_share(
+    *, total_amount: int, wholesale_amount: int, fee_amount: int, refunded_amount: int
+) -> SaleParts:
+    """Return who has given back what of a prepaid sale once so much is refunded.
+
+    There the operator took the whole, less its own gateway's fee, and paid the wholesale price from
+    its balance: so `main_amount` is the wholesale price's share, and `site_amount` the rest of what
+    the operator's takings give back, below zero where a sale did not cover its own fee.
+    """
+    fee, takings = share_of_refund(
+        (Amount(fee_amount), Amount(total_amount - fee_amount)),
+        refunded_amount=Amount(refunded_amount),
+    )
+    main = wholesale_amount * refunded_amount // total_amount
+    return SaleParts(main_amount=Amount(main), site_amount=Amount(takings - main), fee_amount=fee)
 
 
 def share_of_refund(parts: Sequence[Amount], *, refunded_amount: Amount) -> list[Amount]:

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from kameng.accounts.people import CustomerPerson
 from kameng.ledger.selectors import wallet_amount
 from kameng.payments.selectors import PayChoice, get_pay_choice, list_pay_choices
 from kameng.payments.selectors import find_way as find_known_way
-from kameng.pricing.money import Amount, format_yuan
-from kameng.storefront.errors import PayMissing, WalletOff
-from kameng.storefront.forms import MAX_ID, device_of
+from kameng.pricing.margins import is_wallet_part, most_wallet_part
+from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
+from kameng.storefront.errors import FormInvalid, PayMissing, WalletOff
+from kameng.storefront.forms import MAX_ID, device_of, read_text
 from kameng.web.forms import parse_whole
 from kameng.web.requests import KamengRequest
 
@@ -32,31 +34,102 @@ class PayOption:
     is_disabled: bool = False
 
 
-def list_pay_options(
-    request: KamengRequest,
-    amount: int,
-    *,
-    chosen: str = "",
-    without: int = 0,
-    seed: str = "",
-) -> list[PayOption]:
-    """Return what may be chosen for an amount; the first usable one is chosen when none is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOffer:
+    """What the wallet can pay of an order beside a gateway, and what is then left to pay."""
 
-    `without` is the way that the buyer is about to leave; the same `seed`, the same accounts.
+    part_amount: int
+    rest_amount: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """What a buyer's wallet holds, and what of an amount that it does not cover it can pay."""
+
+    held_amount: int
+    offer: PartOffer | None
+
+
+def open_purse(
+    request: KamengRequest, amount: int, *, is_ticked: bool, reserved: int = 0
+) -> Purse | None:
+    """Return the buyer's wallet as it stands to an amount; None where nobody may pay from one.
+
+    `reserved` is what it holds for this very order already.
     """
-    wallet = _wallet_row(request, amount) if request.site.settings.wallet_enabled else []
-    ways = [row for row in _way_rows(request, amount, seed=seed) if row[0] != str(without)]
-    return _mark([*wallet, *ways], chosen)
+    person = request.person
+    if not isinstance(person, CustomerPerson) or not request.site.settings.wallet_enabled:
+        return None
+    held = wallet_amount(person.customer_id) + reserved
+    part, offer = most_wallet_part(held, total_amount=amount), None
+    if is_wallet_part(part, total_amount=amount):
+        offer = PartOffer(part_amount=part, rest_amount=amount - part, is_chosen=is_ticked)
+    return Purse(held_amount=held, offer=offer)
+
+
+def read_part(request: KamengRequest, data: QueryDict) -> int:
+    """Return what a form wants the wallet to pay beside a gateway; zero unless it is ticked.
+
+    Raises `WalletOff`, `FormInvalid`.
+    """
+    if data.get("use_wallet") != "1":
+        return 0
+    check_wallet(request)
+    try:
+        return int(parse_fen_yuan(read_text(data, "wallet_part", limit=20)))
+    except MoneyInvalid:
+        raise FormInvalid(label=_("余额抵扣")) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """How ways are offered: which is chosen, `without` which way, and beside which purse.
+
+    The same `seed`, the same accounts; without a purse there is no wallet.
+    """
+
+    chosen: str = ""
+    without: int = 0
+    seed: str = ""
+    purse: Purse | None = None
+
+
+def list_pay_options(request: KamengRequest, amount: int, offer: Offer) -> list[PayOption]:
+    """Return what may be chosen for an amount; the first usable one is chosen when none is."""
+    purse = offer.purse
+    part = purse.offer if purse is not None else None
+    wallet = [_wallet_row(purse.held_amount, amount)] if purse is not None else []
+    ways = _way_rows(request, amount, seed=offer.seed, offer=part)
+    kept = (row for row in ways if row[0] != str(offer.without))
+    return _mark([*wallet, *kept], offer.chosen)
 
 
 def list_top_up_options(request: KamengRequest, amount: int, *, chosen: str) -> list[PayOption]:
-    """Return by what the wallet may be filled: everything but itself."""
-    return _mark(_way_rows(request, amount, seed=""), chosen)
+    """Return by what the wallet may be filled: everything but itself; no fee is on the buyer."""
+    choices = list_pay_choices(request.site, amount=amount, device=device_of(request))
+    rows: list[Row] = [
+        (str(each.way_key), each.name, _device_note(each), each, False) for each in choices
+    ]
+    return _mark(rows, chosen)
 
 
-def _way_rows(request: KamengRequest, amount: int, *, seed: str) -> list[Row]:
+def _way_rows(
+    request: KamengRequest, amount: int, *, seed: str, offer: PartOffer | None
+) -> list[Row]:
     choices = list_pay_choices(request.site, amount=amount, device=device_of(request), seed=seed)
-    return [(str(each.way_key), each.name, _note(each), each, False) for each in choices]
+    return [
+        (str(each.way_key), each.name, _note(each, amount, offer), each, False) for each in choices
+    ]
+
+
+def _note(choice: PayChoice, amount: int, offer: PartOffer | None) -> str:
+    notes = (_device_note(choice), _fee_note(choice, amount, offer))
+    return "；".join(note for note in notes if note)
+
+
+def _device_note(choice: PayChoice) -> str:
+    return _("需要复制链接到浏览器打开") if choice.is_elsewhere else ""
 
 
 def _mark(values: list[Row], chosen: str) -> list[PayOption]:
@@ -74,10 +147,6 @@ def _mark(values: list[Row], chosen: str) -> list[PayOption]:
         )
         for value, name, note, choice, is_disabled in values
     ]
-
-
-def _note(choice: PayChoice) -> str:
-    return _("需要复制链接到浏览器打开") if choice.is_elsewhere else ""
 
 
 def read_pay_choice(
@@ -114,17 +183,31 @@ def find_way(request: KamengRequest, gateway_id: int) -> PayChoice | None:
     return find_known_way(request.site, gateway_id=gateway_id)
 
 
-def _wallet_row(request: KamengRequest, amount: int) -> list[Row]:
-    person = request.person
-    if not isinstance(person, CustomerPerson):
-        return []
-    held = wallet_amount(person.customer_id)
+def _fee_note(choice: PayChoice, amount: int, offer: PartOffer | None) -> str:
+    """Say what the buyer who bears the gateway's fee pays in all, before he chooses."""
+    terms = choice.terms_for(amount)
+    if not terms.surcharge_amount:
+        return ""
+    text = _("含手续费 ¥%(fee)s，共付 ¥%(sum)s") % {
+        "fee": format_yuan(terms.surcharge_amount),
+        "sum": format_yuan(terms.amount),
+    }
+    if offer is None:
+        return text
+    part = choice.terms_for(offer.rest_amount)
+    return text + _("；用余额抵扣后含手续费 ¥%(fee)s，共付 ¥%(sum)s") % {
+        "fee": format_yuan(part.surcharge_amount),
+        "sum": format_yuan(part.amount),
+    }
+
+
+def _wallet_row(held: int, amount: int) -> Row:
     yuan = format_yuan(Amount(held))
     if held >= amount:
-        return [(WALLET, _("余额"), _("余额 ¥%(yuan)s") % {"yuan": yuan}, None, False)]
+        return (WALLET, _("余额"), _("余额 ¥%(yuan)s") % {"yuan": yuan}, None, False)
     missing = format_yuan(Amount(amount - held))
     note = _("余额 ¥%(yuan)s，还差 ¥%(missing)s") % {"yuan": yuan, "missing": missing}
-    return [(WALLET, _("余额"), note, None, True)]
+    return (WALLET, _("余额"), note, None, True)
 
 
 def _icon(choice: PayChoice | None) -> str:

@@ -54,3 +54,8 @@ class SiteSuspended(Refusal):
     code = "site_suspended"
     status = 403
     message = _("本站暂停营业：%(reason)s")
+
+
+class SettlementWayInvalid(Conflict):
+    code = "settlement_way_invalid"
+    message = _("现在不能这样切换：%(why)s")

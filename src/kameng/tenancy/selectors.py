@@ -11,7 +11,7 @@ from django.db.models import Q
 from kameng.core.scope import Scope, open_scope
 from kameng.tenancy import store
 from kameng.tenancy.errors import PlanNotFound, SiteNotFound
-from kameng.tenancy.models import Domain, Plan, Site
+from kameng.tenancy.models import Domain, Plan, SettlementWay, Site
 from kameng.tenancy.rules import clean_host
 from kameng.tenancy.settings import SiteSettings, parse_settings
 
@@ -167,6 +167,11 @@ def find_site_by_slug(slug: str) -> Site | None:
 def list_sites() -> list[Site]:
     """Return all sites, the main one first."""
     return list(Site.objects.select_related("plan").order_by("kind", "id"))
+
+
+def list_sites_settled(way: SettlementWay) -> list[Site]:
+    """Return the sub-sites that settle in one way."""
+    return list(Site.objects.filter(settlement_way=way).order_by("id"))
 
 
 def list_plans() -> list[Plan]:

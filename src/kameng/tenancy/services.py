@@ -10,7 +10,7 @@ from django.db.models import F
 
 from kameng.core.audit import Actor, record
 from kameng.tenancy import errors
-from kameng.tenancy.models import Domain, Plan, Site, SiteKind, SiteState
+from kameng.tenancy.models import Domain, Plan, SettlementWay, Site, SiteKind, SiteState
 from kameng.tenancy.rules import clean_host, is_openable, is_slug
 from kameng.tenancy.selectors import forget_hosts
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
@@ -112,6 +112,23 @@ def change_site(*, site_id: int, name: str, plan: Plan | None, actor: Actor) -> 
             site_id=site_id,
             subject=("site", site_id),
             detail={"name": name, "plan": plan.name if plan else ""},
+        )
+
+
+def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: Actor) -> None:
+    """Change how a sub-site comes to its share of what it sells from now on; audited.
+
+    Orders that stand already keep their way. Whether it is sensible is the caller's to ask.
+    """
+    with transaction.atomic():
+        Site.objects.filter(id=site_id).update(settlement_way=way)
+        bump_catalogue_version(site_id)
+        record(
+            "site.settlement_way.changed",
+            actor=actor,
+            site_id=site_id,
+            subject=("site", site_id),
+            detail={"way": way.name.lower(), "reason": reason[:200]},
         )
 
 

@@ -31,6 +31,7 @@ class SiteSettings:
     wallet_enabled: bool = True
     guest_checkout: bool = True
     mail_from: str = ""
+    prepaid_alert_amount: int = 1_000_000  # below this the operator is told: ¥100
     hidden_gateway_ids: tuple[int, ...] = ()  # ways of the main site this shop does not offer
     pay_order: tuple[int, ...] = ()  # ways in this shop's order; the others follow in the owner's
     # (way, least, most) inside the owner's bounds, 1/10000 yuan; most 0: the owner's
@@ -47,6 +48,7 @@ BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
     "reserve_share_bps": (1, 10_000),
+    "prepaid_alert_amount": (0, 10_000_000_000),
 }
 
 

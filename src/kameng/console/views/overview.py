@@ -220,12 +220,26 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("通知的签名正确，但账里对不上，请到支付平台核对。"),
         _("看通知"),
     ),
+    "awaits_prepaid": (
+        "clock",
+        "bad",
+        _("买家已付款，预存款够了会按付款先后自动发货；也可以退款。"),
+        _("去预存"),
+    ),
+    "prepaid_low": (
+        "wallet",
+        "warn",
+        _("不够进货时，买家就不能下单了。"),
+        _("去预存"),
+    ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
 }
 PERMISSIONS: Final[Mapping[str, str]] = {
+    "awaits_prepaid": "money.view",
+    "prepaid_low": "money.view",
     "gateway_frozen": "gateways.edit",
     "gateway_resting": "gateways.edit",
     "unbooked": "audit.view",
@@ -280,31 +294,9 @@ def _proxy_todo(site: SiteView) -> Todo:
 
 
 def _title(matter: Matter) -> str:
-    count = {"count": matter.count}
     match matter.code:
-        case "refund_refused":
-            return (
-                ngettext("%(count)s 笔退款被拒绝", "%(count)s 笔退款被拒绝", matter.count) % count
-            )
-        case "stuck":
-            return (
-                ngettext("%(count)s 单付了款没有货", "%(count)s 单付了款没有货", matter.count)
-                % count
-            )
-        case "mismatched":
-            return (
-                ngettext("%(count)s 笔支付金额不符", "%(count)s 笔支付金额不符", matter.count)
-                % count
-            )
-        case "paid_twice":
-            return ngettext("%(count)s 笔重复付款", "%(count)s 笔重复付款", matter.count) % count
-        case "unbooked":
-            return (
-                ngettext("%(count)s 笔付款没有入账", "%(count)s 笔付款没有入账", matter.count)
-                % count
-            )
-        case "to_deliver":
-            return ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count) % count
+        case "prepaid_low":
+            return _now("预存款只剩 ¥%(amount)s") % {"amount": matter.subject}
         case "gateway_frozen":
             return _now("支付通道“%(name)s”已冻结") % {"name": matter.title}
         case "gateway_resting":
@@ -312,12 +304,33 @@ def _title(matter: Matter) -> str:
         case "low_stock":
             names = {"title": matter.title, "count": matter.subject}
             return _now("“%(title)s”只剩 %(count)s 张") % names
-        case "mail_no_server" | "mail_given_up":
-            return (
-                ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count) % count
-            )
         case _:
-            return matter.title
+            return _counted(matter) or matter.title
+
+
+def _counted(matter: Matter) -> str:
+    """Return the title of a matter that is a number of things; empty for any other."""
+    count = {"count": matter.count}
+    match matter.code:
+        case "refund_refused":
+            text = ngettext("%(count)s 笔退款被拒绝", "%(count)s 笔退款被拒绝", matter.count)
+        case "stuck":
+            text = ngettext("%(count)s 单付了款没有货", "%(count)s 单付了款没有货", matter.count)
+        case "mismatched":
+            text = ngettext("%(count)s 笔支付金额不符", "%(count)s 笔支付金额不符", matter.count)
+        case "paid_twice":
+            text = ngettext("%(count)s 笔重复付款", "%(count)s 笔重复付款", matter.count)
+        case "unbooked":
+            text = ngettext("%(count)s 笔付款没有入账", "%(count)s 笔付款没有入账", matter.count)
+        case "to_deliver":
+            text = ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count)
+        case "awaits_prepaid":
+            text = ngettext("%(count)s 单在等预存款", "%(count)s 单在等预存款", matter.count)
+        case "mail_no_server" | "mail_given_up":
+            text = ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count)
+        case _:
+            return ""
+    return text % count
 
 
 def _matter_url(matter: Matter, site: SiteView) -> str:
@@ -327,6 +340,8 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:refunds", args=slug)
         case "stuck" | "to_deliver":
             return reverse("console:delivery_queue", args=slug)
+        case "awaits_prepaid" | "prepaid_low":
+            return reverse("console:prepaid", args=slug)
         case "mismatched" | "paid_twice" if matter.subject:
             return reverse("console:payment", args=[site.slug, matter.subject])
         case "mismatched" | "paid_twice":

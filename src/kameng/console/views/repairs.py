@@ -90,7 +90,7 @@ def _refund(order: Order, values: Values, actor: Actor) -> Said:
         ),
         actor=actor,
     )
-    said = {"amount": format_yuan(Amount(refund.amount))}
+    said = {"amount": format_yuan(Amount(refund.whole_amount))}
     if refund.refund_to == RefundTo.HAND:
         return _now("已记下线下退款 ¥%(amount)s。") % said
     if refund.state == OrderRefundState.DONE:

@@ -14,13 +14,15 @@ from django.views.decorators.http import require_POST
 from kameng.accounts.selectors import list_owners, list_staff
 from kameng.accounts.services.opening import open_sub_site
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.forms.prepaid import WayForm
 from kameng.console.forms.sites import HostForm, OpeningForm, SiteForm, StateForm
 from kameng.console.initial_password import make_initial_password
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
-from kameng.tenancy.models import Site, SiteState
+from kameng.orders.services.settling import switch_settlement
+from kameng.tenancy.models import SettlementWay, Site, SiteState
 from kameng.tenancy.selectors import (
     SiteView,
     get_plan,
@@ -132,6 +134,7 @@ def _show_site(
         ),
         "host_form": HostForm(),
         "state_form": StateForm(),
+        "way_form": WayForm(initial={"way": shown.settlement_way}),
         "domains": list_domains(shown.id),
         "staff": staff,
         "port": _port_of(request),
@@ -198,6 +201,29 @@ def set_state(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResp
     if run_form(form, act) is None:
         return _show_site(request, shown, {"state_form": form}, status=status_of(form))
     return done(request, _("已停用，买家现在看到停用原因。"), to=_site_url(site, site_id))
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def set_way(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
+    """Change how a sub-site comes to its share of what it sells from now on."""
+    shown, form = get_site(site_id), WayForm(request.POST)
+
+    def act() -> bool:
+        data = form.cleaned_data
+        with site_scope(site_id):
+            switch_settlement(
+                site_id=site_id,
+                way=SettlementWay(int(data["way"])),
+                reason=data["reason"],
+                actor=actor_of(request),
+            )
+        return True
+
+    if run_form(form, act) is None:
+        return _show_site(request, shown, {"way_form": form}, status=status_of(form))
+    return done(request, _("结算方式已保存，新订单按它结算。"), to=_site_url(site, site_id))
 
 
 def _set_state(request: ConsoleRequest, site_id: int, state: SiteState, reason: str) -> None:

@@ -3,7 +3,7 @@
 -- Lock the wallets of a batch (ascending account number, so that batches cannot deadlock) and say for
 -- each wish whether the wallet covers it, covered wishes before it in the batch included (one that is
 -- too large does not shut out a smaller one behind it). Writes nothing; the locks last until the end of
--- the transaction. A wallet without a row holds zero.
+-- the transaction. A wallet without a row holds zero. A prepaid balance covers its credit line too.
 create or replace function ledger_lock_funds(p_account bigint[], p_amount bigint[])
 returns boolean[] language plpgsql security definer set search_path = public, pg_temp as $$
 begin
@@ -19,7 +19,7 @@ returns boolean[] language plpgsql security definer set search_path = public, pg
 declare
     result boolean[];
 begin
-    select array_agg(coalesce(b.posted_amount, 0) >= t.amount order by t.i) into result
+    select array_agg(coalesce(b.posted_amount + b.credit_amount, 0) >= t.amount order by t.i) into result
       from unnest(p_account, p_amount) with ordinality as t(account, amount, i)
       left join ledger_balance b on b.account_id = t.account;
     if cardinality(p_account) = 1
@@ -28,7 +28,7 @@ begin
     end if;
     for k in 1 .. cardinality(p_account) loop
         result[k] := p_amount[k] <= (
-            select coalesce((select b.posted_amount from ledger_balance b
+            select coalesce((select b.posted_amount + b.credit_amount from ledger_balance b
                               where b.account_id = p_account[k]), 0)
                  - coalesce(sum(t.amount), 0)
               from unnest(p_account[: k - 1], p_amount[: k - 1], result[: k - 1])
@@ -45,8 +45,18 @@ returns void language sql security definer set search_path = public, pg_temp as 
      where b.account_id = any (p_account) order by b.account_id for no key update;
 $$;
 
+-- Set the credit line of a prepaid balance: how far below zero it may fall. Fails (check constraint)
+-- when more than that is used already.
+create or replace function ledger_set_credit(p_site bigint, p_account bigint, p_amount bigint)
+returns void language sql security definer set search_path = public, pg_temp as $$
+    insert into ledger_balance as b (account_id, site_id, posted_amount, credit_amount)
+    values (p_account, p_site, 0, p_amount)
+    on conflict (account_id) do update set credit_amount = p_amount, updated_at = now();
+$$;
+
 -- Append transfers and move the balances of the wallets among them, in account order.
--- Zero amounts are skipped. A wallet that would fall below zero fails the whole call (check constraint).
+-- Zero amounts are skipped. A wallet that would fall below zero, or a prepaid balance below its credit
+-- line, fails the whole call (check constraint).
 create or replace function ledger_apply(
     p_site bigint[], p_debit bigint[], p_credit bigint[], p_amount bigint[], p_code smallint[],
     p_reference_kind smallint[], p_reference bigint[])

@@ -77,6 +77,7 @@ def deliver_by_hand(*, order_id: int, content: str, actor: Actor) -> None:
         order = lock_order(order_id)
         if order.state not in {State.AWAITING_DELIVERY, State.DELIVERED}:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
+        _check_wholesale(order)
         Delivery.objects.create(
             site_id=order.site_id,
             order_id=order.id,
@@ -95,6 +96,7 @@ def deliver_from_stock(*, order_id: int, actor: Actor) -> None:
         order = lock_order(order_id)
         if order.state != State.AWAITING_DELIVERY or order.delivery_kind != DeliveryKind.CARD:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
+        _check_wholesale(order)
         if not claim_for(
             order_id=order.id,
             variant_id=order.variant_id,
@@ -144,6 +146,12 @@ def write_note(*, order_id: int, text: str, actor: Actor) -> None:
     """Add a remark of staff to an order's time line."""
     with transaction.atomic():
         _note(lock_order(order_id), "remark", actor, text)
+
+
+def _check_wholesale(order: Order) -> None:
+    """Raise `AwaitsPrepaid` for goods that the main site has not been paid for."""
+    if order.awaits_prepaid:
+        raise errors.AwaitsPrepaid
 
 
 def _mark_delivered(order: Order) -> None:

@@ -23,7 +23,8 @@ from kameng.orders.rules import Outcome
 from kameng.orders.store import Placed, Placement
 from kameng.payments.models import Purpose
 from kameng.payments.selectors import PayChoice, list_payments_of
-from kameng.pricing.money import format_yuan
+from kameng.pricing.margins import is_wallet_part
+from kameng.pricing.money import Amount, format_yuan
 from kameng.risk.services import Clearance, network_of
 from kameng.tenancy.selectors import SiteView
 
@@ -40,7 +41,11 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is ordered. `shown_amount` is the total the buyer saw; `choice` None pays by wallet."""
+    """What is ordered. `shown_amount` is the total the buyer saw; `choice` None pays by wallet.
+
+    With a choice, `wallet_part` comes from the wallet and the rest goes through the gateway. Points
+    will stand before it: what they pay lowers what wallet and gateway share.
+    """
 
     variant_id: int
     quantity: int
@@ -48,6 +53,7 @@ class Wish:
     shown_amount: int | None
     idempotency_key: str
     choice: PayChoice | None
+    wallet_part: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,7 @@ REFUSALS: dict[Outcome, type[Refusal]] = {
     Outcome.NO_STOCK: errors.OutOfStock,
     Outcome.NO_MONEY: errors.NotEnoughMoney,
     Outcome.TOO_MANY_OPEN: errors.TooManyOpenOrders,
+    Outcome.NO_PREPAID: errors.ShopPaused,
 }
 
 
@@ -127,8 +134,18 @@ def prepare_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Cleara
     total = quoted.quote.total_amount
     if wish.shown_amount is not None and wish.shown_amount != total:
         raise errors.TotalMismatch(total=format_yuan(total))
+    if wish.wallet_part:
+        _check_part(buyer, wish, total=total)
     placement = _placement(view, buyer, wish, quoted=quoted, answers=answers)
     return Prepared(placement=placement, by_wallet=wish.choice is None)
+
+
+def _check_part(buyer: Buyer, wish: Wish, *, total: int) -> None:
+    """Let a wallet's part stand only beside a gateway that has something left to take."""
+    if buyer.customer_id is None:
+        raise errors.SignInNeeded
+    if wish.choice is None or not is_wallet_part(wish.wallet_part, total_amount=total):
+        raise errors.TotalMismatch(total=format_yuan(Amount(total)))
 
 
 def _conclude(prepared: Prepared, placed: Placed, *, payment_no: str | None) -> PlacedOrder:
@@ -163,7 +180,16 @@ def _placement(
     inputs = json.dumps(answers, ensure_ascii=False) if answers else ""
     choice = wish.choice
     holder = _holder(buyer)
-    content = (wish.variant_id, wish.quantity, inputs, buyer.contact, choice and choice.way_key)
+    terms = choice.terms_for(total - wish.wallet_part) if choice else None
+    content: tuple[object, ...] = (
+        wish.variant_id,
+        wish.quantity,
+        inputs,
+        buyer.contact,
+        choice and choice.way_key,
+    )
+    if wish.wallet_part:
+        content = (*content, wish.wallet_part)
     return Placement(
         site_id=view.site_id,
         main_site_id=quoted.product.owner_id,
@@ -192,7 +218,10 @@ def _placement(
         share_bps=view.settings.reserve_share_bps,
         payment_no=new_number(now) if choice else None,
         gateway_id=choice.gateway_id if choice else None,
-        fee_amount=choice.fee_for(total) if choice else 0,
+        fee_amount=terms.fee_amount if terms else 0,
+        surcharge_amount=terms.surcharge_amount if terms else 0,
+        wallet_part=wish.wallet_part,
+        settlement_way=view.settlement_way,
     )
 
 

@@ -24,7 +24,8 @@ def take_next_order(*, actor: Actor) -> Order | None:
     The same actor gets an order taken before once more. None when nothing is free.
     """
     name = actor.name[:64]
-    waiting = Order.objects.filter(state=State.AWAITING_DELIVERY).order_by("paid_at", "id")
+    waiting = Order.objects.filter(state=State.AWAITING_DELIVERY, awaits_prepaid=False)
+    waiting = waiting.order_by("paid_at", "id")
     order_ids = list(waiting.values_list("id", flat=True)[:LOOK_AT])
     holders = list_holders(order_ids)
     for order_id in order_ids:

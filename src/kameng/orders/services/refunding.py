@@ -1,7 +1,9 @@
 """Money back for an order, whole or part: exactly the parts of the sale, each side its own.
 
 The sale is reversed at once (so nobody spends what is going back); the money reaches the wallet in
-the same transaction, or the source when its gateway says so.
+the same transaction, or the source when its gateway says so. Of an order that wallet and gateway
+paid together, a refund to the source goes there first, up to what came from it, and what is more
+goes to the wallet. A surcharge goes back beside it, in proportion, the same way (ADR 0020).
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.events import publish
 from kameng.core.ids import new_number
-from kameng.inventory.claims import return_counted, take_back
+from kameng.inventory.claims import release_held, return_counted, take_back
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import errors
@@ -33,8 +35,16 @@ from kameng.orders.services.paying import lock_order
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.selectors import get_payment
 from kameng.payments.services.refunding import request_refund
-from kameng.pricing.margins import SaleParts, refund_parts, split_sale
+from kameng.pricing.margins import (
+    SaleParts,
+    prepaid_share,
+    refund_parts,
+    share_of_refund,
+    split_sale,
+    surcharge_back,
+)
 from kameng.pricing.money import Amount, format_yuan
+from kameng.tenancy.models import SettlementWay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +72,8 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
     The same key gives the first refund again. Keys of a whole refund that the buyer never saw go
     back on the shelf, others are void; counted stock goes back when nothing was delivered. Locks
     the order, the payment, wallets, then counted stock. Publishes `OrderRefunded` when the money is
-    there. Raises `RefundTooLarge`, `RefundRouteMissing`, `NotAllowedNow`, `KeyReused`.
+    there. Raises `RefundTooLarge`, `RefundRouteMissing`, `NotAllowedNow`, `KeyReused`, and
+    `RefundWholeOnly` for a part of an order that still waits for the prepaid balance.
     """
     with transaction.atomic():
         order = lock_order(order_id)
@@ -75,23 +86,18 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             return known
         if order.state not in {State.AWAITING_DELIVERY, State.DELIVERED}:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
-        left = order.total_amount - order.refunded_amount
-        amount = left if wish.amount is None else wish.amount
-        if not 0 < amount <= left or amount % 100:
-            raise errors.RefundTooLarge(left=format_yuan(Amount(left)))
+        amount = _amount_of(order, wish)
         _check_route(order, wish.refund_to)
         was_delivered = order.state == State.DELIVERED
-        refund = _reverse_sale(order, amount, wish, actor)
+        refund = _write_refund(order, amount, wish, actor)
+        _move_money(order, refund)
         _mark_refunding(order, amount)
-        if wish.refund_to == RefundTo.WALLET:
-            _pay_to_wallet(order, refund)
-            _finish(order, refund)
-        elif wish.refund_to == RefundTo.HAND:
-            _pay_by_hand(order, refund)
-            _finish(order, refund)
-        else:
+        if refund.refund_to == RefundTo.SOURCE:
             _ask_source(order, refund)
+        else:
+            _finish(order, refund)
         if order.state == State.REFUNDING and not was_delivered:
+            release_held(order_id=order.id)
             return_counted(order_id=order.id)
         if actor.kind == "user":
             record(
@@ -104,6 +110,16 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
     return refund
 
 
+def _amount_of(order: Order, wish: RefundWish) -> int:
+    left = order.total_amount - order.refunded_amount
+    amount = left if wish.amount is None else wish.amount
+    if not 0 < amount <= left or amount % 100:
+        raise errors.RefundTooLarge(left=format_yuan(Amount(left)))
+    if order.awaits_prepaid and amount != order.total_amount:
+        raise errors.RefundWholeOnly
+    return amount
+
+
 def _check_route(order: Order, refund_to: RefundTo) -> None:
     if refund_to == RefundTo.WALLET and order.customer_id is None:
         raise errors.RefundRouteMissing(why=_("游客订单没有余额账户"))
@@ -111,34 +127,112 @@ def _check_route(order: Order, refund_to: RefundTo) -> None:
         raise errors.RefundRouteMissing(why=_("订单是用余额支付的，请退到余额"))
 
 
-def _reverse_sale(order: Order, amount: int, wish: RefundWish, actor: Actor) -> OrderRefund:
-    parts = refund_parts(
-        sale_parts(order),
-        refunded_amount=Amount(order.refunded_amount),
-        refund_amount=Amount(amount),
-    )
-    suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
-    sides = (
-        (account_id(AccountKind.SALES, order.main_site_id), parts.main_amount, Code.REFUND_OWN),
-        (account_id(AccountKind.SITE_MARGIN, order.site_id), parts.site_amount, Code.REFUND_MARGIN),
-        (_fee_account(order), parts.fee_amount, Code.REFUND_FEE),
-    )
+def given_back(order: Order, *, refunded_amount: int) -> SaleParts:
+    """Return what each side of a sale has given back once so much of the order is refunded."""
+    if order.settlement_way == SettlementWay.PREPAID:
+        return prepaid_share(
+            total_amount=order.total_amount,
+            wholesale_amount=0 if order.awaits_prepaid else order.wholesale_amount,
+            fee_amount=order.fee_amount,
+            refunded_amount=refunded_amount,
+        )
+    parts = sale_parts(order)
+    if not refunded_amount:
+        return SaleParts(main_amount=Amount(0), site_amount=Amount(0), fee_amount=Amount(0))
+    return refund_parts(parts, refunded_amount=Amount(0), refund_amount=Amount(refunded_amount))
+
+
+def _write_refund(order: Order, amount: int, wish: RefundWish, actor: Actor) -> OrderRefund:
+    """Write down what a refund takes from each side, and which part of it goes which way."""
+    after = order.refunded_amount + amount
+    new, old = (given_back(order, refunded_amount=sum_) for sum_ in (after, order.refunded_amount))
+    surcharge = _surcharge_back(order, after) - _surcharge_back(order, order.refunded_amount)
+    to_wallet = _wallet_share(order, amount, surcharge, wish.refund_to)
     refund: OrderRefund = OrderRefund.objects.create(
         site_id=order.site_id,
         order_id=order.id,
         refund_no=new_number(clock.now()),
         amount=amount,
-        own_amount=parts.main_amount,
-        margin_amount=parts.site_amount,
-        fee_amount=parts.fee_amount,
-        refund_to=wish.refund_to,
+        own_amount=new.main_amount - old.main_amount,
+        margin_amount=new.site_amount - old.site_amount,
+        fee_amount=new.fee_amount - old.fee_amount,
+        surcharge_amount=surcharge,
+        wallet_amount=to_wallet,
+        refund_to=(wish.refund_to if amount + surcharge > to_wallet else RefundTo.WALLET),
         state=OrderRefundState.WAITING,
         reason=wish.reason[:200],
         asked_by=actor.name[:64],
         idempotency_key=wish.idempotency_key,
     )
-    post_transfers([_posting(order, side, suspense, part, code) for side, part, code in sides])
     return refund
+
+
+def _surcharge_back(order: Order, refunded_amount: int) -> int:
+    return surcharge_back(
+        order.surcharge_amount,
+        refunded_amount=refunded_amount,
+        total_amount=order.total_amount,
+    )
+
+
+def _wallet_share(order: Order, amount: int, surcharge: int, refund_to: RefundTo) -> int:
+    """Return what of a refund goes to the wallet: of one to the source, what did not come by it."""
+    if refund_to == RefundTo.WALLET:
+        return amount + surcharge
+    if refund_to == RefundTo.HAND or not order.wallet_amount:
+        return 0
+    to_source = OrderRefund.objects.filter(order_id=order.id, refund_to=RefundTo.SOURCE)
+    sent = sum(row.rest_amount - row.surcharge_amount for row in to_source)
+    left = order.total_amount - order.wallet_amount - sent
+    return int(amount - min(amount, left))
+
+
+def _move_money(order: Order, refund: OrderRefund) -> None:
+    """Take back each side's part, and pay out what goes to the wallet or by hand, in one posting:
+    so the wallet and the prepaid balance among them are locked ascending."""
+    before = order.refunded_amount
+    suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
+    sales = account_id(AccountKind.SALES, order.main_site_id)
+    fees = _fee_account(order)
+    by_fee = _surcharge_fee_back(order, before + refund.amount) - _surcharge_fee_back(order, before)
+    prepaid = order.settlement_way == SettlementWay.PREPAID
+    taker = account_id(AccountKind.SITE_TAKINGS, order.site_id) if prepaid else sales
+    moves = [(fees, suspense, refund.fee_amount, Code.REFUND_FEE)]
+    if prepaid:
+        balance = account_id(AccountKind.PREPAID, order.site_id)
+        takings = refund.own_amount + refund.margin_amount
+        moves.append((taker, suspense, takings, Code.REFUND_TAKINGS))
+        moves.append((sales, balance, refund.own_amount, Code.REFUND_WHOLESALE))
+    else:
+        margin = account_id(AccountKind.SITE_MARGIN, order.site_id)
+        moves.append((sales, suspense, refund.own_amount, Code.REFUND_OWN))
+        moves.append((margin, suspense, refund.margin_amount, Code.REFUND_MARGIN))
+    by_taker = refund.surcharge_amount - by_fee
+    moves.append((fees, suspense, by_fee, Code.REFUND_SURCHARGE))
+    moves.append((taker, suspense, by_taker, Code.REFUND_SURCHARGE))
+    moves.extend(_payouts(order, refund))
+    post_transfers([_posting(order, *move) for move in moves])
+
+
+def _surcharge_fee_back(order: Order, refunded_amount: int) -> int:
+    """Return how much of its part of the surcharge the gateway has given back by then."""
+    parts = (order.surcharge_fee_amount, order.surcharge_amount - order.surcharge_fee_amount)
+    back = _surcharge_back(order, refunded_amount)
+    return share_of_refund([Amount(part) for part in parts], refunded_amount=Amount(back))[0]
+
+
+def _payouts(order: Order, refund: OrderRefund) -> list[tuple[int, int, int, Code]]:
+    """Return what reaches the buyer at once: to the wallet, and by hand where that was chosen."""
+    suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
+    moves = []
+    if refund.wallet_amount:
+        assert order.customer_id is not None  # noqa: S101 - checked by _check_route
+        wallet = wallet_of(order.customer_id)
+        moves.append((suspense, wallet, refund.wallet_amount, Code.REFUND_TO_WALLET))
+    if refund.refund_to == RefundTo.HAND:
+        outside = account_id(AccountKind.ADJUSTMENTS, order.site_id)
+        moves.append((suspense, outside, refund.rest_amount, Code.REFUND_BY_HAND))
+    return moves
 
 
 def _fee_account(order: Order) -> int:
@@ -176,23 +270,19 @@ def _append(state: State) -> Func:
     return Func(F("path"), Value(int(state)), function="array_append")
 
 
-def _pay_to_wallet(order: Order, refund: OrderRefund) -> None:
-    assert order.customer_id is not None  # noqa: S101 - checked by _check_route
-    suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
-    wallet = wallet_of(order.customer_id)
-    post_transfers([_posting(order, suspense, wallet, refund.amount, Code.REFUND_TO_WALLET)])
-
-
-def _pay_by_hand(order: Order, refund: OrderRefund) -> None:
-    """Keep the books of money that staff gave the buyer outside: no gateway could."""
-    suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
-    outside = account_id(AccountKind.ADJUSTMENTS, order.site_id)
-    post_transfers([_posting(order, suspense, outside, refund.amount, Code.REFUND_BY_HAND)])
-
-
-def _change_way(refund: OrderRefund, refund_to: RefundTo) -> None:
+def _pay_otherwise(order: Order, refund: OrderRefund, refund_to: RefundTo) -> None:
+    """Give what the gateway refused to the wallet, or keep the books of what staff paid by hand."""
+    rest, suspense = refund.rest_amount, account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
     refund.refund_to = refund_to
-    refund.save(update_fields=["refund_to"])
+    if refund_to == RefundTo.WALLET:
+        assert order.customer_id is not None  # noqa: S101 - checked by _check_route
+        refund.wallet_amount = refund.whole_amount
+        target, code = wallet_of(order.customer_id), Code.REFUND_TO_WALLET
+    else:
+        outside = account_id(AccountKind.ADJUSTMENTS, order.site_id)
+        target, code = outside, Code.REFUND_BY_HAND
+    refund.save(update_fields=["refund_to", "wallet_amount"])
+    post_transfers([_posting(order, suspense, target, rest, code)])
 
 
 def _ask_source(order: Order, refund: OrderRefund) -> None:
@@ -201,7 +291,7 @@ def _ask_source(order: Order, refund: OrderRefund) -> None:
     try:
         request_refund(
             payment=payment,
-            amount=refund.amount,
+            amount=refund.rest_amount,
             reason=refund.reason,
             refund_no=refund.refund_no,
         )
@@ -226,7 +316,7 @@ def _finish(order: Order, refund: OrderRefund) -> None:
             subject_id=order.id,
             customer_id=order.customer_id,
             refund_id=refund.id,
-            amount=refund.amount,
+            amount=refund.whole_amount,
         )
     )
 
@@ -279,12 +369,10 @@ def settle_refused_refund(*, refund_id: int, way: str, reason: str, actor: Actor
             _ask_source(order, refund)
         elif way == "wallet":
             _check_route(order, RefundTo.WALLET)
-            _change_way(refund, RefundTo.WALLET)
-            _pay_to_wallet(order, refund)
+            _pay_otherwise(order, refund, RefundTo.WALLET)
             _finish(order, refund)
         else:
-            _change_way(refund, RefundTo.HAND)
-            _pay_by_hand(order, refund)
+            _pay_otherwise(order, refund, RefundTo.HAND)
             _finish(order, refund)
         Note.objects.create(
             site_id=order.site_id,

@@ -1,9 +1,12 @@
 -- Place a batch of orders in one round trip: repeats, freshness, money, stock, rows, ledger, events.
 -- p_by_wallet: paid now from the buyers' wallets and delivered at once where keys are sold; otherwise
 -- unpaid orders that hold stock until p_expires, each with a payment to be made.
+-- p_part is what the wallet pays of an order beside a gateway: taken now, held with the unpaid order.
+-- p_way is how the site settles (tenancy.SettlementWay): with 2 the wholesale price comes from its
+-- prepaid balance, taken now with a wallet order, and only looked at for an order to be paid later.
 -- One answer per wish (outcome: rules.Outcome); a refusal leaves no trace and fails no neighbour.
--- Locks, in this order: wallets ascending, new orders by request key, reserving persons, keys (skip
--- locked), wallets again (held already).
+-- Locks, in this order: wallets and prepaid balances ascending, new orders by request key, reserving
+-- persons, keys (skip locked), wallets again (held already).
 create or replace function orders_place(
     p_by_wallet boolean, p_site bigint[], p_main bigint[], p_version bigint[],
     p_main_version bigint[], p_order_no text[], p_customer bigint[], p_contact bytea[],
@@ -11,7 +14,8 @@ create or replace function orders_place(
     p_kind smallint[], p_quantity int[], p_unit bigint[], p_total bigint[], p_wholesale bigint[],
     p_inputs bytea[], p_request_key bytea[], p_request_digest bytea[], p_ip text[], p_hint bigint[],
     p_actor bytea[], p_expires timestamptz[], p_open_limit int[], p_share int[],
-    p_payment_no text[], p_gateway bigint[], p_fee bigint[])
+    p_payment_no text[], p_gateway bigint[], p_fee bigint[], p_surcharge bigint[], p_part bigint[],
+    p_way smallint[])
 returns table (i int, outcome smallint, order_id bigint, order_no text, state smallint,
                last_position bigint)
 language plpgsql security definer set search_path = public, pg_temp as $$
@@ -23,12 +27,22 @@ declare
     positions bigint[] := array_fill(null::bigint, array[n]);
     wallets bigint[] := (select array_agg(-(c * 100 + 10) order by k)
                            from unnest(p_customer) with ordinality as u(c, k));
+    prepaids bigint[];  -- null where the wholesale price is not prepaid
+    due bigint[] := case when p_by_wallet then p_total else p_part end;  -- of the wallets
+    has_prepaid boolean := 2 = any (p_way);
+    spends boolean := p_by_wallet or 0 < any (p_part);
     go int[];  -- wishes still in play, by number
     flags boolean[];
     failed bigint[] := '{}';
     answer record;
 begin
+    if has_prepaid then
+        prepaids := (select array_agg(case when u.way = 2 then -(u.site * 100 + 11) end order by u.k)
+                       from unnest(p_site, p_way) with ordinality as u(site, way, k));
+    end if;
     if p_by_wallet then
+        perform ledger_lock_wallets(wallets || prepaids);
+    elsif spends then
         perform ledger_lock_wallets(wallets);
     end if;
 
@@ -57,17 +71,29 @@ begin
             select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
         end if;
     end if;
-    if go is not null and p_by_wallet then
+    if go is not null and spends then
         if cardinality(go) = n then
-            flags := ledger_covered(wallets, p_total);
+            flags := ledger_covered(wallets, due);
         else
             flags := ledger_covered(
                 (select array_agg(wallets[g] order by g) from unnest(go) g),
-                (select array_agg(p_total[g] order by g) from unnest(go) g));
+                (select array_agg(due[g] order by g) from unnest(go) g));
         end if;
         if false = any (flags) then
             for k in 1 .. cardinality(go) loop
                 if not flags[k] then outcomes[go[k]] := 5; end if;
+            end loop;
+            select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
+        end if;
+    end if;
+    if go is not null and has_prepaid then
+        flags := ledger_covered(
+            (select array_agg(prepaids[g] order by g) from unnest(go) g),
+            (select array_agg(case when p_way[g] = 2 then p_wholesale[g] else 0 end order by g)
+               from unnest(go) g));
+        if false = any (flags) then
+            for k in 1 .. cardinality(go) loop
+                if not flags[k] then outcomes[go[k]] := 7; end if;
             end loop;
             select array_agg(g order by g) into go from unnest(go) g where outcomes[g] is null;
         end if;
@@ -79,12 +105,13 @@ begin
                 insert into orders_order as o
                     (site_id, order_no, main_site_id, customer_id, contact_cipher, contact_digest,
                      product_id, variant_id, title, delivery_kind, quantity, unit_amount,
-                     total_amount, wholesale_amount, fee_amount, refunded_amount, inputs_cipher,
-                     state, path, paid_by, request_key, request_digest, buyer_ip, expires_at,
+                     total_amount, wholesale_amount, fee_amount, refunded_amount, wallet_amount,
+                     settlement_way, inputs_cipher, state, path, paid_by, request_key, request_digest, buyer_ip, expires_at,
                      paid_at, delivered_at, staff_note)
                 select p_site[g], p_order_no[g], p_main[g], p_customer[g], p_contact[g],
                        p_contact_digest[g], p_product[g], p_variant[g], p_title[g], p_kind[g],
-                       p_quantity[g], p_unit[g], p_total[g], p_wholesale[g], 0, 0, p_inputs[g],
+                       p_quantity[g], p_unit[g], p_total[g], p_wholesale[g], 0, 0, p_part[g],
+                       p_way[g], p_inputs[g],
                        case when not p_by_wallet then 1 when p_kind[g] = 1 then 3 else 2 end,
                        case when not p_by_wallet then '{1}'::smallint[]
                             when p_kind[g] = 1 then '{1,2,3}' else '{1,2}' end,
@@ -149,7 +176,18 @@ begin
             array_agg(v.code), array_agg(1::smallint), array_agg(ids[g]))
           from unnest(go) g, lateral (values
             (p_main[g] * 100 + 40, p_wholesale[g], 30::smallint),
-            (p_site[g] * 100 + 50, p_total[g] - p_wholesale[g], 31::smallint)) v(credit, amount, code);
+            (p_site[g] * 100 + 50, p_total[g] - p_wholesale[g], 31::smallint)) v(credit, amount, code)
+         where p_way[g] <> 2;
+        if has_prepaid then
+            perform ledger_apply(
+                array_agg(p_site[g]), array_agg(v.debit), array_agg(v.credit), array_agg(v.amount),
+                array_agg(v.code), array_agg(1::smallint), array_agg(ids[g]))
+              from unnest(go) g, lateral (values
+                (wallets[g], p_site[g] * 100 + 51, p_total[g], 35::smallint),
+                (prepaids[g], p_main[g] * 100 + 40, p_wholesale[g], 34::smallint))
+                v(debit, credit, amount, code)
+             where p_way[g] = 2;
+        end if;
         perform core_publish(
             array_agg('orders.paid'::text), array_agg(p_site[g]), array_agg(ids[g]),
             array_agg(jsonb_build_object(
@@ -157,10 +195,18 @@ begin
                 'main_site_id', p_main[g], 'delivered', p_kind[g] = 1)))
           from unnest(go) g;
     elsif go is not null then
+        if spends then
+            perform ledger_apply(
+                array_agg(p_site[g]), array_agg(wallets[g]), array_agg(p_site[g] * 100 + 30),
+                array_agg(p_part[g]), array_agg(36::smallint), array_agg(1::smallint),
+                array_agg(ids[g]))
+              from unnest(go) g where p_part[g] > 0;
+        end if;
         perform payments_open(
             array_agg(p_site[g]), array_agg(p_payment_no[g]), array_agg(1::smallint),
-            array_agg(ids[g]), array_agg(p_gateway[g]), array_agg(p_total[g]), array_agg(p_fee[g]),
-            array_agg(p_expires[g]))
+            array_agg(ids[g]), array_agg(p_gateway[g]),
+            array_agg(p_total[g] - p_part[g] + p_surcharge[g]), array_agg(p_fee[g]),
+            array_agg(p_surcharge[g]), array_agg(p_expires[g]))
           from unnest(go) g where p_gateway[g] is not null;
     end if;
 

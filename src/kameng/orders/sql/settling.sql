@@ -1,16 +1,26 @@
 -- Money has arrived for an order: sell what it holds, or take stock anew when it came late, post the
 -- sale, and say what became of it (rules.Settlement). p_source is the account that pays: the site's
 -- suspense account, or the buyer's wallet. Call inside the transaction that confirmed the payment.
--- Locks the order, then keys; wallets last.
+--
+-- A payment is for the goods less the wallet's part as it was when the payment was opened. What of that
+-- part is not held (any more) is taken from the wallet again, what is held too much goes back to it. When
+-- the wallet does not cover it, nothing is changed (4): the money goes back to where it came from.
+-- When the prepaid balance is short, the order is paid, keeps what it holds and waits (5); an order that
+-- would be paid from a wallet is refused instead (6).
+-- Locks the order, then its wallet and prepaid balance, then keys.
 create or replace function orders_settle(p_order bigint, p_payment bigint, p_fee bigint, p_source bigint)
 returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     o orders_order;
-    v_held boolean := false;
-    v_keys int := 0;
+    v_gateway bigint := 0;
+    v_paid bigint;
+    v_surcharge bigint := 0;
+    v_part bigint := 0;  -- of the wallet, beside this payment
+    v_more bigint;  -- of it, what is not held
+    flags boolean[];
+    v_waits boolean := false;
     v_ok boolean;
     v_delivered boolean;
-    v_by_site bigint;
     v_path smallint[];
 begin
     select * into o from orders_order where id = p_order for no key update;
@@ -20,7 +30,72 @@ begin
     if o.state not in (1, 4, 5) then
         return 3;
     end if;
-    if o.state = 1 then
+    if p_payment is not null then
+        select t.gateway_id, t.amount, t.surcharge into v_gateway, v_paid, v_surcharge
+          from payments_terms_of(p_payment) t;
+        v_part := o.total_amount - (v_paid - v_surcharge);
+    end if;
+    v_more := v_part - o.wallet_amount;
+    if v_more > 0 or o.settlement_way = 2 then  -- before any stock, both at once
+        flags := ledger_lock_funds(
+            array[-(o.customer_id * 100 + 10), -(o.site_id * 100 + 11)],
+            array[greatest(v_more, 0), case when o.settlement_way = 2 then o.wholesale_amount else 0 end]);
+        if not flags[1] then
+            return 4;
+        end if;
+        v_waits := not flags[2];
+        if v_waits and p_source < 0 then
+            return 6;
+        end if;
+    end if;
+    if v_more <> 0 then
+        perform orders_move_part(o.id, v_more);
+    end if;
+
+    if not v_waits then
+        v_ok := orders_take_held(o.id, o.state = 1);
+    end if;
+    v_delivered := not v_waits and v_ok and o.delivery_kind = 1;
+    v_path := o.path || 2::smallint;
+    if v_delivered then
+        v_path := v_path || 3::smallint;
+    end if;
+    update orders_order
+       set state = case when v_delivered then 3 else 2 end, path = v_path,
+           paid_by = case when p_source < 0 then 1 else 2 end, payment_id = p_payment,
+           fee_amount = p_fee - least(p_fee, v_surcharge), surcharge_amount = v_surcharge,
+           surcharge_fee_amount = least(p_fee, v_surcharge), awaits_prepaid = v_waits, paid_at = now(),
+           delivered_at = case when v_delivered then now() end, closed_at = null
+     where id = o.id;
+    if o.state <> 1 then
+        insert into orders_note (site_id, order_id, kind, text, actor_name)
+        values (o.site_id, o.id, 'late_payment', '', 'system');
+    end if;
+    if v_waits then
+        insert into orders_note (site_id, order_id, kind, text, actor_name)
+        values (o.site_id, o.id, 'awaits_prepaid', '', 'system');
+    end if;
+    perform orders_post_sales(array[o.id], array[p_source], array[v_gateway]);
+    perform core_publish(
+        array['orders.paid'], array[o.site_id], array[o.id],
+        array[jsonb_build_object(
+            'customer_id', o.customer_id, 'product_id', o.product_id, 'quantity', o.quantity,
+            'main_site_id', o.main_site_id, 'delivered', v_delivered)]);
+    return case when v_waits then 5 when v_delivered then 0 when v_ok then 1 else 2 end;
+end $$;
+
+-- Sell what one order holds (p_held), or take stock anew: false when there is none. Call with the order
+-- locked.
+create or replace function orders_take_held(p_order bigint, p_held boolean)
+returns boolean language plpgsql set search_path = public, pg_temp as $$
+declare
+    o orders_order;
+    v_held boolean := false;
+    v_keys int := 0;
+    v_ok boolean;
+begin
+    select * into o from orders_order where id = p_order;
+    if p_held then
         select s.held, s.keys into v_held, v_keys from inventory_sell_reserved(o.id) s;
     end if;
     v_ok := v_held and (o.delivery_kind <> 1 or v_keys = o.quantity);
@@ -30,39 +105,162 @@ begin
             array[o.variant_id], array[o.id], array[o.quantity], array[0::bigint],
             array[o.delivery_kind = 1], 2::smallint) c;
     end if;
-    v_delivered := v_ok and o.delivery_kind = 1;
-    v_path := o.path || 2::smallint;
-    if v_delivered then
-        v_path := v_path || 3::smallint;
-    end if;
-    update orders_order
-       set state = case when v_delivered then 3 else 2 end, path = v_path,
-           paid_by = case when p_source < 0 then 1 else 2 end, payment_id = p_payment,
-           fee_amount = p_fee, paid_at = now(),
-           delivered_at = case when v_delivered then now() end, closed_at = null
-     where id = o.id;
-    if o.state <> 1 then
-        insert into orders_note (site_id, order_id, kind, text, actor_name)
-        values (o.site_id, o.id, 'late_payment', '', 'system');
-    end if;
-    v_by_site := least(p_fee, o.total_amount - o.wholesale_amount);
-    perform ledger_apply(
-        array[o.site_id, o.site_id, o.site_id], array[p_source, p_source, p_source],
-        array[o.main_site_id * 100 + 40, o.site_id * 100 + 50,
-              coalesce((select p.gateway_id from payments_gateway_of(p_payment) p), 0) * 100 + 60],
-        array[o.wholesale_amount - (p_fee - v_by_site),
-              o.total_amount - o.wholesale_amount - v_by_site, p_fee],
-        array[30, 31, 32]::smallint[], array[1, 1, 1]::smallint[], array[o.id, o.id, o.id]);
-    perform core_publish(
-        array['orders.paid'], array[o.site_id], array[o.id],
-        array[jsonb_build_object(
-            'customer_id', o.customer_id, 'product_id', o.product_id, 'quantity', o.quantity,
-            'main_site_id', o.main_site_id, 'delivered', v_delivered)]);
-    return case when v_delivered then 0 when v_ok then 1 else 2 end;
+    return v_ok;
 end $$;
 
--- Pay one unpaid order from the buyer's wallet. Answers rules.Settlement, or 4 when the wallet does
--- not cover it, or 3 when the order is not unpaid any more.
+-- Take more of the wallet's part of one unpaid order, or give (a negative number) of it back, and count
+-- it. Call with the order locked, and the wallet too where it pays.
+create or replace function orders_move_part(p_order bigint, p_more bigint)
+returns void language plpgsql set search_path = public, pg_temp as $$
+declare
+    o orders_order;
+begin
+    update orders_order set wallet_amount = wallet_amount + p_more where id = p_order returning * into o;
+    if p_more > 0 then
+        perform ledger_apply(
+            array[o.site_id], array[-(o.customer_id * 100 + 10)], array[o.site_id * 100 + 30],
+            array[p_more], array[36::smallint], array[1::smallint], array[o.id]);
+    else
+        perform ledger_apply(
+            array[o.site_id], array[o.site_id * 100 + 30], array[-(o.customer_id * 100 + 10)],
+            array[-p_more], array[37::smallint], array[1::smallint], array[o.id]);
+    end if;
+end $$;
+
+-- Give the wallets' parts of orders that are given up back to their wallets, all at once, ascending. Call
+-- with the orders locked, before their stock is let go.
+create or replace function orders_return_parts(p_order bigint[])
+returns void language plpgsql set search_path = public, pg_temp as $$
+begin
+    if not exists (select 1 from orders_order o where o.id = any (p_order) and o.wallet_amount > 0) then
+        return;
+    end if;
+    perform ledger_apply(
+        array_agg(o.site_id), array_agg(o.site_id * 100 + 30), array_agg(-(o.customer_id * 100 + 10)),
+        array_agg(o.wallet_amount), array_agg(37::smallint), array_agg(1::smallint), array_agg(o.id))
+      from orders_order o where o.id = any (p_order) and o.wallet_amount > 0;
+    update orders_order o set wallet_amount = 0 where o.id = any (p_order) and o.wallet_amount > 0;
+end $$;
+
+-- Post the sales of paid orders as their rows tell (ways 0 and 1: the main site's part, the operator's,
+-- the gateway's; way 2: all to the operator's takings, and the wholesale price from its prepaid
+-- balance). p_source pays, p_gateway is the gateway of the payment or 0.
+create or replace function orders_post_sales(p_order bigint[], p_source bigint[], p_gateway bigint[])
+returns void language plpgsql set search_path = public, pg_temp as $$
+declare
+    is_plain boolean;
+begin
+    select not bool_or(o.settlement_way = 2 or o.surcharge_amount > 0) into is_plain
+      from orders_order o where o.id = any (p_order);
+    perform ledger_apply(
+        array_agg(o.site_id), array_agg(t.source), array_agg(v.credit), array_agg(v.amount),
+        array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
+      from unnest(p_order, p_source, p_gateway) as t(id, source, gateway)
+      join orders_order o on o.id = t.id,
+      lateral (select least(o.fee_amount, o.total_amount - o.wholesale_amount) as by_site) f,
+      lateral (values
+        (case when o.settlement_way = 2 then o.site_id * 100 + 51 else o.main_site_id * 100 + 40 end,
+         case when o.settlement_way = 2 then o.total_amount - o.fee_amount
+              else o.wholesale_amount - (o.fee_amount - f.by_site) end,
+         (case when o.settlement_way = 2 then 35 else 30 end)::smallint),
+        (o.site_id * 100 + 50,
+         case when o.settlement_way = 2 then 0
+              else o.total_amount - o.wholesale_amount - f.by_site end, 31::smallint),
+        (t.gateway * 100 + 60, o.fee_amount, 32::smallint)) v(credit, amount, code);
+    if is_plain then
+        return;
+    end if;
+    perform ledger_apply(
+        array_agg(o.site_id), array_agg(v.debit), array_agg(v.credit), array_agg(v.amount),
+        array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
+      from unnest(p_order, p_source, p_gateway) as t(id, source, gateway)
+      join orders_order o on o.id = t.id,
+      lateral (values
+        (t.source, t.gateway * 100 + 60, o.surcharge_fee_amount, 33::smallint),
+        (t.source,
+         case when o.settlement_way = 2 then o.site_id * 100 + 51 else o.main_site_id * 100 + 40 end,
+         o.surcharge_amount - o.surcharge_fee_amount, 33::smallint),
+        (-(o.site_id * 100 + 11), o.main_site_id * 100 + 40,
+         case when o.settlement_way = 2 and not o.awaits_prepaid then o.wholesale_amount else 0 end,
+         34::smallint)) v(debit, credit, amount, code)
+     where v.amount > 0;
+end $$;
+
+-- Deliver paid orders of a site that wait for its prepaid balance, the oldest first, as far as it covers
+-- them: each is answered with rules.Settlement. Those that somebody works on are passed over.
+-- Locks an order, then the prepaid balance, then keys, each order in turn.
+create or replace function orders_resume(p_site bigint, p_limit int)
+returns table (order_id bigint, settlement smallint)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    o orders_order;
+    v_ok boolean;
+    v_delivered boolean;
+begin
+    for o in
+        select * from orders_order
+         where site_id = p_site and awaits_prepaid and state = 2
+         order by paid_at, id limit p_limit for no key update skip locked
+    loop
+        if not (ledger_lock_funds(array[-(p_site * 100 + 11)], array[o.wholesale_amount]))[1] then
+            return;
+        end if;
+        perform ledger_apply(
+            array[o.site_id], array[-(p_site * 100 + 11)], array[o.main_site_id * 100 + 40],
+            array[o.wholesale_amount], array[34::smallint], array[1::smallint], array[o.id]);
+        v_ok := orders_take_held(o.id, true);
+        v_delivered := v_ok and o.delivery_kind = 1;
+        update orders_order
+           set awaits_prepaid = false, state = case when v_delivered then 3 else 2 end,
+               path = case when v_delivered then path || 3::smallint else path end,
+               delivered_at = case when v_delivered then now() end
+         where id = o.id;
+        insert into orders_note (site_id, order_id, kind, text, actor_name)
+        values (o.site_id, o.id, 'prepaid_taken', '', 'system');
+        if v_delivered then
+            perform core_publish(array['orders.delivered'], array[o.site_id], array[o.id],
+                array[jsonb_build_object('customer_id', o.customer_id)]);
+        end if;
+        order_id := o.id;
+        settlement := case when v_delivered then 0 when v_ok then 1 else 2 end;
+        return next;
+    end loop;
+end $$;
+
+-- Sites with paid orders that wait for their prepaid balance.
+create or replace function orders_waiting_sites()
+returns table (site_id bigint)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select distinct site_id from orders_order where awaits_prepaid and state = 2 order by 1;
+$$;
+
+-- Set what the wallet pays of one unpaid order of a customer beside a gateway. Answers 0, or 4 when the
+-- wallet does not cover it, or 3 when the order is not unpaid any more. Locks the order, then the wallet.
+create or replace function orders_change_part(p_order bigint, p_customer bigint, p_part bigint)
+returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    o orders_order;
+begin
+    select * into o from orders_order where id = p_order for no key update;
+    if not found or o.customer_id is distinct from p_customer or o.state <> 1
+       or o.expires_at <= now() or p_part not between 0 and o.total_amount - 1 then
+        return 3;
+    end if;
+    if p_part = o.wallet_amount then
+        return 0;
+    end if;
+    if p_part > o.wallet_amount and not (ledger_lock_funds(
+            array[-(p_customer * 100 + 10)], array[p_part - o.wallet_amount]))[1] then
+        return 4;
+    end if;
+    perform orders_move_part(o.id, p_part - o.wallet_amount);
+    perform payments_give_up(1::smallint, array[o.id]);
+    return 0;
+end $$;
+
+-- Pay one unpaid order from the buyer's wallet. Answers rules.Settlement: 4 when the wallet does not
+-- cover it, 3 when the order is not unpaid any more, 6 when the site's prepaid balance is short.
 create or replace function orders_pay_by_wallet(p_order bigint, p_customer bigint)
 returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -73,7 +271,10 @@ begin
     if not found or o.customer_id is distinct from p_customer or o.state <> 1 then
         return 3;
     end if;
-    if not (ledger_lock_funds(array[v_wallet], array[o.total_amount]))[1] then
+    -- What is held for this order counts as if it were in the wallet. The prepaid balance is locked here
+    -- too, so that both are taken ascending; orders_settle asks what it covers.
+    if not (ledger_lock_funds(
+            array[v_wallet, -(o.site_id * 100 + 11)], array[o.total_amount - o.wallet_amount, 0]))[1] then
         return 4;
     end if;
     return orders_settle(p_order, null, 0, v_wallet);
@@ -91,6 +292,7 @@ begin
     if not found then
         return false;
     end if;
+    perform orders_return_parts(array[p_order]);
     perform inventory_release(array[p_order]);
     perform payments_give_up(1::smallint, array[p_order]);
     perform core_publish(array['orders.closed'], array[o.site_id], array[o.id],
@@ -113,6 +315,7 @@ begin
     end if;
     update orders_order set state = 5, path = path || 5::smallint, closed_at = now()
      where id = any (due) and state = 1;
+    perform orders_return_parts(due);
     perform inventory_release(due);
     perform payments_give_up(1::smallint, due);
     perform core_publish(
@@ -124,8 +327,9 @@ end $$;
 
 -- Confirm a batch of verified statements of gateways in one round trip: payment, order, keys, ledger,
 -- events, as payments_confirm and orders_settle do one by one. Only what is plain: an open payment of an
--- unpaid order that still holds its stock. The others are untouched and answered false; the caller takes
--- them the long way. Locks payments ascending, then orders ascending, then what the orders hold.
+-- unpaid order that still holds its stock and the wallet's part, and whose prepaid balance covers it. The
+-- others are untouched and answered false; the caller takes them the long way. Locks payments ascending,
+-- then orders ascending, then prepaid balances, then what the orders hold.
 create or replace function orders_confirm(
     p_payment_no text[], p_gateway bigint[], p_external text[], p_amount bigint[], p_source text,
     p_digest bytea[])
@@ -137,16 +341,24 @@ declare
     payments bigint[];
     orders bigint[];
     fees bigint[];
+    surcharges bigint[];
+    goods bigint[];  -- what each payment is for
     plain int[];  -- places in the arrays above whose order is unpaid
+    has_prepaid boolean;
 begin
-    select array_agg(l.i), array_agg(l.payment_id), array_agg(l.order_id), array_agg(l.fee)
-      into numbers, payments, orders, fees
+    select array_agg(l.i), array_agg(l.payment_id), array_agg(l.order_id), array_agg(l.fee),
+           array_agg(l.surcharge), array_agg(l.amount - l.surcharge)
+      into numbers, payments, orders, fees, surcharges, goods
       from payments_lock_plain(p_payment_no, p_gateway, p_external, p_amount) l;
-    select array_agg(distinct t.k) into plain from (
-        select o.id from orders_order o
+    select array_agg(distinct t.k), bool_or(o.settlement_way = 2) into plain, has_prepaid from (
+        select o.id, o.settlement_way, o.total_amount - o.wallet_amount as due from orders_order o
          where o.id = any (orders) and o.state = 1 order by o.id for no key update) o
-      join (select distinct on (u.id) u.id, u.k::int as k
-              from unnest(orders) with ordinality as u(id, k) order by u.id, u.k) t on t.id = o.id;
+      join (select distinct on (u.id) u.id, u.k::int as k, u.goods
+              from unnest(orders, goods) with ordinality as u(id, goods, k) order by u.id, u.k) t
+        on t.id = o.id and t.goods = o.due;
+    if has_prepaid then
+        plain := orders_covered(plain, orders);
+    end if;
     if plain is null then
         return query select k::int, false from generate_subscripts(p_payment_no, 1) k;
         return;
@@ -154,7 +366,7 @@ begin
     perform orders_settle_plain(
         array_agg(numbers[k] order by k), array_agg(payments[k] order by k),
         array_agg(orders[k] order by k), array_agg(fees[k] order by k),
-        p_gateway, p_external, p_amount, p_source, p_digest)
+        array_agg(surcharges[k] order by k), p_gateway, p_external, p_amount, p_source, p_digest)
       from unnest(plain) k;
     return query
     select k::int, exists (select 1 from unnest(plain) x where numbers[x] = k)
@@ -187,11 +399,27 @@ begin
     return query select t.k::int, t.done from unnest(dones) with ordinality as t(done, k);
 end $$;
 
--- The second half of orders_confirm: p_number, p_payment, p_order and p_fee are the plain ones, locked; the
--- rest are the statements by number. Raises KM001 when an order does not hold what it must.
+-- Of the places p_plain in p_order, those whose orders need no prepaid balance, or one that covers them.
+-- Locks the balances, ascending. Null when none is left.
+create or replace function orders_covered(p_plain int[], p_order bigint[])
+returns int[] language plpgsql set search_path = public, pg_temp as $$
+declare
+    flags boolean[];
+begin
+    select ledger_lock_funds(
+               array_agg(case when o.settlement_way = 2 then -(o.site_id * 100 + 11) end order by t.k),
+               array_agg(case when o.settlement_way = 2 then o.wholesale_amount else 0 end order by t.k))
+      into flags
+      from unnest(p_plain) with ordinality as t(place, k) join orders_order o on o.id = p_order[t.place];
+    return (select array_agg(t.place order by t.place)
+              from unnest(p_plain) with ordinality as t(place, k) where flags[t.k]);
+end $$;
+
+-- The second half of orders_confirm: p_number to p_surcharge are the plain ones, locked; the rest are the
+-- statements by number. Raises KM001 when an order does not hold what it must.
 create or replace function orders_settle_plain(
-    p_number int[], p_payment bigint[], p_order bigint[], p_fee bigint[], p_gateway bigint[],
-    p_external text[], p_amount bigint[], p_source text, p_digest bytea[])
+    p_number int[], p_payment bigint[], p_order bigint[], p_fee bigint[], p_surcharge bigint[],
+    p_gateway bigint[], p_external text[], p_amount bigint[], p_source text, p_digest bytea[])
 returns void language plpgsql set search_path = public, pg_temp as $$
 declare
     sites bigint[] := (select array_agg(o.site_id order by t.k)
@@ -213,26 +441,23 @@ begin
     update orders_order o
        set state = case when o.delivery_kind = 1 then 3 else 2 end,
            path = o.path || case when o.delivery_kind = 1 then '{2,3}' else '{2}' end::smallint[],
-           paid_by = 2, payment_id = t.payment, fee_amount = t.fee, paid_at = now(),
-           delivered_at = case when o.delivery_kind = 1 then now() end, closed_at = null
-      from unnest(p_order, p_payment, p_fee) as t(id, payment, fee) where o.id = t.id;
-    perform ledger_apply(
-        array_agg(o.site_id), array_agg(o.site_id * 100 + 30), array_agg(v.credit),
-        array_agg(v.amount), array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
-      from unnest(p_order, p_number) as t(id, n)
-      join orders_order o on o.id = t.id,
-      lateral (select least(o.fee_amount, o.total_amount - o.wholesale_amount) as by_site) f,
-      lateral (values
-        (o.main_site_id * 100 + 40, o.wholesale_amount - (o.fee_amount - f.by_site), 30::smallint),
-        (o.site_id * 100 + 50, o.total_amount - o.wholesale_amount - f.by_site, 31::smallint),
-        (p_gateway[t.n] * 100 + 60, o.fee_amount, 32::smallint)) v(credit, amount, code);
+           paid_by = 2, payment_id = t.payment, fee_amount = t.fee - least(t.fee, t.surcharge),
+           surcharge_amount = t.surcharge, surcharge_fee_amount = least(t.fee, t.surcharge),
+           paid_at = now(), delivered_at = case when o.delivery_kind = 1 then now() end,
+           closed_at = null
+      from unnest(p_order, p_payment, p_fee, p_surcharge) as t(id, payment, fee, surcharge)
+     where o.id = t.id;
+    perform orders_post_sales(
+        p_order, array_agg(s.id * 100 + 30 order by s.k), array_agg(p_gateway[p_number[s.k]] order by s.k))
+      from unnest(sites) with ordinality as s(id, k);
     perform core_publish(
         array_agg(e.kind), array_agg(o.site_id), array_agg(e.subject), array_agg(e.payload))
       from unnest(p_order, p_payment, p_number) as t(id, payment, n)
       join orders_order o on o.id = t.id,
       lateral (values
         ('payments.confirmed', t.payment, jsonb_build_object(
-            'purpose', 1, 'paid_for', o.id, 'amount', p_amount[t.n], 'fee_amount', o.fee_amount)),
+            'purpose', 1, 'paid_for', o.id, 'amount', p_amount[t.n],
+            'fee_amount', o.fee_amount + o.surcharge_fee_amount)),
         ('orders.paid', o.id, jsonb_build_object(
             'customer_id', o.customer_id, 'product_id', o.product_id, 'quantity', o.quantity,
             'main_site_id', o.main_site_id, 'delivered', o.delivery_kind = 1)))

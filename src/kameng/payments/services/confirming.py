@@ -39,8 +39,10 @@ from kameng.payments.providers.port import (
     RefundNotice,
 )
 from kameng.payments.rules import ACCEPTED, ConfirmOutcome
+from kameng.payments.selectors import owner_of_gateway
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.services.overpaying import accept_second
+from kameng.payments.services.prepaying import credit_prepaid
 from kameng.payments.services.refunding import note_refund
 from kameng.payments.statements import Statement, make_statement
 from kameng.payments.store import Confirmed
@@ -185,7 +187,7 @@ def _believe(gateway: Gateway, said: Confirmation, *, view: SiteView | None) -> 
         is_same = payment.external_no in {said.external_no, said.payment_no}
         code = "" if is_same else accept_second(gateway=gateway, said=said, scope=scope)
         return code or _take_nonce(gateway, said)
-    if payment.purpose == Purpose.TOP_UP or payment.amount >= gateway.verify_above_amount:
+    if payment.purpose != Purpose.ORDER or payment.amount >= gateway.verify_above_amount:
         contradiction = _ask_back(gateway, said)
         if contradiction:
             return contradiction
@@ -253,6 +255,13 @@ def _announce(done: Confirmed, *, gateway_id: int) -> None:
     assert done.paid_for is not None  # noqa: S101
     if done.purpose == Purpose.TOP_UP:
         _credit_top_up(done, gateway_id=gateway_id)
+    elif done.purpose == Purpose.PREPAID:
+        credit_prepaid(
+            site_id=done.site_id,
+            paid_in_id=done.paid_for,
+            gateway_id=gateway_id,
+            fee_amount=int(done.fee_amount or 0),
+        )
     publish(
         PaymentConfirmed(
             site_id=done.site_id,
@@ -268,7 +277,8 @@ def _announce(done: Confirmed, *, gateway_id: int) -> None:
 def _credit_top_up(done: Confirmed, *, gateway_id: int) -> None:
     """Credit the wallet once; the compare-and-set on `credited_at` is the guard.
 
-    The customer gets the whole amount; what the gateway keeps of it is the main site's expense.
+    The customer gets the whole amount; what the gateway keeps of it is the expense of its owner:
+    the main site, or an operator with a merchant account of its own.
     """
     site_id, top_up_id = int(done.site_id or 0), int(done.paid_for or 0)
     taken = TopUp.objects.filter(id=top_up_id, credited_at__isnull=True).update(
@@ -278,7 +288,13 @@ def _credit_top_up(done: Confirmed, *, gateway_id: int) -> None:
         return
     customer_id = TopUp.objects.values_list("customer_id", flat=True).get(id=top_up_id)
     suspense = account_id(AccountKind.ORDER_SUSPENSE, site_id)
-    sales = account_id(AccountKind.SALES, get_site_view(site_id).main_id)
+    view, owner_id = get_site_view(site_id), owner_of_gateway(gateway_id)
+    is_own = owner_id == site_id and not view.is_main
+    bearer = (
+        account_id(AccountKind.SITE_TAKINGS, site_id)
+        if is_own
+        else account_id(AccountKind.SALES, view.main_id)
+    )
     fees = account_id(AccountKind.GATEWAY_FEES, gateway_id)
     post_transfers(
         [
@@ -293,7 +309,7 @@ def _credit_top_up(done: Confirmed, *, gateway_id: int) -> None:
             )
             for debit, credit, amount, code in (
                 (suspense, wallet_of(customer_id), done.amount, Code.TOP_UP),
-                (sales, fees, done.fee_amount, Code.TOP_UP_FEE),
+                (bearer, fees, done.fee_amount, Code.TOP_UP_FEE),
             )
         ]
     )

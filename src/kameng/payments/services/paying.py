@@ -65,15 +65,20 @@ class Payer:
 def open_payment(
     *, purpose: Purpose, paid_for: int, amount: int, choice: PayChoice, expires_at: dt.datetime
 ) -> Payment:
-    """Open one more attempt to pay something of the site in force. The caller holds its lock."""
+    """Open one more attempt to pay something of the site in force. The caller holds its lock.
+
+    `amount` is what it costs; an order's buyer who bears the gateway's fee pays that on top.
+    """
+    terms = choice.terms_for(amount) if purpose == Purpose.ORDER else None
     payment: Payment = Payment.objects.create(
         site_id=require_site_id(),
         payment_no=new_number(clock.now()),
         purpose=purpose,
         subject_id=paid_for,
         gateway_id=choice.gateway_id,
-        amount=amount,
-        fee_amount=choice.fee_for(amount),
+        amount=terms.amount if terms else amount,
+        fee_amount=terms.fee_amount if terms else choice.fee_for(amount),
+        surcharge_amount=terms.surcharge_amount if terms else 0,
         expires_at=expires_at,
         next_query_at=clock.now() + dt.timedelta(seconds=30),
     )

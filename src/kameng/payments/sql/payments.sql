@@ -1,15 +1,17 @@
 -- Open payments for orders that are being placed: one insert for the batch.
 create or replace function payments_open(
     p_site bigint[], p_payment_no text[], p_purpose smallint[], p_subject bigint[],
-    p_gateway bigint[], p_amount bigint[], p_fee bigint[], p_expires timestamptz[])
+    p_gateway bigint[], p_amount bigint[], p_fee bigint[], p_surcharge bigint[],
+    p_expires timestamptz[])
 returns void language sql security definer set search_path = public, pg_temp as $$
     insert into payments_payment
-        (site_id, payment_no, purpose, subject_id, gateway_id, amount, fee_amount, state,
-         refunded_amount, expires_at, next_query_at, query_count)
-    select t.site, t.no, t.purpose, t.subject, t.gateway, t.amount, t.fee, 1, 0, t.expires,
+        (site_id, payment_no, purpose, subject_id, gateway_id, amount, fee_amount, surcharge_amount,
+         state, refunded_amount, expires_at, next_query_at, query_count)
+    select t.site, t.no, t.purpose, t.subject, t.gateway, t.amount, t.fee, t.surcharge, 1, 0, t.expires,
            now() + interval '30 seconds', 0
-      from unnest(p_site, p_payment_no, p_purpose, p_subject, p_gateway, p_amount, p_fee, p_expires)
-           as t(site, no, purpose, subject, gateway, amount, fee, expires);
+      from unnest(p_site, p_payment_no, p_purpose, p_subject, p_gateway, p_amount, p_fee, p_surcharge,
+                  p_expires)
+           as t(site, no, purpose, subject, gateway, amount, fee, surcharge, expires);
 $$;
 
 -- Accept a verified statement that a payment was made. Locks the payment row; the second statement
@@ -60,11 +62,11 @@ begin
     return next;
 end $$;
 
--- The gateway of a payment.
-create or replace function payments_gateway_of(p_payment bigint)
-returns table (gateway_id bigint)
+-- The gateway of a payment, what was to be paid there, and what of it is the fee that the buyer bears.
+create or replace function payments_terms_of(p_payment bigint)
+returns table (gateway_id bigint, amount bigint, surcharge bigint)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select gateway_id from payments_payment where id = p_payment;
+    select gateway_id, amount, surcharge_amount from payments_payment where id = p_payment;
 $$;
 
 -- What the payments are for was given up: ask the gateway soon and close them there. The caller holds
@@ -116,12 +118,13 @@ $$;
 -- others are left to payments_confirm. Ascending, so that batches cannot deadlock.
 create or replace function payments_lock_plain(
     p_payment_no text[], p_gateway bigint[], p_external text[], p_amount bigint[])
-returns table (i int, payment_id bigint, site_id bigint, order_id bigint, amount bigint, fee bigint)
+returns table (i int, payment_id bigint, site_id bigint, order_id bigint, amount bigint, fee bigint,
+               surcharge bigint)
 language plpgsql set search_path = public, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
-    select t.k::int, p.id, p.site_id, p.subject_id, p.amount, p.fee_amount
+    select t.k::int, p.id, p.site_id, p.subject_id, p.amount, p.fee_amount, p.surcharge_amount
       from (select distinct on (u.no) u.* from (
                 select distinct on (v.gateway, v.external) v.*
                   from unnest(p_payment_no, p_gateway, p_external, p_amount) with ordinality

@@ -46,7 +46,15 @@ from kameng.storefront.forms import (
     read_checkout,
 )
 from kameng.storefront.frame import answer_personal, keep_private, see_other
-from kameng.storefront.paychoices import WALLET, check_wallet, list_pay_options, read_gateway
+from kameng.storefront.paychoices import (
+    WALLET,
+    Offer,
+    check_wallet,
+    list_pay_options,
+    open_purse,
+    read_gateway,
+    read_part,
+)
 from kameng.storefront.shelf import category_name_of, consent_of, cover_url, promise_of
 from kameng.tenancy.selectors import SiteView
 from kameng.web.answers import wants_json
@@ -126,15 +134,17 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
     contact = clean_contact(form.contact_raw, is_required=customer_id is None)
     if not form.is_agreed:
         raise ConsentMissing
-    choice = None
+    choice, part = None, 0
     if form.pay == WALLET:
         check_wallet(request)
     else:  # which gateways there are depends on the amount; the wallet needs no second quote
         quoted = quote_purchase(
             get_catalogue(view), variant_id=form.variant_id, quantity=form.quantity
         )
+        part = read_part(request, request.POST)
+        total = quoted.quote.total_amount
         choice = read_gateway(
-            request, form.pay, amount=quoted.quote.total_amount, seed=form.idempotency_key
+            request, form.pay, amount=max(total - part, 0), seed=form.idempotency_key
         )
     actor = (
         f"guest:{contact_digest(view.site_id, contact).hex()}"
@@ -151,6 +161,7 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
             shown_amount=form.shown_amount,
             idempotency_key=form.idempotency_key,
             choice=choice,
+            wallet_part=part,
         ),
         clearance=_clear(request, actor),
     )
@@ -183,6 +194,8 @@ def _show(
         get_catalogue(request.site), variant_id=form.variant_id, quantity=form.quantity
     )
     is_own_place = isinstance(refusal, ContactInvalid | ConsentMissing)
+    total = quoted.quote.total_amount
+    purse = open_purse(request, total, is_ticked=request.POST.get("use_wallet") == "1")
     context = {
         **_goods_context(request, quoted, form),
         "slots": make_slots(quoted.product.input_fields, form.answers, is_checked=is_checked),
@@ -193,8 +206,9 @@ def _show(
         "consent_error": refusal.text() if isinstance(refusal, ConsentMissing) else "",
         "problem": refusal.text() if refusal is not None and not is_own_place else "",
         "idempotency_key": form.idempotency_key,
+        "part_offer": purse.offer if purse is not None else None,
         "pay_options": list_pay_options(
-            request, quoted.quote.total_amount, chosen=form.pay, seed=form.idempotency_key
+            request, total, Offer(chosen=form.pay, seed=form.idempotency_key, purse=purse)
         ),
     }
     status = refusal.status if refusal is not None else 200

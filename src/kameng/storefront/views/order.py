@@ -93,6 +93,7 @@ def order(request: KamengRequest, order_no: str) -> HttpResponse:
     odd = describe_odd_payments(Purpose.ORDER, paid_for=found.id)
     context = {
         "order": found,
+        "paid_amount": found.total_amount + found.surcharge_amount,
         "token": token,
         "headline": _headline(found, is_odd=bool(odd)),
         "odd_payments": odd,
@@ -217,7 +218,7 @@ def _shown_refunds(found: Order) -> list[OrderRefund]:
 
 
 def _refund_line(refund: OrderRefund) -> dict[str, Any]:
-    amount = {"amount": f"¥{format_yuan(Amount(refund.amount))}"}
+    amount = {"amount": f"¥{format_yuan(Amount(refund.whole_amount))}"}
     is_done = refund.state == OrderRefundState.DONE
     if is_done:
         text = {

@@ -23,7 +23,7 @@ from kameng.payments.errors import (
     PaymentClosed,
     WrongDevice,
 )
-from kameng.payments.models import Purpose
+from kameng.payments.models import Payment, Purpose
 from kameng.payments.providers.port import PayInstruction
 from kameng.payments.selectors import PayChoice, find_open_payment, list_odd_payments
 from kameng.payments.services.paying import Payer
@@ -33,7 +33,14 @@ from kameng.storefront.forms import DEVICE_COOKIE, read_text
 from kameng.storefront.frame import answer_personal, keep_private, see_other
 from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import open_for, read_token
-from kameng.storefront.paychoices import find_way, list_pay_options, read_pay_choice
+from kameng.storefront.paychoices import (
+    Offer,
+    find_way,
+    list_pay_options,
+    open_purse,
+    read_part,
+    read_pay_choice,
+)
 from kameng.storefront.payers import ask_payer, keep_payers, take_payer
 from kameng.web.cookies import safe_next
 from kameng.web.csp import allow_form_target
@@ -57,7 +64,8 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
     except PayerUnknown as refusal:
         return _find_payer(request, order, refusal)
     except WrongDevice as refusal:
-        return _page(request, order, Told(way=way, problem=refusal.text(), is_elsewhere=True))
+        told = Told(way=way, payment=payment, problem=refusal.text(), is_elsewhere=True)
+        return _page(request, order, told)
     except (GatewayAway, GatewayNotUsable) as refusal:
         return _page(request, order, Told(problem=refusal.text()))
     except (NotAllowedNow, PaymentClosed):  # paid or given up while we looked
@@ -65,7 +73,8 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
         if order.state != OrderState.AWAITING_PAYMENT:
             return _lead_on(request, order)
         return _page(request, order, Told())
-    return _page(request, order, Told(way=way, instruction=opened.instruction))
+    told = Told(way=way, payment=opened.payment, instruction=opened.instruction)
+    return _page(request, order, told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,7 @@ class Told:
     """What came of asking a gateway: where to pay, or why not."""
 
     way: PayChoice | None = None
+    payment: Payment | None = None  # the attempt that the way stands for
     instruction: PayInstruction | None = None
     problem: str = ""
     is_elsewhere: bool = False
@@ -109,12 +119,7 @@ def _page(request: KamengRequest, order: Order, told: Told) -> HttpResponse:
         "problem": "" if guidance is not None else told.problem,
         "odd_payments": odd,
         "is_returned": is_returned,
-        "pay_options": list_pay_options(
-            request,
-            order.total_amount,
-            without=way.way_key if way is not None else 0,
-            seed=order.order_no,
-        ),
+        **_sums(request, order, told),
         "status_url": order_address("pay_status", **names, s=order.state, **waits),
         "go_url": order_address("pay_go", order_no=order.order_no, token=""),
         "cancel_url": order_address("pay_cancel", order_no=order.order_no, token=""),
@@ -125,6 +130,31 @@ def _page(request: KamengRequest, order: Order, told: Told) -> HttpResponse:
     if instruction is not None and instruction.kind == "form":
         allow_form_target(response, instruction.url)
     return response
+
+
+def _sums(request: KamengRequest, order: Order, told: Told) -> dict[str, object]:
+    """Return what is to be paid, what of it the wallet pays, and what else may be chosen."""
+    reserved, payment = order.wallet_amount, told.payment
+    purse = open_purse(request, order.total_amount, is_ticked=reserved > 0, reserved=reserved)
+    offer = purse.offer if purse is not None else None
+    way_key = told.way.way_key if told.way is not None else 0
+    # With a part of the wallet in play, the same way may be chosen anew for another sum.
+    may_stay = offer is not None or reserved > 0
+    return {
+        "pay_amount": payment.amount if payment is not None else order.total_amount - reserved,
+        "surcharge_amount": payment.surcharge_amount if payment is not None else 0,
+        "part_offer": offer,
+        "pay_options": list_pay_options(
+            request,
+            order.total_amount,
+            Offer(
+                chosen=str(way_key) if may_stay else "",
+                without=0 if may_stay else way_key,
+                seed=order.order_no,
+                purse=purse,
+            ),
+        ),
+    }
 
 
 @require_POST
@@ -147,10 +177,11 @@ def pay_go(request: KamengRequest, order_no: str) -> HttpResponse:
 
 def _go(request: KamengRequest, order: Order) -> str:
     """Do what was chosen; return the page that follows."""
+    part = read_part(request, request.POST)
     choice = read_pay_choice(
         request,
         read_text(request.POST, "pay", limit=20),
-        amount=order.total_amount,
+        amount=max(order.total_amount - part, 0),
         seed=order.order_no,
     )
     if choice is None:
@@ -160,10 +191,10 @@ def _go(request: KamengRequest, order: Order) -> str:
         pay_from_wallet(order=order, customer_id=customer_id)
         return "order"
     if choice.is_elsewhere:
-        choose_attempt(order=order, choice=choice)
+        choose_attempt(order=order, choice=choice, wallet_part=part)
         return "pay"
     payer = payer_of(request, order.order_no)
-    begin_payment(order=order, view=request.site, payer=payer, choice=choice)
+    begin_payment(order=order, view=request.site, payer=payer, choice=choice, wallet_part=part)
     return "pay"
 
 
