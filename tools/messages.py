@@ -50,6 +50,8 @@ DATA = {
     "payments/providers/epay/wire.py": "words of the gateway",
     "payments/providers/wechat/bills.py": "headings of the gateway's bills",
     "payments/providers/wechat/transfers.py": "what the gateway wants to be told of a transfer",
+    "payments/providers/epay2/wire.py": "words of the gateway",
+    "payments/providers/unionpay/certificates.py": "the name in UnionPay's certificate",
     "payments/providers/credentials.py": "placeholders that people paste as keys",
 }
 # Names that stay Chinese in English too.

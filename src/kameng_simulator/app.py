@@ -19,6 +19,7 @@ from kameng_simulator.cashier import AFTERWARDS, Cashier, list_modes
 from kameng_simulator.control import Control
 from kameng_simulator.courier import Clockwork, Courier
 from kameng_simulator.epay import Epay
+from kameng_simulator.epay2 import Epay2
 from kameng_simulator.faults import Faults
 from kameng_simulator.mail import make_sink, read_mail
 from kameng_simulator.moves import Moves
@@ -33,6 +34,7 @@ from kameng_simulator.peers import Peer, Route
 from kameng_simulator.store import Store
 from kameng_simulator.stripe import Stripe
 from kameng_simulator.trouble import Trouble
+from kameng_simulator.unionpay import UnionPay
 from kameng_simulator.web import Reply, Request, make_server, redirect, reply_json
 from kameng_simulator.wechat import Wechat
 
@@ -170,10 +172,12 @@ def make_peers(store: Store, moves: Moves) -> dict[str, Peer]:
     """Return the platforms that are played, by the word under which their payments are kept."""
     peers: tuple[Peer, ...] = (
         Epay(store),
+        Epay2(store),
         Alipay(store, moves),
         Alipay(store, moves, by_certificate=True),
         Wechat(store, moves),
         Stripe(store, moves),
+        UnionPay(store, moves),
     )
     return {peer.kind: peer for peer in peers}
 

@@ -3,6 +3,8 @@
 Checks every signature and answers with the platform's own codes and words.
 """
 
+import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +17,17 @@ from kameng_simulator.peers import Outgoing, Route, Twist
 from kameng_simulator.store import Notice, Payment, Store
 from kameng_simulator.web import Reply, Request, redirect, reply_json
 
+# What relatives of the program do otherwise; switched by POST /epay/forks with a JSON list.
+FORKS = {
+    "post": "通知用 POST 发",
+    "encoded_twice": "JSON 编码两次",
+    "text_codes": "code 是字符串",
+    "wrapped": "内容放在 data 里",
+    "zero_refund": "退款成功的 code 是 0",
+    "cut_name": "商品名按 127 字节截断，可能截断半个字",
+    "no_mapi": "没有 mapi.php",
+    "both_ways": "同时返回 payurl 和 qrcode",
+}
 METHODS = ("alipay", "wxpay", "qqpay", "bank")
 LIFETIME_SECONDS = 15 * 60
 NAME_BYTES = 127
@@ -42,6 +55,7 @@ class Epay:
         self.store = store
         self.pid = store.remember("epay_pid", lambda: "10" + signing.make_digits(4))
         self.key = store.remember("epay_key", signing.make_secret)
+        self.forks = frozenset(json.loads(store.remember("epay_forks", lambda: "[]")))
 
     def routes(self) -> Mapping[str, Route]:
         """Return the three addresses of the platform."""
@@ -49,7 +63,28 @@ class Epay:
             "/submit.php": Route(serve=self.submit, is_api=False),
             "/mapi.php": Route(serve=self.open_by_api),
             "/api.php": Route(serve=self.serve_api),
+            "/epay/forks": Route(serve=self.switch_forks, is_api=False),
         }
+
+    def switch_forks(self, request: Request) -> Reply:
+        """Behave as a relative of the program from now on; GET tells the choices."""
+        if request.method == "POST":
+            wanted = json.loads(request.body.decode())
+            if not isinstance(wanted, list) or not set(wanted) <= set(FORKS):
+                return reply_json({"error": "forks", "forks": FORKS}, status=400)
+            self.forks = frozenset(wanted)
+            self.store.overwrite("epay_forks", json.dumps(sorted(self.forks)))
+        return reply_json({"on": sorted(self.forks), "forks": FORKS})
+
+    def _reply(self, said: dict[str, object]) -> Reply:
+        """Answer as the chosen relatives do."""
+        if "wrapped" in self.forks:
+            said = {"code": said["code"], "msg": said.get("msg", ""), "data": said}
+        if "text_codes" in self.forks:
+            said = {**said, "code": str(said["code"])}
+        if "encoded_twice" in self.forks:
+            return reply_json(json.dumps(said, ensure_ascii=False))
+        return reply_json(said)
 
     def describe(self, base_url: str) -> dict[str, str]:
         """Return what a shop enters."""
@@ -66,14 +101,18 @@ class Epay:
 
     def open_by_api(self, request: Request) -> Reply:
         """`mapi.php`: the shop opens a payment itself."""
+        if "no_mapi" in self.forks:
+            return Reply(status=404, body=b"<html>404 Not Found</html>")
         fields = request.read_form() if request.method == "POST" else request.query
         try:
             payment = self._open(fields)
         except Refused as refusal:
-            return reply_json({"code": refusal.code, "msg": refusal.message})
+            return self._reply({"code": refusal.code, "msg": refusal.message})
         address = f"{request.base_url}/pay/{payment.trade_no}"
         place = {"qrcode": address} if fields.get("device", "pc") == "pc" else {"payurl": address}
-        return reply_json({"code": 1, "msg": "success", "trade_no": payment.trade_no, **place})
+        if "both_ways" in self.forks:
+            place = {"payurl": address, "qrcode": f"{address}?qr=1"}
+        return self._reply({"code": 1, "msg": "success", "trade_no": payment.trade_no, **place})
 
     def _open(self, fields: Mapping[str, str]) -> Payment:
         if fields.get("pid") != self.pid:
@@ -143,9 +182,9 @@ class Epay:
         if not secrets.compare_digest(fields.get("key", "").encode(), self.key.encode()):
             return reply_json({"code": -3, "msg": "商户密钥错误"})
         try:
-            return reply_json(act(fields))
+            return self._reply(act(fields))
         except Refused as refusal:
-            return reply_json({"code": refusal.code, "msg": refusal.message})
+            return self._reply({"code": refusal.code, "msg": refusal.message})
 
     def _describe_merchant(self, _fields: Mapping[str, str]) -> dict[str, object]:
         payments = self.store.list_payments(limit=1000, gateway="epay")
@@ -189,8 +228,8 @@ class Epay:
             "api_trade_no": f"SIM{payment.id:012d}" if payment.paid_at else "",
             "type": payment.method,
             "pid": int(self.pid),
-            "addtime": _print_time(payment.created_at),
-            "endtime": _print_time(payment.paid_at) if payment.paid_at else None,
+            "addtime": print_time(payment.created_at),
+            "endtime": print_time(payment.paid_at) if payment.paid_at else None,
             "name": payment.subject,
             "money": format_fen(payment.shown_fen),
             "param": payment.param,
@@ -209,7 +248,8 @@ class Epay:
             self.store.refund(payment.id, refund_no=number, amount_fen=amount_fen)
         except ValueError:
             raise Refused(-1, "退款金额不合法或超过可退金额") from None
-        return {"code": 1, "msg": f"退款成功！退款金额￥{format_fen(amount_fen)}"}
+        code = 0 if "zero_refund" in self.forks else 1
+        return {"code": code, "msg": f"退款成功！退款金额￥{format_fen(amount_fen)}"}
 
     def tell_paid(self, payment: Payment) -> dict[str, str]:
         """Return the fields of a callback."""
@@ -226,7 +266,22 @@ class Epay:
 
     def pack(self, notice: Notice) -> Outgoing:
         """Sign a callback; a forged one is signed with a guessed key."""
-        return Outgoing(method="GET", query=urlencode(self._sign(notice.fields, notice.twist)))
+        if "cut_name" in self.forks:
+            data = self._cut_name(notice)
+        else:
+            data = urlencode(self._sign(notice.fields, notice.twist))
+        if "post" in self.forks:
+            kind = "application/x-www-form-urlencoded"
+            return Outgoing(body=data.encode(), headers={"Content-Type": kind})
+        return Outgoing(method="GET", query=data)
+
+    def _cut_name(self, notice: Notice) -> str:
+        """Cut the name inside a character and sign the bytes that are left, as some do."""
+        said = {k: v.encode() for k, v in notice.fields.items()}
+        said["name"] = said["name"][: min(NAME_BYTES, len(said["name"]) - 1)]
+        text = b"&".join(k.encode() + b"=" + said[k] for k in sorted(said) if said[k])
+        sign = hashlib.md5(text + self.key.encode(), usedforsecurity=False).hexdigest()
+        return urlencode({**said, "sign": sign, "sign_type": "MD5"})
 
     def _sign(self, fields: Mapping[str, str], twist: str = "") -> dict[str, str]:
         said = dict(fields)
@@ -251,5 +306,6 @@ class Epay:
         return "商户密钥已重置，旧密钥立即失效"
 
 
-def _print_time(moment: float) -> str:
+def print_time(moment: float) -> str:
+    """Return a moment as the platform writes it, in Beijing time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + 8 * 3600))

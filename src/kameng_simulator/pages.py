@@ -18,6 +18,7 @@ BRANDS = {
     "wxpay": ("微信支付", "#078547"),
     "qqpay": ("QQ 钱包", "#0b74ad"),
     "bank": ("云闪付", "#d4232d"),
+    "unionpay": ("银联在线支付", "#b0121f"),
 }
 STATES = {"wait": ("待付款", "amber"), "paid": ("已付款", "green"), "closed": ("已关闭", "grey")}
 

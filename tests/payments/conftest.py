@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -35,7 +36,7 @@ from tests.providers.world import World, open_world
 
 __all__ = ["any_db", "wrecked_db"]
 
-METHODS = {"epay": "alipay", "alipay": "qr", "wechat": "native", "stripe": "card"}
+METHODS = {kind: make_case(kind).method for kind in KINDS}
 PAYER = Payer(
     client_ip="192.0.2.1",
     device="mobile",
@@ -82,8 +83,9 @@ class Counter:
         """Open a payment at the gateway, as the pay page and the buyer's browser do."""
         with site_scope(self.shop.site.id):
             told = instruct_buyer(payment=payment, subject="测试点卡", payer=PAYER)
-        if told.kind == "redirect":
-            with urllib.request.urlopen(told.url, timeout=5) as page:
+        if told.kind in {"redirect", "form"}:
+            data = urlencode(told.fields).encode() if told.fields else None
+            with urllib.request.urlopen(told.url, data=data, timeout=5) as page:
                 assert page.status == 200
 
     def let_refunds_be_due(self) -> None:

@@ -231,7 +231,7 @@ def test_a_leaked_key_does_not_pay_large_sums_and_freezes_the_gateway(
 def test_control_without_the_question_a_leaked_key_pays(
     wrecked_db: None, live: Counter, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(confirming, "_ask_back", lambda gateway, said: "")
+    monkeypatch.setattr(confirming, "_ask_back", lambda gateway, said, **_: "")
     with site_scope(live.gateway().site_id):
         Gateway.objects.update(verify_above_amount=10_000)
     placed, payment = live.sell()

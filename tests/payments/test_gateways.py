@@ -25,9 +25,11 @@ from tests.providers.world import World
 
 SECRET = {
     "epay": "key",
+    "epay2": "merchant_private_key",
     "alipay": "app_private_key",
     "wechat": "api_v3_key",
     "stripe": "secret_key",
+    "unionpay": "merchant_cert",
 }
 WEAK = [
     "",
@@ -120,6 +122,8 @@ def test_wrong_credentials_are_not_proved(
 
 
 ACCOUNT = {
+    "epay2": {"pid": "1002"},
+    "unionpay": {"mer_id": "777290012345679"},
     "epay": {"pid": "1002"},
     "alipay": {"app_id": "2021000000000002", "seller_id": "2088000000000012"},
     "wechat": {"mchid": "1900000002", "appid": "wx0123456789abcdee"},

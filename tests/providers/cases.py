@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kameng.core.http import HttpClient, HttpLimits
+from kameng.payments.providers.abilities import at_moment
 from kameng.payments.providers.port import (
     CallbackRequest,
     PaidStatus,
@@ -31,7 +32,8 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.providers.registry import PROVIDERS, load_provider
 from kameng.pricing.money import Amount, format_yuan
-from kameng_simulator import alipay_certs, signing
+from kameng_simulator import alipay_certs, certificates, signing
+from kameng_simulator.unionpay import digest
 from tests.providers.world import World
 
 KINDS = tuple(PROVIDERS)
@@ -40,6 +42,7 @@ ACCOUNTS = (*KINDS, "alipay_cert")
 # Those whose callbacks are forms: a field may come twice, and a value be cut in two.
 FORM_KINDS = tuple(kind for kind in ACCOUNTS if kind not in ("wechat", "stripe"))
 SHORT = HttpLimits(connect_seconds=0.5, read_seconds=0.5, total_seconds=0.8, reply_bytes=65_536)
+OPENED_AT = dt.datetime.now(dt.UTC)
 EPAY_KEY = "Zx8Kq3Vn7Rt5Wp2Yb6Hd9Fj4Lm1Gs0Tc"
 
 
@@ -71,6 +74,10 @@ class Case:
     heard: bytes = b"success"  # what a callback is answered with
     path: str = ""
     cheap: str = "0.01"
+    number_field: str = "out_trade_no"
+    subject_field: str = "subject"
+    asked_closed: PaidStatus | None = None  # what a query says after a close, if not the same
+    opens_by_form: bool = False  # opening calls nobody
 
     @property
     def guard_module(self) -> ModuleType:
@@ -96,10 +103,11 @@ class Case:
         if self.kind == "epay":
             return [signing.sign_epay(self.good, key) for key in ("", "123456", "key", "1001")]
         text = signing.join_sorted(self.good, without=())
-        return [signing.sign_rsa(text, signing.load_key(self.form["app_private_key"]))]
+        return [signing.sign_rsa(text, signing.load_key(app_key()))]
 
     def provider(self, *, allow_plain: bool = True) -> Provider[Any]:
-        return load_provider(self.kind, client=HttpClient(limits=SHORT, allow_plain=allow_plain))
+        client = HttpClient(limits=SHORT, allow_plain=allow_plain)
+        return at_moment(load_provider(self.kind, client=client), OPENED_AT)
 
     def config(self, **changes: str) -> Any:
         return self.provider().config_from_form({**self.form, **changes})
@@ -110,23 +118,27 @@ class Case:
             return {**plain, "sign": signing.sign_epay(plain, EPAY_KEY), "sign_type": "MD5"}
         text = signing.join_sorted(plain, without=())
         sign = signing.sign_rsa(text, signing.load_key(gateway_key()))
-        return {**plain, "sign": sign, "sign_type": "RSA2"}
+        return {**plain, "sign": sign, "sign_type": "RSA" if self.kind == "epay2" else "RSA2"}
 
     def signed(self, **changes: str) -> dict[str, str]:
         return self.sign({**self.good, **changes})
 
     def send(self, fields: Mapping[str, str], *, rest: str = "") -> CallbackRequest:
         data = (urlencode(fields) + rest).encode()
-        if self.kind == "epay":
+        if self.kind in ("epay", "epay2"):
             return CallbackRequest(method="GET", query=data)
         return CallbackRequest(method="POST", body=data)
 
 
 def make_case(kind: str) -> Case:
-    if kind == "stripe":
-        return make_stripe_case()
-    if kind == "wechat":
-        return make_wechat_case()
+    makers = {
+        "wechat": make_wechat_case,
+        "stripe": make_stripe_case,
+        "epay2": make_epay2_case,
+        "unionpay": make_unionpay_case,
+    }
+    if kind in makers:
+        return makers[kind]()
     if kind == "epay":
         return Case(
             kind=kind,
@@ -146,6 +158,7 @@ def make_case(kind: str) -> Case:
             other_merchants=({"pid": "1002"}, {"pid": "01001"}, {"pid": ""}),
             unpaid={"trade_status": "TRADE_CLOSED"},
             method="alipay",
+            subject_field="name",
             calls_before_refund=1,
         )
     keys = make_alipay_certificates() if kind == "alipay_cert" else make_alipay_keys()
@@ -233,6 +246,7 @@ def make_request(number: str, *, method: str, shop_url: str = "http://a.localhos
         device="pc",
         expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=15),
         method=method,
+        opened_at=OPENED_AT,
     )
 
 
@@ -244,6 +258,134 @@ def make_refund(number: str, *, refund_no: str, amount: int = 123_400) -> Refund
         amount=Amount(amount),
         total_amount=Amount(123_400),
         reason="缺货退款",
+        opened_at=OPENED_AT,
+        asked_at=OPENED_AT,
+    )
+
+
+def make_epay2_case() -> Case:
+    return Case(
+        kind="epay2",
+        account="epay2",
+        form={
+            "gateway_url": "http://127.0.0.1:9/",
+            "pid": "1001",
+            "merchant_private_key": app_key(),
+            "platform_public_key": signing.publish_key(signing.load_key(gateway_key())),
+        },
+        good={
+            "pid": "1001",
+            "trade_no": "2026010112000001",
+            "out_trade_no": "P20260101A",
+            "type": "alipay",
+            "name": "测试商品 月卡",
+            "money": "12.34",
+            "trade_status": "TRADE_SUCCESS",
+            "endtime": "2026-01-01 20:00:00",
+            "timestamp": str(int(time.time())),
+        },
+        amount_field="money",
+        secrets=(app_key(), app_key()[100:160]),
+        other_merchants=({"pid": "1002"}, {"pid": "01001"}, {"pid": ""}),
+        unpaid={"trade_status": "TRADE_CLOSED"},
+        method="alipay",
+        closes_to=PaidStatus.CLOSED,
+        asked_closed=PaidStatus.PENDING,
+        subject_field="name",
+    )
+
+
+# --- UnionPay: a form signed over its digest, with the signer's certificate in it ----------------
+
+
+@functools.cache
+def papers() -> certificates.Papers:
+    return certificates.make_papers("777290012345678")
+
+
+UNIONPAY_NAMES = {
+    "out_trade_no": "orderId",
+    "trade_no": "queryId",
+    "sign": "signature",
+    "sign_type": "signMethod",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnionPayCase(Case):
+    """Its fields go by the usual names too; `sign` and `sign_type` are renamed when sent."""
+
+    @property
+    def trade_no(self) -> str:
+        return self.good["queryId"]
+
+    def priced(self, amount: int) -> dict[str, str]:
+        return {self.amount_field: str(amount // 100)}
+
+    def signed(self, **changes: str) -> dict[str, str]:
+        usual = {UNIONPAY_NAMES.get(name, name): value for name, value in changes.items()}
+        return self.sign({**self.good, **usual})
+
+    def sign(self, fields: Mapping[str, str]) -> dict[str, str]:
+        plain = {k: v for k, v in fields.items() if k not in ("sign", "sign_type")}
+        plain["signPubKeyCert"] = papers().signer
+        text = digest({**plain, "signMethod": "01"})
+        sign = signing.sign_rsa(text, signing.load_key(papers().signer_key))
+        return {**plain, "sign": sign, "sign_type": "01"}
+
+    def sign_as_strangers(self) -> list[str]:
+        plain = {k: v for k, v in self.signed().items() if k not in ("sign", "sign_type")}
+        text = digest({**plain, "signMethod": "01"})
+        return [signing.sign_rsa(text, signing.load_key(app_key()))]
+
+    def send(self, fields: Mapping[str, str], *, rest: str = "") -> CallbackRequest:
+        said = {UNIONPAY_NAMES.get(name, name): value for name, value in fields.items()}
+        for usual, own in UNIONPAY_NAMES.items():
+            rest = rest.replace(f"&{usual}=", f"&{own}=")
+        return CallbackRequest(method="POST", body=(urlencode(said) + rest).encode())
+
+
+def make_unionpay_case() -> Case:
+    return UnionPayCase(
+        kind="unionpay",
+        account="unionpay",
+        form={
+            "mer_id": "777290012345678",
+            "merchant_cert": papers().merchant_pfx,
+            "cert_password": papers().password,
+            "root_cert": papers().root,
+            "middle_cert": papers().middle,
+            "gateway_url": "http://127.0.0.1:9/",
+            "file_url": "http://127.0.0.1:9/files/",
+        },
+        good={
+            "version": "5.1.0",
+            "encoding": "UTF-8",
+            "bizType": "000201",
+            "accessType": "0",
+            "merId": "777290012345678",
+            "txnType": "01",
+            "txnSubType": "01",
+            "orderId": "P20260101A",
+            "txnTime": "20260101195959",
+            "txnAmt": "1234",
+            "currencyCode": "156",
+            "queryId": "442601012000000000001",
+            "traceTime": "0101200000",
+            "respCode": "00",
+            "respMsg": "成功[0000000]",
+            "reqReserved": "测试商品 月卡",
+        },
+        amount_field="txnAmt",
+        secrets=(papers().merchant_pfx, papers().merchant_pfx[100:160], papers().password),
+        other_merchants=({"merId": "777290012345679"}, {"merId": ""}, {"merId": "77729001234567"}),
+        unpaid={"respCode": "05"},
+        method="gateway",
+        cheap="1",
+        number_field="orderId",
+        subject_field="reqReserved",
+        calls_before_refund=1,
+        opens_by_form=True,
     )
 
 

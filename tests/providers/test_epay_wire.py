@@ -12,7 +12,9 @@ from kameng.payments.providers.epay.config import Config
 from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
+    Device,
     PaidStatus,
+    PayInstruction,
     ProviderRefused,
     ProviderUncertain,
 )
@@ -228,14 +230,59 @@ def test_key_that_the_gateway_repeats_does_not_reach_the_message() -> None:
 
 
 def test_opening_reply_gives_redirect_or_code() -> None:
-    paged = wire.parse_opening(CONFIG, b'{"code":1,"payurl":"https://pay.example.com/x"}')
-    coded = wire.parse_opening(CONFIG, b'{"code":1,"qrcode":"weixin://wxpay/bizpayurl?pr=1"}')
+    paged = opened(b'{"code":1,"payurl":"https://pay.example.com/x"}')
+    coded = opened(b'{"code":1,"qrcode":"weixin://wxpay/bizpayurl?pr=1"}')
 
     assert (paged.kind, paged.url) == ("redirect", "https://pay.example.com/x")
     assert (coded.kind, coded.qr_text) == ("qr", "weixin://wxpay/bizpayurl?pr=1")
-    for body in (b'{"code":1}', b'{"code":1,"payurl":"javascript:alert(1)"}'):
-        with pytest.raises(ProviderUncertain):
-            wire.parse_opening(CONFIG, body)
+
+
+def test_of_two_ways_a_desktop_shows_the_code_and_a_phone_goes_to_the_page() -> None:
+    body = b'{"code":"1","payurl":"https://pay.example.com/x","qrcode":"https://qr.example.com/y"}'
+
+    assert opened(body, device="pc") == PayInstruction(
+        kind="qr", qr_text="https://qr.example.com/y"
+    )
+    for device in ("mobile", "wechat", "alipay"):
+        page = opened(body, device=device)
+        assert page == PayInstruction(kind="redirect", url="https://pay.example.com/x")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code":1}',
+        b'{"code":1,"payurl":"javascript:alert(1)"}',
+        b'{"code":1,"html":"<form>"}',
+        b'{"code":1,"qrcode":"data:image/png;base64,AAAA"}',
+    ],
+)
+def test_an_opening_that_we_cannot_show_is_left_to_the_platforms_page(body: bytes) -> None:
+    assert wire.parse_opening(CONFIG, body, device="pc") is None
+
+
+def test_a_reply_that_wraps_its_content_is_read() -> None:
+    inner = '{"status":1,"money":"1.00","trade_no":"T1","out_trade_no":"P1","pid":1001}'
+    body = f'{{"code":1,"data":{inner}}}'.encode()
+
+    said = wire.parse_order(CONFIG, "P1", body)
+
+    assert (said.status, said.amount) == (PaidStatus.PAID, Amount(10_000))
+    assert opened(b'{"code":1,"data":{"qrcode":"weixin://x"}}').qr_text == "weixin://x"
+
+
+def test_a_refunds_yes_is_told_from_a_no() -> None:
+    for yes in ('{"code":1,"msg":"ok"}', '{"code":"0","msg":"退款成功！退款金额￥1.00"}'):
+        wire.parse_refund(CONFIG, yes.encode())
+    for no in ('{"code":0,"msg":"只有支付成功的订单可以退款"}', '{"code":0}', '{"code":-1}'):
+        with pytest.raises(ProviderRefused):
+            wire.parse_refund(CONFIG, no.encode())
+
+
+def opened(body: bytes, *, device: Device = "pc") -> PayInstruction:
+    found = wire.parse_opening(CONFIG, body, device=device)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/submit.php", "/mapi.php", "/api.php"])

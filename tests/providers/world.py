@@ -6,7 +6,7 @@ import pathlib
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -131,8 +131,10 @@ class World:
             method=sent.method, query=sent.query.encode(), body=sent.body, headers=sent.headers
         )
 
-    def browse(self, address: str) -> str:
-        with urllib.request.urlopen(address, timeout=5) as reply:
+    def browse(self, address: str, *, fields: Mapping[str, str] | None = None) -> str:
+        """Open an address, or post a form to it."""
+        data = urlencode(fields).encode() if fields else None
+        with urllib.request.urlopen(address, data=data, timeout=5) as reply:
             text: str = reply.read().decode()
         return text
 

@@ -4,14 +4,18 @@ import html
 from collections.abc import Callable
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from kameng.ledger.selectors import wallet_amount
 from kameng.orders.models import Order, OrderState
 from kameng.payments.models import Gateway, Payment, PaymentState
+from kameng.payments.providers.port import PayInstruction
 from kameng.payments.services import paying
+from kameng.storefront.cashier import let_form_go
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
+from kameng.web.csp import protect
 from tests import factories
 from tests.people import Buyer
 from tests.storefront.conftest import Goods
@@ -247,3 +251,45 @@ def test_a_paid_order_is_not_paid_again(
     with site_scope(site_a.id):
         assert wallet_amount(mei.customer.id) == 900_000
         assert Order.objects.get().state == OrderState.DELIVERED
+
+
+def test_a_gateways_page_may_post_the_browser_back(
+    site_a: Site, client_for: ClientFor, pay_url: str
+) -> None:
+    """UnionPay's page comes back by a form of its own, from another host and without our token."""
+    browser = client_for(site_a)
+    browser.handler.enforce_csrf_checks = True
+    address = f"{pay_url}&returned=1"
+
+    back = browser.post(address, {"respCode": "00", "txnAmt": "1000", "orderId": "P1"})
+
+    assert (back.status_code, back["Location"]) == (303, address)
+    page = browser.get(address)
+    assert "正在确认付款结果" in page.content.decode()
+    assert state_of(site_a) == OrderState.AWAITING_PAYMENT
+
+
+def test_who_posts_to_another_address_of_the_pay_page_needs_the_token(
+    site_a: Site, client_for: ClientFor, pay_url: str
+) -> None:
+    browser = client_for(site_a)
+    browser.handler.enforce_csrf_checks = True
+    path, _, query = pay_url.partition("?")
+
+    assert browser.post(f"{path}cancel/?{query}").status_code == 403
+    assert state_of(site_a) == OrderState.AWAITING_PAYMENT
+
+
+def test_a_posted_form_may_be_led_on_to_the_gateways_own_hosts_only() -> None:
+    told = PayInstruction(
+        kind="form",
+        url="https://gateway.95516.com/gateway/api/frontTransReq.do",
+        fields={"orderId": "1"},
+        leads_to=("https://*.95516.com",),
+    )
+
+    response = let_form_go(HttpResponse(), told)
+    protect(response, nonce="n", is_secure=True)
+
+    policy = response["Content-Security-Policy"]
+    assert "form-action 'self' https://gateway.95516.com https://*.95516.com;" in policy

@@ -98,6 +98,7 @@ class Known:
     amount: int
     state: int
     external_no: str | None
+    created_at: dt.datetime
 
 
 def find_known(payment_no: str) -> Known | None:
@@ -105,7 +106,7 @@ def find_known(payment_no: str) -> Known | None:
     rows = fetch("select * from payments_known(%s)", (payment_no,), scoped=False)
     if not rows:
         return None
-    site_id, gateway_id, purpose, amount, state, external_no = rows[0]
+    site_id, gateway_id, purpose, amount, state, external_no, created_at = rows[0]
     return Known(
         site_id=site_id,
         gateway_id=gateway_id,
@@ -113,6 +114,7 @@ def find_known(payment_no: str) -> Known | None:
         amount=amount,
         state=state,
         external_no=external_no,
+        created_at=created_at,
     )
 
 

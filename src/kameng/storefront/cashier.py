@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import segno
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from kameng.payments.services.paying import Payer
 from kameng.storefront.forms import device_of
 from kameng.storefront.frame import absolute_url
 from kameng.storefront.payers import read_payer_ids
+from kameng.web.csp import allow_form_target
 from kameng.web.requests import KamengRequest
 
 NOTIFY_PATH: Final = "/notify/"
@@ -65,6 +67,14 @@ def instruction_context(
     else:
         context["pay_form"] = instruction
     return context
+
+
+def let_form_go(response: HttpResponse, instruction: PayInstruction | None) -> HttpResponse:
+    """Let a page send the form of its instruction, and be led on by the gateway's own hosts."""
+    if instruction is not None and instruction.kind == "form":
+        for url in (instruction.url, *instruction.leads_to):
+            allow_form_target(response, url)
+    return response
 
 
 def guide_elsewhere(request: KamengRequest, way: PayChoice, *, path: str) -> Guidance | None:

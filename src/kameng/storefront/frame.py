@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 
 from kameng.accounts.people import CustomerPerson, Person
 from kameng.catalog.selectors import get_catalogue
@@ -139,6 +140,22 @@ def customer_id_of(request: KamengRequest) -> int:
 def see_other(url: str) -> HttpResponse:
     """Lead on after a post, so that a reload does not post again."""
     return HttpResponseRedirect(url, status=303)
+
+
+def comes_back(view: View) -> View:
+    """Let a gateway's page post the browser back (`?returned=1`); it is led on by GET.
+
+    What was posted is not read: coming back proves nothing, and so it needs no token.
+    """
+
+    @csrf_exempt
+    @wraps(view)
+    def led(request: KamengRequest, *args: Any, **names: Any) -> HttpResponse:
+        if request.method == "POST" and "returned" in request.GET:
+            return keep_private(see_other(request.get_full_path()))
+        return view(request, *args, **names)
+
+    return led
 
 
 def absolute_url(request: KamengRequest, path: str) -> str:

@@ -284,6 +284,8 @@ class Life:
             external_no = f"{local:%Y%m%d%H%M%S}{tail[:10]}"
         elif choice.kind == "wechat":
             external_no = f"42000{local:%Y%m%d}{tail}"
+        elif choice.kind == "unionpay":
+            external_no = f"44{local:%m%d%H%M%S}{tail[:9]}"
         else:
             external_no = f"{local:%Y%m%d}22001{tail}"
         said = Confirmation(
@@ -303,7 +305,7 @@ class Life:
                 "gateway": choice.kind,
                 "trade_no": external_no,
                 "out_trade_no": payment.payment_no,
-                "method": "alipay" if choice.kind == "alipay" else choice.method,
+                "method": choice.kind if choice.kind in {"alipay", "unionpay"} else choice.method,
                 "subject": subject,
                 "amount_fen": payment.amount // 100,
                 "paid_at": moment.timestamp(),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from kameng.payments.providers.port import Provider
 from kameng.pricing.money import Amount
 
 
@@ -234,3 +235,20 @@ class KeyFetcher(Protocol):
         True when a new one came. Calls out at a bounded rate, whatever comes in; never raises.
         """
         ...
+
+
+@runtime_checkable
+class TimeKeeper(Protocol):
+    """A gateway that knows a payment by its number and the second at which it was opened."""
+
+    def at(self, opened_at: dt.datetime) -> Provider[Any]:
+        """Return the provider as it asks about payments that were opened at that moment."""
+        ...
+
+
+def at_moment(provider: Provider[Any], opened_at: dt.datetime) -> Provider[Any]:
+    """Return the provider to ask about a payment that was opened at a moment.
+
+    Always ask through it: only some gateways need the moment.
+    """
+    return provider.at(opened_at) if isinstance(provider, TimeKeeper) else provider

@@ -7,7 +7,7 @@ failure: `ProviderUncertain` says "ask again", `ProviderRefused` says "nothing h
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, Protocol, TypeVar
@@ -82,7 +82,8 @@ class PayRequest:
     """A payment to open. `amount` is in whole fen; `subject` is shown to the buyer.
 
     `payer_id` is the gateway's own id of who pays, where the method needs it. A payment that
-    `will_split` is held for a split at the gateway (abilities.Splitter).
+    `will_split` is held for a split at the gateway (abilities.Splitter). `opened_at` is when we
+    opened it: some gateways know a payment by that second too (abilities.TimeKeeper).
     """
 
     payment_no: str
@@ -96,19 +97,22 @@ class PayRequest:
     method: str
     payer_id: str = ""
     will_split: bool = False
+    opened_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayInstruction:
     """Where the buyer goes: a redirect, a form to post, or a text to show as a QR code.
 
-    `jsapi`: `fields` are what the page inside WeChat hands to its payment bridge.
+    `jsapi`: `fields` are what the page inside WeChat hands to its payment bridge. `leads_to` are
+    further origins that a posted form is redirected to: browsers send it nowhere else.
     """
 
     kind: InstructionKind
     url: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     qr_text: str = ""
+    leads_to: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +191,8 @@ class RefundRequest:
     """A refund of `amount` out of `total_amount`; repeat it only with the same `refund_no`.
 
     Without `payment_no` the gateway's own number alone says which payment: ours was paid twice.
-    `notify_url` is where a gateway that tells of refunds by a callback sends it.
+    `notify_url` is where a gateway that tells of refunds by a callback sends it. `opened_at` is
+    when the payment was opened, `asked_at` when the refund was recorded: both stay the same.
     """
 
     refund_no: str
@@ -197,6 +202,8 @@ class RefundRequest:
     total_amount: Amount
     reason: str
     notify_url: str = ""
+    opened_at: dt.datetime | None = None
+    asked_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,11 @@ from kameng.payments.providers.port import Provider
 
 PROVIDERS: Final[dict[str, str]] = {
     "epay": "kameng.payments.providers.epay.provider.EpayProvider",
+    "epay2": "kameng.payments.providers.epay2.provider.Epay2Provider",
     "alipay": "kameng.payments.providers.alipay.provider.AlipayProvider",
     "wechat": "kameng.payments.providers.wechat.provider.WechatProvider",
     "stripe": "kameng.payments.providers.stripe.provider.StripeProvider",
+    "unionpay": "kameng.payments.providers.unionpay.provider.UnionPayProvider",
 }
 
 

@@ -4,6 +4,7 @@ A callback counts only when its signature is good, it names our own number, gate
 amount, and, for top-ups and large sums, a query asked of the gateway says the same.
 """
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import psycopg.errors
@@ -26,7 +27,7 @@ from kameng.payments.models import (
     RejectedCallback,
     TopUp,
 )
-from kameng.payments.providers.abilities import KeyFetcher
+from kameng.payments.providers.abilities import KeyFetcher, at_moment
 from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
@@ -188,7 +189,7 @@ def _believe(gateway: Gateway, said: Confirmation, *, view: SiteView | None) -> 
         code = "" if is_same else accept_second(gateway=gateway, said=said, scope=scope)
         return code or _take_nonce(gateway, said)
     if payment.purpose != Purpose.ORDER or payment.amount >= gateway.verify_above_amount:
-        contradiction = _ask_back(gateway, said)
+        contradiction = _ask_back(gateway, said, opened_at=payment.created_at)
         if contradiction:
             return contradiction
     outcome = confirm_payment(said, gateway_id=gateway.id, source="callback", scope=scope).outcome
@@ -201,10 +202,11 @@ def _believe(gateway: Gateway, said: Confirmation, *, view: SiteView | None) -> 
     }.get(ConfirmOutcome(outcome), "")
 
 
-def _ask_back(gateway: Gateway, said: Confirmation) -> str:
+def _ask_back(gateway: Gateway, said: Confirmation, *, opened_at: dt.datetime) -> str:
     """Ask the gateway itself; a clear no freezes it (its key signs what it does not know)."""
     try:
-        answer = provider_of(gateway).query(config_of(gateway), said.payment_no)
+        provider = at_moment(provider_of(gateway), opened_at)
+        answer = provider.query(config_of(gateway), said.payment_no)
     except (ProviderUncertain, ProviderRefused):
         return "query_unanswered"  # not acknowledged: the gateway calls again, and we query later
     if answer.status == PaidStatus.PAID and answer.amount == said.amount:
@@ -326,7 +328,8 @@ def confirm_by_staff(*, payment_id: int, actor: Actor) -> PaidStatus:
         raise errors.PaymentNotFound
     gateway = _find_gateway(payment.gateway_id)
     try:
-        answer = provider_of(gateway).query(config_of(gateway), payment.payment_no)
+        provider = at_moment(provider_of(gateway), payment.created_at)
+        answer = provider.query(config_of(gateway), payment.payment_no)
     except (ProviderUncertain, ProviderRefused) as fault:
         raise errors.GatewayAway from fault
     if answer.status == PaidStatus.PAID:

@@ -12,6 +12,7 @@ from kameng.core.scope import Scope, open_scope
 from kameng.ledger.accounts import AccountKind, Code, account_id
 from kameng.ledger.services import Posting, post_transfers
 from kameng.payments.models import Gateway, Payment, PaymentState, Proof
+from kameng.payments.providers.abilities import at_moment
 from kameng.payments.providers.port import (
     Confirmation,
     PaidStatus,
@@ -34,7 +35,7 @@ def accept_second(*, gateway: Gateway, said: Confirmation, scope: Scope) -> str:
         if _is_known(first, said.external_no):
             return ""
     try:
-        answer = provider_of(gateway).query(
+        answer = at_moment(provider_of(gateway), first.created_at).query(
             config_of(gateway), said.payment_no, external_no=said.external_no
         )
     except (ProviderUncertain, ProviderRefused):

@@ -23,6 +23,7 @@ from kameng.core.scope import require_site_id
 from kameng.payments import errors, store
 from kameng.payments.choosing import PayChoice, is_offered, method_of, remember_full, suits
 from kameng.payments.models import Gateway, Payment, PaymentState, Purpose, TopUp
+from kameng.payments.providers.abilities import at_moment
 from kameng.payments.providers.port import (
     Device,
     PaidStatus,
@@ -116,6 +117,7 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         expires_at=payment.expires_at,
         method=gateway.method,
         payer_id=payer.payer_ids.get(gateway.id, ""),
+        opened_at=payment.created_at,
     )
     instruction = _open_there(payment, gateway, request)
     stored = seal_instruction(instruction, payment=payment)
@@ -184,7 +186,7 @@ def _is_unknown_there(payment: Payment, gateway: Gateway) -> bool:
 
     Without this another account could be paid beside it.
     """
-    provider, config = provider_of(gateway), config_of(gateway)
+    provider, config = at_moment(provider_of(gateway), payment.created_at), config_of(gateway)
     gone = {PaidStatus.NOT_FOUND, PaidStatus.CLOSED}
     try:
         if provider.query(config, payment.payment_no).status in gone:
@@ -203,7 +205,8 @@ def seal_instruction(instruction: PayInstruction, *, payment: Payment) -> dict[s
 
 def open_instruction(payment: Payment) -> PayInstruction:
     """Return the instruction that a payment keeps."""
-    return PayInstruction(**json.loads(decrypt_text(_sealed(payment), _binding(payment))))
+    values = json.loads(decrypt_text(_sealed(payment), _binding(payment)))
+    return PayInstruction(**{**values, "leads_to": tuple(values.get("leads_to", ()))})
 
 
 def sealing_key(payment: Payment) -> int:

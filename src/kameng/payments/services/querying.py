@@ -6,6 +6,7 @@ from kameng.core import clock
 from kameng.core.scope import current_scope, open_scope, platform_scope
 from kameng.payments import store
 from kameng.payments.models import Gateway, Payment, PaymentState
+from kameng.payments.providers.abilities import at_moment
 from kameng.payments.providers.port import PaidStatus, ProviderRefused, ProviderUncertain
 from kameng.payments.rules import SLOW_FAULTS, next_query_at
 from kameng.payments.services.confirming import confirm_payment
@@ -45,7 +46,7 @@ def query_payment(payment_id: int, *, silent: set[int] | None = None) -> PaidSta
     if gateway.id in silent:
         _put_off(payment, None)
         return None
-    provider, config = provider_of(gateway), config_of(gateway)
+    provider, config = at_moment(provider_of(gateway), payment.created_at), config_of(gateway)
     try:
         answer = provider.query(config, payment.payment_no)
         note_answer(gateway, opened=False)

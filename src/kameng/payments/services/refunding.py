@@ -118,6 +118,8 @@ def _call_gateway(refund: GatewayRefund, payment: Payment, gateway: Gateway) -> 
         total_amount=Amount(payment.received_amount or payment.amount),
         reason=refund.reason,
         notify_url=f"{site_url(refund.site_id)}/notify/{gateway.id}/",
+        opened_at=payment.created_at,
+        asked_at=refund.created_at,
     )
     try:
         if refund.asked_count > 1:  # asked before: first find out what became of that

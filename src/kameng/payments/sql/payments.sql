@@ -107,9 +107,9 @@ $$;
 -- What stands in our books about a payment number, of whatever site.
 create or replace function payments_known(p_payment_no text)
 returns table (site_id bigint, gateway_id bigint, purpose smallint, amount bigint, state smallint,
-               external_no text)
+               external_no text, created_at timestamptz)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select site_id, gateway_id, purpose, amount, state, external_no
+    select site_id, gateway_id, purpose, amount, state, external_no, created_at
       from payments_payment where payment_no = p_payment_no;
 $$;
 

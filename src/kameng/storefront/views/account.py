@@ -36,11 +36,12 @@ from kameng.payments.services.paying import reopen_top_up, start_top_up
 from kameng.payments.services.routing import lead_to_account
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
 from kameng.risk.services import admit_password_change, admit_top_up
-from kameng.storefront.cashier import guide_elsewhere, instruction_context, make_payer
+from kameng.storefront.cashier import guide_elsewhere, instruction_context, let_form_go, make_payer
 from kameng.storefront.errors import FormInvalid, KeyMissing, PayMissing, TopUpNotFound
 from kameng.storefront.forms import TYPED_CHARS, is_key, read_secret, read_text
 from kameng.storefront.frame import (
     answer_personal,
+    comes_back,
     customer_id_of,
     customer_page,
     keep_private,
@@ -56,7 +57,6 @@ from kameng.tenancy.models import SiteState
 from kameng.web.agents import describe_agent
 from kameng.web.answers import wants_json
 from kameng.web.cookies import give_session, session_token
-from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.pagination import paginate
@@ -220,6 +220,7 @@ def _wallet_page(
     return answer_personal(request, "storefront/wallet.html", context, status=status)
 
 
+@comes_back
 @open_when_suspended
 @require_safe
 @customer_page
@@ -270,9 +271,7 @@ def _top_up_page(request: KamengRequest, found: TopUp, payment: Payment) -> Http
         "tab": "me",
     }
     response = answer_personal(request, "storefront/top_up.html", context)
-    if instruction is not None and instruction.kind == "form":
-        allow_form_target(response, instruction.url)
-    return response
+    return let_form_go(response, instruction)
 
 
 @open_when_suspended

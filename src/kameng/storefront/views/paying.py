@@ -28,9 +28,14 @@ from kameng.payments.providers.port import PayInstruction
 from kameng.payments.selectors import PayChoice, find_open_payment, list_odd_payments
 from kameng.payments.services.paying import Payer
 from kameng.storefront.addresses import next_address, order_address
-from kameng.storefront.cashier import guide_elsewhere, instruction_context, make_payer
+from kameng.storefront.cashier import (
+    guide_elsewhere,
+    instruction_context,
+    let_form_go,
+    make_payer,
+)
 from kameng.storefront.forms import DEVICE_COOKIE, read_text
-from kameng.storefront.frame import answer_personal, keep_private, see_other
+from kameng.storefront.frame import answer_personal, comes_back, keep_private, see_other
 from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import open_for, read_token
 from kameng.storefront.paychoices import (
@@ -43,12 +48,12 @@ from kameng.storefront.paychoices import (
 )
 from kameng.storefront.payers import ask_payer, keep_payers, take_payer
 from kameng.web.cookies import safe_next
-from kameng.web.csp import allow_form_target
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest, actor_of
 
 
+@comes_back
 @require_safe
 def pay(request: KamengRequest, order_no: str) -> HttpResponse:
     """Show how to pay; an order that is not unpaid any more leads on to its own page."""
@@ -127,9 +132,7 @@ def _page(request: KamengRequest, order: Order, told: Told) -> HttpResponse:
         "tab": "orders",
     }
     response = answer_personal(request, "storefront/pay.html", context)
-    if instruction is not None and instruction.kind == "form":
-        allow_form_target(response, instruction.url)
-    return response
+    return let_form_go(response, instruction)
 
 
 def _sums(request: KamengRequest, order: Order, told: Told) -> dict[str, object]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext_lazy
 
 from kameng.core.http import HttpClient
-from kameng.payments.providers.calling import call, question
+from kameng.payments.providers.calling import call, exchange, question
 from kameng.payments.providers.epay import wire
 from kameng.payments.providers.epay.config import FIELDS, Config
 from kameng.payments.providers.port import (
@@ -60,12 +60,18 @@ class EpayProvider:
         return Config.from_json(data)
 
     def create(self, config: Config, request: PayRequest) -> PayInstruction:
-        """Send the buyer to the cashier, or open the payment by `mapi.php`."""
+        """Send the buyer to the cashier, or open the payment by `mapi.php` where there is one."""
         if request.method not in {method.code for method in METHODS}:
             raise ProviderRefused("unknown_method")
         if config.opening == "page":
             return PayInstruction(kind="redirect", url=wire.build_page_url(config, request))
-        return wire.parse_opening(config, call(self._client, wire.build_opening(config, request)))
+        page = PayInstruction(kind="redirect", url=wire.build_page_url(config, request))
+        reply = exchange(self._client, wire.build_opening(config, request))
+        if reply.status == 404:  # this platform has no mapi.php
+            return page
+        if reply.status != 200:
+            raise ProviderUncertain("bad_status")
+        return wire.parse_opening(config, reply.body, device=request.device) or page
 
     def parse_callback(self, config: Config, callback: CallbackRequest) -> Confirmation:
         """Verify and read a callback; raises CallbackRejected."""
@@ -93,7 +99,7 @@ class EpayProvider:
         if before.status is not RefundStatus.UNKNOWN:
             return before
         try:
-            wire.read_reply(config, call(self._client, wire.build_refund(config, request)))
+            wire.parse_refund(config, call(self._client, wire.build_refund(config, request)))
         except ProviderRefused as refusal:
             # A parallel call of the same refund may have come first.
             after = self.query_refund(config, request)

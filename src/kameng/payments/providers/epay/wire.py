@@ -31,6 +31,7 @@ from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
     Confirmation,
+    Device,
     PaidStatus,
     PayInstruction,
     PayRequest,
@@ -44,13 +45,15 @@ NAME_BYTES: Final = 127
 SHANGHAI: Final = dt.timezone(dt.timedelta(hours=8))
 
 _CALLBACK_STATUS = {"TRADE_SUCCESS": PaidStatus.PAID, "TRADE_FINISHED": PaidStatus.PAID}
-# 0 unpaid, 1 paid, 2 refunded, 3 frozen by the platform: the last two were paid once.
+# 0 unpaid, 1 paid, 2 refunded, 3 frozen by the platform, 4 authorised only. 2 and 3 were paid once.
 _ORDER_STATUS = {
     "0": PaidStatus.PENDING,
     "1": PaidStatus.PAID,
     "2": PaidStatus.CLOSED,
     "3": PaidStatus.PAID,
+    "4": PaidStatus.PENDING,
 }
+SCHEMES: Final = ("https://", "http://", "weixin://", "alipays://", "alipay://", "mqqapi://")
 _MD5 = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -181,16 +184,26 @@ def read_reply(config: Config, body: bytes) -> dict[str, Any]:
     return reply
 
 
-def parse_opening(config: Config, body: bytes) -> PayInstruction:
-    """Read where the buyer goes from a `mapi.php` reply."""
-    reply = read_reply(config, body)
-    address = str(reply.get("payurl") or reply.get("urlscheme") or "")
-    if address.startswith(("https://", "http://", "weixin://", "alipays://")):
-        return PayInstruction(kind="redirect", url=address[:2000])
+def parse_opening(config: Config, body: bytes, *, device: Device) -> PayInstruction | None:
+    """Read where the buyer goes from a `mapi.php` reply; None: it names nothing that can be shown.
+
+    Some platforms name several ways: a desktop shows the QR code, a phone goes to the page.
+    """
+    reply = _unwrap(read_reply(config, body))
+    addresses = [str(reply.get(name) or "") for name in ("payurl", "urlscheme", "payurl2")]
+    address = next((each for each in addresses if each.startswith(SCHEMES)), "")
     qr_text = str(reply.get("qrcode") or "")
-    if qr_text:
+    if qr_text.startswith("data:"):  # a picture of the code, which says nothing that we can read
+        qr_text = ""
+    if qr_text and (device == "pc" or not address):
         return PayInstruction(kind="qr", qr_text=qr_text[:2000])
-    raise ProviderUncertain("bad_reply")
+    return PayInstruction(kind="redirect", url=address[:2000]) if address else None
+
+
+def _unwrap(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reply says; some forks put it into a member `data`."""
+    inner = reply.get("data")
+    return {**reply, **inner} if isinstance(inner, dict) else reply
 
 
 def parse_order(config: Config, payment_no: str, body: bytes) -> Confirmation:
@@ -201,6 +214,7 @@ def parse_order(config: Config, payment_no: str, body: bytes) -> Confirmation:
         if "订单" in refusal.message and "不存在" in refusal.message:
             return _not_found(payment_no, body)
         raise
+    reply = _unwrap(reply)
     same_merchant = str(reply.get("pid", config.pid)) == config.pid
     number = str(reply.get("out_trade_no", payment_no))
     if not same_merchant or (payment_no and number != payment_no):
@@ -226,12 +240,25 @@ def parse_order(config: Config, payment_no: str, body: bytes) -> Confirmation:
 
 def is_refunded(config: Config, body: bytes) -> bool:
     """Say whether an order query shows a refunded payment."""
-    return str(read_reply(config, body).get("status")) == "2"
+    return str(_unwrap(read_reply(config, body)).get("status")) == "2"
+
+
+def parse_refund(config: Config, body: bytes) -> None:
+    """Read a refund's answer; raise ProviderRefused or ProviderUncertain.
+
+    Most programs say yes by 1. The newest say it by 0, which in others is a no: there the words
+    decide.
+    """
+    try:
+        read_reply(config, body)
+    except ProviderRefused as refusal:
+        if refusal.code != "epay_0" or not refusal.message.startswith("退款成功"):
+            raise
 
 
 def parse_merchant(config: Config, body: bytes) -> None:
     """Read the merchant query; raise ProviderRefused if it is not our account or not active."""
-    reply = read_reply(config, body)
+    reply = _unwrap(read_reply(config, body))
     if str(reply.get("pid")) != config.pid:
         raise ProviderRefused("wrong_merchant")
     if str(reply.get("active", "1")) != "1":

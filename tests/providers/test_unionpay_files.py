@@ -1,0 +1,122 @@
+"""UnionPay's reconciliation files: what a line says, what is kept unread, what is refused."""
+
+import base64
+import datetime as dt
+import hashlib
+import zlib
+from typing import Any
+
+import pytest
+
+from kameng.payments.providers.abilities import LineKind
+from kameng.payments.providers.port import (
+    ProviderUncertain,
+)
+from kameng.payments.providers.unionpay import files
+from kameng.pricing.money import Amount
+from kameng_simulator.moves import BillRow
+from kameng_simulator.unionpay_files import render_files
+
+NUMBER = "260101000000000001"
+DAY = dt.date(2026, 1, 1)
+
+
+def row(**changes: Any) -> BillRow:
+    values = {
+        "kind": "payment",
+        "own_no": NUMBER,
+        "external_no": "442601012000000000001",
+        "trade_no": "442601012000000000001",
+        "out_trade_no": NUMBER,
+        "subject": "月卡",
+        "method": "unionpay",
+        "amount_fen": 1234,
+        "fee_fen": 7,
+        "paid_fen": 1234,
+        "happened_at": dt.datetime(2025, 12, 31, 15, 30, tzinfo=dt.UTC).timestamp(),
+    }
+    return BillRow(**{**values, **changes})
+
+
+def content(*rows: BillRow) -> str:
+    return render_files(rows, mer_id="777290012345678", settle_date="0101", year=2026)[1]
+
+
+def test_a_days_files_are_read_into_lines() -> None:
+    noon = dt.datetime(2026, 1, 1, 4, tzinfo=dt.UTC)
+    back = row(
+        kind="refund",
+        own_no="260101000000000077",
+        external_no="45",
+        amount_fen=234,
+        fee_fen=-1,
+        happened_at=noon.timestamp(),
+    )
+
+    bill = files.read_bill(DAY, content(row(), back))
+
+    first, second = bill.lines
+    assert (first.kind, first.own_no, first.payment_no) == (LineKind.PAYMENT, NUMBER, NUMBER)
+    assert (first.amount, first.fee_amount) == (Amount(123_400), Amount(700))
+    assert first.external_no == "442601012000000000001"
+    # 23:30 of New Year's Eve in Beijing belongs to the first settlement day of the year.
+    assert first.happened_at == dt.datetime(2025, 12, 31, 15, 30, tzinfo=dt.UTC)
+    assert (second.kind, second.own_no) == (LineKind.REFUND, "260101000000000077")
+    assert (second.payment_no, second.external_no) == (NUMBER, "45")
+    assert (second.amount, second.fee_amount) == (Amount(23_400), Amount(-100))
+    assert second.happened_at == noon
+    assert bill.unread_lines == []
+    assert bill.raw_digest == hashlib.sha256(bill.raw).hexdigest()
+
+
+def pack(name: str, text: bytes) -> str:
+    import io
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, text)
+    return base64.b64encode(zlib.compress(packed.getvalue())).decode()
+
+
+def test_a_line_that_cannot_be_read_is_kept() -> None:
+    genuine = files._unzip(zlib.decompress(base64.b64decode(content(row()))))[0][1].rstrip()
+    odd_fee = genuine.replace(b"D000000000007", b"X000000000007")
+    text = b"\r\n".join([genuine, b"short", odd_fee, genuine[:60] + b"\xff" * 130, b""])
+
+    bill = files.read_bill(DAY, pack("INN26010188ZM_777290012345678", text))
+
+    assert [line.own_no for line in bill.lines] == [NUMBER]
+    assert len(bill.unread_lines) == 3
+    assert bill.unread_lines[0] == "short"
+    assert any("X000000000007" in line for line in bill.unread_lines)
+
+
+def test_a_correction_is_shown_and_not_guessed_at() -> None:
+    widths = (*files.ZME_WIDTHS, 15, 15, 1, 12, 2, 135)
+    values = {0: "E23", 4: "0101120000", 6: "000000001234", 14: "D000000000000"}
+    record = " ".join(values.get(i, "").ljust(width) for i, width in enumerate(widths))
+
+    bill = files.read_bill(DAY, pack("INN26010188ZME_777290012345678", record.encode("gbk")))
+
+    (line,) = bill.lines
+    assert (line.kind, line.own_no, line.amount) == (LineKind.OTHER, "", Amount(123_400))
+    assert line.text.startswith("E23")
+
+
+def test_a_file_that_is_none_is_uncertain() -> None:
+    good_one = content(row())
+    bomb = base64.b64encode(zlib.compress(b"0" * (files.MAX_ZIP_BYTES + 1))).decode()
+    for bad in ("", "x", "eA==", good_one[:-40], base64.b64encode(zlib.compress(b"x")).decode()):
+        with pytest.raises(ProviderUncertain):
+            files.read_bill(DAY, bad)
+    with pytest.raises(ProviderUncertain) as caught:
+        files.read_bill(DAY, bomb)
+    assert caught.value.code == "bill_too_large"
+
+
+def test_the_simulators_records_have_the_documented_width() -> None:
+    text = files._unzip(zlib.decompress(base64.b64decode(content(row()))))[0][1]
+
+    assert len(text.rstrip(b"\r\n")) == sum(files.ZM_WIDTHS) + 98 + len(files.ZM_WIDTHS)
+    assert len(files.cut_record(text.rstrip(b"\r\n"), files.ZM_WIDTHS)) == 41
