@@ -245,7 +245,7 @@ def test_control_without_the_unique_request_one_key_is_several_orders(
     fresh_ones = "    if go is not null then\n        if cardinality(go) = n then"
     edits = (
         ("on conflict (site_id, request_key) do nothing", ""),
-        ("        perform ledger_lock_wallets(wallets);", "        null;"),
+        ("        perform ledger_lock_wallets(wallets || prepaids);", "        null;"),
         (fresh_ones, MEET_TWO + fresh_ones),
     )
 
