@@ -46,6 +46,7 @@ def find_breaches() -> list[str]:
 def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
+    from kameng.config import auditing_top_ups as t
 
     return [
         ("I1", "transfers are whole: two sides, positive, known codes, roll-up equal", a.transfers),
@@ -62,4 +63,7 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
         ("I14", "counted stock and what orders took of it add up", a.counted_stock),
+        ("I15", "bonuses and returns of top-ups are posted as they stand", t.top_ups),
+        ("I16", "disputes are posted as they stand; payments count them", t.disputes),
+        ("I17", "what two persons must decide was decided by two", t.approvals),
     ]

@@ -14,6 +14,7 @@ from kameng.payments.models import (
     Payment,
     PaymentState,
     Proof,
+    RefundState,
     RejectedCallback,
     TopUp,
 )
@@ -197,7 +198,17 @@ def list_top_up_nos(top_up_ids: set[int]) -> dict[int, str]:
 def list_mismatched(limit: int = 50) -> list[Payment]:
     """Return payments of another amount, or made twice, that were not given back yet."""
     rows = Payment.objects.filter(
-        state=PaymentState.MISMATCHED, refunded_amount__lt=F("received_amount")
+        state=PaymentState.MISMATCHED,
+        refunded_amount__lt=F("received_amount") - F("disputed_amount"),
+    )
+    return list(rows.order_by("-id")[:limit])
+
+
+def list_surpluses(limit: int = 50) -> list[Payment]:
+    """Return delivered payments whose surplus neither went back nor is on its way, newest first."""
+    waiting = GatewayRefund.objects.filter(is_surplus=True, state=RefundState.WAITING)
+    rows = Payment.objects.filter(state=PaymentState.CONFIRMED, surplus_left_amount__gt=0).exclude(
+        id__in=waiting.values("payment_id")
     )
     return list(rows.order_by("-id")[:limit])
 
@@ -232,6 +243,13 @@ def list_top_ups(customer_id: int, *, limit: int = 30) -> list[TopUp]:
 def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
     """Return refused callbacks, newest first (of the site in force by row-level security)."""
     return list(RejectedCallback.objects.order_by("-id")[:limit])
+
+
+def is_disputed(payment_id: int | None) -> bool:
+    """Tell whether a dispute about a payment of the site in force is open."""
+    if payment_id is None:
+        return False
+    return bool(Payment.objects.filter(id=payment_id, open_disputes__gt=0).exists())
 
 
 def list_unbooked(since: dt.datetime, *, limit: int) -> list[str]:

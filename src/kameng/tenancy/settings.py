@@ -32,6 +32,9 @@ class SiteSettings:
     guest_checkout: bool = True
     mail_from: str = ""
     hidden_gateway_ids: tuple[int, ...] = ()  # gateways of the main site this shop does not offer
+    named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
+    unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
 
     @property
     def zone(self) -> ZoneInfo:
@@ -43,6 +46,9 @@ BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
     "reserve_share_bps": (1, 10_000),
+    "named_cap_amount": (10_000, 50_000_000),
+    "unnamed_cap_amount": (10_000, 10_000_000),
+    "two_person_amount": (0, 10_000_000_000),
 }
 
 

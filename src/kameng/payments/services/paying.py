@@ -11,8 +11,9 @@ import json
 import threading
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
+from kameng.accounts.services.marking import lock_customer
 from kameng.core import clock
 from kameng.core.crypto import binding, decrypt_text, encrypt_text
 from kameng.core.database import in_transaction
@@ -29,6 +30,8 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.rules import is_top_up_amount
 from kameng.payments.selectors import PayChoice
+from kameng.payments.services.bonuses import promise_bonus
+from kameng.payments.services.crediting import reserve_room
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.money import Amount, format_yuan
 
@@ -154,35 +157,47 @@ def start_top_up(
 ) -> tuple[TopUp, Payment]:
     """Open a wallet top-up with its payment; the same key and content give the first one again.
 
-    Raises `TopUpAmountInvalid`, `TopUpKeyReused`.
+    The bonus that counts now is promised with it. Locks the customer. Raises `TopUpAmountInvalid`,
+    `WalletFull`, `TopUpKeyReused`.
     """
     if not is_top_up_amount(amount):
         raise errors.TopUpAmountInvalid(low=_yuan(10_000), high=_yuan(50_000_000))
-    site_id = require_site_id()
-    try:
-        with transaction.atomic():
-            top_up = TopUp.objects.create(
-                site_id=site_id,
-                top_up_no=new_number(clock.now()),
-                customer_id=customer_id,
-                amount=amount,
-                idempotency_key=idempotency_key,
-            )
-            expires_at = clock.now() + dt.timedelta(seconds=TOP_UP_SECONDS)
-            payment = open_payment(
-                purpose=Purpose.TOP_UP,
-                paid_for=top_up.id,
-                amount=amount,
-                choice=choice,
-                expires_at=expires_at,
-            )
-    except IntegrityError:
-        top_up = TopUp.objects.get(customer_id=customer_id, idempotency_key=idempotency_key)
-        first = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).first()
-        if first is None or (top_up.amount, first.gateway_id) != (amount, choice.gateway_id):
-            raise errors.TopUpKeyReused from None
-        return top_up, first
+    with transaction.atomic():
+        lock_customer(customer_id)
+        known = _find_top_up(customer_id, idempotency_key)
+        if known is not None:
+            if (known[0].amount, known[1].gateway_id) != (amount, choice.gateway_id):
+                raise errors.TopUpKeyReused
+            return known
+        tier, bonus = promise_bonus(customer_id, amount=amount)
+        reserve_room(customer_id, amount=amount + bonus)
+        top_up = TopUp.objects.create(
+            site_id=require_site_id(),
+            top_up_no=new_number(clock.now()),
+            customer_id=customer_id,
+            amount=amount,
+            bonus_rule_id=tier.rule_id if tier else None,
+            bonus_amount=bonus,
+            idempotency_key=idempotency_key,
+        )
+        payment = open_payment(
+            purpose=Purpose.TOP_UP,
+            paid_for=top_up.id,
+            amount=amount,
+            choice=choice,
+            expires_at=clock.now() + dt.timedelta(seconds=TOP_UP_SECONDS),
+        )
     return top_up, payment
+
+
+def _find_top_up(customer_id: int, idempotency_key: str) -> tuple[TopUp, Payment] | None:
+    top_up = TopUp.objects.filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
+    if top_up is None:
+        return None
+    first: Payment = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).earliest(
+        "id"
+    )
+    return top_up, first
 
 
 def _yuan(amount: int) -> str:
