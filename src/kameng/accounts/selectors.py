@@ -1,6 +1,7 @@
 """Reads of people. Customers and roles are those of the site in force."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -238,6 +239,17 @@ def find_waiting_approval(kind: str, *, about_id: int) -> Approval | None:
         kind=kind, subject_id=about_id, state=ApprovalState.WAITING, expires_at__gt=clock.now()
     )
     return rows.first()
+
+
+def list_approvals_about(kinds: Collection[str], *, about_id: int) -> list[Approval]:
+    """Return the wishes of these kinds about one thing that wait for a second person."""
+    rows = Approval.objects.filter(
+        kind__in=kinds,
+        subject_id=about_id,
+        state=ApprovalState.WAITING,
+        expires_at__gt=clock.now(),
+    )
+    return list(rows.order_by("id"))
 
 
 def list_past_approvals(*, before_id: int | None = None, limit: int = PAGE_SIZE) -> list[Approval]:

@@ -18,7 +18,7 @@ from kameng.payments import handlers as payments
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
-    ApprovalGiven: (payments.carry_out,),
+    ApprovalGiven: (payments.carry_out, orders.carry_out),
     PaymentConfirmed: (orders.settle_payment,),
     GatewayRefundDone: (orders.finish_refund, payments.finish_top_up_return),
     GatewayRefundRefused: (orders.refuse_refund, payments.refuse_top_up_return),

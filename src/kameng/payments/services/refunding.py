@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from kameng.core import clock
+from kameng.core.audit import Actor, record
 from kameng.core.events import publish
 from kameng.core.ids import new_number
 from kameng.core.scope import open_scope, platform_scope
@@ -119,6 +120,24 @@ def ask_refund(refund_id: int, *, silent: set[int] | None = None) -> RefundStatu
         silent.add(gateway.id)
     _finish(refund, payment, outcome)
     return outcome.status
+
+
+def hurry_refund(*, refund_id: int, actor: Actor) -> None:
+    """Let a refund that waits be asked for at the worker's next turn; audited.
+
+    Raises `PaymentNotFound` when there is no such refund that waits.
+    """
+    with transaction.atomic():
+        refund = GatewayRefund.objects.filter(id=refund_id, state=RefundState.WAITING).first()
+        if refund is None:
+            raise errors.PaymentNotFound
+        GatewayRefund.objects.filter(id=refund_id).update(next_attempt_at=clock.now())
+        record(
+            "payment.refund_hurried",
+            actor=actor,
+            site_id=refund.site_id,
+            subject=("refund", refund.refund_no),
+        )
 
 
 def _call_gateway(refund: GatewayRefund, payment: Payment, gateway: Gateway) -> RefundOutcome:

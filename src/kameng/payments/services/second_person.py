@@ -14,6 +14,7 @@ TOP_UP_BY_HAND = "top_up.return_by_hand"
 WAIVE = "payment.waive"
 WRITE_OFF = "dispute.write_off"
 SURPLUS_BY_HAND = "payment.surplus_by_hand"
+PAYMENT_ACTS = (CONFIRM, RETURN_BY_HAND, WAIVE, SURPLUS_BY_HAND)  # about one payment
 
 
 def ask_above_threshold(wish: ApprovalWish, *, actor: Actor) -> Approval | None:
