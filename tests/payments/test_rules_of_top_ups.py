@@ -82,9 +82,12 @@ def test_what_is_held_and_what_is_being_paid_take_room(
         (80, [(100, 0), (100, 0)], [0, 80]),
         (0, [(100, 20)], [0]),
         (5, [], []),
+        (330, [(300, 30), (300, 30)], [0, 300]),  # a bonus that was spent takes nothing of the next
+        (350, [(300, 30), (300, 30)], [0, 300]),
+        (400, [(300, 30), (300, 30)], [40, 300]),
     ],
 )
-def test_oldest_principal_is_spent_first_and_bonuses_last(
+def test_the_oldest_top_up_is_spent_first_and_its_bonus_after_its_principal(
     balance: int, lots: list[tuple[int, int]], unused: list[int]
 ) -> None:
     made = [Lot(principal=principal, bonus=bonus) for principal, bonus in lots]
@@ -104,7 +107,10 @@ def test_unused_principal_is_never_more_than_is_there(
     unused = unused_principals(balance, lots=made)
 
     assert all(0 <= each <= lot.principal for each, lot in zip(unused, made, strict=True))
-    assert sum(unused) <= max(0, balance - sum(lot.bonus for lot in made))
+    assert sum(unused) <= balance
+    for place, lot in enumerate(made[:-1]):  # what is older is there only where all newer is
+        newer = sum(each.principal + each.bonus for each in made[place + 1 :])
+        assert unused[place] <= max(0, balance - newer - lot.bonus)
 
 
 @given(

@@ -114,6 +114,7 @@ def disputes() -> Iterator[str]:
             or m.whole <> m.held + m.won + m.lost
             or m.won <> case d.state when 1 then 0 else d.held_amount - d.lost_amount end
             or d.state <> 3 and d.lost_amount <> 0
+            or d.state = 3 and d.lost_amount = 0 and d.held_amount > 0
             or (d.state = 1) <> (d.closed_at is null)
         """
     ):

@@ -112,13 +112,14 @@ class Lot:
 def unused_principals(balance: int, *, lots: Sequence[Lot]) -> list[int]:
     """Return how much principal of each lot (oldest first) the balance still holds.
 
-    Money is spent in this order: what came without a top-up (corrections, refunds), then
-    principal, oldest top-up first, and bonuses last. So a balance holds, from the bottom: bonuses,
-    the newest principal, older principal.
+    Money is spent in this order: what came without a top-up (corrections, refunds), then top-ups,
+    the oldest first, of each one its principal before its bonus. So a balance holds, from the
+    bottom: the newest bonus, the newest principal, the bonus before it, and so on.
     """
-    left = max(0, balance - sum(lot.bonus for lot in lots))
+    left = max(0, balance)
     unused = [0] * len(lots)
     for place in reversed(range(len(lots))):
+        left = max(0, left - lots[place].bonus)
         unused[place] = min(left, lots[place].principal)
         left -= unused[place]
     return unused
