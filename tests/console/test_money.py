@@ -91,6 +91,7 @@ def test_two_persons_confirm_a_payment(
     assert desk.post(act, decision="approve").status_code == 403  # not by oneself
     assert guest_desk.post(act, decision="approve").status_code == 403  # not without the right
     page = text_of(bo.get("payments/approvals/"))
+    assert page.count('<span class="count count-bad">1</span>') >= 2  # both entries of the menu
     assert "通过并执行" in page
     assert "没有回答" in page
     assert bo.post(act, decision="approve", note="").status_code == 303

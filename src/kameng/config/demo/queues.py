@@ -7,10 +7,11 @@ bonuses. The simulator does not know of the odd ones: whoever returns them sees 
 import datetime as dt
 import secrets
 
-from kameng.accounts.models import Customer
+from kameng.accounts.models import Customer, Role, SiteRole
 from kameng.accounts.services.marking import mark_named
 from kameng.config.demo.shops import Shop
 from kameng.core import clock
+from kameng.core.audit import Actor
 from kameng.ledger.selectors import wallet_amounts
 from kameng.orders.models import Order, OrderState
 from kameng.payments.models import Payment
@@ -51,7 +52,15 @@ def fill_queues(shop: Shop) -> None:
         large = Adjustment(
             customer_id=third.id, amount=2600 * YUAN, reason="线下对公转账充值，流水号 8841"
         )
-        adjust_or_ask(large, actor=shop.service)
+        adjust_or_ask(large, actor=_finance_of(shop))
+
+
+def _finance_of(shop: Shop) -> Actor:
+    """Return who keeps the shop's money; the owner decides about what he asks for."""
+    role = SiteRole.objects.select_related("user").filter(role=Role.FINANCE).first()
+    if role is None:
+        return shop.owner
+    return Actor(kind="user", actor_id=role.user_id, name=role.user.display_name)
 
 
 def _choose_customers() -> list[Customer]:
