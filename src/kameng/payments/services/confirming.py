@@ -99,8 +99,9 @@ def accept_callback(
         noted = note_refund(said, gateway=gateway) and not _take_nonce(gateway, said)
         return _reply(provider.callback_reply(ok=noted), accepted=noted)
     if isinstance(said, DisputeNotice):
-        is_booked = accept_dispute(said, gateway=gateway)
-        if not is_booked:
+        is_known = accept_dispute(said, gateway=gateway)
+        is_booked = is_known and not _take_nonce(gateway, said)
+        if not is_known:
             _reject(gateway, "dispute_unknown", said.payment_no or said.external_no, ip)
         return _reply(provider.callback_reply(ok=is_booked), accepted=is_booked)
     code = _believe(gateway, said)
@@ -125,7 +126,7 @@ def _verify(gateway: Gateway, callback: CallbackRequest) -> Notice:
     return provider.parse_callback(config, callback)
 
 
-def _take_nonce(gateway: Gateway, said: Confirmation | RefundNotice) -> str:
+def _take_nonce(gateway: Gateway, said: Notice) -> str:
     """Remember the nonce of a callback that was accepted; say so if it was accepted before."""
     is_new = not said.nonce or store.take_nonce(gateway_id=gateway.id, nonce=said.nonce)
     return "" if is_new else "replayed"
