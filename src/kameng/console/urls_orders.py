@@ -2,7 +2,20 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from kameng.console.views import customers, exports, ledger, mails, orders, payments, repairs
+from kameng.console.views import (
+    approvals,
+    customers,
+    disputes,
+    exports,
+    ledger,
+    mails,
+    odd_payments,
+    orders,
+    payments,
+    repairs,
+    sent_refunds,
+    top_ups,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
@@ -17,7 +30,32 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("payments/", payments.payments, name="payments"),
     path("payments/rejected/", payments.rejected_callbacks, name="rejected_callbacks"),
     path("payments/export/", exports.payments_file, name="export_payments"),
+    path("payments/odd/", odd_payments.odd_payments, name="odd_payments"),
+    path("payments/approvals/", approvals.approvals, name="approvals"),
+    path("payments/approvals/<int:approval_id>/", approvals.decide, name="decide_approval"),
+    path("payments/refunds/", sent_refunds.sent_refunds, name="sent_refunds"),
+    path("payments/refunds/export/", exports.refunds_file, name="export_refunds"),
+    path("payments/refunds/<int:refund_id>/", sent_refunds.retry_refund, name="retry_refund"),
+    path("payments/disputes/", disputes.disputes, name="disputes"),
+    path("payments/disputes/new/", disputes.new_dispute, name="new_dispute"),
+    path("payments/disputes/export/", exports.disputes_file, name="export_disputes"),
+    path("payments/disputes/<int:dispute_id>/", disputes.dispute, name="dispute"),
+    path("payments/disputes/<int:dispute_id>/answer/", disputes.answer, name="answer_dispute"),
+    path("payments/disputes/<int:dispute_id>/end/", disputes.end_dispute, name="end_dispute"),
+    path("payments/top-ups/", top_ups.top_ups, name="top_ups"),
+    path("payments/top-ups/export/", exports.top_ups_file, name="export_top_ups"),
+    path("payments/top-ups/bonuses/", top_ups.bonus_rules, name="bonus_rules"),
+    path("payments/top-ups/bonuses/<int:rule_id>/", top_ups.end_rule, name="end_bonus_rule"),
+    path("payments/top-ups/<str:top_up_no>/", top_ups.top_up, name="top_up"),
+    path("payments/top-ups/<str:top_up_no>/return/", top_ups.return_by_staff, name="return_top_up"),
+    path(
+        "payments/top-ups/<str:top_up_no>/return/<int:return_id>/",
+        top_ups.settle_return,
+        name="settle_return",
+    ),
     path("payments/<str:payment_no>/", payments.payment, name="payment"),
+    path("payments/<str:payment_no>/vouch/", odd_payments.vouch, name="vouch_payment"),
+    path("payments/<str:payment_no>/accept/", odd_payments.accept_payment, name="accept_payment"),
     path("payments/<str:payment_no>/query/", payments.query_payment, name="query_payment"),
     path("payments/<str:payment_no>/return/", payments.return_payment, name="return_payment"),
     path("customers/", customers.customers, name="customers"),
@@ -32,6 +70,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         customers.sign_out_customer,
         name="sign_out_customer",
     ),
+    path("customers/<int:customer_id>/named/", customers.named, name="name_customer"),
+    path("customers/<int:customer_id>/flag/", customers.flag, name="flag_customer"),
     path("customers/<int:customer_id>/note/", customers.note, name="note_customer"),
     path("customers/<int:customer_id>/login/", customers.reveal_login, name="reveal_login"),
     path("ledger/", ledger.ledger, name="ledger"),

@@ -10,9 +10,10 @@ from kameng.core.audit import Actor, record
 from kameng.ledger import store
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.errors import AdjustmentReasonMissing, WalletShort
+from kameng.ledger.selectors import wallet_amount
 from kameng.ledger.store import Posting
 
-__all__ = ["Posting", "adjust_wallet", "post_transfers", "roll_up_balances"]
+__all__ = ["Posting", "adjust_wallet", "lock_wallet", "post_transfers", "roll_up_balances"]
 
 ROLL_UP_BATCH = 20_000
 
@@ -27,6 +28,15 @@ def post_transfers(postings: Sequence[Posting]) -> None:
             store.apply(postings)
     except psycopg.errors.CheckViolation as fault:
         raise WalletShort from fault
+
+
+def lock_wallet(customer_id: int) -> int:
+    """Lock a wallet of the site in force, in a transaction, and return what it holds.
+
+    Everyone who spends from it waits; the last of all locks. One without a row holds nothing.
+    """
+    store.lock_funds([wallet_of(customer_id)], [0])
+    return wallet_amount(customer_id)
 
 
 def adjust_wallet(

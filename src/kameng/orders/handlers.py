@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from kameng.accounts.events import ApprovalGiven
+from kameng.accounts.selectors import get_approval
 from kameng.catalog.services.sales import add_sales
 from kameng.core.audit import SYSTEM
 from kameng.core.events import LoggedEvent
@@ -13,6 +15,7 @@ from kameng.orders.errors import RefundRouteMissing
 from kameng.orders.models import Note, Order, RefundTo
 from kameng.orders.notices import send_notices
 from kameng.orders.rules import Settlement
+from kameng.orders.services.approving import carry_out_by_hand
 from kameng.orders.services.refunding import (
     RefundWish,
     finish_source_refund,
@@ -120,6 +123,11 @@ def refuse_refund(event: GatewayRefundRefused) -> None:
     if not refuse_source_refund(refund_no=event.refund_no, reason=event.reason):
         order = Order.objects.get(id=event.paid_for)
         _leave_second(order, get_refunded_payment(event.subject_id))
+
+
+def carry_out(event: ApprovalGiven) -> None:
+    """Same transaction: do what a second person approved about an order."""
+    carry_out_by_hand(get_approval(event.subject_id))
 
 
 def count_sales(events: Sequence[LoggedEvent]) -> None:

@@ -32,7 +32,7 @@ from kameng.orders.rules import State
 from kameng.orders.services.paying import lock_order
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.selectors import get_payment
-from kameng.payments.services.refunding import request_refund
+from kameng.payments.services.refunding import admit_order_refund, request_refund
 from kameng.pricing.margins import SaleParts, refund_parts, split_sale
 from kameng.pricing.money import Amount, format_yuan
 
@@ -80,6 +80,13 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
         if not 0 < amount <= left or amount % 100:
             raise errors.RefundTooLarge(left=format_yuan(Amount(left)))
         _check_route(order, wish.refund_to)
+        if order.payment_id is not None:
+            admit_order_refund(
+                payment_id=order.payment_id,
+                amount=amount,
+                refunded_amount=order.refunded_amount,
+                total_amount=order.total_amount,
+            )
         was_delivered = order.state == State.DELIVERED
         refund = _reverse_sale(order, amount, wish, actor)
         _mark_refunding(order, amount)
