@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from django.db import connections, transaction
 from django.test import Client
+from django.utils import timezone, translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -75,6 +76,12 @@ def database_url(
 def django_db_setup(database_url: str) -> str:
     """Take the place of pytest-django's own test database."""
     return database_url
+
+
+def pytest_runtest_setup() -> None:
+    """Let no test go on in the language or the time zone of another one's last request."""
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)

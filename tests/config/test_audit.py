@@ -1,8 +1,5 @@
 """The audit finds what is broken, names the row, and finds nothing in a sound shop."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from django.db import connection
 
@@ -24,6 +21,8 @@ from tests.concurrency.shop import (
     refund,
 )
 from tests.config.sales_damage import SALE_BREAKS
+from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
+from tests.damage import as_owner
 from tests.factories import make_product, make_variant
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
@@ -246,19 +245,6 @@ def shop(main_site: Site, site_a: Site, site_b: Site) -> Shop:
     return shop
 
 
-@contextmanager
-def as_owner() -> Iterator[None]:
-    """Act as the owner of the tables, who may what the application may not."""
-    with platform_scope("a test breaks things"), connection.cursor() as cursor:
-        cursor.execute("select session_user")
-        (owner,) = cursor.fetchone()
-        cursor.execute(f"set local role {owner}")
-        cursor.execute("alter table ledger_transfer disable trigger user")
-        yield
-        cursor.execute("alter table ledger_transfer enable trigger user")
-        cursor.execute("set local role kameng_app")
-
-
 def test_a_sound_shop_has_no_breach(db: None, shop: Shop) -> None:
     assert audit.find_breaches() == []
 
@@ -289,7 +275,7 @@ def _seal_by_hand() -> None:
 
 
 def test_every_check_has_a_damage_that_it_finds() -> None:
-    known = {name for name, _damage in [*BREAKS, *SALE_BREAKS]}
+    known = {name for name, _damage in (*BREAKS, *SALE_BREAKS, *OF_TOP_UPS)}
     assert known == {name for name, _title, _check in audit.checks()}
 
 

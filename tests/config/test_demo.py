@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db.models import F, Min, Sum
 
-from kameng.accounts.models import Customer, SiteRole, User
+from kameng.accounts.models import Approval, Customer, SiteRole, User
 from kameng.accounts.services.passwords import hash_new_password
 from kameng.catalog.inputs import clean_answers
 from kameng.catalog.models import Category, ImportJob, ImportState, Product, Variant
@@ -27,7 +27,15 @@ from kameng.inventory.selectors import forget_stock, stock_of
 from kameng.ledger.models import Balance, Transfer
 from kameng.messaging.models import Email, EmailState, InboxMessage
 from kameng.orders.models import Note, Order, OrderState
-from kameng.payments.models import Gateway, Payment, PaymentState, TopUp
+from kameng.payments.models import (
+    BonusRule,
+    Dispute,
+    Gateway,
+    Payment,
+    PaymentState,
+    TopUp,
+    TopUpReturn,
+)
 from kameng.payments.services.gateways import config_of, switch_gateway
 from kameng.tenancy.models import Domain, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
@@ -326,7 +334,10 @@ def _check_history() -> None:
 def _check_money(first: dt.datetime) -> None:
     wallets = Balance.unscoped.filter(posted_amount__gt=0)
     assert wallets.count() >= 100
-    assert TopUp.unscoped.filter(credited_at__isnull=True).count() == 0
+    assert TopUp.unscoped.filter(credited_at__isnull=True).count() == 2  # of other amounts
+    assert TopUpReturn.unscoped.count() == Dispute.unscoped.count() == 1
+    assert Approval.unscoped.filter(state=1).count() == 1
+    assert BonusRule.unscoped.count() == 3
     earliest = Transfer.unscoped.aggregate(first=Min("created_at"))["first"]
     assert earliest < first + dt.timedelta(days=5)
     paid = Payment.unscoped.filter(state=PaymentState.CONFIRMED)

@@ -25,6 +25,9 @@ FORM = {
     "order_hold_minutes": "30",
     "open_orders_limit": "3",
     "reserve_share_bps": "20",
+    "named_cap_amount": "3000",
+    "unnamed_cap_amount": "500",
+    "two_person_amount": "2000",
     "guest_checkout": "on",
     "mail_from": "",
 }
@@ -43,6 +46,8 @@ def test_settings_are_saved_for_this_site_alone(
     assert (settings.order_hold_seconds, settings.open_orders_limit) == (1800, 3)
     assert (settings.reserve_share_bps, settings.timezone) == (2000, "Asia/Urumqi")
     assert (settings.wallet_enabled, settings.guest_checkout) == (False, True)
+    assert (settings.named_cap_amount, settings.unnamed_cap_amount) == (30_000_000, 5_000_000)
+    assert settings.two_person_amount == 20_000_000
     assert (other.name, other.settings.slogan) == ("乙站", "")
 
 
@@ -57,6 +62,9 @@ def test_settings_are_saved_for_this_site_alone(
         ("timezone", "Mars/Olympus"),
         ("timezone", "../../etc/passwd"),
         ("order_hold_minutes", "0"),
+        ("named_cap_amount", "5000.01"),
+        ("unnamed_cap_amount", "1001"),
+        ("two_person_amount", "-1"),
         ("order_hold_minutes", "１５"),
         ("order_hold_minutes", "9999999999"),
         ("open_orders_limit", "-1"),

@@ -69,7 +69,7 @@ def refusal(data: bytes, filename: str = "") -> str:
     return refused.value.problem.code
 
 
-def rows_of(text: str) -> list[tuple[int, tuple[str, ...]]]:
+def read_rows(text: str) -> list[tuple[int, tuple[str, ...]]]:
     return [(row.line_no, row.cells) for row in table_of_text(text).rows]
 
 
@@ -113,7 +113,7 @@ def test_text_without_a_delimiter_is_one_column() -> None:
 def test_quotes_keep_delimiters_breaks_and_doubled_quotes() -> None:
     text = '名称,说明,售价\n"甲,""一""","第一行\n第二行",1.5\n乙,x,2.5\n'
 
-    assert rows_of(text) == [(2, ('甲,"一"', "第一行\n第二行", "1.5")), (4, ("乙", "x", "2.5"))]
+    assert read_rows(text) == [(2, ('甲,"一"', "第一行\n第二行", "1.5")), (4, ("乙", "x", "2.5"))]
 
 
 def test_quote_that_never_closes_spoils_its_own_line_only() -> None:
@@ -147,7 +147,7 @@ def test_table_without_a_heading_starts_with_its_first_row() -> None:
 def test_invisible_characters_go_out_of_cells() -> None:
     text = "名称,售价\n\u200b甲\x00\u00a0一 ,\ufeff1.5\n"
 
-    assert rows_of(text) == [(2, ("甲 一", "1.5"))]
+    assert read_rows(text) == [(2, ("甲 一", "1.5"))]
 
 
 def test_wide_rows_and_long_cells_are_cut_and_told() -> None:

@@ -11,12 +11,14 @@ from urllib.parse import urlencode
 import pytest
 from django.conf import settings
 
+from kameng.accounts.services.marking import mark_named
 from kameng.core import clock
 from kameng.orders.models import Order
 from kameng.orders.services.placing import PlacedOrder
 from kameng.payments.models import Gateway, GatewayRefund, Payment, Purpose, RefundState
 from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import PayChoice
+from kameng.payments.services import refunding
 from kameng.payments.services.confirming import Reply, accept_callback
 from kameng.payments.services.gateways import (
     GatewayTerms,
@@ -28,13 +30,14 @@ from kameng.payments.services.paying import Payer, instruct_buyer
 from kameng.payments.services.refunding import ask_due_refunds
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
-from tests.concurrency.conftest import any_db, wrecked_db
+from tests.concurrency.conftest import any_db, run_parallel, shop, wrecked_db
 from tests.concurrency.shop import STAFF, Shop, order
-from tests.factories import make_card_keys, make_product, make_variant
+from tests.factories import make_card_keys, make_customer, make_product, make_variant
+from tests.payments.filling import Purse, RefundDesk
 from tests.providers.cases import KINDS, Case, make_case
 from tests.providers.world import World, open_world
 
-__all__ = ["any_db", "wrecked_db"]
+__all__ = ["any_db", "run_parallel", "shop", "wrecked_db"]
 
 METHODS = {kind: make_case(kind).method for kind in KINDS}
 PAYER = Payer(
@@ -196,3 +199,20 @@ def pay(world: World, kind: str) -> Callable[..., dict[str, Any]]:
         return world.pay(payment.payment_no, mode, gateway=kind, **more)
 
     return act
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> RefundDesk:
+    """The gateway of the shop, as far as it gives money back."""
+    found = RefundDesk()
+    monkeypatch.setattr(refunding, "provider_of", lambda _gateway: found)
+    return found
+
+
+@pytest.fixture
+def purse(any_db: None, shop: Shop) -> Purse:
+    """A customer of the shop whose name is known."""
+    customer = make_customer(shop.site)
+    with site_scope(shop.site.id):
+        mark_named(customer.id, is_named=True, reason="看过身份证", actor=STAFF)
+    return Purse(shop=shop, customer=customer)

@@ -59,6 +59,7 @@ OF_A_CUSTOMER = (
     "account/wallet/",
     "account/wallet/<str:top_up_no>/",
     "account/wallet/<str:top_up_no>/status/",
+    "account/wallet/<str:top_up_no>/return/",
     "account/messages/",
     "account/security/",
 )

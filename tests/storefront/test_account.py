@@ -117,7 +117,7 @@ def test_top_ups_are_bounded_by_person(
     browser: Client, site_a: Site, gateway: Gateway, client_for: ClientFor
 ) -> None:
     """Each is asked about at its gateway for a day: a flood would keep paid ones waiting."""
-    form = {"amount": "50", "pay": str(gateway.id)}
+    form = {"amount": "20", "pay": str(gateway.id)}
     eve = client_for(site_a, Buyer(customer=factories.make_customer(site_a), login=""))
 
     answers = [

@@ -114,3 +114,36 @@ class StaffOfOthers(Refusal):
     code = "staff_of_others"
     status = 403
     message = _("这位员工还管理其他站点，密码只能由本人或平台管理员修改。")
+
+
+class ApprovalNotFound(NotFound):
+    code = "approval_not_found"
+    message = _("没有这条待复核的操作。")
+
+
+class ApprovalOver(Conflict):
+    code = "approval_over"
+    message = _("这条操作已经处理过或已过期，请刷新页面。")
+
+
+class ApprovalByOneself(Refusal):
+    code = "approval_by_oneself"
+    status = 403
+    message = _("不能复核自己提出的操作，请让另一位有权限的同事来复核。")
+
+
+class ApprovalNotYours(Refusal):
+    code = "approval_not_yours"
+    status = 403
+    message = _("只有提出的人可以撤回。")
+
+
+class ApprovalWaiting(Conflict):
+    code = "approval_waiting"
+    message = _("同样的操作已经有一条在等复核，请先处理那一条。")
+
+
+class ApprovalNeedsStaff(Refusal):
+    code = "approval_needs_staff"
+    status = 403
+    message = _("只有员工可以提出或复核。")

@@ -58,6 +58,9 @@ class Customer(TenantModel):
     password = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
     note = models.CharField(max_length=200, blank=True)  # the operator's own remark
+    named_at = models.DateTimeField(null=True)  # staff know the real name: the higher cap counts
+    flagged_at = models.DateTimeField(null=True)  # staff watch this customer
+    flag_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=TransactionNow())
     last_signed_in_at = models.DateTimeField(null=True)
 
@@ -109,3 +112,55 @@ class OneTimeCode(TenantModel):
                 fields=["site", "purpose", "target_digest", "-id"], name="accounts_code_by_target"
             ),
         ]
+
+
+class ApprovalState(models.IntegerChoices):
+    """What became of a wish that a second person must approve."""
+
+    WAITING = 1, _("待复核")
+    APPROVED = 2, _("已通过")
+    REFUSED = 3, _("已拒绝")
+    WITHDRAWN = 4, _("已撤回")  # by who asked
+    EXPIRED = 5, _("已过期")
+
+
+class Approval(TenantModel):
+    """An act above the site's threshold, as one person wished it; another one carries it out.
+
+    `wish` says all that the act needs, so that what is approved is exactly what was asked for.
+    """
+
+    kind = models.CharField(max_length=32)  # who hears ApprovalGiven knows it: payment.confirm …
+    permission = models.CharField(max_length=32)  # what both persons must be allowed to do
+    subject_id = models.BigIntegerField()  # the payment, customer, refund … that it is about
+    amount = models.BigIntegerField()  # 1/10000 yuan, never negative: what the threshold was for
+    wish = models.JSONField()
+    reason = models.CharField(max_length=400)
+    state = models.SmallIntegerField(choices=ApprovalState, default=ApprovalState.WAITING)
+    asked_by_id = models.BigIntegerField()  # User
+    asked_by = models.CharField(max_length=64)
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_by = models.CharField(max_length=64, blank=True)
+    decision_note = models.CharField(max_length=400, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site", "kind", "subject_id"],
+                condition=models.Q(state=1),
+                name="accounts_one_open_approval",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0), name="accounts_approval_amount"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=2)
+                | models.Q(decided_by_id__isnull=False, decided_at__isnull=False)
+                & ~models.Q(decided_by_id=models.F("asked_by_id")),
+                name="accounts_approved_by_another",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="accounts_approval_by_site")]

@@ -105,6 +105,7 @@ PERMISSIONS = frozenset(
         "customers.view",
         "customers.edit",
         "customers.adjust",  # move a wallet by hand
+        "payments.confirm",  # take a payment for made, on evidence
         "money.view",
         "gateways.edit",
         "staff.manage",
@@ -120,12 +121,12 @@ _OWNER = PERMISSIONS - PLATFORM_ONLY
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
-    "manager": _OWNER - {"staff.manage", "gateways.edit", "customers.adjust"},
+    "manager": _OWNER - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
-    | {"data.export"},
+    | {"data.export", "payments.confirm"},
     "viewer": _VIEWER,
 }
 

@@ -1,11 +1,14 @@
 """Reads of people. Customers and roles are those of the site in force."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from kameng.accounts import store
-from kameng.accounts.errors import CustomerNotFound, UserNotFound
-from kameng.accounts.models import Customer, Session, SiteRole, User
+from kameng.accounts.errors import ApprovalNotFound, CustomerNotFound, UserNotFound
+from kameng.accounts.models import Approval, ApprovalState, Customer, Session, SiteRole, User
 from kameng.accounts.people import (
     GUEST,
     CustomerPerson,
@@ -216,3 +219,51 @@ def hint_contact(text: str) -> str:
 def list_role_permissions(role: str) -> frozenset[str]:
     """Return what a role may do on its site, as names of permissions."""
     return ROLE_PERMISSIONS[role]
+
+
+def get_approval(approval_id: int) -> Approval:
+    """Return a wish of the site in force that a second person decides; or `ApprovalNotFound`."""
+    approval: Approval | None = Approval.objects.filter(id=approval_id).first()
+    if approval is None:
+        raise ApprovalNotFound
+    return approval
+
+
+def list_waiting_approvals(limit: int = 200) -> list[Approval]:
+    """Return what waits for a second person on the site in force, oldest first."""
+    rows = Approval.objects.filter(state=ApprovalState.WAITING, expires_at__gt=clock.now())
+    return list(rows.order_by("id")[:limit])
+
+
+def count_waiting_approvals() -> int:
+    """Count what waits for a second person on the site in force."""
+    rows = Approval.objects.filter(state=ApprovalState.WAITING, expires_at__gt=clock.now())
+    return int(rows.count())
+
+
+def find_waiting_approval(kind: str, *, about_id: int) -> Approval | None:
+    """Return the wish of a kind about one thing that waits for a second person, or None."""
+    rows = Approval.objects.filter(
+        kind=kind, subject_id=about_id, state=ApprovalState.WAITING, expires_at__gt=clock.now()
+    )
+    return rows.first()
+
+
+def list_approvals_about(kinds: Collection[str], *, about_id: int) -> list[Approval]:
+    """Return the wishes of these kinds about one thing that wait for a second person."""
+    rows = Approval.objects.filter(
+        kind__in=kinds,
+        subject_id=about_id,
+        state=ApprovalState.WAITING,
+        expires_at__gt=clock.now(),
+    )
+    return list(rows.order_by("id"))
+
+
+def list_past_approvals(*, before_id: int | None = None, limit: int = PAGE_SIZE) -> list[Approval]:
+    """Return the wishes of the site in force that wait no more, newest first; keyset by id."""
+    waiting = Q(state=ApprovalState.WAITING, expires_at__gt=clock.now())
+    rows = Approval.objects.exclude(waiting).order_by("-id")
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[: min(limit, ROWS_MAX)])

@@ -48,6 +48,7 @@ def checks() -> list[tuple[str, str, Check]]:
     from kameng.config import auditing as a
     from kameng.config import auditing_gateways
     from kameng.config import auditing_sales as s
+    from kameng.config import auditing_top_ups as t
 
     return [
         ("I1", "transfers are whole: two sides, positive, known codes, roll-up equal", a.transfers),
@@ -65,6 +66,9 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
         ("I14", "counted stock and what orders took of it add up", a.counted_stock),
         ("I15", "money goes to the shop's accounts; caps add up", auditing_gateways.accounts),
+        ("I16", "bonuses and returns of top-ups are posted as they stand", t.top_ups),
+        ("I17", "disputes are posted as they stand; payments count them", t.disputes),
+        ("I18", "what two persons must decide was decided by two", t.approvals),
         ("I30", "wallets' parts and surcharges are held, spent and given back as counted", s.parts),
         (
             "I31",

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kameng.accounts.events import ApprovalGiven
 from kameng.core.events import BatchHandler, Event
 from kameng.orders import handlers as orders
 from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
+from kameng.payments import handlers as payments
 from kameng.payments.events import (
     GatewayRefundDone,
     GatewayRefundRefused,
@@ -21,9 +23,10 @@ from kameng.payments.events import (
 )
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
+    ApprovalGiven: (payments.carry_out, orders.carry_out),
     PaymentConfirmed: (orders.settle_payment,),
-    GatewayRefundDone: (orders.finish_refund,),
-    GatewayRefundRefused: (orders.refuse_refund,),
+    GatewayRefundDone: (orders.finish_refund, payments.finish_top_up_return),
+    GatewayRefundRefused: (orders.refuse_refund, payments.refuse_top_up_return),
 }
 
 

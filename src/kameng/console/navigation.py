@@ -114,6 +114,11 @@ NAV: tuple[Entry, ...] = (
         icon="credit-card",
         children=(
             Entry(route="payments", label=_("支付记录"), permission="orders.view"),
+            Entry(route="odd_payments", label=_("金额不符"), permission="orders.view"),
+            Entry(route="approvals", label=_("待复核"), permission="orders.view"),
+            Entry(route="sent_refunds", label=_("通道退款"), permission="orders.view"),
+            Entry(route="top_ups", label=_("充值"), permission="orders.view"),
+            Entry(route="disputes", label=_("争议"), permission="orders.view"),
             Entry(
                 route="gateways",
                 label=pgettext_lazy("navigation", "支付通道"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet, Sum
 
+from kameng.accounts.selectors import list_waiting_approvals
 from kameng.catalog.models import DeliveryKind, PriceRule, Product
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey
@@ -17,8 +18,14 @@ from kameng.inventory.selectors import stock_of
 from kameng.ledger.selectors import prepaid_balance
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
-from kameng.payments.models import Gateway, Payment
-from kameng.payments.selectors import list_mismatched, list_unbooked
+from kameng.payments.models import DisputeState, Gateway, Payment
+from kameng.payments.selectors import (
+    list_disputes,
+    list_mismatched,
+    list_refused_returns,
+    list_surpluses,
+    list_unbooked,
+)
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
@@ -29,6 +36,7 @@ LOW_STOCK_DAYS = 7
 LOOK_BACK_DAYS = 14
 UNBOOKED_DAYS = 3
 SOLD_VARIANTS = 200
+DISPUTE_NOTICE = dt.timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,9 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
             "stuck", waiting.filter(delivery_kind=DeliveryKind.CARD).order_by("paid_at"), "paid_at"
         ),
         *_undecided(),
+        *_disputes(now),
+        _approvals(),
+        _returns(),
         *_unreturned(now),
         *_gateways(site),
         *([_unbooked(now)] if site.is_main else []),
@@ -110,8 +121,45 @@ def _undecided() -> list[Matter]:
     rows = list_mismatched(LIMIT + 1)
     return [
         _payments("mismatched", [row for row in rows if not row.is_second]),
+        _payments("surplus", list_surpluses(LIMIT + 1)),
         _payments("paid_twice", [row for row in rows if row.is_second]),
     ]
+
+
+def _disputes(now: dt.datetime) -> list[Matter]:
+    """Disputes that are open, and those that must be answered soon and are not."""
+    opened = list_disputes(state=DisputeState.OPEN, limit=LIMIT + 1)
+    due = [
+        each
+        for each in opened
+        if each.answered_at is None and each.answer_by and each.answer_by <= now + DISPUTE_NOTICE
+    ]
+    rest = [each for each in opened if each not in due]
+    return [
+        Matter(
+            code=code,
+            count=len(rows),
+            since=rows[-1].created_at if rows else None,
+            subject=str(rows[0].id) if len(rows) == 1 else "",
+        )
+        for code, rows in (("dispute_due", due), ("dispute_open", rest))
+    ]
+
+
+def _approvals() -> Matter:
+    rows = list_waiting_approvals(LIMIT + 1)
+    return Matter(code="approval", count=len(rows), since=rows[0].created_at if rows else None)
+
+
+def _returns() -> Matter:
+    rows = list_refused_returns(LIMIT + 1)
+    only = rows[0].top_up.top_up_no if len(rows) == 1 else ""
+    return Matter(
+        code="return_refused",
+        count=len(rows),
+        since=rows[0].created_at if rows else None,
+        subject=only,
+    )
 
 
 def _payments(code: str, rows: list[Payment]) -> Matter:

@@ -40,6 +40,7 @@ class Code(IntEnum):
     TOP_UP_BONUS = 12  # GIFTS → WALLET: given with a top-up
     BONUS_REVOKED = 13  # WALLET → GIFTS: taken back with a top-up that was returned
     PAYMENT = 20  # GATEWAY_CLEARING → ORDER_SUSPENSE: a payment arrived (order or top-up)
+    PAYMENT_WAIVED = 21  # LOSSES → ORDER_SUSPENSE: what was short of a payment, borne by the shop
     SALE_OWN = 30  # WALLET or ORDER_SUSPENSE → SALES: main site's part (its sale or wholesale)
     SALE_MARGIN = 31  # WALLET or ORDER_SUSPENSE → SITE_MARGIN: the operator's part
     SALE_FEE = 32  # ORDER_SUSPENSE → GATEWAY_FEES: what the gateway keeps
@@ -97,6 +98,7 @@ CODE_NAMES = {
     Code.TOP_UP: _("充值"),
     Code.TOP_UP_FEE: _("充值手续费"),
     Code.PAYMENT: _("订单收款"),
+    Code.PAYMENT_WAIVED: _("免收差额"),
     Code.SALE_OWN: _("主站货款"),
     Code.SALE_MARGIN: _("分站利润"),
     Code.SALE_FEE: _("通道手续费"),

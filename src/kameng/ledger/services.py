@@ -17,9 +17,17 @@ from kameng.ledger.accounts import (
     wallet_of,
 )
 from kameng.ledger.errors import AdjustmentReasonMissing, PrepaidShort, WalletShort
+from kameng.ledger.selectors import wallet_amount
 from kameng.ledger.store import Posting
 
-__all__ = ["Posting", "adjust_wallet", "post_transfers", "roll_up_balances", "set_credit"]
+__all__ = [
+    "Posting",
+    "adjust_wallet",
+    "lock_wallet",
+    "post_transfers",
+    "roll_up_balances",
+    "set_credit",
+]
 
 ROLL_UP_BATCH = 20_000
 
@@ -34,6 +42,15 @@ def post_transfers(postings: Sequence[Posting]) -> None:
             store.apply(postings)
     except psycopg.errors.CheckViolation as fault:
         raise WalletShort from fault
+
+
+def lock_wallet(customer_id: int) -> int:
+    """Lock a wallet of the site in force, in a transaction, and return what it holds.
+
+    Everyone who spends from it waits; the last of all locks. One without a row holds nothing.
+    """
+    store.lock_funds([wallet_of(customer_id)], [0])
+    return wallet_amount(customer_id)
 
 
 def adjust_wallet(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from procrastinate.contrib.django import app
 
+from kameng.accounts.events import ApprovalGiven
+from kameng.accounts.selectors import get_approval
 from kameng.catalog.services.sales import add_sales
 from kameng.core.events import LoggedEvent
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
@@ -13,6 +15,7 @@ from kameng.orders import store
 from kameng.orders.models import Note, Order
 from kameng.orders.notices import send_notices
 from kameng.orders.rules import Settlement
+from kameng.orders.services.approving import carry_out_by_hand
 from kameng.orders.services.refunding import finish_source_refund, refuse_source_refund
 from kameng.orders.services.waiting import give_back_late
 from kameng.payments.errors import RefundUnsupported
@@ -99,6 +102,11 @@ def refuse_refund(event: GatewayRefundRefused) -> None:
     if not refuse_source_refund(refund_no=event.refund_no, reason=event.reason):
         order = Order.objects.get(id=event.paid_for)
         _leave_second(order, get_refunded_payment(event.subject_id))
+
+
+def carry_out(event: ApprovalGiven) -> None:
+    """Same transaction: do what a second person approved about an order."""
+    carry_out_by_hand(get_approval(event.subject_id))
 
 
 def deliver_prepaid(events: Sequence[LoggedEvent]) -> None:

@@ -111,3 +111,73 @@ class PrepaidReasonMissing(Refusal):
 class PrepaidKeyReused(Conflict):
     code = "prepaid_key_reused"
     message = _("这次提交与上一次不同，请刷新页面后重试。")
+
+
+class EvidenceMissing(Refusal):
+    code = "evidence_missing"
+    message = _("请写明凭什么确认，例如收款截图、银行流水号。")
+
+
+class VoucherRefused(Conflict):
+    code = "voucher_refused"
+    message = _("没有确认：这笔支付刚刚被处理，或这个交易号已经用在别的支付上。")
+
+
+class PaymentDisputed(Conflict):
+    code = "payment_disputed"
+    message = _("这笔支付有争议在处理，结束之前不能退款。")
+
+
+class DisputeNotFound(NotFound):
+    code = "dispute_not_found"
+    message = _("没有这条争议。")
+
+
+class DisputeOver(Conflict):
+    code = "dispute_over"
+    message = _("这条争议已经结束，请刷新页面。")
+
+
+class DisputeKnown(Conflict):
+    code = "dispute_known"
+    message = _("这个争议编号已经登记过。")
+
+
+class WalletFull(Refusal):
+    code = "wallet_full"
+    message = _("余额最多 ¥%(cap)s，现在还能充 ¥%(room)s。")
+
+
+class TopUpNotFound(NotFound):
+    code = "top_up_not_found"
+    message = _("没有这笔充值。")
+
+
+class NotReturnable(Refusal):
+    code = "not_returnable"
+    message = _("这笔充值还能退 ¥%(left)s，请按这个金额以内填写。")
+
+
+class ReturnTooLate(Refusal):
+    code = "return_too_late"
+    message = _("充值超过 7 天，请联系客服退回。")
+
+
+class ReturnNotWaiting(Conflict):
+    code = "return_not_waiting"
+    message = _("这笔退回已经处理过，请刷新页面。")
+
+
+class BonusRuleInvalid(Refusal):
+    code = "bonus_rule_invalid"
+    message = _("请填写充值满多少、送多少，送的金额和比例只能选一个。")
+
+
+class BonusRuleNotFound(NotFound):
+    code = "bonus_rule_not_found"
+    message = _("没有这条赠送规则。")
+
+
+class AcceptRefused(Conflict):
+    code = "accept_refused"
+    message = _("不能按这笔付款发货：订单已经付过，或没有库存、余额已到上限。请把钱退回。")

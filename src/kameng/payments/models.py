@@ -136,6 +136,17 @@ class Payment(TenantModel):
     external_no = models.CharField(max_length=64, null=True)
     received_amount = AmountField(null=True)
     refunded_amount = AmountField(default=0)  # asked for or done; never above received
+    # What staff accepted that it differs: amount less received; below zero it is a surplus.
+    difference_amount = AmountField(default=0, db_default=0)
+    surplus_left_amount = AmountField(
+        default=0, db_default=0
+    )  # accepted surplus that is not given back yet
+    disputed_amount = AmountField(
+        default=0, db_default=0
+    )  # held back by the gateway, or lost for good
+    open_disputes = models.SmallIntegerField(
+        default=0, db_default=0
+    )  # while one is open nothing goes back
     instruction = models.JSONField(null=True)  # what the buyer was told, to show it again
     created_at = models.DateTimeField(db_default=TransactionNow())
     expires_at = models.DateTimeField()
@@ -247,6 +258,7 @@ class GatewayRefund(TenantModel):
     subject_id = models.BigIntegerField()  # the refund of the order, or the top-up
     amount = AmountField()
     reason = models.CharField(max_length=200, blank=True)
+    is_surplus = models.BooleanField(default=False, db_default=False)  # what came above the price
     state = models.SmallIntegerField(choices=RefundState, default=RefundState.WAITING)
     asked_count = models.SmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, db_default=TransactionNow())
@@ -272,13 +284,23 @@ class TopUp(TenantModel):
     top_up_no = models.CharField(max_length=32, unique=True)
     customer_id = models.BigIntegerField()
     amount = AmountField()
+    bonus_rule_id = models.BigIntegerField(null=True)  # what was promised when it began
+    bonus_amount = AmountField(default=0, db_default=0)
     credited_at = models.DateTimeField(null=True)
+    over_cap_at = models.DateTimeField(null=True)  # paid, but the wallet was full: it goes back
+    returned_amount = AmountField(default=0, db_default=0)  # principal on its way back, or back
     idempotency_key = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_top_up_positive"),
+            models.CheckConstraint(
+                condition=Q(bonus_amount__gte=0)
+                & Q(returned_amount__gte=0)
+                & Q(returned_amount__lte=models.F("amount")),
+                name="payments_top_up_returned",
+            ),
             models.UniqueConstraint(
                 fields=["site", "customer_id", "idempotency_key"], name="payments_top_up_once"
             ),
@@ -329,4 +351,143 @@ class PrepaidWatch(TenantModel):
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["site"], name="payments_prepaid_watch_once"),
+        ]
+
+
+class BonusRule(TenantModel):
+    """Who puts in at least `min_amount` gets so much more: an amount, or a rate of it."""
+
+    min_amount = AmountField()
+    bonus_amount = AmountField(default=0)
+    bonus_bps = models.IntegerField(default=0)
+    is_once = models.BooleanField(default=False)  # once for each customer
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(min_amount__gt=0)
+                & (
+                    Q(bonus_amount__gt=0, bonus_bps=0)
+                    | Q(bonus_amount=0, bonus_bps__gt=0, bonus_bps__lte=10_000)
+                ),
+                name="payments_bonus_rule",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "min_amount"], name="payments_bonus_rule_by_site")
+        ]
+
+
+class Bonus(TenantModel):
+    """What one top-up got on top. One a top-up; of a rule that gives once, one a customer."""
+
+    top_up = models.OneToOneField(TopUp, on_delete=models.PROTECT, related_name="+")
+    rule_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    amount = AmountField()
+    revoked_amount = AmountField(default=0)
+    is_once = models.BooleanField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["rule_id", "customer_id"],
+                condition=Q(is_once=True),
+                name="payments_bonus_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0)
+                & Q(revoked_amount__gte=0)
+                & Q(revoked_amount__lte=models.F("amount")),
+                name="payments_bonus_within",
+            ),
+        ]
+
+
+class ReturnState(models.IntegerChoices):
+    """How far a returned top-up has come."""
+
+    WAITING = 1, _("退回中")
+    DONE = 2, _("已退回")
+    REFUSED = 3, _("通道拒绝")  # a person decides: again, back to the wallet, or paid by hand
+    PUT_BACK = 4, _("已放回余额")
+    HAND = 5, _("已线下退回")
+
+
+class TopUpReturn(TenantModel):
+    """Principal of a top-up that goes back to its source. `return_no` is the gateway's key."""
+
+    top_up = models.ForeignKey(TopUp, on_delete=models.PROTECT, related_name="+")
+    return_no = models.CharField(max_length=32, unique=True)
+    amount = AmountField()
+    bonus_amount = AmountField(default=0)  # of its bonus, taken back with it
+    state = models.SmallIntegerField(choices=ReturnState, default=ReturnState.WAITING)
+    reason = models.CharField(max_length=200)
+    refusal = models.CharField(max_length=200, blank=True)
+    asked_by = models.CharField(max_length=64)
+    is_by_staff = models.BooleanField()
+    idempotency_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["top_up", "idempotency_key"], name="payments_return_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) & Q(bonus_amount__gte=0), name="payments_return_amounts"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="payments_return_by_site")]
+
+
+class DisputeState(models.IntegerChoices):
+    """How far a dispute has come."""
+
+    OPEN = 1, _("处理中")
+    WON = 2, _("已胜诉")  # closed for the shop: nothing was taken
+    LOST = 3, _("已败诉")
+
+
+class Dispute(TenantModel):
+    """A payer wants the money back by the gateway or the bank. `dispute_no` is the gateway's."""
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="+")
+    gateway_id = models.BigIntegerField()
+    dispute_no = models.CharField(max_length=64)
+    amount = AmountField()  # what the payer claims
+    held_amount = AmountField(default=0)  # what the gateway holds back, as booked
+    lost_amount = AmountField(default=0)
+    reason = models.CharField(max_length=400, blank=True)
+    evidence = models.TextField(blank=True)  # what the shop answers: deliveries, looks, messages
+    state = models.SmallIntegerField(choices=DisputeState, default=DisputeState.OPEN)
+    source = models.CharField(max_length=12)  # callback, staff
+    answer_by = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["gateway_id", "dispute_no"], name="payments_dispute_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0)
+                & Q(held_amount__gte=0)
+                & Q(held_amount__lte=models.F("amount"))
+                & Q(lost_amount__gte=0)
+                & Q(lost_amount__lte=models.F("held_amount")),
+                name="payments_dispute_amounts",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "-id"], name="payments_dispute_by_site"),
+            models.Index(fields=["payment"], name="payments_dispute_by_payment"),
         ]

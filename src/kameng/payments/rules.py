@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 QUERY_WAITS_SECONDS = (30, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 43_200)
@@ -125,3 +126,83 @@ def in_order(keys: Sequence[int], *, wanted: Sequence[int]) -> list[int]:
     """Return keys in a wanted order; those it does not name keep theirs, behind."""
     place = {key: number for number, key in enumerate(wanted)}
     return sorted(keys, key=lambda key: place.get(key, len(place)))  # sorting is stable
+
+
+def needs_second_person(amount: int, *, threshold_amount: int) -> bool:
+    """Tell whether an act on money needs two persons: above the threshold, not at it."""
+    return abs(amount) > threshold_amount
+
+
+RETURN_DAYS = 7  # how long a customer may ask for unused principal without a reason
+FEN = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One rule of a bonus: from `min_amount` on, an amount or a rate of what is put in."""
+
+    rule_id: int
+    min_amount: int
+    bonus_amount: int
+    bonus_bps: int
+    is_once: bool
+
+    def bonus_for(self, amount: int) -> int:
+        """Return what this rule gives on top of an amount, in whole fen, rounded down."""
+        if amount < self.min_amount:
+            return 0
+        return self.bonus_amount or amount * self.bonus_bps // 10_000 // FEN * FEN
+
+
+def pick_tier(amount: int, *, tiers: Sequence[Tier], used_rule_ids: Collection[int]) -> Tier | None:
+    """Return the tier that gives most for an amount, or None; one that gives once only if unused.
+
+    Of two that give the same, the one that may be used again.
+    """
+    fitting = [
+        tier
+        for tier in tiers
+        if tier.bonus_for(amount) > 0 and not (tier.is_once and tier.rule_id in used_rule_ids)
+    ]
+    best: Tier | None = max(
+        fitting, key=lambda tier: (tier.bonus_for(amount), not tier.is_once), default=None
+    )
+    return best
+
+
+def room_in_wallet(*, held: int, opened: int, cap: int) -> int:
+    """Return how much more a wallet may be promised: what it holds and what is being paid count."""
+    return max(0, cap - held - opened)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """What one credited top-up put into a wallet and has not been given back yet."""
+
+    principal: int
+    bonus: int
+
+
+def unused_principals(balance: int, *, lots: Sequence[Lot]) -> list[int]:
+    """Return how much principal of each lot (oldest first) the balance still holds.
+
+    Money is spent in this order: what came without a top-up (corrections, refunds), then top-ups,
+    the oldest first, of each one its principal before its bonus. So a balance holds, from the
+    bottom: the newest bonus, the newest principal, the bonus before it, and so on.
+    """
+    left = max(0, balance)
+    unused = [0] * len(lots)
+    for place in reversed(range(len(lots))):
+        left = max(0, left - lots[place].bonus)
+        unused[place] = min(left, lots[place].principal)
+        left -= unused[place]
+    return unused
+
+
+def bonus_to_revoke(*, bonus: int, revoked: int, principal: int, returned: int) -> int:
+    """Return what is taken back of a bonus when `returned` of the principal is back in all.
+
+    In proportion, to the whole fen in the shop's favour; with the last part all of it.
+    """
+    due = -(-bonus * returned // (principal * FEN)) * FEN
+    return max(0, min(bonus, due) - revoked)

@@ -21,6 +21,7 @@ from kameng.payments.choosing import list_pay_choices as list_pay_choices
 from kameng.payments.choosing import suits as suits
 from kameng.payments.choosing import takes_own_money as takes_own_money
 from kameng.payments.models import (
+    Dispute,
     Gateway,
     GatewayDay,
     GatewayRefund,
@@ -28,8 +29,11 @@ from kameng.payments.models import (
     PaymentState,
     PrepaidIn,
     Proof,
+    RefundState,
     RejectedCallback,
+    ReturnState,
     TopUp,
+    TopUpReturn,
 )
 from kameng.payments.providers.registry import PROVIDERS, get_provider
 from kameng.payments.rules import cap_day, in_order, is_resting
@@ -214,7 +218,17 @@ def list_top_up_nos(top_up_ids: set[int]) -> dict[int, str]:
 def list_mismatched(limit: int = 50) -> list[Payment]:
     """Return payments of another amount, or made twice, that were not given back yet."""
     rows = Payment.objects.filter(
-        state=PaymentState.MISMATCHED, refunded_amount__lt=F("received_amount")
+        state=PaymentState.MISMATCHED,
+        refunded_amount__lt=F("received_amount") - F("disputed_amount"),
+    )
+    return list(rows.order_by("-id")[:limit])
+
+
+def list_surpluses(limit: int = 50) -> list[Payment]:
+    """Return delivered payments whose surplus neither went back nor is on its way, newest first."""
+    waiting = GatewayRefund.objects.filter(is_surplus=True, state=RefundState.WAITING)
+    rows = Payment.objects.filter(state=PaymentState.CONFIRMED, surplus_left_amount__gt=0).exclude(
+        id__in=waiting.values("payment_id")
     )
     return list(rows.order_by("-id")[:limit])
 
@@ -249,6 +263,69 @@ def list_top_ups(customer_id: int, *, limit: int = 30) -> list[TopUp]:
 def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
     """Return refused callbacks, newest first (of the site in force by row-level security)."""
     return list(RejectedCallback.objects.order_by("-id")[:limit])
+
+
+def is_disputed(payment_id: int | None) -> bool:
+    """Tell whether a dispute about a payment of the site in force is open."""
+    if payment_id is None:
+        return False
+    return bool(Payment.objects.filter(id=payment_id, open_disputes__gt=0).exists())
+
+
+def list_disputes_of(payment_id: int) -> list[Dispute]:
+    """Return the disputes about one payment of the site in force, oldest first."""
+    return list(Dispute.objects.filter(payment_id=payment_id).order_by("id"))
+
+
+def list_disputes(
+    *, state: int | None = None, before_id: int | None = None, limit: int = 50
+) -> list[Dispute]:
+    """Return disputes of the site in force, newest first, each with its payment; keyset by id."""
+    rows = Dispute.objects.select_related("payment").order_by("-id")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[:limit])
+
+
+def get_dispute(dispute_id: int) -> Dispute:
+    """Return one dispute of the site in force with its payment; raise `DisputeNotFound`."""
+    found: Dispute | None = Dispute.objects.select_related("payment").filter(id=dispute_id).first()
+    if found is None:
+        raise errors.DisputeNotFound
+    return found
+
+
+def list_sent_refunds(
+    *, state: int | None = None, before_id: int | None = None, limit: int = 50
+) -> list[GatewayRefund]:
+    """Return refunds through gateways of the site in force, newest first; keyset by id."""
+    rows = GatewayRefund.objects.select_related("payment").order_by("-id")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[:limit])
+
+
+def list_all_top_ups(*, before_id: int | None = None, limit: int = 50) -> list[TopUp]:
+    """Return the top-ups of the site in force, newest first; keyset by id."""
+    rows = TopUp.objects.order_by("-id")
+    if before_id is not None:
+        rows = rows.filter(id__lt=before_id)
+    return list(rows[:limit])
+
+
+def list_returns_of(top_up_id: int) -> list[TopUpReturn]:
+    """Return what of one top-up went back, or is on its way, oldest first."""
+    return list(TopUpReturn.objects.filter(top_up_id=top_up_id).order_by("id"))
+
+
+def list_refused_returns(limit: int = 100) -> list[TopUpReturn]:
+    """Return what gateways refused to give back and a person must decide, oldest first."""
+    rows = TopUpReturn.objects.select_related("top_up").filter(state=ReturnState.REFUSED)
+    return list(rows.order_by("id")[:limit])
 
 
 def list_unbooked(since: dt.datetime, *, limit: int) -> list[str]:

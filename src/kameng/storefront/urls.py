@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/orders/", account.orders, name="orders"),
     path("account/wallet/", account.wallet, name="wallet"),
     path("account/wallet/<str:top_up_no>/", account.top_up, name="top_up"),
+    path("account/wallet/<str:top_up_no>/return/", account.return_money, name="return_top_up"),
     path("account/wallet/<str:top_up_no>/status/", account.top_up_status, name="top_up_status"),
     path("account/messages/", account.messages, name="messages"),
     path("account/security/", account.security, name="security"),

@@ -36,6 +36,9 @@ class SiteSettings:
     pay_order: tuple[int, ...] = ()  # ways in this shop's order; the others follow in the owner's
     # (way, least, most) inside the owner's bounds, 1/10000 yuan; most 0: the owner's
     pay_limits: tuple[tuple[int, int, int], ...] = ()
+    named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
+    unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
 
     @property
     def zone(self) -> ZoneInfo:
@@ -49,6 +52,9 @@ BOUNDS = {
     "open_orders_limit": (1, 100),
     "reserve_share_bps": (1, 10_000),
     "prepaid_alert_amount": (0, 10_000_000_000),
+    "named_cap_amount": (10_000, 50_000_000),
+    "unnamed_cap_amount": (10_000, 10_000_000),
+    "two_person_amount": (0, 10_000_000_000),
 }
 
 

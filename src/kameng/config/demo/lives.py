@@ -30,7 +30,7 @@ from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.scope import open_scope
 from kameng.inventory.claims import open_keys
-from kameng.orders.errors import NotEnoughMoney, OutOfStock, TooManyOpenOrders
+from kameng.orders.errors import KeyNotReplaceable, NotEnoughMoney, OutOfStock, TooManyOpenOrders
 from kameng.orders.models import Order, OrderRefund, RefundTo
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.delivering import (
@@ -52,6 +52,7 @@ from kameng.pricing.money import Amount
 from kameng.risk.services import assess_checkout
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
+UNNAMED_CAP = 10_000_000  # what the wallet of a customer without a known name may hold
 TOP_UPS = (200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
 GATEWAY_WEIGHTS = {"native": 44, "wxpay": 6, "qr": 24, "wap": 14, "page": 6, "qqpay": 6}
 OTHER_WEIGHT = 6  # of a way to pay that is not named above
@@ -136,7 +137,7 @@ class Life:
         self.joined.append(customer)
         self.diary.note_customer(made.id, joined_at=clock.now())
         if customer.uses_wallet and self.rng.random() < 0.6:
-            self._top_up(customer, self.rng.choice(TOP_UPS[:4]))
+            self._top_up(customer, self.rng.choice(TOP_UPS[:4]))  # the first: there is room
 
     def _choose_customer(self) -> Customer | None:
         if not self.joined or self.rng.random() < 0.27:
@@ -172,7 +173,10 @@ class Life:
             return True
         if self.rng.random() < 0.2:
             return False
-        enough = [each for each in TOP_UPS if customer.wallet_amount + each >= total]
+        room = UNNAMED_CAP - customer.wallet_amount
+        enough = [
+            each for each in TOP_UPS if customer.wallet_amount + each >= total and each <= room
+        ]
         if enough:
             self._top_up(customer, self.rng.choice(enough[1:4] or enough))
         return bool(enough)
@@ -357,14 +361,18 @@ class Life:
     def _swap(self, order_id: int) -> None:
         collect_goods(Order.objects.get(id=order_id), by_buyer=True)
         keys = open_keys(order_id)
-        if keys:
+        if not keys:
+            return
+        try:
             replace_cards(
                 order_id=order_id,
                 key_id=keys[0].key_id,
                 reason=self.rng.choice(FAULTS),
                 actor=self.shop.service,
             )
-            self.diary.note_repair(order_id, at=clock.now())
+        except KeyNotReplaceable:  # sold out meanwhile: the buyer is put off
+            write_note(order_id=order_id, text=self.rng.choice(REMARKS), actor=self.shop.service)
+        self.diary.note_repair(order_id, at=clock.now())
 
     def _refund(self, order_id: int) -> None:
         """Give money back: to the wallet what came from it, else the way it came."""

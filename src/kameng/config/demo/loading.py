@@ -16,6 +16,7 @@ from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
 from kameng.config.demo.gateways import enter_gateways, follow_simulator, open_simulator
 from kameng.config.demo.history import History
+from kameng.config.demo.queues import fill_queues
 from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
 from kameng.config.demo.welcome import tell_foreign, tell_welcome
@@ -97,6 +98,7 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     say("整理时间线 …")
     connection.close()
     date_back(telling.diary, now=now)
+    fill_queues(opened[1])
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
 

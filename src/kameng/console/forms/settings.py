@@ -6,7 +6,14 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from kameng.console.forms.fields import LineField, PercentField, PickField, TextField, WholeField
+from kameng.console.forms.fields import (
+    LineField,
+    PercentField,
+    PickField,
+    TextField,
+    WholeField,
+    YuanField,
+)
 from kameng.console.forms.sites import PALETTE_NAMES
 from kameng.tenancy.settings import SiteSettings
 
@@ -76,6 +83,22 @@ class SettingsForm(forms.Form):
         high_bps=10_000,
         label=_("每人最多占用库存"),
         help_text=_("一个人的未付款订单最多占一件商品库存的这个比例。"),
+    )
+    named_cap_amount = YuanField(
+        low=10_000,
+        high=50_000_000,
+        label=_("实名客户余额上限"),
+        help_text=_("法规上限 5000 元，只能调低。充值中的也算在内。"),
+    )
+    unnamed_cap_amount = YuanField(
+        low=10_000,
+        high=10_000_000,
+        label=_("未实名客户余额上限"),
+        help_text=_("法规上限 1000 元，只能调低。"),
+    )
+    two_person_amount = YuanField(
+        label=_("两人复核门槛"),
+        help_text=_("动钱的操作超过这个金额，要另一位同事复核。0 表示每一笔都要。"),
     )
     wallet_enabled = forms.BooleanField(
         label=_("余额支付"), required=False, help_text=_("买家可以充值，并用余额付款。")

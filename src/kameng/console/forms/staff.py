@@ -30,6 +30,7 @@ PERMISSION_LABELS: Final = {
     "customers.view": _("看客户"),
     "customers.edit": _("改客户资料"),
     "customers.adjust": _("调整客户余额"),
+    "payments.confirm": _("凭证据确认收款"),
     "money.view": _("看资金"),
     "gateways.edit": _("改支付通道"),
     "staff.manage": _("管理员工"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from kameng.accounts.models import Customer
 from kameng.accounts.selectors import get_customer, list_customers
+from kameng.accounts.services.marking import flag_customer, mark_named
 from kameng.accounts.services.registering import (
     end_customer_sessions,
     reveal_customer_login,
@@ -27,9 +28,10 @@ from kameng.core.audit import Actor
 from kameng.core.errors import Refusal
 from kameng.insight.customers import summarize_customer, summarize_customers
 from kameng.ledger.selectors import list_wallet_lines, wallet_amount, wallet_amounts
-from kameng.ledger.services import adjust_wallet
 from kameng.orders.selectors import list_customer_orders
 from kameng.payments.selectors import list_top_ups
+from kameng.payments.services.adjusting import Adjustment, adjust_or_ask
+from kameng.payments.services.crediting import cap_of
 from kameng.pricing.money import Amount, format_yuan
 from kameng.risk.services import admit_once, forget
 from kameng.tenancy.selectors import SiteView
@@ -77,6 +79,8 @@ def _customer_page(
         "note": CustomerNoteForm(initial={"note": found.note}),
         "adjust": AdjustForm(),
         "lock": LockForm(),
+        "named": LockForm(),
+        "flag": LockForm(),
     }
     refused = next(iter(bound.values()), None) if bound else None
     context = {
@@ -84,6 +88,7 @@ def _customer_page(
         "login": login or found.login_hint,
         "login_is_clear": bool(login),
         "wallet": wallet_amount(found.id),
+        "cap_amount": cap_of(is_named=found.named_at is not None),
         "bought": summarize_customer(found.id),
         "rows": make_rows(list_customer_orders(found.id)),
         "wallet_lines": lines[:LINES],
@@ -126,21 +131,49 @@ def adjust(request: ConsoleRequest, site: SiteView, customer_id: int) -> HttpRes
         amount, key = form.signed_amount(), f"{site.site_id}:{form.cleaned_data['idempotency_key']}"
         if not admit_once(ONCE, key=key):
             raise AlreadyDone
+        wish = Adjustment(customer_id=found.id, amount=amount, reason=form.cleaned_data["reason"])
         try:
-            adjust_wallet(
-                site_id=site.site_id,
-                customer_id=found.id,
-                amount=amount,
-                reason=form.cleaned_data["reason"],
-                actor=actor,
-            )
+            asked = adjust_or_ask(wish, actor=actor)
         except Refusal:
             forget(ONCE, key=key)
             raise
-        words = _("余额已增加 ¥%(amount)s。") if amount > 0 else _("余额已扣减 ¥%(amount)s。")
-        return words % {"amount": format_yuan(Amount(abs(amount)))}
+        return _say_adjusted(amount, is_waiting=asked is not None)
 
     return _act(request, customer_id=customer_id, name="adjust", form=form, run=run)
+
+
+def _say_adjusted(amount: int, *, is_waiting: bool) -> str:
+    if is_waiting:
+        return _("金额超过门槛，已提交复核，等另一位同事处理。")
+    words = _("余额已增加 ¥%(amount)s。") if amount > 0 else _("余额已扣减 ¥%(amount)s。")
+    return words % {"amount": format_yuan(Amount(abs(amount)))}
+
+
+@console_page("customers.edit")
+def named(request: ConsoleRequest, site: SiteView, customer_id: int) -> HttpResponse:
+    """Say that the shop knows a customer's real name, or not any more: the cap follows."""
+    form = LockForm(request.POST)
+
+    def run(found: Customer, actor: Actor) -> str:
+        is_named = found.named_at is None
+        mark_named(found.id, is_named=is_named, reason=form.cleaned_data["reason"], actor=actor)
+        return _("已标记为实名，余额上限已提高。") if is_named else _("已取消实名标记。")
+
+    return _act(request, customer_id=customer_id, name="named", form=form, run=run)
+
+
+@console_page("customers.edit")
+def flag(request: ConsoleRequest, site: SiteView, customer_id: int) -> HttpResponse:
+    """Put a customer under watch with a reason, or end it."""
+    is_ending = "end" in request.POST
+    form = EmptyForm(request.POST) if is_ending else LockForm(request.POST)
+
+    def run(found: Customer, actor: Actor) -> str:
+        reason = "" if is_ending else form.cleaned_data["reason"]
+        flag_customer(found.id, reason=reason, actor=actor)
+        return _("已取消重点关注。") if is_ending else _("已标记为重点关注，后台各处会显示。")
+
+    return _act(request, customer_id=customer_id, name="flag", form=form, run=run)
 
 
 @console_page("customers.edit")

@@ -22,16 +22,18 @@ from kameng.console.exports import (
     export_payments,
     export_wallet,
 )
+from kameng.console.exports_money import export_disputes, export_refunds, export_top_ups
 from kameng.console.forms.days import read_days
 from kameng.console.forms.orders import read_order_query
 from kameng.console.sheets import TYPES, write_sheet
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page
 from kameng.console.views.payments import read_payment_filter
+from kameng.console.views.sent_refunds import VIEWS
 from kameng.core import clock
 from kameng.core.audit import record
 from kameng.risk.services import admit_export
 from kameng.tenancy.selectors import SiteView
-from kameng.web.forms import find_text, read_choice
+from kameng.web.forms import find_choice, find_text, read_choice
 
 EXPORT = "data.export"
 PIECE_BYTES = 65_536
@@ -78,6 +80,31 @@ def wallet_file(request: ConsoleRequest, site: SiteView, customer_id: int) -> Fi
     """Give the statement of one customer's wallet."""
     _require(request, site, "customers.view")
     return _send(request, site, export_wallet(get_customer(customer_id).id, site=site))
+
+
+@require_POST
+@console_page(EXPORT)
+def refunds_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
+    """Give the refunds through gateways of the list."""
+    _require(request, site, "orders.view")
+    state = VIEWS[find_choice(request, "view", choices=VIEWS, default="all")][1]
+    return _send(request, site, export_refunds(state, site=site))
+
+
+@require_POST
+@console_page(EXPORT)
+def disputes_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
+    """Give the disputes."""
+    _require(request, site, "orders.view")
+    return _send(request, site, export_disputes(site=site))
+
+
+@require_POST
+@console_page(EXPORT)
+def top_ups_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
+    """Give the top-ups."""
+    _require(request, site, "orders.view")
+    return _send(request, site, export_top_ups(site=site))
 
 
 def _require(request: ConsoleRequest, site: SiteView, permission: str) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from kameng.accounts.people import StaffPerson
 from kameng.console.charts import Spark, draw_bars, draw_spark
+from kameng.console.money_matters import find_page, say_matter
 from kameng.console.order_page import make_rows
 from kameng.console.views.frame import ConsoleRequest, console_page, show
 from kameng.core import clock
@@ -190,6 +191,21 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("通道收到的钱和应收不一样，没有自动发货。"),
         _("去处理"),
     ),
+    "dispute_due": (
+        "clock",
+        "bad",
+        _("到期前没有答复，平台一般判买家赢。"),
+        _("去答复"),
+    ),
+    "dispute_open": ("alert-triangle", "warn", _("处理期间这笔支付不能退款。"), _("看争议")),
+    "approval": ("checks", "warn", _("大额操作要另一位同事点头才执行。"), _("去复核")),
+    "return_refused": (
+        "receipt-refund",
+        "bad",
+        _("通道拒绝了充值退回，客户还没有拿到钱。"),
+        _("去处理"),
+    ),
+    "surplus": ("receipt-refund", "bad", _("已按应收发货，多付的部分还没退成。"), _("去处理")),
     "late_unrefundable": (
         "clock",
         "bad",
@@ -258,14 +274,14 @@ def _todos(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) -> list
         if not request.person.can(permission, site.site_id):
             continue
         icon, tone, note, button = MATTERS[matter.code]
-        url = _matter_url(matter, site)
+        url = find_page(matter, slug=site.slug) or _matter_url(matter, site)
         if matter.code in DELIVERIES and not request.person.can("orders.repair", site.site_id):
             url, button = reverse("console:orders", args=[site.slug]) + "?view=waiting", _("看订单")
         todos.append(
             Todo(
                 icon=icon,
                 tone=tone,
-                title=_title(matter),
+                title=say_matter(matter) or _title(matter),
                 note=note,
                 url=url,
                 button=button,
@@ -345,7 +361,7 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
         case "mismatched" | "paid_twice" if matter.subject:
             return reverse("console:payment", args=[site.slug, matter.subject])
         case "mismatched" | "paid_twice":
-            return reverse("console:payments", args=slug) + "?view=mismatched"
+            return reverse("console:odd_payments", args=slug)
         case "unbooked":
             return reverse("console:rejected_callbacks", args=slug)
         case "gateway_frozen" | "gateway_resting":

@@ -5,16 +5,18 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from kameng.accounts.selectors import list_customers_by_id
+from kameng.accounts.selectors import list_approvals_about, list_customers_by_id
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.chips import list_chips, name_days
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.days import read_days
+from kameng.console.forms.money import AcceptForm, VouchForm
 from kameng.console.forms.orders import EmptyForm, ReturnForm
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.repairs import ANSWERS
@@ -28,6 +30,7 @@ from kameng.payments.selectors import (
     find_payment_by_no,
     find_proof,
     find_top_up_by_id,
+    list_disputes_of,
     list_gateway_refunds,
     list_gateways,
     list_mismatched,
@@ -36,6 +39,7 @@ from kameng.payments.selectors import (
 )
 from kameng.payments.services.confirming import confirm_by_staff
 from kameng.payments.services.deciding import give_back_mismatched, note_returned_by_hand
+from kameng.payments.services.second_person import PAYMENT_ACTS
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import find_choice, find_text
@@ -50,6 +54,7 @@ VIEWS: dict[str, tuple[Any, int | None]] = {
     "closed": (gettext_lazy("已关闭"), PaymentState.CLOSED),
 }
 REJECTIONS: dict[str, Any] = {
+    "dispute_unknown": gettext_lazy("争议通知里的支付不存在"),
     "payment_unknown": gettext_lazy("通知里的支付单号不存在"),
     "other_gateway": gettext_lazy("支付单不属于这个通道"),
     "external_reused": gettext_lazy("同一个交易号已用在另一笔支付上"),
@@ -103,7 +108,7 @@ def read_payment_filter(request: HttpRequest, *, zone: ZoneInfo) -> PaymentFilte
 @console_page("orders.view")
 def payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
     """Show one payment: what was asked, what came, why it counts, what went back."""
-    return _payment_page(request, get_payment_of_page(payment_no), ReturnForm())
+    return payment_page(request, get_payment_of_page(payment_no))
 
 
 def get_payment_of_page(payment_no: str) -> Payment:
@@ -114,17 +119,29 @@ def get_payment_of_page(payment_no: str) -> Payment:
     return found
 
 
-def _payment_page(
-    request: ConsoleRequest, found: Payment, form: Any, *, problem: str = ""
+def payer_of(found: Payment) -> int | None:
+    """Return the customer whose order or top-up a payment is for; None for a guest."""
+    if found.purpose == Purpose.ORDER:
+        return get_order(found.subject_id).customer_id
+    top_up = find_top_up_by_id(found.subject_id) if found.purpose == Purpose.TOP_UP else None
+    return top_up.customer_id if top_up else None
+
+
+def payment_page(
+    request: ConsoleRequest,
+    found: Payment,
+    *,
+    forms: Mapping[str, Form] | None = None,
+    problem: str = "",
 ) -> HttpResponse:
-    gateway = find_gateway(found.gateway_id)
+    """Show one payment, or show it again with the form that was refused."""
     order = get_order(found.subject_id) if found.purpose == Purpose.ORDER else None
     top_up = find_top_up_by_id(found.subject_id) if found.purpose == Purpose.TOP_UP else None
-    customer_id = order.customer_id if order else top_up.customer_id if top_up else None
-    left = (found.received_amount or 0) - found.refunded_amount
+    customer_id = payer_of(found)
+    refused = next(iter(forms.values())) if forms else ReturnForm()
     context = {
         "payment": found,
-        "gateway": gateway,
+        "gateway": find_gateway(found.gateway_id),
         "proof": find_proof(found.id),
         "order": order,
         "top_up": top_up,
@@ -134,13 +151,36 @@ def _payment_page(
             for each in list_gateway_refunds(found.purpose, paid_for=found.subject_id)
             if each.payment_id == found.id
         ],
-        "left_amount": left,
-        "can_query": found.state in {PaymentState.OPEN, PaymentState.CLOSED},
-        "can_return": found.state == PaymentState.MISMATCHED and left > 0,
-        "form": form,
+        "disputes": list_disputes_of(found.id),
+        "waiting_approvals": list_approvals_about(PAYMENT_ACTS, about_id=found.id),
+        **_choices_of(found),
+        "form": forms.get("return", ReturnForm()) if forms else ReturnForm(),
+        "accept_form": (forms or {}).get("accept") or AcceptForm(),
+        "vouch_form": (forms or {}).get("vouch") or VouchForm(),
+        "refused": refused,
+        "open_dialog": next(iter(forms)) if forms else "",
         "problem": problem,
     }
-    return show(request, "console/payments/detail.html", context, status=status_of(form))
+    return show(request, "console/payments/detail.html", context, status=status_of(refused))
+
+
+def _choices_of(found: Payment) -> dict[str, object]:
+    """Return what a person may decide about a payment as it stands."""
+    left = (found.received_amount or 0) - found.refunded_amount - found.disputed_amount
+    is_open = found.state in {PaymentState.OPEN, PaymentState.CLOSED}
+    is_odd = found.state == PaymentState.MISMATCHED and left > 0 and not found.open_disputes
+    untouched = is_odd and not found.refunded_amount and not found.is_second
+    difference = (found.received_amount or 0) - found.amount
+    return {
+        "left_amount": left,
+        "can_query": is_open,
+        "can_return": is_odd,
+        "can_take_short": untouched and difference < 0,
+        "can_take_over": untouched and difference > 0,
+        "can_return_surplus": found.surplus_left_amount > 0 and not found.open_disputes,
+        "difference_amount": abs(difference),
+        "can_dispute": found.received_amount is not None,
+    }
 
 
 @console_page("orders.repair")
@@ -153,7 +193,8 @@ def query_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> H
     form = EmptyForm(request.POST)
     status = run_form(form, lambda: confirm_by_staff(payment_id=found.id, actor=actor_of(request)))
     if status is None:
-        return _payment_page(request, found, form, problem=str(form.non_field_errors()[0]))
+        problem = str(form.non_field_errors()[0])
+        return payment_page(request, found, forms={"query": form}, problem=problem)
     return done(request, str(ANSWERS[status]), to=url)
 
 
@@ -169,13 +210,15 @@ def return_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> 
     form = ReturnForm(request.POST)
     text = run_form(form, lambda: _give_back(found, form.cleaned_data, actor_of(request)))
     if text is None:
-        return _payment_page(request, found, form)
+        return payment_page(request, found, forms={"return": form})
     return done(request, text, to=url)
 
 
 def _give_back(found: Payment, data: Mapping[str, Any], actor: Actor) -> str:
     if data["way"] == "hand":
-        note_returned_by_hand(payment_id=found.id, reason=data["reason"], actor=actor)
+        asked = note_returned_by_hand(payment_id=found.id, reason=data["reason"], actor=actor)
+        if asked is not None:
+            return _("金额超过门槛，已提交复核，等另一位同事处理。")
         return _("已记账：这笔钱线下退给了客户。")
     refund = give_back_mismatched(payment_id=found.id, reason=data["reason"], actor=actor)
     text = _("已请支付通道退回 ¥%(amount)s，到账后这里会更新。")

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from kameng.accounts.models import Approval
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms import orders as order_forms
@@ -22,6 +23,7 @@ from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, s
 from kameng.console.views.orders import get_order_of_page
 from kameng.core.audit import Actor
 from kameng.orders.models import Order, OrderRefundState, RefundTo
+from kameng.orders.services.approving import refund_or_ask, settle_or_ask
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.delivering import (
     deliver_by_hand,
@@ -30,7 +32,7 @@ from kameng.orders.services.delivering import (
     resend_goods,
     write_note,
 )
-from kameng.orders.services.refunding import RefundWish, refund_order, settle_refused_refund
+from kameng.orders.services.refunding import RefundWish
 from kameng.orders.services.showing import reveal_contact, reveal_goods
 from kameng.payments.errors import PaymentNotFound
 from kameng.payments.models import Purpose
@@ -42,6 +44,7 @@ from kameng.tenancy.selectors import SiteView
 
 Values = Mapping[str, Any]
 Said = str | Promise
+WAITING: Final[Said] = _("金额超过门槛，已提交复核，等另一位同事处理。")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ def _cancel(order: Order, values: Values, actor: Actor) -> Said:
 
 
 def _refund(order: Order, values: Values, actor: Actor) -> Said:
-    refund = refund_order(
+    refund = refund_or_ask(
         order_id=order.id,
         wish=RefundWish(
             amount=values["amount"],
@@ -90,6 +93,8 @@ def _refund(order: Order, values: Values, actor: Actor) -> Said:
         ),
         actor=actor,
     )
+    if isinstance(refund, Approval):
+        return WAITING
     said = {"amount": format_yuan(Amount(refund.whole_amount))}
     if refund.refund_to == RefundTo.HAND:
         return _now("已记下线下退款 ¥%(amount)s。") % said
@@ -99,9 +104,11 @@ def _refund(order: Order, values: Values, actor: Actor) -> Said:
 
 
 def _settle(order: Order, values: Values, actor: Actor) -> Said:
-    settle_refused_refund(
+    settled = settle_or_ask(
         refund_id=values["refund_id"], way=values["way"], reason=values["reason"], actor=actor
     )
+    if isinstance(settled, Approval):
+        return WAITING
     return _("退款已按您的选择处理。")
 
 

@@ -3,13 +3,16 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.settings import SettingsForm, settings_values
 from kameng.console.forms.sites import PALETTE_NAMES
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView, list_domains
 from kameng.tenancy.services import change_settings, change_site
 
@@ -17,8 +20,17 @@ SHOWN = ("name", "slogan", "notice", "banner_title", "banner_text", "palette")
 
 
 @console_page("settings.edit")
-def settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """Show and change how the shop presents itself and behaves."""
+def settings(request: ConsoleRequest, site: SiteView) -> HttpResponseBase:
+    """Show and change how the shop presents itself and behaves.
+
+    Who moves the threshold of the two-person rule is asked for the password.
+    """
+    kept = format_yuan(Amount(site.settings.two_person_amount))
+    is_moved = request.POST.get("two_person_amount", kept).strip() not in {kept, kept[:-3]}
+    return (confirmed(_settings) if is_moved else _settings)(request, site)
+
+
+def _settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     stored = settings_values(site.name, site.settings)
     data = request.POST if request.method == "POST" else None
     form = SettingsForm(data, zone_name=site.settings.timezone, initial=stored)

@@ -17,6 +17,7 @@ from kameng.orders.events import OrderDelivered
 from kameng.orders.models import Delivery, Note, Order, OrderState, UsedMark
 from kameng.orders.rules import State, redelivers
 from kameng.orders.services.paying import lock_order
+from kameng.payments.selectors import is_disputed
 
 CONTENT_LIMIT = 20_000
 
@@ -35,10 +36,12 @@ class Goods:
 
 def collect_goods(order: Order, *, by_buyer: bool) -> list[Goods]:
     """Return the goods of a delivered order, else nothing. The buyer's first look is recorded:
-    it is the moment of hand-over."""
+    it is the moment of hand-over. Who disputes the payment gets no first look meanwhile."""
     if not redelivers(order.state):
         return []
     if by_buyer and order.revealed_at is None:
+        if is_disputed(order.payment_id):
+            return []
         Order.objects.filter(id=order.id, revealed_at__isnull=True).update(revealed_at=clock.now())
     marks = dict(UsedMark.objects.filter(order_id=order.id).values_list("key_id", "created_at"))
     goods = []

@@ -34,7 +34,7 @@ from kameng.orders.rules import State
 from kameng.orders.services.paying import lock_order
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.selectors import get_payment
-from kameng.payments.services.refunding import request_refund
+from kameng.payments.services.refunding import admit_order_refund, request_refund
 from kameng.pricing.margins import (
     SaleParts,
     prepaid_share,
@@ -88,6 +88,13 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
         amount = _amount_of(order, wish)
         _check_route(order, wish.refund_to)
+        if order.payment_id is not None:
+            admit_order_refund(
+                payment_id=order.payment_id,
+                amount=amount,
+                refunded_amount=order.refunded_amount,
+                total_amount=order.total_amount,
+            )
         was_delivered = order.state == State.DELIVERED
         refund = _write_refund(order, amount, wish, actor)
         _move_money(order, refund)

@@ -10,12 +10,9 @@ from dataclasses import dataclass, replace
 import psycopg.errors
 from django.db import transaction
 
-from kameng.core import clock
 from kameng.core.audit import SYSTEM, Actor, record
 from kameng.core.events import publish
 from kameng.core.scope import Scope, current_scope, open_scope, platform_scope
-from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
-from kameng.ledger.services import Posting, post_transfers
 from kameng.payments import errors, store
 from kameng.payments.choosing import find_known_gateway, peek_known_gateway
 from kameng.payments.events import PaymentConfirmed
@@ -25,7 +22,6 @@ from kameng.payments.models import (
     PaymentState,
     Purpose,
     RejectedCallback,
-    TopUp,
 )
 from kameng.payments.providers.abilities import KeyFetcher, at_moment
 from kameng.payments.providers.port import (
@@ -40,7 +36,8 @@ from kameng.payments.providers.port import (
     RefundNotice,
 )
 from kameng.payments.rules import ACCEPTED, ConfirmOutcome
-from kameng.payments.selectors import owner_of_gateway
+from kameng.payments.services.crediting import credit_top_up
+from kameng.payments.services.disputing import accept_dispute
 from kameng.payments.services.gateways import config_of, freeze_gateway, provider_of
 from kameng.payments.services.overpaying import accept_second
 from kameng.payments.services.prepaying import credit_prepaid
@@ -104,7 +101,11 @@ def accept_callback(
         noted = note_refund(said, gateway=gateway) and not _take_nonce(gateway, said)
         return _reply(provider.callback_reply(ok=noted), accepted=noted)
     if isinstance(said, DisputeNotice):
-        return _reply(provider.callback_reply(ok=False), accepted=False)
+        is_known = accept_dispute(said, gateway=gateway)
+        is_booked = is_known and not _take_nonce(gateway, said)
+        if not is_known:
+            _reject(gateway, "dispute_unknown", said.payment_no or said.external_no, ip)
+        return _reply(provider.callback_reply(ok=is_booked), accepted=is_booked)
     code = _believe(gateway, said, view=view)
     if code:
         _reject(gateway, code, said.payment_no, ip)
@@ -127,7 +128,7 @@ def _verify(gateway: Gateway, callback: CallbackRequest) -> Notice:
     return provider.parse_callback(config, callback)
 
 
-def _take_nonce(gateway: Gateway, said: Confirmation | RefundNotice) -> str:
+def _take_nonce(gateway: Gateway, said: Notice) -> str:
     """Remember the nonce of a callback that was accepted; say so if it was accepted before."""
     is_new = not said.nonce or store.take_nonce(gateway_id=gateway.id, nonce=said.nonce)
     return "" if is_new else "replayed"
@@ -232,7 +233,7 @@ def confirm_payment(
             if said.nonce and ConfirmOutcome(done.outcome) in ACCEPTED:
                 _refuse_replay(statement)
             if done.outcome == ConfirmOutcome.CONFIRMED:
-                _announce(done, gateway_id=gateway_id)
+                announce_confirmed(done, gateway_id=gateway_id)
     except _ReplayedError:
         return store.REPLAYED
     except psycopg.errors.UniqueViolation as fault:
@@ -251,13 +252,14 @@ def _refuse_replay(statement: Statement) -> None:
         raise _ReplayedError
 
 
-def _announce(done: Confirmed, *, gateway_id: int) -> None:
+def announce_confirmed(done: Confirmed, *, gateway_id: int) -> None:
+    """Tell what a payment paid for that it was made; call in the confirming transaction."""
     assert done.site_id is not None  # noqa: S101 - a confirmed row names all of these
     assert done.payment_id is not None  # noqa: S101
     assert done.paid_for is not None  # noqa: S101
-    if done.purpose == Purpose.TOP_UP:
-        _credit_top_up(done, gateway_id=gateway_id)
-    elif done.purpose == Purpose.PREPAID:
+    if done.purpose == Purpose.TOP_UP and not credit_top_up(done, gateway_id=gateway_id):
+        return
+    if done.purpose == Purpose.PREPAID:
         credit_prepaid(
             site_id=done.site_id,
             paid_in_id=done.paid_for,
@@ -273,47 +275,6 @@ def _announce(done: Confirmed, *, gateway_id: int) -> None:
             amount=int(done.amount or 0),
             fee_amount=int(done.fee_amount or 0),
         )
-    )
-
-
-def _credit_top_up(done: Confirmed, *, gateway_id: int) -> None:
-    """Credit the wallet once; the compare-and-set on `credited_at` is the guard.
-
-    The customer gets the whole amount; what the gateway keeps of it is the expense of its owner:
-    the main site, or an operator with a merchant account of its own.
-    """
-    site_id, top_up_id = int(done.site_id or 0), int(done.paid_for or 0)
-    taken = TopUp.objects.filter(id=top_up_id, credited_at__isnull=True).update(
-        credited_at=clock.now()
-    )
-    if not taken:
-        return
-    customer_id = TopUp.objects.values_list("customer_id", flat=True).get(id=top_up_id)
-    suspense = account_id(AccountKind.ORDER_SUSPENSE, site_id)
-    view, owner_id = get_site_view(site_id), owner_of_gateway(gateway_id)
-    is_own = owner_id == site_id and not view.is_main
-    bearer = (
-        account_id(AccountKind.SITE_TAKINGS, site_id)
-        if is_own
-        else account_id(AccountKind.SALES, view.main_id)
-    )
-    fees = account_id(AccountKind.GATEWAY_FEES, gateway_id)
-    post_transfers(
-        [
-            Posting(
-                site_id=site_id,
-                debit=debit,
-                credit=credit,
-                amount=int(amount or 0),
-                code=code,
-                reference_kind=Reference.TOP_UP,
-                reference_id=top_up_id,
-            )
-            for debit, credit, amount, code in (
-                (suspense, wallet_of(customer_id), done.amount, Code.TOP_UP),
-                (bearer, fees, done.fee_amount, Code.TOP_UP_FEE),
-            )
-        ]
     )
 
 

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
+from kameng.accounts.services.marking import lock_customer
 from kameng.core import clock
 from kameng.core.crypto import binding, decrypt_text, encrypt_text
 from kameng.core.database import in_transaction
@@ -39,6 +40,8 @@ from kameng.payments.rules import (
     is_resting,
     is_top_up_amount,
 )
+from kameng.payments.services.bonuses import promise_bonus
+from kameng.payments.services.crediting import reserve_room
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.payments.services.resting import note_answer, note_fault
 from kameng.pricing.money import Amount, format_yuan
@@ -246,37 +249,49 @@ def start_top_up(
 ) -> tuple[TopUp, Payment]:
     """Open a wallet top-up with its payment; the same key and content give the first one again.
 
-    Raises `TopUpAmountInvalid`, `TopUpKeyReused`.
+    The bonus that counts now is promised with it. Locks the customer. Raises `TopUpAmountInvalid`,
+    `WalletFull`, `TopUpKeyReused`.
     """
     if not is_top_up_amount(amount):
         raise errors.TopUpAmountInvalid(low=_yuan(10_000), high=_yuan(50_000_000))
-    site_id = require_site_id()
-    try:
-        with transaction.atomic():
-            top_up = TopUp.objects.create(
-                site_id=site_id,
-                top_up_no=new_number(clock.now()),
-                customer_id=customer_id,
-                amount=amount,
-                idempotency_key=idempotency_key,
-            )
-            expires_at = clock.now() + dt.timedelta(seconds=TOP_UP_SECONDS)
-            payment = open_payment(
-                purpose=Purpose.TOP_UP,
-                paid_for=top_up.id,
-                amount=amount,
-                choice=choice,
-                expires_at=expires_at,
-            )
-    except IntegrityError:
-        top_up = TopUp.objects.get(customer_id=customer_id, idempotency_key=idempotency_key)
-        first = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).first()
-        # Another account of the same way is the same wish.
-        same = {choice.gateway_id, choice.way_key}
-        if first is None or top_up.amount != amount or not _is_of_way(first, same):
-            raise errors.TopUpKeyReused from None
-        return top_up, first
+    with transaction.atomic():
+        lock_customer(customer_id)
+        known = _find_top_up(customer_id, idempotency_key)
+        if known is not None:
+            # Another account of the same way is the same wish.
+            same = {choice.gateway_id, choice.way_key}
+            if known[0].amount != amount or not _is_of_way(known[1], same):
+                raise errors.TopUpKeyReused
+            return known
+        tier, bonus = promise_bonus(customer_id, amount=amount)
+        reserve_room(customer_id, amount=amount + bonus)
+        top_up = TopUp.objects.create(
+            site_id=require_site_id(),
+            top_up_no=new_number(clock.now()),
+            customer_id=customer_id,
+            amount=amount,
+            bonus_rule_id=tier.rule_id if tier else None,
+            bonus_amount=bonus,
+            idempotency_key=idempotency_key,
+        )
+        payment = open_payment(
+            purpose=Purpose.TOP_UP,
+            paid_for=top_up.id,
+            amount=amount,
+            choice=choice,
+            expires_at=clock.now() + dt.timedelta(seconds=TOP_UP_SECONDS),
+        )
     return top_up, payment
+
+
+def _find_top_up(customer_id: int, idempotency_key: str) -> tuple[TopUp, Payment] | None:
+    top_up = TopUp.objects.filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
+    if top_up is None:
+        return None
+    first: Payment = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up.id).earliest(
+        "id"
+    )
+    return top_up, first
 
 
 def _is_of_way(payment: Payment, ids: set[int]) -> bool:
@@ -289,9 +304,12 @@ def _is_of_way(payment: Payment, ids: set[int]) -> bool:
 def reopen_top_up(*, top_up_id: int, choice: PayChoice) -> Payment:
     """Open another attempt of a top-up at another account; an open one there is kept.
 
-    Raises `PaymentClosed` when it is paid or nobody waits for it any more.
+    Raises `PaymentClosed` when it is paid, goes back or nobody waits for it any more; `WalletFull`
+    when the wallet was promised to others meanwhile. Locks the customer, then the top-up.
     """
+    customer_id = TopUp.objects.values_list("customer_id", flat=True).get(id=top_up_id)
     with transaction.atomic():
+        lock_customer(customer_id)
         top_up = lock_top_up(top_up_id)
         attempts = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up_id)
         open_ones = attempts.filter(gateway_id=choice.gateway_id, state=PaymentState.OPEN)
@@ -299,10 +317,12 @@ def reopen_top_up(*, top_up_id: int, choice: PayChoice) -> Payment:
         if known is not None:
             return known
         until = top_up.created_at + dt.timedelta(seconds=TOP_UP_SECONDS)
-        if top_up.credited_at is not None or until <= clock.now():
+        is_settled = top_up.credited_at is not None or top_up.over_cap_at is not None
+        if is_settled or until <= clock.now():
             raise errors.PaymentClosed
         if attempts.count() >= OPENING_LIMIT:
             raise errors.GatewayNotUsable
+        reserve_room(customer_id, amount=top_up.amount + top_up.bonus_amount, but=top_up_id)
         return open_payment(
             purpose=Purpose.TOP_UP,
             paid_for=top_up_id,

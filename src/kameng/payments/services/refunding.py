@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from kameng.core import clock
+from kameng.core.audit import Actor, record
 from kameng.core.events import publish
 from kameng.core.ids import new_number
 from kameng.core.scope import open_scope, platform_scope
@@ -45,19 +46,27 @@ def check_refundable(*, payment: Payment, amount: int) -> None:
 
 
 def request_refund(
-    *, payment: Payment, amount: int, reason: str, refund_no: str | None = None
+    *,
+    payment: Payment,
+    amount: int,
+    reason: str,
+    refund_no: str | None = None,
+    is_surplus: bool = False,
 ) -> GatewayRefund:
     """Ask for money back on a payment of the site in force; the worker calls the gateway.
 
-    Call inside the transaction of what is refunded. Raises `RefundTooMuch`, `RefundUnsupported`.
+    Call inside the transaction of what is refunded. Raises `RefundTooMuch`, `RefundUnsupported`,
+    and `PaymentDisputed` while somebody disputes it; what a dispute took cannot go back again.
     """
     check_refundable(payment=payment, amount=amount)
     taken = Payment.objects.filter(
         id=payment.id,
         received_amount__isnull=False,
-        refunded_amount__lte=F("received_amount") - amount,
+        open_disputes=0,
+        refunded_amount__lte=F("received_amount") - F("disputed_amount") - amount,
     ).update(refunded_amount=F("refunded_amount") + amount)
     if not taken:
+        check_undisputed(payment.id)
         raise errors.RefundTooMuch
     refund: GatewayRefund = GatewayRefund.objects.create(
         site_id=payment.site_id,
@@ -67,8 +76,15 @@ def request_refund(
         subject_id=payment.subject_id,
         amount=amount,
         reason=reason[:200],
+        is_surplus=is_surplus,
     )
     return refund
+
+
+def check_undisputed(payment_id: int) -> None:
+    """Raise `PaymentDisputed` while a dispute about a payment is open."""
+    if Payment.objects.filter(id=payment_id, open_disputes__gt=0).exists():
+        raise errors.PaymentDisputed
 
 
 def ask_due_refunds() -> int:
@@ -104,6 +120,24 @@ def ask_refund(refund_id: int, *, silent: set[int] | None = None) -> RefundStatu
         silent.add(gateway.id)
     _finish(refund, payment, outcome)
     return outcome.status
+
+
+def hurry_refund(*, refund_id: int, actor: Actor) -> None:
+    """Let a refund that waits be asked for at the worker's next turn; audited.
+
+    Raises `PaymentNotFound` when there is no such refund that waits.
+    """
+    with transaction.atomic():
+        refund = GatewayRefund.objects.filter(id=refund_id, state=RefundState.WAITING).first()
+        if refund is None:
+            raise errors.PaymentNotFound
+        GatewayRefund.objects.filter(id=refund_id).update(next_attempt_at=clock.now())
+        record(
+            "payment.refund_hurried",
+            actor=actor,
+            site_id=refund.site_id,
+            subject=("refund", refund.refund_no),
+        )
 
 
 def _call_gateway(refund: GatewayRefund, payment: Payment, gateway: Gateway) -> RefundOutcome:
@@ -212,6 +246,10 @@ def finish_refund(*, refund: GatewayRefund, gateway_id: int) -> bool:
                 )
             ]
         )
+        if refund.is_surplus:
+            Payment.objects.filter(id=refund.payment_id).update(
+                surplus_left_amount=F("surplus_left_amount") - refund.amount
+            )
         publish(
             GatewayRefundDone(
                 site_id=refund.site_id,
@@ -228,20 +266,45 @@ def finish_refund(*, refund: GatewayRefund, gateway_id: int) -> bool:
 def leave_to_staff(*, payment_id: int) -> bool:
     """Let a person decide about a payment that paid for nothing and does not go back by itself.
 
-    Call in the transaction that found it out. False when it waits for one already.
+    Call in the transaction that found it out. False when it waits for one already, or when only
+    what came above its price did not go back: it paid for something.
     """
-    rows = Payment.objects.filter(id=payment_id, state=PaymentState.CONFIRMED)
+    rows = Payment.objects.filter(
+        id=payment_id, state=PaymentState.CONFIRMED, surplus_left_amount=0
+    )
     return bool(rows.update(state=PaymentState.MISMATCHED))
 
 
 def refund_mismatched(*, payment: Payment, reason: str) -> GatewayRefund:
-    """Give back whole a payment that waits for a decision. Raises as `request_refund`."""
+    """Give back whole a payment that waits for a decision.
+
+    Raises `PaymentClosed` when it does not wait any more, and as `request_refund`.
+    """
     with transaction.atomic():
         locked = lock_payment(payment.id)
-        left = (locked.received_amount or 0) - locked.refunded_amount
+        if locked.state != PaymentState.MISMATCHED:  # taken by another person meanwhile
+            raise errors.PaymentClosed
+        left = (locked.received_amount or 0) - locked.refunded_amount - locked.disputed_amount
         if left <= 0:
             raise errors.RefundTooMuch
         return request_refund(payment=locked, amount=left, reason=reason)
+
+
+def admit_order_refund(
+    *, payment_id: int, amount: int, refunded_amount: int, total_amount: int
+) -> None:
+    """Refuse a refund of what a payment paid for, wherever the money shall go.
+
+    Call before it, in its transaction: locks the payment, so that a dispute that comes at the same
+    moment waits or is seen. `refunded_amount` is what of `total_amount` is back already. Raises
+    `PaymentDisputed` while a dispute is open, `RefundTooMuch` beyond what came in and was not lost.
+    """
+    payment = lock_payment(payment_id)
+    if payment.open_disputes:
+        raise errors.PaymentDisputed
+    kept = total_amount - max(0, payment.difference_amount) - payment.disputed_amount
+    if refunded_amount + amount > kept:
+        raise errors.RefundTooMuch
 
 
 def mark_returned(*, payment_id: int, amount: int) -> None:

@@ -28,11 +28,20 @@ from kameng.payments.errors import (
     PayerUnknown,
     PaymentClosed,
     TopUpAmountInvalid,
+    WalletFull,
     WrongDevice,
 )
 from kameng.payments.models import Payment, Purpose, TopUp
-from kameng.payments.selectors import find_open_payment, find_top_up, list_top_ups
+from kameng.payments.selectors import (
+    find_open_payment,
+    find_top_up,
+    list_returns_of,
+    list_top_ups,
+)
+from kameng.payments.services.bonuses import list_tiers_for
+from kameng.payments.services.crediting import cap_of, room_of
 from kameng.payments.services.paying import reopen_top_up, start_top_up
+from kameng.payments.services.returning import ReturnWish, list_returnable, return_top_up
 from kameng.payments.services.routing import lead_to_account
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
 from kameng.risk.services import admit_password_change, admit_top_up
@@ -60,7 +69,7 @@ from kameng.web.cookies import give_session, session_token
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.pagination import paginate
-from kameng.web.requests import KamengRequest
+from kameng.web.requests import KamengRequest, actor_of
 
 RECENT: Final = 3
 ORDER_GROUPS: Final[dict[str, tuple[int, ...]]] = {
@@ -209,6 +218,10 @@ def _wallet_page(
         "pay_options": list_top_up_options(
             request, 1_000_000, chosen=read_text(request.POST, "pay", limit=20)
         ),
+        "tiers": list_tiers_for(customer_id),
+        **_limits_of(customer_id),
+        "issuer": request.site,
+        "returnables": [each for each in list_returnable(customer_id)[:20] if each.amount],
         "open_top_ups": [
             each
             for each in list_top_ups(customer_id, limit=3)
@@ -218,6 +231,62 @@ def _wallet_page(
     }
     status = refusal.status if refusal is not None else 200
     return answer_personal(request, "storefront/wallet.html", context, status=status)
+
+
+def _limits_of(customer_id: int) -> dict[str, object]:
+    is_named = get_customer(customer_id).named_at is not None
+    return {
+        "is_named": is_named,
+        "cap_amount": cap_of(is_named=is_named),
+        "room_amount": room_of(customer_id, is_named=is_named),
+    }
+
+
+@open_when_suspended
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_page
+def return_money(request: KamengRequest, top_up_no: str) -> HttpResponse:
+    """Ask for unused principal of a top-up back: a page that says what happens, then a post."""
+    found = _get_top_up(request, top_up_no)
+    if request.method != "POST":
+        return _return_page(request, found)
+    try:
+        _ask_back(request, found)
+    except Refusal as refusal:
+        if wants_json(request):
+            raise
+        return _return_page(request, found, refusal=refusal)
+    flash(request, _("已申请退回，款项会原路退到您付款的账户"))
+    return keep_private(see_other(reverse("storefront:wallet")))
+
+
+def _ask_back(request: KamengRequest, found: TopUp) -> None:
+    typed, key = read_text(request.POST, "amount", limit=20), request.POST.get("idempotency_key")
+    if not is_key(key or ""):
+        raise KeyMissing
+    try:
+        amount = parse_fen_yuan(typed) if typed.strip() else None
+    except MoneyInvalid:
+        raise FormInvalid(label=_("退回金额")) from None
+    wish = ReturnWish(amount=amount, reason=_("客户申请退回"), idempotency_key=str(key))
+    return_top_up(top_up_id=found.id, wish=wish, actor=actor_of(request))
+
+
+def _return_page(
+    request: KamengRequest, found: TopUp, *, refusal: Refusal | None = None
+) -> HttpResponse:
+    measured = list_returnable(found.customer_id)
+    context = {
+        "top_up": found,
+        "returnable": next((each for each in measured if each.top_up.id == found.id), None),
+        "returns": list_returns_of(found.id),
+        "idempotency_key": new_token(),
+        "amount_text": request.POST.get("amount", "")[:20],
+        "problem": refusal.text() if refusal is not None else "",
+        "tab": "me",
+    }
+    status = refusal.status if refusal is not None else 200
+    return answer_personal(request, "storefront/return_top_up.html", context, status=status)
 
 
 @comes_back
@@ -257,7 +326,7 @@ def _top_up_page(request: KamengRequest, found: TopUp, payment: Payment) -> Http
     except WrongDevice as refusal:
         guidance = guide_elsewhere(request, way, path=back) if way is not None else None
         problem = "" if guidance is not None else refusal.text()
-    except (GatewayAway, GatewayNotUsable, PaymentClosed) as refusal:
+    except (GatewayAway, GatewayNotUsable, PaymentClosed, WalletFull) as refusal:
         problem = refusal.text()
     context = {
         **instruction_context(request, instruction),

@@ -18,6 +18,7 @@ from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderStat
 from kameng.orders.selectors import list_moments, list_refunds, read_answers
 from kameng.orders.services.delivering import Goods, collect_goods, mark_used
 from kameng.payments.models import Purpose
+from kameng.payments.selectors import is_disputed
 from kameng.pricing.money import Amount, format_yuan
 from kameng.storefront.addresses import order_address
 from kameng.storefront.errors import FormInvalid
@@ -97,6 +98,7 @@ def order(request: KamengRequest, order_no: str) -> HttpResponse:
         "token": token,
         "headline": _headline(found, is_odd=bool(odd)),
         "odd_payments": odd,
+        "is_disputed": not goods and is_disputed(found.payment_id),
         "pieces": [_piece(each) for each in goods],
         "has_keys": found.delivery_kind == DeliveryKind.CARD,
         "is_waiting": is_waiting,

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0004_accounts_behind_ways'),
+        ('payments', '0005_returns_bonuses_disputes'),
         ('tenancy', '0002_settlement_way'),
     ]
 

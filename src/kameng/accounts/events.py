@@ -1,0 +1,18 @@
+"""Facts that this app publishes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kameng.core.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven(Event):
+    """A second person approved an act; who knows its kind carries it out, in this transaction.
+
+    `subject_id` is the approval; `about_id` what the act is about.
+    """
+
+    KIND: ClassVar[str] = "accounts.approval_given"
+    kind: str
+    about_id: int
