@@ -208,3 +208,9 @@ def hint_contact(text: str) -> str:
 def list_role_permissions(role: str) -> frozenset[str]:
     """Return what a role may do on its site, as names of permissions."""
     return ROLE_PERMISSIONS[role]
+
+
+def list_staff_logins(user_ids: set[int]) -> dict[int, str]:
+    """Return what members of staff sign in with, by id; those switched off are left out."""
+    rows = User.objects.filter(id__in=user_ids, is_active=True)
+    return dict(rows.values_list("id", "login"))

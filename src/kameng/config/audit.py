@@ -47,6 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_gateways
+    from kameng.config import auditing_settlement as s
 
     return [
         ("I1", "transfers are whole: two sides, positive, known codes, roll-up equal", a.transfers),
@@ -64,4 +65,7 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
         ("I14", "counted stock and what orders took of it add up", a.counted_stock),
         ("I15", "money goes to the shop's accounts; caps add up", auditing_gateways.accounts),
+        ("I30", "a withdrawal holds, pays or gives back its money once", s.withdrawals),
+        ("I31", "a share is posted once, within its margin; returns add up", s.splits),
+        ("I32", "what lies in between is what is being paid out or split", s.between),
     ]

@@ -12,13 +12,22 @@ from typing import Any
 
 from kameng.core.events import BatchHandler, Event
 from kameng.orders import handlers as orders
-from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
+from kameng.orders.events import (
+    OrderClosed,
+    OrderDelivered,
+    OrderPaid,
+    OrderRefundAsked,
+    OrderRefunded,
+)
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
+from kameng.settlement import handlers as settlement
+from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     PaymentConfirmed: (orders.settle_payment,),
     GatewayRefundDone: (orders.finish_refund,),
     GatewayRefundRefused: (orders.refuse_refund,),
+    OrderRefundAsked: (settlement.return_share,),
 }
 
 
@@ -38,4 +47,14 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         handler=orders.notify_buyers,
     ),
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
+    Consumer(
+        name="settlement.plan_shares",
+        events=(OrderPaid, OrderDelivered),
+        handler=settlement.plan_shares,
+    ),
+    Consumer(
+        name="settlement.tell_operators",
+        events=(WithdrawalPaid, WithdrawalReleased),
+        handler=settlement.tell_operators,
+    ),
 )

@@ -18,7 +18,7 @@ from kameng.inventory.claims import return_counted, take_back
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import errors
-from kameng.orders.events import OrderRefunded
+from kameng.orders.events import OrderRefundAsked, OrderRefunded
 from kameng.orders.models import (
     Note,
     Order,
@@ -91,6 +91,15 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             _finish(order, refund)
         else:
             _ask_source(order, refund)
+        publish(
+            OrderRefundAsked(
+                site_id=order.site_id,
+                subject_id=order.id,
+                refund_id=refund.id,
+                refund_no=refund.refund_no,
+                is_to_source=wish.refund_to == RefundTo.SOURCE,
+            )
+        )
         if order.state == State.REFUNDING and not was_delivered:
             return_counted(order_id=order.id)
         if actor.kind == "user":
