@@ -111,6 +111,9 @@ PERMISSIONS = frozenset(
         "settings.edit",
         "audit.view",
         "data.export",  # take a list away as a file
+        "settlement.request",  # ask for a withdrawal, choose where it goes
+        "settlement.accounts",  # enter payout accounts and receivers of shares
+        "settlement.review",  # decide about withdrawals of sub-sites, pay them out
         "sites.manage",
     }
 )
@@ -120,12 +123,14 @@ _OWNER = PERMISSIONS - PLATFORM_ONLY
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
-    "manager": _OWNER - {"staff.manage", "gateways.edit", "customers.adjust"},
+    "manager": _OWNER
+    - {"staff.manage", "gateways.edit", "customers.adjust"}
+    - {"settlement.request", "settlement.accounts", "settlement.review"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
-    | {"data.export"},
+    | {"data.export", "settlement.request", "settlement.review"},
     "viewer": _VIEWER,
 }
 

@@ -83,7 +83,9 @@ def export_orders(query: OrderQuery, *, site: SiteView) -> Export:
         Column(label=_("通道交易号")),
         Column(label=_("客户")),
     )
-    pages = _pages(lambda before_id: search_orders(search, before_id=before_id, limit=STEP), _id_of)
+    pages = pages_of(
+        lambda before_id: search_orders(search, before_id=before_id, limit=STEP), id_of
+    )
     rows = (cells for page in pages for cells in _order_cells(make_rows(page), zone))
     return Export(code="orders", name=_("全部订单"), columns=columns, rows=rows)
 
@@ -96,9 +98,9 @@ def _order_cells(rows: Sequence[OrderRow], zone: ZoneInfo) -> Iterator[Cells]:
         payment = paid.get(order.payment_id or 0)
         yield (
             order.order_no,
-            _local(order.placed_at, zone),
-            _local(order.paid_at, zone),
-            _local(order.delivered_at, zone),
+            local_time(order.placed_at, zone),
+            local_time(order.paid_at, zone),
+            local_time(order.delivered_at, zone),
             states[order.state],
             order.title,
             kinds[order.delivery_kind],
@@ -131,7 +133,9 @@ def export_payments(wanted: PaymentFilter, *, site: SiteView) -> Export:
         Column(label=_("手续费"), kind="yuan"),
         Column(label=_("订单号或充值单号")),
     )
-    pages = _pages(lambda before_id: list_payments(wanted, before_id=before_id, limit=STEP), _id_of)
+    pages = pages_of(
+        lambda before_id: list_payments(wanted, before_id=before_id, limit=STEP), id_of
+    )
     zone, names = site.settings.zone, {each.id: each.name for each in list_gateways()}
     rows = (cells for page in pages for cells in _payment_cells(page, names, zone))
     return Export(code="payments", name=_("支付记录"), columns=columns, rows=rows)
@@ -150,8 +154,8 @@ def _payment_cells(
             names.get(each.gateway_id, ""),
             purposes[each.purpose],
             states[each.state],
-            _local(each.created_at, zone),
-            _local(each.confirmed_at, zone),
+            local_time(each.created_at, zone),
+            local_time(each.confirmed_at, zone),
             each.amount,
             each.received_amount,
             each.refunded_amount,
@@ -174,9 +178,9 @@ def export_ledger(days: Days, *, site: SiteView) -> Export:
         Column(label=_("订单号或充值单号")),
         Column(label=_("客户编号"), kind="whole"),
     )
-    pages = _pages(
+    pages = pages_of(
         lambda before_id: list_transfers(since=since, until=until, before_id=before_id, limit=STEP),
-        _id_of,
+        id_of,
     )
     rows = (cells for page in pages for cells in _transfer_cells(page, zone))
     return Export(code="ledger", name=_("资金"), columns=columns, rows=rows)
@@ -188,7 +192,7 @@ def _transfer_cells(page: Sequence[Transfer], zone: ZoneInfo) -> Iterator[Cells]
         posting = describe_transfer(each)
         yield (
             each.id,
-            _local(posting.at, zone),
+            local_time(posting.at, zone),
             str(posting.name),
             str(posting.source),
             str(posting.target),
@@ -220,8 +224,8 @@ def export_customers(text: str, *, site: SiteView) -> Export:
         Column(label=_("注册时间"), kind="time"),
         Column(label=_("备注")),
     )
-    pages = _pages(
-        lambda before_id: list_customers(text=text, before_id=before_id, limit=STEP), _id_of
+    pages = pages_of(
+        lambda before_id: list_customers(text=text, before_id=before_id, limit=STEP), id_of
     )
     rows = (cells for page in pages for cells in _customer_cells(page, site.settings.zone))
     return Export(code="customers", name=_("客户"), columns=columns, rows=rows)
@@ -239,8 +243,8 @@ def _customer_cells(page: Sequence[Customer], zone: ZoneInfo) -> Iterator[Cells]
             wallets[each.id],
             bought[each.id].order_count,
             bought[each.id].spent_amount,
-            _local(bought[each.id].last_paid_at, zone),
-            _local(each.created_at, zone),
+            local_time(bought[each.id].last_paid_at, zone),
+            local_time(each.created_at, zone),
             each.note,
         )
 
@@ -253,7 +257,7 @@ def export_wallet(customer_id: int, *, site: SiteView) -> Export:
         Column(label=_("金额"), kind="yuan"),
         Column(label=_("订单号或充值单号")),
     )
-    pages = _pages(
+    pages = pages_of(
         lambda before_id: list_wallet_lines(customer_id, before_id=before_id, limit=STEP),
         lambda line: line.transfer_id,
     )
@@ -265,10 +269,10 @@ def _wallet_cells(page: Sequence[StatementLine], zone: ZoneInfo) -> Iterator[Cel
     numbers = _numbers((line.reference_kind, line.reference_id) for line in page)
     for line in page:
         number = numbers.get((line.reference_kind, line.reference_id), "")
-        yield (_local(line.created_at, zone), str(line.name), line.amount, number)
+        yield (local_time(line.created_at, zone), str(line.name), line.amount, number)
 
 
-def _pages(
+def pages_of(
     read: Callable[[int | None], Sequence[T]], key: Callable[[T], int]
 ) -> Iterator[Sequence[T]]:
     """Yield page after page until there is none; raise `ExportTooLarge` beyond the bound."""
@@ -286,7 +290,8 @@ def _labels(choices: type[IntegerChoices]) -> dict[int, str]:
     return {value: str(label) for value, label in choices.choices}
 
 
-def _id_of(row: Any) -> int:
+def id_of(row: Any) -> int:
+    """Return the key of a row."""
     return int(row.id)
 
 
@@ -301,5 +306,6 @@ def _numbers(references: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str
     }
 
 
-def _local(moment: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
+def local_time(moment: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
+    """Return a moment in the zone of a site."""
     return moment.astimezone(zone) if moment is not None else None

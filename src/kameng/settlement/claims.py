@@ -48,6 +48,12 @@ class Claim:
     held_amount: int
     to_split_amount: int
     on_its_way_amount: int
+    splitting_amount: int = 0
+
+    @property
+    def moving_amount(self) -> int:
+        """Return what left the balance and has not arrived: asked for, or being split."""
+        return self.on_its_way_amount + self.splitting_amount
 
     @property
     def available_amount(self) -> int:
@@ -84,12 +90,14 @@ def settled_before(terms: Terms) -> dt.datetime:
 def read_claim(owner: Owner, source: Source, *, terms: Terms) -> Claim:
     """Return a claim of the site in force as of now."""
     balance = site_account_amount(ACCOUNT_KINDS[source], owner_id=owner.owner_id)
-    held = to_split = 0
+    held = to_split = splitting = 0
     if source == Source.MARGIN:
         before = settled_before(terms)
         held = held_margin(delivered_before=before)
         waiting = Split.objects.filter(state=SplitState.WAITING, delivered_at__lte=before)
         to_split = waiting.aggregate(total=Sum("margin_amount"))["total"] or 0
+        asked = Split.objects.filter(state=SplitState.ASKED)
+        splitting = asked.aggregate(total=Sum("amount"))["total"] or 0
     on_its_way = Withdrawal.objects.filter(
         payee__owner_kind=owner.kind,
         payee__owner_id=owner.owner_id,
@@ -102,6 +110,7 @@ def read_claim(owner: Owner, source: Source, *, terms: Terms) -> Claim:
         held_amount=held,
         to_split_amount=to_split,
         on_its_way_amount=on_its_way.aggregate(total=Sum("amount"))["total"] or 0,
+        splitting_amount=splitting,
     )
 
 
@@ -113,12 +122,6 @@ def list_claims(view: SiteView) -> list[Claim]:
     if prepaid.balance_amount or prepaid.on_its_way_amount:
         claims.append(prepaid)
     return claims
-
-
-def split_amount_asked() -> int:
-    """Return what lies with gateways to be handed over to the site in force."""
-    rows = Split.objects.filter(state=SplitState.ASKED)
-    return rows.aggregate(total=Sum("amount"))["total"] or 0
 
 
 def day_and_month(view: SiteView) -> tuple[dt.datetime, dt.datetime]:

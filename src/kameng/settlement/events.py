@@ -22,12 +22,3 @@ class WithdrawalReleased(Event):
     KIND: ClassVar[str] = "settlement.withdrawal_released"
     amount: int
     state: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitDone(Event):
-    """A gateway handed a share of a payment over. `subject_id` is the split."""
-
-    KIND: ClassVar[str] = "settlement.split_done"
-    order_id: int
-    amount: int

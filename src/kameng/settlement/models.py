@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import AmountField
+from kameng.pricing.trace import format_rate
 from kameng.tenancy.scoping import SharedDownModel, TenantModel
 
 
@@ -28,6 +29,16 @@ class Terms(SharedDownModel):
     large_amount = AmountField(default=200_000_000)  # from here on it is held for a look
     cooling_hours = models.IntegerField(default=24)  # of a new payout account or receiver
     changed_at = models.DateTimeField(db_default=TransactionNow())
+
+    @property
+    def fee_percent(self) -> str:
+        """Return the fee as a person reads it."""
+        return format_rate(self.fee_bps)
+
+    @property
+    def tax_percent(self) -> str:
+        """Return the rate of the tax as a person reads it."""
+        return format_rate(self.tax_bps)
 
     class Meta(SharedDownModel.Meta):
         constraints: ClassVar = [

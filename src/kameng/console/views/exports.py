@@ -43,7 +43,7 @@ QUIET = frozenset({"q"})  # what was searched for may be somebody's contact
 def orders_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the orders of the list."""
     _require(request, site, "orders.view")
-    return _send(request, site, export_orders(read_order_query(request.GET), site=site))
+    return send_export(request, site, export_orders(read_order_query(request.GET), site=site))
 
 
 @require_POST
@@ -52,7 +52,7 @@ def payments_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the payments of the list."""
     _require(request, site, "orders.view")
     wanted = read_payment_filter(request, zone=site.settings.zone)
-    return _send(request, site, export_payments(wanted, site=site))
+    return send_export(request, site, export_payments(wanted, site=site))
 
 
 @require_POST
@@ -60,7 +60,7 @@ def payments_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 def ledger_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give every transfer of the days shown."""
     _require(request, site, "money.view")
-    return _send(request, site, export_ledger(read_days(request.GET), site=site))
+    return send_export(request, site, export_ledger(read_days(request.GET), site=site))
 
 
 @require_POST
@@ -69,7 +69,7 @@ def customers_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the customers of the list."""
     _require(request, site, "customers.view")
     text = find_text(request, "q", limit=120)
-    return _send(request, site, export_customers(text, site=site))
+    return send_export(request, site, export_customers(text, site=site))
 
 
 @require_POST
@@ -77,7 +77,7 @@ def customers_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 def wallet_file(request: ConsoleRequest, site: SiteView, customer_id: int) -> FileResponse:
     """Give the statement of one customer's wallet."""
     _require(request, site, "customers.view")
-    return _send(request, site, export_wallet(get_customer(customer_id).id, site=site))
+    return send_export(request, site, export_wallet(get_customer(customer_id).id, site=site))
 
 
 def _require(request: ConsoleRequest, site: SiteView, permission: str) -> None:
@@ -85,7 +85,8 @@ def _require(request: ConsoleRequest, site: SiteView, permission: str) -> None:
         raise PermissionMissing
 
 
-def _send(request: ConsoleRequest, site: SiteView, export: Export) -> FileResponse:
+def send_export(request: ConsoleRequest, site: SiteView, export: Export) -> FileResponse:
+    """Write a list and give it away, audited."""
     form, actor = read_choice(request, "format", choices=TYPES), actor_of(request)
     admit_export(f"{actor.kind}:{actor.actor_id}")
     file, count = write_sheet(form, name=export.name, columns=export.columns, rows=export.rows)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from kameng.core import clock
-from kameng.core.events import publish
 from kameng.core.ids import new_number
 from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id
@@ -31,7 +30,6 @@ from kameng.payments.services.holding import (
     open_gateways,
 )
 from kameng.pricing.money import Amount
-from kameng.settlement.events import SplitDone
 from kameng.settlement.models import Split, SplitReceiver
 from kameng.settlement.rules import SplitState, next_attempt_at
 from kameng.settlement.services.receivers import as_receiver
@@ -181,15 +179,6 @@ def _finish_asked(answers: Sequence[tuple[Split, TransferOutcome]]) -> None:
                 row.next_attempt_at = next_attempt_at(now, asked_count=row.asked_count)
         _store(rows.values())
         end_holding(row.payment_id for row in done if row.payment_id)
-        for row in done:
-            publish(
-                SplitDone(
-                    site_id=row.site_id,
-                    subject_id=row.id,
-                    order_id=row.order_id or 0,
-                    amount=row.amount,
-                )
-            )
         if postings:
             post_transfers(postings)
 
