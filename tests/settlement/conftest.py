@@ -28,7 +28,7 @@ def bank(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bank]:
 def shop(bank: Bank, any_db: None, main_site: Site, site_a: Site) -> Shop:
     """Site A sells keys of the main site, through one gateway of the main site."""
     variant = make_variant(make_product(main_site, title="测试点卡"), cost_amount=50_000)
-    make_card_keys(variant, 60)
+    make_card_keys(variant, 200)
     return Shop(site=site_a, variant=variant, choice=connect_gateway(main_site))
 
 

@@ -27,6 +27,7 @@ class Entry:
     permission: str
     icon: str = "arrow-right"
     is_main_only: bool = False
+    is_branch_only: bool = False
     is_own_money_only: bool = False  # where the site's own merchant accounts take the money
     is_others_money_only: bool = False
     is_foot: bool = False
@@ -231,11 +232,9 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:
-    if entry.is_main_only and not site.is_main:
-        return False
-    if not entry.is_own_money_only and not entry.is_others_money_only:
-        return True
-    return entry.is_own_money_only == takes_own_money(site)
+    return not (entry.is_main_only and not site.is_main) and not (
+        entry.is_branch_only and site.is_main
+    )
 
 
 def _mark_current(links: list[Link], path: str, *, home: str) -> None:
