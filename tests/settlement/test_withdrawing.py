@@ -3,10 +3,16 @@
 import datetime as dt
 
 import pytest
+from django.db import transaction
 
+from kameng.config.wiring import AFTER_COMMIT
 from kameng.core import clock
+from kameng.core.audit import Actor
+from kameng.core.events import consume
 from kameng.core.scope import platform_scope
-from kameng.ledger.accounts import AccountKind
+from kameng.ledger.accounts import AccountKind, Code, Reference, account_id
+from kameng.ledger.services import Posting, post_transfers
+from kameng.messaging.models import Email
 from kameng.settlement import errors
 from kameng.settlement.claims import site_owner
 from kameng.settlement.models import AccountKind as PayoutKind
@@ -15,11 +21,16 @@ from kameng.settlement.rules import State
 from kameng.settlement.services.accounts import remove_payout_account
 from kameng.settlement.services.batching import decide_payout, import_result, make_batch
 from kameng.settlement.services.paying_out import send_due_payouts, start_payout
-from kameng.settlement.services.requesting import take_back_withdrawal
+from kameng.settlement.services.requesting import (
+    WithdrawalWish,
+    request_withdrawal,
+    take_back_withdrawal,
+)
 from kameng.settlement.services.reviewing import refuse_withdrawal
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import count, refund
+from tests.factories import make_staff
 from tests.settlement.fakes import Bank
 from tests.settlement.world import ADA, BEN, LIN, Desk
 
@@ -281,8 +292,6 @@ def test_a_withdrawal_of_another_site_is_not_found(desk: Desk, site_b: Site) -> 
 
 
 def test_the_main_site_does_not_withdraw_from_itself(desk: Desk) -> None:
-    from kameng.settlement.services.requesting import WithdrawalWish, request_withdrawal
-
     account = desk.add_account()
     wish = WithdrawalWish(
         source=Source.MARGIN, amount=100, account_id=account.id, idempotency_key="k"
@@ -466,3 +475,68 @@ def test_a_batch_takes_all_or_none(desk: Desk) -> None:
     assert desk.fresh(ready).state == State.APPROVED
     with pytest.raises(errors.BatchEmpty):
         batch_of(desk)
+
+
+def pay_in(desk: Desk, amount: int) -> None:
+    """Let an operator's prepaid balance be what it is."""
+    with site_scope(desk.site.id), transaction.atomic():
+        post_transfers(
+            [
+                Posting(
+                    site_id=desk.site.id,
+                    debit=account_id(AccountKind.ADJUSTMENTS, desk.main.id),
+                    credit=account_id(AccountKind.PREPAID, desk.site.id),
+                    amount=amount,
+                    code=Code.PREPAID_ADJUSTED,
+                    reference_kind=Reference.PREPAID,
+                    reference_id=desk.site.id,
+                )
+            ]
+        )
+
+
+def test_an_unused_prepaid_balance_goes_back_to_its_operator(desk: Desk, bank: Bank) -> None:
+    desk.set_terms()
+    pay_in(desk, 20_000)
+    account = desk.add_account()
+    assert desk.claim(Source.PREPAID).available_amount == 20_000
+    with pytest.raises(errors.ClaimShort):
+        desk.ask(20_100, account, source=Source.PREPAID)
+
+    kept, gone = (desk.ask(amount, account, source=Source.PREPAID) for amount in (5_000, 8_000))
+    assert desk.amount(AccountKind.PREPAID, desk.site.id) == 7_000
+    with site_scope(desk.main.id):
+        refuse_withdrawal(withdrawal_no=kept.withdrawal_no, reason="不符", actor=ADA)
+    desk.approve(gone)
+    start(desk, gone)
+    send_due_payouts()
+
+    assert desk.fresh(gone).state == State.PAID
+    assert desk.amount(AccountKind.PREPAID, desk.site.id) == 12_000
+    assert bank.moved == {gone.payout_no: 8_000}
+
+
+def test_who_asked_is_told_by_mail_what_became_of_it(desk: Desk) -> None:
+    person = make_staff(login="lin@shop.example.com", name="Lin")
+    lin = Actor(kind="user", actor_id=person.id, name="Lin")
+    desk.set_terms()
+    desk.sell()
+    with site_scope(desk.site.id):
+        wish = WithdrawalWish(
+            source=Source.MARGIN,
+            amount=500,
+            account_id=desk.add_account().id,
+            idempotency_key="mail",
+        )
+        asked = request_withdrawal(owner=site_owner(), wish=wish, actor=lin)
+    with site_scope(desk.main.id):
+        refuse_withdrawal(withdrawal_no=asked.withdrawal_no, reason="姓名不符", actor=ADA)
+
+    consumer = next(each for each in AFTER_COMMIT if each.name == "settlement.tell_operators")
+    kinds = [event.KIND for event in consumer.events]
+    for _ in range(2):
+        while consume(consumer.name, kinds, consumer.handler):
+            continue
+    with platform_scope("a test looks"):
+        (mail,) = Email.unscoped.all()
+    assert "未通过" in mail.subject

@@ -6,6 +6,7 @@ then can be asked for.
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kameng.config.demo.shops import Shop
 from kameng.core import clock
@@ -18,14 +19,14 @@ from kameng.settlement.services.requesting import WithdrawalWish, request_withdr
 from kameng.settlement.services.reviewing import approve_withdrawal
 from kameng.tenancy.selectors import site_scope
 
-ACCOUNTS = (
+ACCOUNTS = (  # each in the name of its operator
     AccountWish(
         kind=AccountKind.BANK,
         account="6222021001122334455",
-        name="林小满",
+        name="",
         bank_name="中国工商银行杭州分行",
     ),
-    AccountWish(kind=AccountKind.ALIPAY, account="13800138000", name="魏然"),
+    AccountWish(kind=AccountKind.ALIPAY, account="13800138000", name=""),
 )
 ADDED_BEFORE = dt.timedelta(days=30)
 PARTS = 5  # of what is settled an operator asks for a fifth each time
@@ -57,7 +58,9 @@ def _ask(shop: Shop, wish: AccountWish) -> list[Withdrawal]:
     with site_scope(shop.site_id) as view:
         with clock.standing_at(clock.now() - ADDED_BEFORE):
             account: PayoutAccount = add_payout_account(
-                owner=site_owner(), wish=wish, actor=shop.owner
+                owner=site_owner(),
+                wish=replace(wish, name=shop.owner.name),
+                actor=shop.owner,
             )
         claim = read_claim(site_owner(), Source.MARGIN, terms=find_terms(view))
         amount = claim.available_amount // PARTS // SCALE * SCALE

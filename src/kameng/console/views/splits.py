@@ -77,7 +77,7 @@ def act_on_split(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 @console_page("data.export")
 def splits_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the splits of the list."""
-    if not request.person.can("money.view", site.site_id):
+    if not request.person.can(REVIEW if site.is_main else "money.view", site.site_id):
         raise PermissionMissing
     view = find_choice(request, "view", choices=SPLIT_VIEWS, default="all")
     return send_export(request, site, export_splits(SPLIT_VIEWS[view][1], site=site))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.errors import PermissionMissing
 from kameng.console.exports_money import export_bank_file, export_withdrawals
 from kameng.console.forms.orders import EmptyForm
 from kameng.console.forms.settlement import (
@@ -83,7 +84,9 @@ def _list_page(request: ConsoleRequest, form: Any) -> HttpResponse:
 @require_POST
 @console_page("data.export")
 def withdrawals_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
-    """Give the withdrawals of the list."""
+    """Give the withdrawals of the list: to who may see it."""
+    if not request.person.can(REVIEW if site.is_main else "money.view", site.site_id):
+        raise PermissionMissing
     view = find_choice(request, "view", choices=WITHDRAWAL_VIEWS, default="all")
     export = export_withdrawals(WITHDRAWAL_VIEWS[view][1], site=site)
     return send_export(request, site, export)
