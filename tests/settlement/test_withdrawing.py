@@ -13,6 +13,8 @@ from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id
 from kameng.ledger.services import Posting, post_transfers
 from kameng.messaging.models import Email
+from kameng.payments.providers import registry
+from kameng.payments.services.holding import OpenGateway
 from kameng.settlement import errors
 from kameng.settlement.claims import site_owner
 from kameng.settlement.models import AccountKind as PayoutKind
@@ -20,7 +22,7 @@ from kameng.settlement.models import PayoutAccount, Source, Withdrawal
 from kameng.settlement.rules import State
 from kameng.settlement.services.accounts import remove_payout_account
 from kameng.settlement.services.batching import decide_payout, import_result, make_batch
-from kameng.settlement.services.paying_out import send_due_payouts, start_payout
+from kameng.settlement.services.paying_out import send_due_payouts, sender_kind, start_payout
 from kameng.settlement.services.requesting import (
     WithdrawalWish,
     request_withdrawal,
@@ -540,3 +542,30 @@ def test_who_asked_is_told_by_mail_what_became_of_it(desk: Desk) -> None:
     with platform_scope("a test looks"):
         (mail,) = Email.unscoped.all()
     assert "未通过" in mail.subject
+
+
+@pytest.mark.parametrize(
+    ("kind", "account_kind", "account", "word"),
+    [
+        ("alipay", "alipay", "lin@example.com", "ALIPAY_LOGON_ID"),
+        ("alipay", "alipay", "2088102177846880", "ALIPAY_USER_ID"),
+        ("alipay", "bank", "6222020200011112222", ""),
+        ("alipay", "wechat", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", ""),
+        ("wechat", "wechat", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "openid"),
+        ("wechat", "alipay", "lin@example.com", ""),
+        ("epay", "alipay", "lin@example.com", ""),
+    ],
+)
+def test_each_gateway_is_told_the_account_in_its_own_words(
+    kind: str, account_kind: str, account: str, word: str
+) -> None:
+    gateway = OpenGateway(
+        gateway_id=1,
+        name=kind,
+        kind=kind,
+        is_enabled=True,
+        provider=registry.get_provider(kind),
+        config=None,
+    )
+
+    assert sender_kind(gateway, account_kind=account_kind, account=account) == word

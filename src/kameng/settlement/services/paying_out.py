@@ -43,15 +43,21 @@ def list_payout_gateways(account_kind: str) -> list[OpenGateway]:
     ]
 
 
-def sender_kind(gateway: OpenGateway, *, account_kind: str) -> str:
-    """Return the gateway's own word for a kind of account; empty when it cannot pay out to it."""
+def sender_kind(gateway: OpenGateway, *, account_kind: str, account: str = "") -> str:
+    """Return the gateway's own word for a kind of account; empty when it cannot pay out to it.
+
+    Alipay has two words for its own: what a person signs in with, and the number behind it.
+    """
     if not isinstance(gateway.provider, PayoutSender):
         return ""
     words = [code for code, _label in gateway.provider.payout_account_kinds]
     if account_kind in words:
         return account_kind
     fits = {"alipay": ("alipay",), "wechat": ("wechat", "wxpay")}.get(account_kind, ())
-    return words[0] if words and gateway.kind.startswith(fits) else ""
+    if not words or not gateway.kind.startswith(fits):
+        return ""
+    by_number = [word for word in words if word.endswith("USER_ID")]
+    return by_number[0] if by_number and account.startswith("2088") else words[0]
 
 
 def start_payout(*, withdrawal_no: str, gateway_id: int, actor: Actor) -> Withdrawal:
@@ -123,7 +129,7 @@ def _call(found: Withdrawal, gateway: OpenGateway) -> TransferOutcome:
     account, name = open_account(found.account)
     request = PayoutRequest(
         payout_no=found.payout_no,
-        account_kind=sender_kind(gateway, account_kind=found.account.kind),
+        account_kind=sender_kind(gateway, account_kind=found.account.kind, account=account),
         account=account,
         name=name,
         amount=Amount(found.payout_amount),
