@@ -232,9 +232,11 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:
-    return not (entry.is_main_only and not site.is_main) and not (
-        entry.is_branch_only and site.is_main
-    )
+    if (entry.is_main_only and not site.is_main) or (entry.is_branch_only and site.is_main):
+        return False
+    if not entry.is_own_money_only and not entry.is_others_money_only:
+        return True
+    return entry.is_own_money_only == takes_own_money(site)
 
 
 def _mark_current(links: list[Link], path: str, *, home: str) -> None:
