@@ -47,6 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_gateways
+    from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
     return [
@@ -68,4 +69,7 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I16", "bonuses and returns of top-ups are posted as they stand", t.top_ups),
         ("I17", "disputes are posted as they stand; payments count them", t.disputes),
         ("I18", "what two persons must decide was decided by two", t.approvals),
+        ("I19", "a withdrawal holds, pays or gives back its money once", s.withdrawals),
+        ("I20", "a share is posted once, within its margin; returns add up", s.splits),
+        ("I21", "what lies in between is what is being paid out or split", s.between),
     ]

@@ -27,6 +27,7 @@ class Entry:
     permission: str
     icon: str = "arrow-right"
     is_main_only: bool = False
+    is_branch_only: bool = False
     is_own_money_only: bool = False  # where the site's own merchant accounts take the money
     is_others_money_only: bool = False
     is_foot: bool = False
@@ -96,6 +97,31 @@ NAV: tuple[Entry, ...] = (
         label=_("资金"),
         permission="money.view",
         icon="wallet",
+    ),
+    Entry(
+        route="settlement",
+        label=pgettext_lazy("navigation", "结算"),
+        permission="money.view",
+        icon="coin",
+        is_branch_only=True,
+        children=(
+            Entry(route="settlement", label=_("可提现和记录"), permission="money.view"),
+            Entry(route="payout_accounts", label=_("收款账户"), permission="money.view"),
+            Entry(route="own_splits", label=_("分账记录"), permission="money.view"),
+        ),
+    ),
+    Entry(
+        route="withdrawals",
+        label=pgettext_lazy("navigation", "结算"),
+        permission="settlement.review",
+        icon="coin",
+        is_main_only=True,
+        children=(
+            Entry(route="withdrawals", label=_("提现审核"), permission="settlement.review"),
+            Entry(route="payout_batches", label=_("银行打款批次"), permission="settlement.review"),
+            Entry(route="splits", label=_("分账记录"), permission="settlement.review"),
+            Entry(route="settlement_terms", label=_("结算规则"), permission="sites.manage"),
+        ),
     ),
     Entry(
         route="payments",
@@ -211,7 +237,7 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:
-    if entry.is_main_only and not site.is_main:
+    if (entry.is_main_only and not site.is_main) or (entry.is_branch_only and site.is_main):
         return False
     if not entry.is_own_money_only and not entry.is_others_money_only:
         return True

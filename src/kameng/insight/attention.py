@@ -25,6 +25,7 @@ from kameng.payments.selectors import (
     list_surpluses,
     list_unbooked,
 )
+from kameng.settlement.selectors import list_pending
 from kameng.tenancy.models import Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
@@ -79,6 +80,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         *_unreturned(now),
         *_gateways(site),
         *([_unbooked(now)] if site.is_main else []),
+        *(_settlement() if site.is_main else []),
         _oldest(
             "to_deliver",
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
@@ -210,6 +212,11 @@ def _low_stock(now: dt.datetime) -> list[Matter]:
         if stocks[row["variant_id"]].is_counted
         and stocks[row["variant_id"]].count < LOW_STOCK_COUNT
     ][:5]
+
+
+def _settlement() -> list[Matter]:
+    """Withdrawals to decide and to pay, payouts without an answer, shares that were refused."""
+    return [Matter(code=each.code, count=each.count, since=each.since) for each in list_pending()]
 
 
 def _mail() -> Matter:

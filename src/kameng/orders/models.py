@@ -104,6 +104,11 @@ class Order(TenantModel):
                 condition=Q(state__in=(2, 6)),
             ),
             models.Index(fields=["site", "paid_at"], name="orders_by_day"),
+            models.Index(  # most orders are delivered as they are paid: those are found by day
+                fields=["site", "delivered_at"],
+                name="orders_late_delivery",
+                condition=Q(delivered_at__gt=F("paid_at")),
+            ),
         ]
 
 

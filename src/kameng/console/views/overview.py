@@ -236,6 +236,20 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("通知的签名正确，但账里对不上，请到支付平台核对。"),
         _("看通知"),
     ),
+    "withdrawal_unknown": (
+        "alert-triangle",
+        "bad",
+        _("支付通道两天都没有说清楚，请到支付平台查。"),
+        _("去查看"),
+    ),
+    "split_refused": (
+        "transfer",
+        "bad",
+        _("支付通道拒绝了分账，利润留作应付。"),
+        _("去处理"),
+    ),
+    "withdrawal_review": ("coin", "warn", _("分站在等审核。"), _("去审核")),
+    "withdrawal_pay": ("coin", "warn", _("审核过了，还没有打款。"), _("去打款")),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
@@ -245,6 +259,10 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "gateway_frozen": "gateways.edit",
     "gateway_resting": "gateways.edit",
     "unbooked": "audit.view",
+    "withdrawal_review": "settlement.review",
+    "withdrawal_pay": "settlement.review",
+    "withdrawal_unknown": "settlement.review",
+    "split_refused": "settlement.review",
     "low_stock": "goods.view",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
@@ -321,6 +339,8 @@ def _title(matter: Matter) -> str:
             )
         case "to_deliver":
             return ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count) % count
+        case "withdrawal_review" | "withdrawal_pay" | "withdrawal_unknown" | "split_refused":
+            return _settlement_title(matter)
         case "gateway_frozen":
             return _now("支付通道“%(name)s”已冻结") % {"name": matter.title}
         case "gateway_resting":
@@ -336,8 +356,39 @@ def _title(matter: Matter) -> str:
             return matter.title
 
 
+def _settlement_title(matter: Matter) -> str:
+    count = {"count": matter.count}
+    match matter.code:
+        case "withdrawal_review":
+            return (
+                ngettext("%(count)s 笔提现待审核", "%(count)s 笔提现待审核", matter.count) % count
+            )
+        case "withdrawal_pay":
+            return (
+                ngettext("%(count)s 笔提现待打款", "%(count)s 笔提现待打款", matter.count) % count
+            )
+        case "withdrawal_unknown":
+            return (
+                ngettext("%(count)s 笔打款没有结果", "%(count)s 笔打款没有结果", matter.count)
+                % count
+            )
+        case _:
+            return ngettext("%(count)s 笔分账失败", "%(count)s 笔分账失败", matter.count) % count
+
+
+SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
+    "withdrawal_review": ("withdrawals", "review"),
+    "withdrawal_pay": ("withdrawals", "pay"),
+    "withdrawal_unknown": ("withdrawals", "sending"),
+    "split_refused": ("splits", "refused"),
+}
+
+
 def _matter_url(matter: Matter, site: SiteView) -> str:
     slug = [site.slug]
+    if matter.code in SETTLEMENT_VIEWS:
+        route, view = SETTLEMENT_VIEWS[matter.code]
+        return reverse(f"console:{route}", args=slug) + f"?view={view}"
     match matter.code:
         case "refund_refused":
             return reverse("console:refunds", args=slug)

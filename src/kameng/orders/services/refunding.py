@@ -18,7 +18,7 @@ from kameng.inventory.claims import return_counted, take_back
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import errors
-from kameng.orders.events import OrderRefunded
+from kameng.orders.events import OrderRefundAsked, OrderRefunded
 from kameng.orders.models import (
     Note,
     Order,
@@ -61,8 +61,9 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
 
     The same key gives the first refund again. Keys of a whole refund that the buyer never saw go
     back on the shelf, others are void; counted stock goes back when nothing was delivered. Locks
-    the order, the payment, wallets, then counted stock. Publishes `OrderRefunded` when the money is
-    there. Raises `RefundTooLarge`, `RefundRouteMissing`, `NotAllowedNow`, `KeyReused`.
+    the order, the payment, wallets, then counted stock. Publishes `OrderRefundAsked`, and
+    `OrderRefunded` when the money is there. Raises `RefundTooLarge`, `RefundRouteMissing`,
+    `NotAllowedNow`, `KeyReused`.
     """
     with transaction.atomic():
         order = lock_order(order_id)
@@ -98,6 +99,7 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             _finish(order, refund)
         else:
             _ask_source(order, refund)
+        _tell_asked(order, refund)
         if order.state == State.REFUNDING and not was_delivered:
             return_counted(order_id=order.id)
         if actor.kind == "user":
@@ -109,6 +111,18 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
                 detail={"amount": amount, "to": wish.refund_to.name, "reason": wish.reason[:200]},
             )
     return refund
+
+
+def _tell_asked(order: Order, refund: OrderRefund) -> None:
+    publish(
+        OrderRefundAsked(
+            site_id=order.site_id,
+            subject_id=order.id,
+            refund_id=refund.id,
+            refund_no=refund.refund_no,
+            is_to_source=refund.refund_to == RefundTo.SOURCE,
+        )
+    )
 
 
 def _check_route(order: Order, refund_to: RefundTo) -> None:
