@@ -47,6 +47,7 @@ DATA = {
     "web/covers.py": "words by which a name of goods gets its drawing",
     "payments/providers/alipay/wire.py": "words of the gateway",
     "payments/providers/alipay/bills.py": "headings and words of the gateway's bills",
+    "settlement/bank_words.py": "headings and words of files that banks make",
     "payments/providers/epay/wire.py": "words of the gateway",
     "payments/providers/wechat/bills.py": "headings of the gateway's bills",
     "payments/providers/wechat/transfers.py": "what the gateway wants to be told of a transfer",

@@ -123,7 +123,7 @@ def test_a_crash_before_the_end_lets_the_same_sending_come_again(
         raise RuntimeError("the process was killed here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(confirming, "_announce", crash)
+        patch.setattr(confirming, "announce_confirmed", crash)
         with pytest.raises(RuntimeError):
             hear(payment, sent)
     assert count("select count(*) from payments_callbacknonce") == 0

@@ -391,7 +391,7 @@ def test_control_without_the_marks_a_top_up_is_credited_again(
 ) -> None:
     payment, customer = _top_up(shop, 500_000)
     monkeypatch.setattr(
-        confirming, "_credit_top_up", _credit_without_looking(confirming._credit_top_up)
+        confirming, "credit_top_up", _credit_without_looking(confirming.credit_top_up)
     )
 
     with meetings(), without_guard("payments_confirm", *TWICE):
@@ -428,10 +428,10 @@ def _refund_without_looking(*, payment: Payment, amount: int, reason: str) -> No
     )
 
 
-def _credit_without_looking(credit: Callable[..., None]) -> Callable[..., None]:
-    def again(done: Any, *, gateway_id: int) -> None:
+def _credit_without_looking(credit: Callable[..., bool]) -> Callable[..., bool]:
+    def again(done: Any, *, gateway_id: int) -> bool:
         TopUp.objects.filter(id=done.paid_for).update(credited_at=None)
-        credit(done, gateway_id=gateway_id)
+        return credit(done, gateway_id=gateway_id)
 
     return again
 

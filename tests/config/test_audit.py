@@ -24,6 +24,7 @@ from tests.config.sales_damage import SALE_BREAKS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
 from tests.factories import make_product, make_variant
+from tests.settlement.test_auditing import BREAKS as OF_SETTLEMENT
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
 ONE_PAID = "(select min(id) from orders_order where state = 3)"
@@ -275,7 +276,7 @@ def _seal_by_hand() -> None:
 
 
 def test_every_check_has_a_damage_that_it_finds() -> None:
-    known = {name for name, _damage in (*BREAKS, *SALE_BREAKS, *OF_TOP_UPS)}
+    known = {name for name, _damage in (*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT)}
     assert known == {name for name, _title, _check in audit.checks()}
 
 

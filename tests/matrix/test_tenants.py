@@ -132,7 +132,9 @@ def test_the_matrix_would_notice_because_the_owner_sees_the_canaries(
             if any(canary in text for canary in CANARIES):
                 seen.add(name)
 
-    assert {"storefront:order", "storefront:messages", "console:order", "console:customer"} <= seen
+    shown_to_them = {"storefront:order", "storefront:messages", "console:order"}
+    shown_to_them |= {"console:customer", "console:dispute", "console:approvals"}
+    assert shown_to_them <= seen
 
 
 @pytest.mark.parametrize(

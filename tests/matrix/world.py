@@ -8,17 +8,30 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from kameng.accounts.models import Customer
+from kameng.accounts.services.approving import ApprovalWish, ask_approval
 from kameng.core.audit import Actor, record
+from kameng.ledger.accounts import AccountKind
+from kameng.ledger.selectors import site_account_amount
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
 from kameng.orders.models import RefundTo
 from kameng.orders.services.delivering import write_note
 from kameng.orders.services.refunding import RefundWish, refund_order
-from kameng.payments.models import Gateway, Payment, TopUp
+from kameng.payments.models import Gateway, GatewayRefund, Payment, TopUp
+from kameng.payments.services.disputing import Complaint, file_dispute
 from kameng.payments.services.paying import start_top_up
+from kameng.payments.services.prepaying import book_prepaid
+from kameng.payments.services.returning import ReturnWish, return_top_up
+from kameng.settlement.claims import site_owner
+from kameng.settlement.models import PayoutAccount, Source
+from kameng.settlement.services.payees import ensure_payee
+from kameng.settlement.services.requesting import WithdrawalWish, request_withdrawal
+from kameng.settlement.services.terms import change_terms
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of
 from tests.factories import fund_wallet, make_card_keys, make_customer
+from tests.payments.filling import pay
+from tests.settlement.world import PLAIN
 
 CANARIES = ("CANARY-A", "canary-a@", "canarya")
 STAFF = Actor(kind="user", actor_id=1, name="CANARY-A-staff", ip="192.0.2.77")
@@ -43,7 +56,7 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
     make_card_keys(shop.variant, [f"CANARY-A-KEY-{n}" for n in range(20)])
     customer = make_customer(site_a, login="canary-a@example.com", nickname="CANARY-A-nick")
     outsider = make_customer(site_b, login="outsider@example.com", nickname="Bo")
-    fund_wallet(customer, 10_000_000)
+    fund_wallet(customer, 5_000_000)  # a wallet holds at most 1000 yuan
     fund_wallet(outsider, 10_000_000)
     paid = order(shop, customer=customer, by_wallet=True)
     waiting = order(shop, customer=customer)
@@ -124,6 +137,10 @@ def _ids(
         "category_id": world.shop.variant.product.category_id,
         "site_id": view.site_id,
         "batch_id": 1,
+        "batch_no": "B1",
+        "withdrawal_no": _withdrawal_no(world),
+        "prepaid_no": _prepaid_no(world),
+        **_decisions(world),
         "key_id": 1,
         "job_id": 1,
         "rule_id": 1,
@@ -132,6 +149,89 @@ def _ids(
         "act": "resend",
         "version": "x",
     }
+
+
+def _decisions(world: World) -> dict[str, int]:
+    """Let site A have a dispute, a wish that waits, and a top-up on its way back."""
+    paid = payment_of(world.shop, order(world.shop, contact="canary-a@disputes.example.com"))
+    notify(world.shop, paid)
+    with site_scope(world.site_a.id):
+        complaint = Complaint(
+            dispute_no="CANARY-A-dispute",
+            amount=paid.amount,
+            held_amount=paid.amount,
+            reason="CANARY-A-complaint",
+            answer_by=None,
+        )
+        dispute = file_dispute(payment_id=paid.id, complaint=complaint, actor=STAFF)
+        wish = ApprovalWish(
+            kind="test.act", permission="money.view", about_id=1, amount=1, reason="CANARY-A-wish"
+        )
+        approval = ask_approval(wish, actor=STAFF)
+        top_up, payment = start_top_up(
+            customer_id=world.customer.id,
+            amount=300_000,
+            choice=world.shop.choice,
+            idempotency_key="world-back",
+        )
+    pay(payment)
+    with site_scope(world.site_a.id):
+        back = ReturnWish(amount=None, reason="CANARY-A-back", idempotency_key="world-back")
+        returned = return_top_up(top_up_id=top_up.id, wish=back, actor=STAFF)
+        sent = GatewayRefund.objects.get(refund_no=returned.return_no)
+    return {
+        "approval_id": approval.id,
+        "dispute_id": dispute.id,
+        "refund_id": sent.id,
+        "return_id": returned.id,
+    }
+
+
+def _prepaid_no(world: World) -> str:
+    """Let site A pay in ahead for wholesale."""
+    with site_scope(world.site_a.id):
+        booked = book_prepaid(
+            site_id=world.site_a.id,
+            amount=100_000,
+            reason="CANARY-A-transfer",
+            idempotency_key="world",
+            actor=STAFF,
+        )
+    return booked.prepaid_no
+
+
+def _withdrawal_no(world: World) -> str:
+    """Let site A ask for a withdrawal to an account whose name must not be seen elsewhere."""
+    with site_scope(world.site_a.id):
+        payee = ensure_payee(site_owner())
+        account = PayoutAccount.objects.create(
+            site_id=world.site_a.id,
+            payee_id=payee.id,
+            account_no="261127000000000001",
+            kind="bank",
+            account_cipher=b"",
+            name_cipher=b"",
+            digest=b"0" * 16,
+            bank_name="CANARY-A-bank",
+            hint="CANARY-A-hint",
+            added_by="Lin",
+            usable_at="2020-01-01T00:00:00Z",
+        )
+        margin = site_account_amount(AccountKind.SITE_MARGIN, owner_id=world.site_a.id)
+    with site_scope(world.main.id):
+        change_terms(site_id=world.main.id, wish=PLAIN, actor=STAFF)
+    with site_scope(world.site_a.id):
+        made = request_withdrawal(
+            owner=site_owner(),
+            wish=WithdrawalWish(
+                source=Source.MARGIN,
+                amount=margin // 200 * 100,
+                account_id=account.id,
+                idempotency_key="matrix",
+            ),
+            actor=STAFF,
+        )
+    return made.withdrawal_no
 
 
 def routes() -> list[tuple[str, str, tuple[str, ...]]]:

@@ -230,7 +230,9 @@ def test_a_batch_costs_the_same_statements_however_long_it_is(
     told = {}
     for shops, rounds in (([shop], 1), ([shop, other], 4)):
         number = _mixed(shops, rounds)
-        for consumer in AFTER_COMMIT[:2]:  # those that hear of orders
+        for consumer in AFTER_COMMIT:
+            if consumer.name not in {"orders.notify_buyers", "orders.count_sales"}:
+                continue
             statements.clear()
             kinds = [event.KIND for event in consumer.events]
             assert consume(consumer.name, kinds, consumer.handler) in (number, number // 4)

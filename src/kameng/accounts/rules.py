@@ -112,6 +112,9 @@ PERMISSIONS = frozenset(
         "settings.edit",
         "audit.view",
         "data.export",  # take a list away as a file
+        "settlement.request",  # ask for a withdrawal, choose where it goes
+        "settlement.accounts",  # enter payout accounts and receivers of shares
+        "settlement.review",  # decide about withdrawals of sub-sites, pay them out
         "sites.manage",
     }
 )
@@ -121,12 +124,14 @@ _OWNER = PERMISSIONS - PLATFORM_ONLY
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
-    "manager": _OWNER - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm"},
+    "manager": _OWNER
+    - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm"}
+    - {"settlement.request", "settlement.accounts", "settlement.review"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
-    | {"data.export", "payments.confirm"},
+    | {"data.export", "payments.confirm", "settlement.request", "settlement.review"},
     "viewer": _VIEWER,
 }
 

@@ -46,8 +46,8 @@ def find_breaches() -> list[str]:
 def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
-    from kameng.config import auditing_gateways
-    from kameng.config import auditing_sales as s
+    from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
     return [
@@ -60,7 +60,7 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I7", "order histories follow the declared arrows", a.histories),
         ("I8", "the audit log's hash chain verifies", a.chain),
         ("I9", "row-level security is forced on every tenant table", a.isolation),
-        ("I10", "the money of each order is posted exactly once", s.postings),
+        ("I10", "the money of each order is posted exactly once", auditing_sales.postings),
         ("I11", "rows point at sites, orders, payments and products that exist", a.references),
         ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
@@ -69,10 +69,17 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I16", "bonuses and returns of top-ups are posted as they stand", t.top_ups),
         ("I17", "disputes are posted as they stand; payments count them", t.disputes),
         ("I18", "what two persons must decide was decided by two", t.approvals),
-        ("I30", "wallets' parts and surcharges are held, spent and given back as counted", s.parts),
+        ("I19", "a withdrawal holds, pays or gives back its money once", s.withdrawals),
+        ("I20", "a share is posted once, within its margin; returns add up", s.splits),
+        ("I21", "what lies in between is what is being paid out or split", s.between),
+        (
+            "I30",
+            "wallets' parts and surcharges are held, spent and given back as counted",
+            auditing_sales.parts,
+        ),
         (
             "I31",
             "prepaid balances were paid in, and orders wait for them only while paid",
-            s.prepaid,
+            auditing_sales.prepaid,
         ),
     ]

@@ -11,6 +11,7 @@ from kameng.core.audit import verify_chain
 from kameng.ledger.accounts import Code
 from kameng.orders.rules import is_path
 
+REFERENCES = {1: "order", 2: "top-up", 5: "split", 6: "withdrawal", 8: "prepaid payment"}
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
 
 
@@ -331,6 +332,12 @@ def references() -> Iterator[str]:
         ("payments_bonus", "rule_id", "payments_bonusrule", "id"),
         ("payments_bonus", "customer_id", "accounts_customer", "id"),
         ("payments_dispute", "gateway_id", "payments_gateway", "id"),
+        ("settlement_split", "order_id", "orders_order", "id"),
+        ("settlement_split", "payment_id", "payments_payment", "id"),
+        ("settlement_split", "gateway_id", "payments_gateway", "id"),
+        ("settlement_splitreceiver", "gateway_id", "payments_gateway", "id"),
+        ("settlement_splitreturn", "refund_id", "orders_orderrefund", "id"),
+        ("settlement_withdrawal", "gateway_id", "payments_gateway", "id"),
     ]
     for table, column, target, key in pairs:
         for row in read_rows(
@@ -352,12 +359,15 @@ def references() -> Iterator[str]:
                and not exists (select 1 from orders_order o where o.id = l.reference_id)
             or l.reference_kind = 2
                and not exists (select 1 from payments_topup t where t.id = l.reference_id)
+            or l.reference_kind = 5
+               and not exists (select 1 from settlement_split s where s.id = l.reference_id)
+            or l.reference_kind = 6
+               and not exists (select 1 from settlement_withdrawal w where w.id = l.reference_id)
             or l.reference_kind = 8
                and not exists (select 1 from payments_prepaidin i where i.id = l.reference_id)
         """
     ):
-        name = {1: "order", 8: "prepaid payment"}.get(row[2], "top-up")
-        yield f"{row[0]} {row[1]}: no such {name} as {row[3]}"
+        yield f"{row[0]} {row[1]}: no such {REFERENCES[row[2]]} as {row[3]}"
 
 
 def reservations() -> Iterator[str]:

@@ -77,9 +77,11 @@ def rotations() -> list[tuple[str, Callable[[], Iterator[int]]]]:
     from kameng.messaging.services import rotate_messaging
     from kameng.orders.services.rotating import rotate_orders
     from kameng.payments.services.rotating import rotate_payments
+    from kameng.settlement.services.rotating import rotate_settlement
 
     return [
         ("gateways", rotate_payments),
+        ("payout accounts", rotate_settlement),
         ("customers", rotate_accounts),
         ("messages", rotate_messaging),
         ("orders", rotate_orders),
@@ -99,8 +101,9 @@ def check_ring() -> None:
     from kameng.inventory.services.rotating import probe_inventory
     from kameng.orders.services.rotating import probe_orders
     from kameng.payments.services.rotating import probe_payments
+    from kameng.settlement.services.rotating import probe_settlement
 
-    probes = (probe_payments, probe_accounts, probe_orders, probe_inventory)
+    probes = (probe_payments, probe_accounts, probe_orders, probe_inventory, probe_settlement)
     outcomes = [outcome for probe in probes for outcome in probe()]
     if outcomes and not any(outcomes):
         raise LaunchFailed(

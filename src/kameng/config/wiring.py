@@ -13,7 +13,13 @@ from typing import Any
 from kameng.accounts.events import ApprovalGiven
 from kameng.core.events import BatchHandler, Event
 from kameng.orders import handlers as orders
-from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
+from kameng.orders.events import (
+    OrderClosed,
+    OrderDelivered,
+    OrderPaid,
+    OrderRefundAsked,
+    OrderRefunded,
+)
 from kameng.payments import handlers as payments
 from kameng.payments.events import (
     GatewayRefundDone,
@@ -21,12 +27,15 @@ from kameng.payments.events import (
     PaymentConfirmed,
     PrepaidRaised,
 )
+from kameng.settlement import handlers as settlement
+from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     ApprovalGiven: (payments.carry_out, orders.carry_out),
     PaymentConfirmed: (orders.settle_payment,),
     GatewayRefundDone: (orders.finish_refund, payments.finish_top_up_return),
     GatewayRefundRefused: (orders.refuse_refund, payments.refuse_top_up_return),
+    OrderRefundAsked: (settlement.return_share,),
 }
 
 
@@ -48,5 +57,15 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
     Consumer(
         name="orders.deliver_prepaid", events=(PrepaidRaised,), handler=orders.deliver_prepaid
+    ),
+    Consumer(
+        name="settlement.plan_shares",
+        events=(OrderPaid, OrderDelivered),
+        handler=settlement.plan_shares,
+    ),
+    Consumer(
+        name="settlement.tell_operators",
+        events=(WithdrawalPaid, WithdrawalReleased),
+        handler=settlement.tell_operators,
     ),
 )

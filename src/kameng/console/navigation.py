@@ -108,6 +108,31 @@ NAV: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        route="settlement",
+        label=pgettext_lazy("navigation", "结算"),
+        permission="money.view",
+        icon="coin",
+        is_branch_only=True,
+        children=(
+            Entry(route="settlement", label=_("可提现和记录"), permission="money.view"),
+            Entry(route="payout_accounts", label=_("收款账户"), permission="money.view"),
+            Entry(route="own_splits", label=_("分账记录"), permission="money.view"),
+        ),
+    ),
+    Entry(
+        route="withdrawals",
+        label=pgettext_lazy("navigation", "结算"),
+        permission="settlement.review",
+        icon="coin",
+        is_main_only=True,
+        children=(
+            Entry(route="withdrawals", label=_("提现审核"), permission="settlement.review"),
+            Entry(route="payout_batches", label=_("银行打款批次"), permission="settlement.review"),
+            Entry(route="splits", label=_("分账记录"), permission="settlement.review"),
+            Entry(route="settlement_terms", label=_("结算规则"), permission="sites.manage"),
+        ),
+    ),
+    Entry(
         route="payments",
         label=pgettext_lazy("navigation", "支付"),
         permission="orders.view",

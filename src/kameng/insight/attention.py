@@ -27,6 +27,7 @@ from kameng.payments.selectors import (
     list_unbooked,
 )
 from kameng.pricing.money import Amount, format_yuan
+from kameng.settlement.selectors import list_pending
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
@@ -82,6 +83,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         *_unreturned(now),
         *_gateways(site),
         *([_unbooked(now)] if site.is_main else []),
+        *(_settlement() if site.is_main else []),
         _oldest(
             "to_deliver",
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
@@ -231,6 +233,11 @@ def _low_stock(now: dt.datetime) -> list[Matter]:
         if stocks[row["variant_id"]].is_counted
         and stocks[row["variant_id"]].count < LOW_STOCK_COUNT
     ][:5]
+
+
+def _settlement() -> list[Matter]:
+    """Withdrawals to decide and to pay, payouts without an answer, shares that were refused."""
+    return [Matter(code=each.code, count=each.count, since=each.since) for each in list_pending()]
 
 
 def _mail() -> Matter:

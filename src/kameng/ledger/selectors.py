@@ -1,6 +1,7 @@
 """Reads of the ledger: balances, a wallet's statement, the transfers behind an order."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -230,4 +231,14 @@ def list_transfers_of_orders(order_ids: list[int]) -> dict[int, list[Transfer]]:
     rows = Transfer.objects.filter(reference_kind=Reference.ORDER, reference_id__in=order_ids)
     for row in rows.order_by("id"):
         found[row.reference_id].append(row)
+    return found
+
+
+def sum_codes(
+    kind: Reference, *, reference_ids: Iterable[int], codes: Iterable[Code]
+) -> dict[int, dict[int, int]]:
+    """Return what each code moved for each reference in sight; what moved nothing is left out."""
+    found: dict[int, dict[int, int]] = {}
+    for reference_id, code, amount in store.sum_codes(kind, list(reference_ids), list(codes)):
+        found.setdefault(reference_id, {})[code] = amount
     return found

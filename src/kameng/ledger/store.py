@@ -62,3 +62,14 @@ def balance_of(account: int) -> int:
     """Return credits minus debits of an account: stored totals plus the tail behind them."""
     row = fetch_one("select ledger_balance_of(%s)", (account,))
     return int(row[0]) if row else 0
+
+
+def sum_codes(
+    kind: int, references: Sequence[int], codes: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """Return (reference, code, amount) for what codes moved for references. No locks."""
+    rows = fetch(
+        "select * from ledger_sum_codes(%s::smallint, %s::bigint[], %s::smallint[])",
+        (kind, list(references), list(codes)),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

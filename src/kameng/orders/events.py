@@ -43,3 +43,13 @@ class OrderRefunded(Event):
     customer_id: int | None
     refund_id: int
     amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefundAsked(Event):
+    """A refund was decided and the sale reversed; the buyer has no money yet. From Python."""
+
+    KIND: ClassVar[str] = "orders.refund_asked"
+    refund_id: int
+    refund_no: str
+    is_to_source: bool

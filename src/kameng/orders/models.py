@@ -132,6 +132,11 @@ class Order(TenantModel):
                 name="orders_awaiting_prepaid",
                 condition=Q(awaits_prepaid=True, state=2),
             ),
+            models.Index(  # most orders are delivered as they are paid: those are found by day
+                fields=["site", "delivered_at"],
+                name="orders_late_delivery",
+                condition=Q(delivered_at__gt=F("paid_at")),
+            ),
         ]
 
 

@@ -222,3 +222,9 @@ confirm_lane: Lane[Statement, bool] = Lane(
     columns=confirm_columns,
     read=lambda rows, _batch: [row[0] for row in rows],
 )
+
+
+def held_margin(site_id: int, delivered_before: dt.datetime) -> int:
+    """Return the margin of a site's orders that are not settled yet. Reads four index ranges."""
+    row = fetch_one("select orders_held_margin(%s, %s)", (site_id, delivered_before))
+    return int(row[0]) if row else 0

@@ -156,6 +156,8 @@ class Payment(TenantModel):
     query_count = models.SmallIntegerField(default=0)
     asked_at = models.DateTimeField(null=True)  # when the gateway was first told of it
     cap_day = models.DateField(null=True)  # the day of whose cap it holds its amount
+    # Flagged at the gateway for a split, which was not ended yet: what is left of it is held there.
+    will_split = models.BooleanField(default=False, db_default=False)
 
     @property
     def is_second(self) -> bool:
@@ -194,6 +196,11 @@ class Payment(TenantModel):
                 condition=Q(next_query_at__isnull=False),
             ),
             models.Index(fields=["site", "-id"], name="payments_by_site"),
+            models.Index(
+                fields=["confirmed_at"],
+                name="payments_to_split",
+                condition=Q(will_split=True, confirmed_at__isnull=False),
+            ),
         ]
 
 

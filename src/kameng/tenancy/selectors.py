@@ -208,3 +208,8 @@ def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:
 def list_sites_by_id(site_ids: list[int]) -> list[Site]:
     """Return these sites, the main one first."""
     return list(Site.objects.filter(id__in=site_ids).select_related("plan").order_by("kind", "id"))
+
+
+def list_branch_ids(main_id: int) -> list[int]:
+    """Return the sub-sites that resell for a main site."""
+    return list(Site.objects.filter(parent_id=main_id).values_list("id", flat=True))

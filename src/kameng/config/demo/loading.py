@@ -10,7 +10,7 @@ import time
 from django.conf import settings
 from django.db import connection, connections
 
-from kameng.config.demo import history, keys, rhythm, shelves, shops, wiping
+from kameng.config.demo import claims, history, keys, rhythm, shelves, shops, wiping
 from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
@@ -98,6 +98,7 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     say("整理时间线 …")
     connection.close()
     date_back(telling.diary, now=now)
+    claims.tell_claims(opened)
     fill_queues(opened[1])
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")

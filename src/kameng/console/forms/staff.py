@@ -11,10 +11,10 @@ from kameng.console.forms.fields import LineField, PickField
 
 ROLE_NOTES: Final = {
     "owner": _("什么都能做，包括管理员工。"),
-    "manager": _("日常经营的全部工作，不能管理员工和调整余额。"),
+    "manager": _("日常经营的全部工作，不能管理员工、调整余额和提现。"),
     "goods": _("商品、价格和卡密。"),
     "service": _("看订单、补发换卡、查看卡密、维护客户资料。"),
-    "finance": _("资金、退款、余额调整和日志。"),
+    "finance": _("资金、提现、退款、余额调整和日志。"),
     "viewer": _("只能看，不能改。"),
 }
 PERMISSION_LABELS: Final = {
@@ -37,6 +37,9 @@ PERMISSION_LABELS: Final = {
     "settings.edit": _("改店铺设置"),
     "audit.view": _("看审计日志"),
     "data.export": _("导出数据"),
+    "settlement.request": _("申请提现"),
+    "settlement.accounts": _("改收款账户"),
+    "settlement.review": _("审核提现和打款（主站）"),
 }
 
 

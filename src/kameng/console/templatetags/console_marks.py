@@ -5,8 +5,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from kameng.console.settlement_words import SPLIT_TONES, TONES
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
+from kameng.settlement.models import Split, Withdrawal
 
 register = template.Library()
 
@@ -57,6 +59,18 @@ def refund_mark(refund: OrderRefund) -> SafeString:
 def gateway_refund_mark(refund: GatewayRefund) -> SafeString:
     """Print the state of a refund through a gateway."""
     return _mark(GATEWAY_REFUND_TONES[RefundState(refund.state)], refund.get_state_display())
+
+
+@register.filter
+def withdrawal_mark(withdrawal: Withdrawal) -> SafeString:
+    """Print the state of a withdrawal."""
+    return _mark(TONES.get(withdrawal.state, ""), withdrawal.get_state_display())
+
+
+@register.filter
+def split_mark(split: Split) -> SafeString:
+    """Print the state of a split."""
+    return _mark(SPLIT_TONES.get(split.state, ""), split.get_state_display())
 
 
 @register.filter

@@ -45,7 +45,7 @@ QUIET = frozenset({"q"})  # what was searched for may be somebody's contact
 def orders_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the orders of the list."""
     _require(request, site, "orders.view")
-    return _send(request, site, export_orders(read_order_query(request.GET), site=site))
+    return send_export(request, site, export_orders(read_order_query(request.GET), site=site))
 
 
 @require_POST
@@ -54,7 +54,7 @@ def payments_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the payments of the list."""
     _require(request, site, "orders.view")
     wanted = read_payment_filter(request, zone=site.settings.zone)
-    return _send(request, site, export_payments(wanted, site=site))
+    return send_export(request, site, export_payments(wanted, site=site))
 
 
 @require_POST
@@ -62,7 +62,7 @@ def payments_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 def ledger_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give every transfer of the days shown."""
     _require(request, site, "money.view")
-    return _send(request, site, export_ledger(read_days(request.GET), site=site))
+    return send_export(request, site, export_ledger(read_days(request.GET), site=site))
 
 
 @require_POST
@@ -71,7 +71,7 @@ def customers_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the customers of the list."""
     _require(request, site, "customers.view")
     text = find_text(request, "q", limit=120)
-    return _send(request, site, export_customers(text, site=site))
+    return send_export(request, site, export_customers(text, site=site))
 
 
 @require_POST
@@ -79,7 +79,7 @@ def customers_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 def wallet_file(request: ConsoleRequest, site: SiteView, customer_id: int) -> FileResponse:
     """Give the statement of one customer's wallet."""
     _require(request, site, "customers.view")
-    return _send(request, site, export_wallet(get_customer(customer_id).id, site=site))
+    return send_export(request, site, export_wallet(get_customer(customer_id).id, site=site))
 
 
 @require_POST
@@ -88,7 +88,7 @@ def refunds_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the refunds through gateways of the list."""
     _require(request, site, "orders.view")
     state = VIEWS[find_choice(request, "view", choices=VIEWS, default="all")][1]
-    return _send(request, site, export_refunds(state, site=site))
+    return send_export(request, site, export_refunds(state, site=site))
 
 
 @require_POST
@@ -96,7 +96,7 @@ def refunds_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 def disputes_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the disputes."""
     _require(request, site, "orders.view")
-    return _send(request, site, export_disputes(site=site))
+    return send_export(request, site, export_disputes(site=site))
 
 
 @require_POST
@@ -104,7 +104,7 @@ def disputes_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 def top_ups_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the top-ups."""
     _require(request, site, "orders.view")
-    return _send(request, site, export_top_ups(site=site))
+    return send_export(request, site, export_top_ups(site=site))
 
 
 def _require(request: ConsoleRequest, site: SiteView, permission: str) -> None:
@@ -112,7 +112,8 @@ def _require(request: ConsoleRequest, site: SiteView, permission: str) -> None:
         raise PermissionMissing
 
 
-def _send(request: ConsoleRequest, site: SiteView, export: Export) -> FileResponse:
+def send_export(request: ConsoleRequest, site: SiteView, export: Export) -> FileResponse:
+    """Write a list and give it away, audited."""
     form, actor = read_choice(request, "format", choices=TYPES), actor_of(request)
     admit_export(f"{actor.kind}:{actor.actor_id}")
     file, count = write_sheet(form, name=export.name, columns=export.columns, rows=export.rows)

@@ -248,6 +248,20 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("不够进货时，买家就不能下单了。"),
         _("去预存"),
     ),
+    "withdrawal_unknown": (
+        "alert-triangle",
+        "bad",
+        _("支付通道两天都没有说清楚，请到支付平台查。"),
+        _("去查看"),
+    ),
+    "split_refused": (
+        "transfer",
+        "bad",
+        _("支付通道拒绝了分账，利润留作应付。"),
+        _("去处理"),
+    ),
+    "withdrawal_review": ("coin", "warn", _("分站在等审核。"), _("去审核")),
+    "withdrawal_pay": ("coin", "warn", _("审核过了，还没有打款。"), _("去打款")),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
@@ -259,6 +273,10 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "gateway_frozen": "gateways.edit",
     "gateway_resting": "gateways.edit",
     "unbooked": "audit.view",
+    "withdrawal_review": "settlement.review",
+    "withdrawal_pay": "settlement.review",
+    "withdrawal_unknown": "settlement.review",
+    "split_refused": "settlement.review",
     "low_stock": "goods.view",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
@@ -345,12 +363,39 @@ def _counted(matter: Matter) -> str:
         case "mail_no_server" | "mail_given_up":
             text = ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count)
         case _:
+            return _settlement_title(matter)
+    return text % count
+
+
+def _settlement_title(matter: Matter) -> str:
+    count = {"count": matter.count}
+    match matter.code:
+        case "withdrawal_review":
+            text = ngettext("%(count)s 笔提现待审核", "%(count)s 笔提现待审核", matter.count)
+        case "withdrawal_pay":
+            text = ngettext("%(count)s 笔提现待打款", "%(count)s 笔提现待打款", matter.count)
+        case "withdrawal_unknown":
+            text = ngettext("%(count)s 笔打款没有结果", "%(count)s 笔打款没有结果", matter.count)
+        case "split_refused":
+            text = ngettext("%(count)s 笔分账失败", "%(count)s 笔分账失败", matter.count)
+        case _:
             return ""
     return text % count
 
 
+SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
+    "withdrawal_review": ("withdrawals", "review"),
+    "withdrawal_pay": ("withdrawals", "pay"),
+    "withdrawal_unknown": ("withdrawals", "sending"),
+    "split_refused": ("splits", "refused"),
+}
+
+
 def _matter_url(matter: Matter, site: SiteView) -> str:
     slug = [site.slug]
+    if matter.code in SETTLEMENT_VIEWS:
+        route, view = SETTLEMENT_VIEWS[matter.code]
+        return reverse(f"console:{route}", args=slug) + f"?view={view}"
     match matter.code:
         case "refund_refused":
             return reverse("console:refunds", args=slug)

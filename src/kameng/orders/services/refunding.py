@@ -20,7 +20,7 @@ from kameng.inventory.claims import release_held, return_counted, take_back
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
 from kameng.orders import errors
-from kameng.orders.events import OrderRefunded
+from kameng.orders.events import OrderRefundAsked, OrderRefunded
 from kameng.orders.models import (
     Note,
     Order,
@@ -71,9 +71,10 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
 
     The same key gives the first refund again. Keys of a whole refund that the buyer never saw go
     back on the shelf, others are void; counted stock goes back when nothing was delivered. Locks
-    the order, the payment, wallets, then counted stock. Publishes `OrderRefunded` when the money is
-    there. Raises `RefundTooLarge`, `RefundRouteMissing`, `NotAllowedNow`, `KeyReused`, and
-    `RefundWholeOnly` for a part of an order that still waits for the prepaid balance.
+    the order, the payment, wallets, then counted stock. Publishes `OrderRefundAsked`, and
+    `OrderRefunded` when the money is there. Raises `RefundTooLarge`, `RefundRouteMissing`,
+    `NotAllowedNow`, `KeyReused`, and `RefundWholeOnly` for a part of an order that still waits for
+    the prepaid balance.
     """
     with transaction.atomic():
         order = lock_order(order_id)
@@ -103,6 +104,7 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             _ask_source(order, refund)
         else:
             _finish(order, refund)
+        _tell_asked(order, refund)
         if order.state == State.REFUNDING and not was_delivered:
             release_held(order_id=order.id)
             return_counted(order_id=order.id)
@@ -125,6 +127,18 @@ def _amount_of(order: Order, wish: RefundWish) -> int:
     if order.awaits_prepaid and amount != order.total_amount:
         raise errors.RefundWholeOnly
     return amount
+
+
+def _tell_asked(order: Order, refund: OrderRefund) -> None:
+    publish(
+        OrderRefundAsked(
+            site_id=order.site_id,
+            subject_id=order.id,
+            refund_id=refund.id,
+            refund_no=refund.refund_no,
+            is_to_source=refund.refund_to == RefundTo.SOURCE,
+        )
+    )
 
 
 def _check_route(order: Order, refund_to: RefundTo) -> None:

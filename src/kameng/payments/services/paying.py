@@ -43,6 +43,7 @@ from kameng.payments.rules import (
 from kameng.payments.services.bonuses import promise_bonus
 from kameng.payments.services.crediting import reserve_room
 from kameng.payments.services.gateways import config_of, provider_of
+from kameng.payments.services.holding import flag_for_split
 from kameng.payments.services.resting import note_answer, note_fault
 from kameng.pricing.money import Amount, format_yuan
 
@@ -109,6 +110,7 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
     if is_resting(gateway.rests_until, now=clock.now()):
         raise _leave(payment, gateway)
     _claim(payment)
+    will_split = flag_for_split(payment, gateway=gateway)
     request = PayRequest(
         payment_no=payment.payment_no,
         amount=Amount(payment.amount),
@@ -121,6 +123,7 @@ def instruct_buyer(*, payment: Payment, subject: str, payer: Payer) -> PayInstru
         method=gateway.method,
         payer_id=payer.payer_ids.get(gateway.id, ""),
         opened_at=payment.created_at,
+        will_split=will_split,
     )
     instruction = _open_there(payment, gateway, request)
     stored = seal_instruction(instruction, payment=payment)

@@ -15,7 +15,7 @@ select set_config('app.platform', '', true);
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0001_create'),
+        ('orders', '0002_find_late_deliveries'),
         ('tenancy', '0002_settlement_way'),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0005_returns_bonuses_disputes'),
+        ('payments', '0006_hold_for_split'),
         ('tenancy', '0002_settlement_way'),
     ]
 

@@ -1,0 +1,174 @@
+"""The decisions of settlement, by tables."""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+import pytest
+
+from kameng.settlement import models, rules
+from kameng.settlement.rules import (
+    ALLOWED,
+    OPEN_STATES,
+    SPLIT_ALLOWED,
+    Circumstances,
+    SplitState,
+    State,
+    approvals_needed,
+    find_limit_fault,
+    find_risks,
+    quote_withdrawal,
+    share_through,
+    share_to_ask,
+    share_to_return,
+    whole_fen,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """Terms as plain values."""
+
+    minimum_amount: int = 500_000
+    maximum_amount: int = 5_000_000
+    day_limit_amount: int = 8_000_000
+    month_limit_amount: int = 20_000_000
+    fee_bps: int = 60
+    fee_minimum_amount: int = 0
+    tax_bps: int = 0
+    withholds_tax: bool = False
+    second_amount: int = 3_000_000
+    large_amount: int = 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("amount", "terms", "fee", "tax", "payout"),
+    [
+        (1_000_000, Plain(), 6_000, 0, 994_000),
+        (1_000_000, Plain(fee_bps=0), 0, 0, 1_000_000),
+        (1_000_000, Plain(fee_minimum_amount=20_000), 20_000, 0, 980_000),
+        (1_000_100, Plain(fee_bps=50), 5_000, 0, 995_100),  # 50.005 fen: down
+        (1_001_000, Plain(fee_bps=50), 5_000, 0, 996_000),
+        (1_010_000, Plain(fee_bps=50), 5_100, 0, 1_004_900),  # 50.5 fen: half up
+        (1_000_000, Plain(fee_bps=0, tax_bps=2000), 0, 0, 1_000_000),  # a note only
+        (1_000_000, Plain(fee_bps=0, tax_bps=2000, withholds_tax=True), 0, 200_000, 800_000),
+        (1_000_000, Plain(tax_bps=2000, withholds_tax=True), 6_000, 198_800, 795_200),
+        (100, Plain(fee_minimum_amount=20_000), 20_000, 0, -19_900),
+    ],
+)
+def test_fee_and_tax_are_whole_fen_and_add_up(
+    amount: int, terms: Plain, fee: int, tax: int, payout: int
+) -> None:
+    quote = quote_withdrawal(amount, terms=terms)
+
+    assert (quote.fee_amount, quote.tax_amount, quote.payout_amount) == (fee, tax, payout)
+    assert quote.fee_amount + quote.tax_amount + quote.payout_amount == amount
+    assert quote.fee_amount % 100 == quote.tax_amount % 100 == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "day", "month", "fault"),
+    [
+        (500_000, 0, 0, None),
+        (499_900, 0, 0, "below_minimum"),
+        (500_050, 0, 0, "below_minimum"),  # not whole fen
+        (-500_000, 0, 0, "below_minimum"),
+        (5_000_000, 0, 0, None),
+        (5_000_100, 0, 0, "above_maximum"),
+        (5_000_000, 3_000_000, 0, None),
+        (5_000_000, 3_000_100, 0, "day_limit"),
+        (500_000, 0, 19_500_000, None),
+        (500_000, 0, 19_500_100, "month_limit"),
+    ],
+)
+def test_limits_hold_at_their_edges(amount: int, day: int, month: int, fault: str | None) -> None:
+    found = find_limit_fault(amount, terms=Plain(), day_amount=day, month_amount=month)
+
+    assert found == fault
+
+
+CALM = Circumstances(
+    amount=1_000_000,
+    account_age=dt.timedelta(days=30),
+    paid_to_account_count=3,
+    largest_paid_amount=1_000_000,
+    sold_amount=10_000_000,
+    refunded_amount=2_000_000,
+    is_account_shared=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        (CALM, []),
+        (replace(CALM, paid_to_account_count=0), ["first_payout"]),
+        (replace(CALM, account_age=dt.timedelta(days=6, hours=23)), ["new_account"]),
+        (replace(CALM, amount=4_000_000, largest_paid_amount=0), ["unusually_large"]),
+        (replace(CALM, amount=3_000_100), ["unusually_large"]),
+        (replace(CALM, amount=3_000_000), []),
+        (replace(CALM, refunded_amount=2_000_001), ["recent_refunds"]),
+        (replace(CALM, sold_amount=0, refunded_amount=0), []),
+        (replace(CALM, is_account_shared=True), ["shared_account"]),
+    ],
+)
+def test_what_is_odd_is_named(facts: Circumstances, codes: list[str]) -> None:
+    assert find_risks(facts, terms=Plain()) == codes
+
+
+@pytest.mark.parametrize(("amount", "needed"), [(2_999_900, 1), (3_000_000, 2), (3_000_100, 2)])
+def test_two_people_from_the_threshold_on(amount: int, needed: int) -> None:
+    assert approvals_needed(amount, terms=Plain()) == needed
+
+
+@pytest.mark.parametrize(
+    ("margin", "received", "max_bps", "expected"),
+    [
+        (20_000, 100_000, 3000, (20_000, "")),
+        (30_000, 100_000, 3000, (30_000, "")),
+        (30_001, 100_000, 3000, (30_000, "above_maximum")),
+        (20_050, 100_000, 3000, (20_000, "")),
+        (99, 100_000, 3000, (0, "nothing_left")),
+        (0, 100_000, 3000, (0, "nothing_left")),
+        (-500, 100_000, 3000, (0, "nothing_left")),
+        (50_000, 99_999, 3000, (29_900, "above_maximum")),
+    ],
+)
+def test_no_more_is_handed_over_than_margin_and_gateway_allow(
+    margin: int, received: int, max_bps: int, expected: tuple[int, str]
+) -> None:
+    assert share_to_ask(margin, received=received, max_bps=max_bps) == expected
+
+
+@pytest.mark.parametrize(
+    ("handed_over", "left", "back"),
+    [(20_000, 20_000, 0), (20_000, 19_950, 100), (20_000, 0, 20_000), (20_000, -5, 20_000)],
+)
+def test_what_the_margin_does_not_cover_comes_back(handed_over: int, left: int, back: int) -> None:
+    assert share_to_return(handed_over=handed_over, margin_left=left) == back
+
+
+def test_a_mixed_payment_carries_its_part_of_the_margin_only() -> None:
+    assert share_through(9_000, received=100_000, total=100_000) == 9_000
+    assert share_through(9_000, received=33_300, total=100_000) == 2_997
+    assert whole_fen(2_997) == 2_900
+
+
+def test_every_state_of_the_tables_has_its_rule_and_its_label() -> None:
+    assert {int(s) for s in ALLOWED} == set(models.WithdrawalState.values)
+    assert {int(s) for s in SPLIT_ALLOWED} == set(models.SplitState.values)
+    assert {s for s, after in ALLOWED.items() if not after} == set(ALLOWED) - OPEN_STATES
+
+
+def test_nothing_leads_out_of_an_end() -> None:
+    for state in (State.PAID, State.REFUSED, State.FAILED, State.TAKEN_BACK):
+        assert ALLOWED[state] == frozenset()
+    for share in (SplitState.DONE, SplitState.FINISHED, SplitState.STAYS):
+        assert SPLIT_ALLOWED[share] == frozenset()
+
+
+def test_an_open_outcome_is_asked_about_for_ever_but_ever_more_slowly() -> None:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    waits = [rules.next_attempt_at(now, asked_count=count) - now for count in range(12)]
+
+    assert waits == sorted(waits)
+    assert waits[-1] == waits[-2] == dt.timedelta(hours=6)
