@@ -14,6 +14,7 @@ from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import (
     ACCOUNT_NAMES,
     CODE_NAMES,
+    LIMITED,
     AccountKind,
     Code,
     Reference,
@@ -53,7 +54,7 @@ def test_an_accounts_number_tells_what_it_is() -> None:
     for kind in AccountKind:
         number = account_id(kind, 7)
         assert (account_kind(number), account_owner(number)) == (kind, 7)
-        assert (number < 0) == (kind == AccountKind.WALLET)
+        assert (number < 0) == (kind in LIMITED)
     assert {kind.value for kind in AccountKind} == set(ACCOUNT_NAMES)
     assert {code.value for code in Code} == set(CODE_NAMES)
 

@@ -106,6 +106,8 @@ PERMISSIONS = frozenset(
         "customers.edit",
         "customers.adjust",  # move a wallet by hand
         "money.view",
+        "money.reconcile",  # bills of gateways, and what differs
+        "money.close",  # a month, for good
         "gateways.edit",
         "staff.manage",
         "settings.edit",
@@ -121,12 +123,12 @@ _OWNER = PERMISSIONS - PLATFORM_ONLY
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
-    "manager": _OWNER - {"staff.manage", "gateways.edit", "customers.adjust"},
+    "manager": _OWNER - {"staff.manage", "gateways.edit", "customers.adjust", "money.close"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
-    | {"data.export"},
+    | {"data.export", "money.reconcile", "money.close"},
     "viewer": _VIEWER,
 }
 

@@ -46,6 +46,7 @@ def find_breaches() -> list[str]:
 def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
+    from kameng.config import auditing_books as b
 
     return [
         ("I1", "transfers are whole: two sides, positive, known codes, roll-up equal", a.transfers),
@@ -62,4 +63,8 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I12", "reservations and reserved keys belong to unpaid orders", a.reservations),
         ("I13", "what lies between accounts is what somebody waits for", a.suspense),
         ("I14", "counted stock and what orders took of it add up", a.counted_stock),
+        ("I21", "the ledger's hash chain verifies", b.ledger_chain),
+        ("I22", "every transfer lies in the partition of its month", b.months),
+        ("I23", "a booked difference is one transfer of its case", b.differences),
+        ("I24", "closed months are as their seals say", b.closed_months),
     ]

@@ -17,7 +17,8 @@ from kameng.orders.rules import is_path
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
 
 
-def _rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def read_rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return what a query over every site finds."""
     with platform_scope("audit of every invariant"), connection.cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
@@ -26,14 +27,14 @@ def _rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def transfers() -> Iterator[str]:
     """I1: each transfer has two sides and a known code; rolled-up totals equal the transfers."""
     codes = [int(code) for code in Code]
-    for row in _rows(
+    for row in read_rows(
         "select id, debit_account, credit_account, amount, code from ledger_transfer"
         " where amount <= 0 or debit_account = credit_account or not code = any (%s)",
         (codes,),
     ):
         number, debit, credit, amount, code = row
         yield f"ledger_transfer {number}: {debit} to {credit}, amount {amount}, code {code}"
-    for row in _rows(
+    for row in read_rows(
         """
         with mark as (select coalesce(max(xid), '0'::xid8) xid, coalesce(max(transfer_id), 0) id
                         from ledger_rollupmark),
@@ -58,7 +59,7 @@ def transfers() -> Iterator[str]:
 
 def balances() -> Iterator[str]:
     """I2: every wallet's stored balance equals credits minus debits, and is not negative."""
-    for row in _rows(
+    for row in read_rows(
         """
         with truth as (
             select account, sum(delta)::bigint as amount from (
@@ -79,7 +80,7 @@ def balances() -> Iterator[str]:
 
 def keys() -> Iterator[str]:
     """I3: sold keys belong to one delivered order of the same variant, as many as it bought."""
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no, o.quantity, count(k.id), o.state
           from orders_order o left join inventory_cardkey k on k.order_id = o.id and k.state = 2
@@ -89,7 +90,7 @@ def keys() -> Iterator[str]:
         """
     ):
         yield f"order {row[0]}: bought {row[1]}, holds {row[2]} keys in state {row[3]}"
-    for row in _rows(
+    for row in read_rows(
         """
         select k.id, k.order_id, o.order_no, o.state from inventory_cardkey k
           left join orders_order o on o.id = k.order_id
@@ -97,14 +98,14 @@ def keys() -> Iterator[str]:
         """
     ):
         yield f"inventory_cardkey {row[0]}: sold to order {row[2] or row[1]} in state {row[3]}"
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no from orders_order o where o.state = 3 and o.delivery_kind <> 1
            and not exists (select 1 from orders_delivery d where d.order_id = o.id)
         """
     ):
         yield f"order {row[0]}: delivered, but nothing was written for the buyer"
-    for row in _rows(
+    for row in read_rows(
         "select site_id, encode(digest, 'hex'), count(*) from inventory_cardkey"
         " group by site_id, digest having count(*) > 1"
     ):
@@ -113,7 +114,7 @@ def keys() -> Iterator[str]:
 
 def orders() -> Iterator[str]:
     """I4: no paid order of keys waits for long while keys are there; refunds move."""
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no, o.paid_at from orders_order o
          where o.state = 2 and o.delivery_kind = 1 and o.paid_at < now() - make_interval(mins => %s)
@@ -122,7 +123,7 @@ def orders() -> Iterator[str]:
         (STUCK_MINUTES,),
     ):
         yield f"order {row[0]}: paid at {row[1]:%Y-%m-%d %H:%M}, neither delivered nor explained"
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no from orders_order o
          where (o.state = 7) <> (o.refunded_amount = o.total_amount and not exists (
@@ -131,7 +132,7 @@ def orders() -> Iterator[str]:
         """
     ):
         yield f"order {row[0]}: its state and its refunds disagree"
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no from orders_order o where o.state = 6
            and not exists (select 1 from orders_orderrefund r
@@ -139,11 +140,11 @@ def orders() -> Iterator[str]:
         """
     ):
         yield f"order {row[0]}: refunding, but no refund is on its way"
-    for row in _rows(
+    for row in read_rows(
         "select refund_no from payments_gatewayrefund where state = 1 and next_attempt_at is null"
     ):
         yield f"refund {row[0]}: on its way, but its gateway will never be asked"
-    for row in _rows(
+    for row in read_rows(
         """
         select order_no, state from orders_order
          where (paid_at is not null) <> (state in (2, 3, 6, 7))
@@ -155,7 +156,7 @@ def orders() -> Iterator[str]:
 
 def refunds() -> Iterator[str]:
     """I5: refunds of an order add up to what it counts, and never exceed what was paid."""
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no, o.refunded_amount, coalesce(sum(r.amount), 0), o.total_amount
           from orders_order o left join orders_orderrefund r on r.order_id = o.id
@@ -164,7 +165,7 @@ def refunds() -> Iterator[str]:
         """
     ):
         yield f"order {row[0]}: counts {row[1]} refunded, refunds say {row[2]} of {row[3]}"
-    for row in _rows(
+    for row in read_rows(
         """
         select p.payment_no, p.refunded_amount, sum(g.amount) from payments_payment p
           join payments_gatewayrefund g on g.payment_id = p.id and g.state <> 3
@@ -173,7 +174,7 @@ def refunds() -> Iterator[str]:
         """
     ):
         yield f"payment {row[0]}: {row[2]} refunded by the gateway, {row[1]} accounted for"
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no, r.refund_no, r.state, g.state
           from orders_orderrefund r join orders_order o on o.id = r.order_id
@@ -194,7 +195,7 @@ def refunds() -> Iterator[str]:
 
 def _returned() -> Iterator[str]:
     """What came back to the buyer of an order went to the right place, as much as was decided."""
-    for row in _rows(
+    for row in read_rows(
         """
         with moved as (
             select o.id, o.order_no,
@@ -233,7 +234,7 @@ def _returned() -> Iterator[str]:
 
 def payments() -> Iterator[str]:
     """I6: one proof for each paid payment, none for others, no gateway number twice."""
-    for row in _rows(
+    for row in read_rows(
         """
         select p.payment_no, p.state, f.payment_id is not null
           from payments_payment p left join payments_proof f on f.payment_id = p.id
@@ -243,7 +244,7 @@ def payments() -> Iterator[str]:
         """
     ):
         yield f"payment {row[0]}: state {row[1]}, proof {row[2]}"
-    for row in _rows(
+    for row in read_rows(
         """
         select o.order_no, o.payment_id from orders_order o
           left join payments_payment p on p.id = o.payment_id
@@ -254,12 +255,12 @@ def payments() -> Iterator[str]:
         """
     ):
         yield f"order {row[0]}: payment {row[1]} is not one that paid it"
-    for row in _rows(
+    for row in read_rows(
         "select gateway_id, external_no, count(*) from payments_payment"
         " where external_no is not null group by 1, 2 having count(*) > 1"
     ):
         yield f"gateway {row[0]}: number {row[1]} paid {row[2]} payments"
-    for row in _rows(
+    for row in read_rows(
         """
         select t.top_up_no from payments_topup t
          where (t.credited_at is not null) <> exists (
@@ -276,7 +277,7 @@ def payments() -> Iterator[str]:
 
 def histories() -> Iterator[str]:
     """I7: the path of every order is a path in the declared graph and ends in its state."""
-    for path, count, example, state in _rows(
+    for path, count, example, state in read_rows(
         "select path, count(*), min(order_no), state from orders_order group by path, state"
     ):
         if not is_path(list(path)) or path[-1] != state:
@@ -292,12 +293,12 @@ def isolation() -> Iterator[str]:
     """I9: every tenant table has row-level security enabled and forced, with its policy."""
     state = {
         row[0]: (row[1], row[2], row[3])
-        for row in _rows(
+        for row in read_rows(
             "select c.relname, c.relrowsecurity, c.relforcerowsecurity,"
             " exists (select 1 from pg_policy p"
             " where p.polrelid = c.oid and p.polname = 'own_site')"
             " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            " where n.nspname = 'public' and c.relkind = 'r'"
+            " where n.nspname = 'public' and c.relkind in ('r', 'p')"
         )
     }
     for table, has_site, _shared in kameng_tables():
@@ -307,7 +308,7 @@ def isolation() -> Iterator[str]:
 
 def postings() -> Iterator[str]:
     """I10: a paid order's sale is posted once, to each side its own part; so are its refunds."""
-    for row in _rows(
+    for row in read_rows(
         """
         with sides as (
             select o.id, o.main_site_id * 100 + 40 main, o.site_id * 100 + 50 site,
@@ -369,7 +370,7 @@ def postings() -> Iterator[str]:
 
 def _received() -> Iterator[str]:
     """What a gateway received is posted."""
-    for row in _rows(
+    for row in read_rows(
         """
         select p.payment_no, p.received_amount, coalesce(sum(l.amount), 0)
           from payments_payment p left join ledger_transfer l
@@ -402,12 +403,12 @@ def references() -> Iterator[str]:
         ("payments_topup", "customer_id", "accounts_customer", "id"),
     ]
     for table, column, target, key in pairs:
-        for row in _rows(
+        for row in read_rows(
             f"select distinct a.{column} from {table} a where a.{column} is not null"  # noqa: S608
             f" and not exists (select 1 from {target} b where b.{key} = a.{column}) limit 20"
         ):
             yield f"{table}.{column} {row[0]}: no such row in {target}"
-    for row in _rows(
+    for row in read_rows(
         """
         select 'payments_payment', p.payment_no, p.purpose, p.subject_id from payments_payment p
          where not case p.purpose
@@ -427,7 +428,7 @@ def references() -> Iterator[str]:
 
 def reservations() -> Iterator[str]:
     """I12: nothing is reserved for an order that is not waiting for its payment."""
-    for row in _rows(
+    for row in read_rows(
         """
         select k.id, o.order_no, o.state from inventory_cardkey k
           left join orders_order o on o.id = k.order_id
@@ -436,14 +437,14 @@ def reservations() -> Iterator[str]:
         """
     ):
         yield f"inventory_cardkey {row[0]}: reserved for order {row[1]} in state {row[2]}"
-    for row in _rows(
+    for row in read_rows(
         """
         select r.order_id, o.state from inventory_reservation r
           left join orders_order o on o.id = r.order_id where o.id is null or o.state <> 1
         """
     ):
         yield f"inventory_reservation {row[0]}: its order is in state {row[1]}"
-    for row in _rows(
+    for row in read_rows(
         """
         select r.order_id, r.count, count(k.id) from inventory_reservation r
           left join inventory_cardkey k on k.order_id = r.order_id and k.state = 1
@@ -458,7 +459,7 @@ def suspense() -> Iterator[str]:
 
     Wrong amounts and second payments until they went back, refunds until they arrived; no more.
     """
-    for row in _rows(
+    for row in read_rows(
         """
         with held as (
             select account / 100 as site_id, sum(delta)::bigint as amount from (
@@ -491,7 +492,7 @@ def counted_stock() -> Iterator[str]:
 
     What an order took is there while it waits and after it was delivered, and else went back.
     """
-    for row in _rows(
+    for row in read_rows(
         """
         select l.variant_id, l.available_count, coalesce(sum(k.count), 0), l.supplied_count
           from inventory_stocklevel l
@@ -501,7 +502,7 @@ def counted_stock() -> Iterator[str]:
         """
     ):
         yield f"variant {row[0]}: {row[1]} left and {row[2]} taken of {row[3]} supplied"
-    for row in _rows(
+    for row in read_rows(
         """
         select k.order_id, o.order_no, o.state, k.count, o.quantity
           from inventory_countedclaim k left join orders_order o on o.id = k.order_id

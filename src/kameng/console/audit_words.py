@@ -10,6 +10,7 @@ from kameng.pricing.money import Amount, format_yuan
 from kameng.pricing.trace import format_rate
 
 ACTION_GROUPS: Final = {
+    "month": _("月份"),
     "order": _("订单"),
     "payment": _("支付"),
     "product": _("商品"),
@@ -18,6 +19,7 @@ ACTION_GROUPS: Final = {
     "prices": _("价格"),
     "price_rule": _("加价规则"),
     "card_key": _("卡密"),
+    "bill": _("账单"),
     "card_batch": _("卡密批次"),
     "import": _("导入"),
     "stock": _("库存"),
@@ -90,12 +92,23 @@ ACTIONS: Final = {
     "payment.mismatch_returned": pgettext_lazy("act", "退回金额不符或重复的付款"),
     "payment.returned_by_hand": pgettext_lazy("act", "登记线下退回的付款"),
     "payment.queried": pgettext_lazy("act", "查询付款"),
+    "bill.asked": pgettext_lazy("act", "下载账单"),
+    "bill.uploaded": pgettext_lazy("act", "上传账单"),
+    "case.assigned": pgettext_lazy("act", "指派差异单"),
+    "case.noted": pgettext_lazy("act", "备注差异单"),
+    "case.queried": pgettext_lazy("act", "为差异单查询通道"),
+    "case.booked": pgettext_lazy("act", "把差异记入账本"),
+    "case.closed": pgettext_lazy("act", "关闭差异单"),
+    "case.reopened": pgettext_lazy("act", "重开差异单"),
+    "month.closed": pgettext_lazy("act", "月度关账"),
     "email.retried": pgettext_lazy("act", "重发邮件"),
     "data.exported": pgettext_lazy("act", "导出数据"),
 }
 SUBJECTS: Final = {
+    "bill": _("账单"),
     "card_batch": _("卡密批次"),
     "card_key": _("卡密"),
+    "case": _("差异单"),
     "category": _("分类"),
     "customer": _("客户"),
     "domain": _("网址"),
@@ -103,6 +116,7 @@ SUBJECTS: Final = {
     "gateway": _("支付通道"),
     "import": _("导入"),
     "list": _("列表"),
+    "month": _("月份"),
     "order": _("订单"),
     "payment": _("支付"),
     "plan": _("套餐"),

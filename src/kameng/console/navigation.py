@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -27,6 +28,7 @@ class Entry:
     icon: str = "arrow-right"
     is_main_only: bool = False
     is_branch_only: bool = False
+    is_own_account_only: bool = False  # sites that a merchant account of their own may belong to
     is_foot: bool = False
     children: tuple["Entry", ...] = ()
 
@@ -94,6 +96,27 @@ NAV: tuple[Entry, ...] = (
         label=_("资金"),
         permission="money.view",
         icon="wallet",
+        children=(
+            Entry(route="ledger", label=_("资金概况"), permission="money.view"),
+            Entry(
+                route="reconciliation",
+                label=_("对账"),
+                permission="money.reconcile",
+                is_own_account_only=True,
+            ),
+            Entry(
+                route="cases",
+                label=_("对账差异"),
+                permission="money.reconcile",
+                is_own_account_only=True,
+            ),
+            Entry(
+                route="closing",
+                label=_("月度关账"),
+                permission="money.close",
+                is_main_only=True,
+            ),
+        ),
     ),
     Entry(
         route="payments",
@@ -204,8 +227,11 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 
 def _stands(entry: Entry, site: SiteView) -> bool:
-    return not (entry.is_main_only and not site.is_main) and not (
-        entry.is_branch_only and site.is_main
+    has_own_account = site.is_main or site.settlement_way == SettlementWay.PREPAID
+    return (
+        not (entry.is_main_only and not site.is_main)
+        and not (entry.is_branch_only and site.is_main)
+        and not (entry.is_own_account_only and not has_own_account)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
-from kameng.core.scope import open_scope
+from kameng.core.scope import open_scope, require_site_id
 from kameng.payments import errors
 from kameng.payments.models import (
     Gateway,
@@ -102,6 +102,17 @@ def get_pay_choice(view: SiteView, *, gateway_id: int, amount: int) -> PayChoice
 def list_gateways() -> list[Gateway]:
     """Return the gateways in view of the site in force (its own and the main site's)."""
     return list(Gateway.objects.order_by("position", "id"))
+
+
+def list_own_gateways() -> list[Gateway]:
+    """Return the gateways that the site in force owns: the merchant accounts that are its own."""
+    rows = Gateway.objects.filter(site_id=require_site_id())
+    return list(rows.order_by("position", "id"))
+
+
+def list_proved_gateways() -> list[Gateway]:
+    """Return the gateways of every site whose credentials were proved; in a platform scope."""
+    return list(Gateway.unscoped.filter(checked_at__isnull=False).order_by("id"))
 
 
 def find_gateway(gateway_id: int) -> Gateway | None:

@@ -31,6 +31,8 @@ PERMISSION_LABELS: Final = {
     "customers.edit": _("改客户资料"),
     "customers.adjust": _("调整客户余额"),
     "money.view": _("看资金"),
+    "money.reconcile": _("对账、处理差异"),
+    "money.close": _("月度关账"),
     "gateways.edit": _("改支付通道（主站）"),
     "staff.manage": _("管理员工"),
     "settings.edit": _("改店铺设置"),
