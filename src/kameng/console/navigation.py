@@ -98,6 +98,7 @@ NAV: tuple[Entry, ...] = (
         icon="wallet",
         children=(
             Entry(route="ledger", label=_("资金概况"), permission="money.view"),
+            Entry(route="accounts", label=_("账户与对账单"), permission="money.view"),
             Entry(
                 route="reconciliation",
                 label=_("对账"),

@@ -2,9 +2,26 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from kameng.console.views import cases, reconciliation
+from kameng.console.views import accounts, cases, reconciliation
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("ledger/accounts/", accounts.accounts, name="accounts"),
+    path("ledger/accounts/<int:kind>/<int:owner_id>/", accounts.account, name="account_ledger"),
+    path(
+        "ledger/accounts/<int:kind>/<int:owner_id>/file/",
+        accounts.account_file,
+        name="account_file",
+    ),
+    path(
+        "customers/<int:customer_id>/statement/",
+        accounts.wallet_statement,
+        name="wallet_statement",
+    ),
+    path(
+        "customers/<int:customer_id>/statement/file/",
+        accounts.wallet_statement_file,
+        name="wallet_statement_file",
+    ),
     path("reconciliation/", reconciliation.reconciliation, name="reconciliation"),
     path("reconciliation/cases/", cases.cases, name="cases"),
     path("reconciliation/cases/<int:case_id>/", cases.case, name="case"),

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kameng.core.database import fetch, fetch_one
 
@@ -94,3 +95,20 @@ def seal_state(moment: dt.datetime) -> tuple[int, bool, int, bytes]:
     """Return (number sealed, whether all before `moment` is, last batch, its digest)."""
     row = fetch_one("select * from ledger_seal_state(%s)", (moment,))
     return (row[0], row[1], row[2], bytes(row[3])) if row else (0, False, 0, bytes(32))
+
+
+def statement(
+    account: int, *, since: dt.datetime, until: dt.datetime, before: int | None, limit: int
+) -> list[tuple[Any, ...]]:
+    """Return lines of a statement, newest first (see sql/statement.sql for the columns)."""
+    return fetch(
+        "select * from ledger_statement(%s, %s, %s, %s, %s)", (account, since, until, before, limit)
+    )
+
+
+def statement_sums(
+    account: int, *, since: dt.datetime, until: dt.datetime
+) -> tuple[int, int, int, int]:
+    """Return (opening, received, spent, lines) of a statement."""
+    row = fetch_one("select * from ledger_statement_sums(%s, %s, %s)", (account, since, until))
+    return (row[0], row[1], row[2], row[3]) if row else (0, 0, 0, 0)

@@ -8,6 +8,7 @@ BEIJING = ZoneInfo("Asia/Shanghai")
 READY_AT = dt.time(10, 0)  # bills of the day before lie ready by then, by the gateways' own word
 # What is booked this near to midnight may stand on the next day's bill, and the other way round.
 TOLERANCE = dt.timedelta(minutes=10)
+NEAR = dt.timedelta(days=7)  # bills around a day in which a payment booked on it may stand
 FEE_SLACK = 100  # under a fen: gateways round each fee to fen, we do not
 LOOK_BACK_DAYS = 7  # new gateways, and days on which nothing ran
 OLDEST_DAYS = 366

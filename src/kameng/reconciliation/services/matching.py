@@ -60,4 +60,12 @@ def _window_of(bill: Bill) -> Window:
         seen_until=end,
         must_from=begin - edge if is_continued else begin + edge,
         must_until=end - edge,
+        near_bill_ids=list(
+            Bill.objects.filter(
+                gateway_id=bill.gateway_id,
+                day__range=(bill.day - rules.NEAR, bill.day + rules.NEAR),
+            )
+            .exclude(id=bill.id)
+            .values_list("id", flat=True)
+        ),
     )
