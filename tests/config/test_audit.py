@@ -133,6 +133,38 @@ BREAKS = [
     ("I11", f"update orders_order set site_id = 0 where id = {ONE_PAID}"),
     ("I12", "delete from inventory_reservation"),
     ("I12", "update inventory_cardkey set state = 0, order_id = null where state = 1"),
+    (
+        "I21",
+        (
+            "insert into ledger_sealbatch (after_id, last_id, transfer_count, transfer_amount,"
+            " row_marks, chain_hash) select 0, max(id), count(*), 1, '', decode(repeat('11', 32),"
+            " 'hex') from ledger_transfer"
+        ),
+    ),
+    (
+        "I22",
+        (
+            "update ledger_transfer set created_at = '2150-01-01'"
+            " where id = (select min(id) from ledger_transfer)"
+        ),
+    ),
+    (
+        "I23",
+        (
+            "insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+            " reference_kind, reference_id) select site_id, 185, 160, 5, 97, 9, 77"
+            " from ledger_transfer limit 1"
+        ),
+    ),
+    (
+        "I24",
+        (
+            "insert into reconciliation_monthclose (site_id, month, reason, open_day_count,"
+            " open_case_count, batch_no, chain_hash, transfer_count, transfer_amount,"
+            " totals_digest, totals, closed_by) select min(id), date_trunc('month', now()), '', 0,"
+            " 0, 0, '', 1, 1, '', '[]', 'Ada' from tenancy_site"
+        ),
+    ),
     ("I14", "update inventory_stocklevel set available_count = available_count + 1"),
     ("I14", "delete from inventory_countedclaim"),
     ("I14", "update inventory_countedclaim set count = 2"),
