@@ -118,6 +118,22 @@ def test_a_case_shows_both_sides_and_is_noted_taken_and_closed(books: Books, des
     assert case.case_no not in text_of(desk.get("reconciliation/cases/"))
 
 
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_case_with_one_side_only_shows_it(is_here: bool, books: Books, desk: Desk) -> None:
+    if is_here:
+        books.pay()
+    else:
+        books.source.bills[DAY] = [line("unknown1", 5 * YUAN)]
+    with site_scope(books.main.id):
+        fetching.fetch_bill(gateway_id=books.gateway.id, day=DAY, actor=STAFF)
+        case = Case.objects.get()
+
+    page = desk.get(f"reconciliation/cases/{case.id}/")
+
+    assert page.status_code == 200
+    assert ("¥100.00" if is_here else "unknown1") in text_of(page)
+
+
 def test_booking_asks_for_the_basis_and_happens_once(books: Books, desk: Desk) -> None:
     case = make_case(books)
     path = f"reconciliation/cases/{case.id}/book/"

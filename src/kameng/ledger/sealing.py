@@ -60,9 +60,9 @@ def make_months_ahead() -> int:
 def verify_seals() -> Iterator[str]:
     """Yield one sentence for each link that does not hold, with the transfers that are to blame."""
     with platform_scope("verify the ledger's chain"):
-        for batch_no, after_id, last_id, overlaps in store.broken_batches():
-            if overlaps:
-                yield f"ledger_sealbatch {batch_no}: begins inside the link before it"
+        for batch_no, after_id, last_id, is_torn in store.broken_batches():
+            if is_torn:
+                yield f"ledger_sealbatch {batch_no}: does not begin where the link before it ends"
             changed = store.changed_transfers(batch_no)
             for transfer_id, what in changed[:NAMED]:
                 yield f"ledger_transfer {transfer_id}: {what} since it was sealed ({batch_no})"

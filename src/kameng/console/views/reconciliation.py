@@ -225,9 +225,13 @@ def closing(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 def _months() -> list[dict[str, Any]]:
     """Return the months that are over and not closed, newest first, with what is open."""
-    month, rows = today_there().replace(day=1), []
+    month = today_there().replace(day=1)
+    rows: list[dict[str, Any]] = []
+    since = min((each.created_at.date() for each in list_own_gateways()), default=month)
     for _number in range(MONTHS_SHOWN):
         last = month
+        if rows and last <= since:
+            break
         month = (month - dt.timedelta(days=1)).replace(day=1)
         if find_month_close(month) is None:
             rows.append(

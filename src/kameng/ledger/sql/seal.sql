@@ -18,6 +18,7 @@ returns int language plpgsql security definer set search_path = public, pg_temp 
 declare
     mark ledger_sealmark;
     reached bigint;
+    after bigint;
     previous bytea;
 begin
     perform pg_advisory_xact_lock(7001, 4);
@@ -37,18 +38,21 @@ begin
         return 0;
     end if;
     reached := least(mark.pending_id, mark.sealed_id + p_limit);
-    select coalesce((select chain_hash from ledger_sealbatch order by batch_no desc limit 1),
-                    decode(repeat('00', 32), 'hex')) into previous;
+    -- A link begins where the one before ended: numbers that were never used are covered too.
+    select coalesce(max(b.last_id), 0), coalesce((array_agg(b.chain_hash))[1],
+                                                 decode(repeat('00', 32), 'hex'))
+      into after, previous
+      from (select last_id, chain_hash from ledger_sealbatch order by batch_no desc limit 1) b;
     insert into ledger_sealbatch (after_id, last_id, transfer_count, transfer_amount, row_marks,
                                   chain_hash, created_at)
-    select mark.sealed_id, reached, s.counted, s.amount, s.marks,
+    select after, reached, s.counted, s.amount, s.marks,
            sha256(previous || convert_to(s.content, 'UTF8')), now()
       from (select count(*) as counted, coalesce(sum(r.amount), 0)::bigint as amount,
                    coalesce(string_agg(int8send(r.id) || substr(sha256(convert_to(r.line, 'UTF8')), 1, 4),
                                        ''::bytea order by r.id), ''::bytea) as marks,
                    coalesce(string_agg(r.line, E'\n' order by r.id), '') as content
               from (select t.id, t.amount, ledger_canonical(t) as line from ledger_transfer t
-                     where t.id > mark.sealed_id and t.id <= reached) r) s
+                     where t.id > after and t.id <= reached) r) s
      where s.counted > 0;
     update ledger_sealmark set sealed_id = reached,
            sealed_at = case when reached = pending_id then pending_at else sealed_at end where id = 1;
@@ -65,15 +69,15 @@ language sql stable security definer set search_path = public, pg_temp as $$
           from ledger_sealbatch b
     ), computed as (
         select s.batch_no, s.after_id, s.last_id, s.chain_hash,
-               s.previous_last is not null and s.previous_last > s.after_id as overlaps,
+               coalesce(s.previous_last, 0) <> s.after_id as is_torn,
                sha256(coalesce(s.previous, decode(repeat('00', 32), 'hex')) || convert_to(
                    (select coalesce(string_agg(ledger_canonical(t), E'\n' order by t.id), '')
                       from ledger_transfer t where t.id > s.after_id and t.id <= s.last_id),
                    'UTF8')) as truth
           from sealed s
     )
-    select c.batch_no, c.after_id, c.last_id, c.overlaps from computed c
-     where c.overlaps or c.truth <> c.chain_hash order by c.batch_no;
+    select c.batch_no, c.after_id, c.last_id, c.is_torn from computed c
+     where c.is_torn or c.truth <> c.chain_hash order by c.batch_no;
 $$;
 
 -- The transfers of a batch that are not as they were sealed: changed, gone, or added.
