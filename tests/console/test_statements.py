@@ -9,9 +9,10 @@ from django.test import Client
 from kameng.core.audit import list_entries
 from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import AccountKind
+from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.models import Site
 from kameng.web import statements
-from tests.concurrency.shop import Shop, order, payment_of
+from tests.concurrency.shop import Shop, fresh, order, payment_of
 from tests.console.conftest import Desk
 from tests.console.pages import text_of
 from tests.factories import fund_wallet
@@ -89,6 +90,25 @@ def test_a_customer_sees_and_takes_the_own_statement_only(
     assert "¥50.00" in text_of(page)
     assert file.content.startswith(b"%PDF")
     assert guest.status_code in (302, 303)
+
+
+def test_a_customer_sees_a_purchase_as_one_sum_and_not_who_shares_it(
+    client_for: Callable[..., Client], site_a: Site, mei: Buyer, shop: Shop
+) -> None:
+    fund_wallet(mei.customer, 50 * YUAN)
+    placed = order(shop, customer=mei.customer, by_wallet=True)
+    total = fresh(shop, placed).total_amount
+    client = client_for(site_a, mei)
+
+    page = text_of(client.get("/account/wallet/statement/"))
+    sheet = client.get("/account/wallet/statement/file/", {"format": "csv"}).content.decode()
+
+    assert page.count("购买商品") == 1
+    assert f"-¥{format_yuan(Amount(total))}" in page
+    assert sheet.count("购买商品") == 1
+    for word in ("利润", "货款", "主站", "手续费"):
+        assert word not in page
+        assert word not in sheet
 
 
 def test_the_palette_finds_a_payment_by_each_of_its_numbers(desk: Desk, shop: Shop) -> None:

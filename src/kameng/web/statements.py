@@ -5,7 +5,7 @@ Owns the wording and the bounds. Who may see an account is decided before.
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -99,6 +99,51 @@ def read_lines(
     return [_in_words(line, behind) for line in lines]
 
 
+# What a buyer pays as one sum, whoever shares it: the shares are the shop's own business.
+PURCHASE_CODES: Final = frozenset(
+    {Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE, Code.SALE_SURCHARGE, Code.SALE_TAKINGS}
+)
+PURCHASE_PARTS: Final = 4  # the most transfers that one purchase takes from a wallet
+
+
+def read_buyer_lines(
+    account: int, *, period: Period, before_id: int | None = None, limit: int = 50
+) -> list[StatementLine]:
+    """Return lines of a wallet as its owner may see them: a purchase is one line, no other side."""
+    rows = list_ledger_lines(
+        account, period=period, before_id=before_id, limit=limit * PURCHASE_PARTS
+    )
+    merged: list[LedgerLine] = []
+    for row in rows:
+        last = merged[-1] if merged else None
+        if last is not None and _is_same_purchase(last, row):
+            # Newest first: the balance after the whole is that of its newest part.
+            amount = last.amount + row.amount
+            merged[-1] = replace(
+                row, amount=amount, balance_amount=last.balance_amount, code=last.code
+            )
+        else:
+            merged.append(row)
+    merged = merged[:limit]
+    behind = name_references(
+        (line.site_id, line.reference_kind, line.reference_id) for line in merged
+    )
+    lines = [replace(_in_words(line, behind), other="") for line in merged]
+    return [
+        replace(line, name=_("购买商品")) if row.code in PURCHASE_CODES else line
+        for row, line in zip(merged, lines, strict=True)
+    ]
+
+
+def _is_same_purchase(one: LedgerLine, other: LedgerLine) -> bool:
+    return (
+        one.code in PURCHASE_CODES
+        and other.code in PURCHASE_CODES
+        and (one.reference_kind, one.reference_id, one.created_at)
+        == (other.reference_kind, other.reference_id, other.created_at)
+    )
+
+
 def _in_words(line: LedgerLine, behind: dict[Any, Behind]) -> StatementLine:
     return StatementLine(
         id=line.id,
@@ -125,6 +170,7 @@ class StatementFile:
     title: str
     owner: str
     span: Span
+    is_for_buyer: bool = False
 
 
 def write_statement(form: str, wanted: StatementFile) -> tuple[IO[bytes] | bytes, int]:
@@ -166,9 +212,8 @@ def _rows(wanted: StatementFile, sums: StatementSums) -> Iterator[Sequence[Any]]
 
 def _all_lines(wanted: StatementFile) -> Iterator[StatementLine]:
     before_id: int | None = None
-    while page := read_lines(
-        wanted.account, period=wanted.span.period, before_id=before_id, limit=STEP
-    ):
+    read = read_buyer_lines if wanted.is_for_buyer else read_lines
+    while page := read(wanted.account, period=wanted.span.period, before_id=before_id, limit=STEP):
         yield from page
         before_id = page[-1].id
 

@@ -15,7 +15,7 @@ from kameng.web.statements import (
     FORMS,
     Span,
     StatementFile,
-    read_lines,
+    read_buyer_lines,
     read_span,
     read_sums,
     write_statement,
@@ -36,7 +36,7 @@ def wallet_statement(request: KamengRequest) -> HttpResponse:
     account, span = wallet_of(customer_id_of(request)), _span(request)
     page = paginate(
         request,
-        lambda before_id, limit: read_lines(
+        lambda before_id, limit: read_buyer_lines(
             account, period=span.period, before_id=before_id, limit=limit
         ),
     )
@@ -65,6 +65,7 @@ def wallet_statement_file(request: KamengRequest) -> HttpResponse:
         title=_("余额对账单"),
         owner=f"{request.site.name} {name}".strip(),
         span=span,
+        is_for_buyer=True,
     )
     file, _count = write_statement(form, wanted)
     filename = f"wallet-{span.day_from:%Y%m%d}-{span.day_until:%Y%m%d}.{form}"
