@@ -97,6 +97,28 @@ NAV: tuple[Entry, ...] = (
         label=_("资金"),
         permission="money.view",
         icon="wallet",
+        children=(
+            Entry(route="ledger", label=_("资金概况"), permission="money.view"),
+            Entry(route="accounts", label=_("账户与对账单"), permission="money.view"),
+            Entry(
+                route="reconciliation",
+                label=_("对账"),
+                permission="money.reconcile",
+                is_own_money_only=True,
+            ),
+            Entry(
+                route="cases",
+                label=_("对账差异"),
+                permission="money.reconcile",
+                is_own_money_only=True,
+            ),
+            Entry(
+                route="closing",
+                label=_("月度关账"),
+                permission="money.close",
+                is_main_only=True,
+            ),
+        ),
     ),
     Entry(
         route="settlement",

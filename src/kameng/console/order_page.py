@@ -185,7 +185,7 @@ def order_context(
     """
     shown_forms = {**_blank_forms(order), **(bound or {})}
     shown_forms["refund"].offer([(way.value, WAYS[way]) for way in refund_ways(order)])
-    transfers = list_order_transfers(order.id)
+    transfers = list_order_transfers(order.id, placed_at=order.placed_at)
     customers = list_customers_by_id({order.customer_id} if order.customer_id else set())
     contact = read_contact(order)
     pieces = _pieces(order, clear_goods)
