@@ -34,6 +34,7 @@ from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.selectors import (
     find_gateway,
     find_proof,
+    list_disputes_of,
     list_gateway_refunds,
     list_payments_of,
 )
@@ -204,6 +205,7 @@ def order_context(
         "left_amount": order.total_amount - order.refunded_amount,
         "postings": [describe_transfer(transfer) for transfer in transfers],
         "payments": _payments(order),
+        "disputes": list_disputes_of(order.payment_id) if order.payment_id is not None else [],
         "refunds": refunds,
         "refused": [each for each in refunds if each.state == OrderRefundState.REFUSED],
         "gateway_refunds": list_gateway_refunds(Purpose.ORDER, paid_for=order.id),
