@@ -117,6 +117,8 @@ def measure(*, quick: bool) -> dict[str, Any]:
         say("card keys …")
         with Peak(stack) as peak:
             report["key_import"] = keys_import(stack, 100_000 if quick else 1_000_000)
+        say("a day's bill …")
+        report["reconcile"] = reconcile(stack, 20_000 if quick else 100_000)
         memory["loaded"] = round(max(loaded, peak.mib), 1)
         report["memory_mib"] = memory
         say("audit …")
@@ -196,6 +198,12 @@ def keys_import(stack: Stack, count: int) -> dict[str, Any]:
     path = stack.home / "keys.txt"
     text = stack.run("-m", "bench.keys", "--keys", str(count), "--file", str(path))
     done: dict[str, Any] = json.loads(text)
+    return done
+
+
+def reconcile(stack: Stack, lines: int) -> dict[str, Any]:
+    """Compare so many lines of a bill with as many payments."""
+    done: dict[str, Any] = json.loads(stack.run("-m", "bench.reconcile", "--lines", str(lines)))
     return done
 
 

@@ -43,6 +43,7 @@ DATA = {
     "inventory/parsing": "labels in files of keys",
     "core/tabular.py": "signs in files of tables",
     "core/problems.py": "the marker itself",
+    "reconciliation/reading.py": "headings and words of bills",
     "config/demo": "texts of the demo shop",
     "web/covers.py": "words by which a name of goods gets its drawing",
     "payments/providers/alipay/wire.py": "words of the gateway",

@@ -159,6 +159,38 @@ BREAKS = [
             " opened_count) select site_id, id, current_date, 5, 1 from payments_gateway"
         ),
     ),
+    (
+        "I22",
+        (
+            "insert into ledger_sealbatch (after_id, last_id, transfer_count, transfer_amount,"
+            " row_marks, chain_hash) select 0, max(id), count(*), 1, '', decode(repeat('11', 32),"
+            " 'hex') from ledger_transfer"
+        ),
+    ),
+    (
+        "I23",
+        (
+            "update ledger_transfer set created_at = '2150-01-01'"
+            " where id = (select min(id) from ledger_transfer)"
+        ),
+    ),
+    (
+        "I24",
+        (
+            "insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+            " reference_kind, reference_id) select site_id, 185, 160, 5, 97, 9, 77"
+            " from ledger_transfer limit 1"
+        ),
+    ),
+    (
+        "I25",
+        (
+            "insert into reconciliation_monthclose (site_id, month, reason, open_day_count,"
+            " open_case_count, batch_no, chain_hash, transfer_count, transfer_amount,"
+            " totals_digest, totals, closed_by) select min(id), date_trunc('month', now()), '', 0,"
+            " 0, 0, '', 1, 1, '', '[]', 'Ada' from tenancy_site"
+        ),
+    ),
     ("I14", "update inventory_stocklevel set available_count = available_count + 1"),
     ("I14", "delete from inventory_countedclaim"),
     ("I14", "update inventory_countedclaim set count = 2"),

@@ -57,9 +57,9 @@ def pretend_restored() -> None:
     with as_owner() as cursor:
         for table in ("core_event", "core_eventposition", "core_auditentry", "ledger_rollupmark"):
             cursor.execute(f"update {table} set xid = (xid::text::bigint + {FAR})::text::xid8")
-        cursor.execute("alter table ledger_transfer disable trigger ledger_transfer_guard")
+        cursor.execute("alter table ledger_transfer disable trigger user")
         cursor.execute(f"update ledger_transfer set xid = (xid::text::bigint + {FAR})::text::xid8")
-        cursor.execute("alter table ledger_transfer enable trigger ledger_transfer_guard")
+        cursor.execute("alter table ledger_transfer enable trigger user")
 
 
 def repair() -> bool:

@@ -3,7 +3,13 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from kameng.config.security import APPEND_ONLY, FUNCTION_WRITTEN, PLATFORM_TABLES, kameng_tables
+from kameng.config.security import (
+    APPEND_ONLY,
+    FUNCTION_WRITTEN,
+    OWNER_FUNCTIONS,
+    PLATFORM_TABLES,
+    kameng_tables,
+)
 from kameng.core.scope import Scope, open_scope
 from kameng.ledger.models import Transfer
 from kameng.tenancy.models import Site
@@ -30,6 +36,16 @@ DEFINERS = {
     "inventory_stock",
     "inventory_take_back",
     "ledger_apply",
+    "ledger_broken_batches",
+    "ledger_changed_transfers",
+    "ledger_make_months",
+    "ledger_seal",
+    "ledger_seal_state",
+    "ledger_balance_at",
+    "ledger_statement",
+    "ledger_statement_sums",
+    "ledger_totals_between",
+    "payments_booked",
     "ledger_balance_of",
     "ledger_covered",
     "ledger_lock_funds",
@@ -82,7 +98,7 @@ def test_every_table_is_forced_or_named_as_the_platforms(db: None) -> None:
         name
         for (name,) in rows(
             "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            " where n.nspname = 'public' and c.relkind in ('r', 'p')"
+            " where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition"
             " and c.relrowsecurity and c.relforcerowsecurity"
         )
     }
@@ -90,7 +106,7 @@ def test_every_table_is_forced_or_named_as_the_platforms(db: None) -> None:
         name
         for (name,) in rows(
             "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            " where n.nspname = 'public' and c.relkind in ('r', 'p')"
+            " where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition"
             " and c.relname not like 'django%' and c.relname not like 'procrastinate%'"
         )
     }
@@ -131,7 +147,7 @@ def test_functions_that_see_every_site_are_exactly_those_named_here(db: None) ->
     )
 
     assert {name for name, _owner, _config in found} == DEFINERS
-    assert {owner for _name, owner, _config in found} == {"kameng_engine"}
+    assert {name for name, owner, _config in found if owner != "kameng_engine"} == OWNER_FUNCTIONS
     assert all(config == ["search_path=public, pg_temp"] for _name, _owner, config in found)
 
 
@@ -159,6 +175,26 @@ def test_neither_role_passes_the_walls(db: None) -> None:
         "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner"
         " where r.rolname in ('kameng_app', 'kameng_engine')"
     ) == [(0,)]
+
+
+def test_a_month_of_the_ledger_is_shut_by_its_own_name(mei: Buyer, site_a: Site) -> None:
+    fund_wallet(mei.customer, 50_000)
+    with site_scope(site_a.id):
+        (name,) = rows("select tableoid::regclass::text from ledger_transfer")[0]
+
+    walls = rows(
+        "select c.relname, c.relrowsecurity, c.relforcerowsecurity,"
+        " has_table_privilege('kameng_app', c.oid, 'select'),"
+        " has_table_privilege('kameng_app', c.oid, 'insert')"
+        " from pg_class c where c.relispartition and c.relkind = 'r'"
+    )
+
+    assert str(name).startswith("ledger_transfer_20")
+    assert len(walls) >= 4
+    assert {wall[1:] for wall in walls} == {(True, True, False, False)}
+    for statement in (f"select * from {name}", f"delete from {name}", f"truncate {name}"):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            rows(statement)
 
 
 @pytest.mark.parametrize("table", sorted(FUNCTION_WRITTEN | APPEND_ONLY))

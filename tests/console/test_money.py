@@ -183,7 +183,8 @@ def test_an_odd_payment_is_taken_once(
 def test_a_dispute_is_filed_answered_and_lost(
     desk: Desk, guest_desk: Desk, shop: Shop, gateway: RefundDesk
 ) -> None:
-    payment = payment_of(shop, order(shop))
+    placed = order(shop)
+    payment = payment_of(shop, placed)
     notify(shop, payment)
     form = {
         "payment_no": payment.payment_no,
@@ -205,7 +206,10 @@ def test_a_dispute_is_filed_answered_and_lost(
         found = Dispute.objects.get()
     url = f"payments/disputes/{found.id}/"
     assert "没收到" in text_of(desk.get("payments/disputes/"))
-    assert "2026112700001" in text_of(desk.get(f"payments/{payment.payment_no}/"))
+    for page in (f"payments/{payment.payment_no}/", f"orders/{placed.order_no}/"):
+        shown = text_of(desk.get(page))
+        assert "2026112700001" in shown, page
+        assert "结束之前不能退款" in shown, page
     assert desk.post(f"{url}answer/", evidence="已发货").status_code == 303
     assert "已发货" in text_of(desk.get(url))
     assert desk.post(f"{url}end/", verdict="maybe", reason="x").status_code == 400

@@ -1,6 +1,7 @@
 """Two sub-sites with something of every kind, and strings of A that nobody else may see."""
 
 import datetime as dt
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from kameng.payments.services.disputing import Complaint, file_dispute
 from kameng.payments.services.paying import start_top_up
 from kameng.payments.services.prepaying import book_prepaid
 from kameng.payments.services.returning import ReturnWish, return_top_up
+from kameng.reconciliation.models import Bill, BillFile, Case, CaseKind
 from kameng.settlement.claims import site_owner
 from kameng.settlement.models import PayoutAccount, Source
 from kameng.settlement.services.payees import ensure_payee
@@ -141,6 +143,7 @@ def _ids(
         "withdrawal_no": _withdrawal_no(world),
         "prepaid_no": _prepaid_no(world),
         **_decisions(world),
+        **_books(world),
         "key_id": 1,
         "job_id": 1,
         "rule_id": 1,
@@ -198,6 +201,39 @@ def _prepaid_no(world: World) -> str:
             actor=STAFF,
         )
     return booked.prepaid_no
+
+
+def _books(world: World) -> dict[str, Any]:
+    """Let the main site's bill of a day differ about something of site A."""
+    day, gateway_id = dt.date(2026, 11, 20), world.shop.choice.gateway_id
+    with site_scope(world.main.id):
+        bill = Bill.objects.create(site_id=world.main.id, gateway_id=gateway_id, day=day)
+        file = BillFile.objects.create(
+            site_id=world.main.id,
+            bill=bill,
+            raw_digest=b"0" * 32,
+            compressed=zlib.compress(b"CANARY-A-bill"),
+            name="CANARY-A-file",
+        )
+        case = Case.objects.create(
+            site_id=world.main.id,
+            bill=bill,
+            gateway_id=gateway_id,
+            kind=CaseKind.MISSING_HERE,
+            subject="payment:CANARY-A-case",
+            line_kind="payment",
+            own_no="CANARY-A-case",
+            subject_site_id=world.site_a.id,
+            stake_amount=100,
+        )
+    return {
+        "case_id": case.id,
+        "file_id": file.id,
+        "day": day.isoformat(),
+        "month": "2026-11",
+        "kind": int(AccountKind.SITE_MARGIN),
+        "owner_id": world.site_a.id,
+    }
 
 
 def _withdrawal_no(world: World) -> str:

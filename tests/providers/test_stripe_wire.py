@@ -21,6 +21,7 @@ from kameng.payments.providers.port import (
     Confirmation,
     DisputeNotice,
     DisputeStatus,
+    OtherNotice,
     PaidStatus,
     ProviderRefused,
     ProviderUncertain,
@@ -296,8 +297,18 @@ def test_words_of_a_session(kind: str, changes: dict[str, Any], status: PaidStat
 
 
 @pytest.mark.parametrize("kind", ["customer.created", "payment_intent.succeeded", "", "x"])
-def test_other_events_confirm_nothing(kind: str) -> None:
-    assert reject(event(kind, session()), form=DOLLARS) == "unknown_event"
+def test_other_events_say_nothing_of_money(kind: str) -> None:
+    said = deliver(event(kind, session()), form=DOLLARS)
+
+    assert isinstance(said, OtherNotice)
+    assert said.kind == kind
+
+
+def test_other_events_are_verified_like_all() -> None:
+    other = event("customer.created", session())
+
+    assert reject(other, form=DOLLARS, secret="whsec_of_somebody_else") == "bad_signature"
+    assert reject(other | {"livemode": True}, form=DOLLARS) == "wrong_merchant"
 
 
 def test_event_of_a_connected_account_is_not_ours() -> None:

@@ -107,6 +107,8 @@ PERMISSIONS = frozenset(
         "customers.adjust",  # move a wallet by hand
         "payments.confirm",  # take a payment for made, on evidence
         "money.view",
+        "money.reconcile",  # bills of gateways, and what differs
+        "money.close",  # a month, for good
         "gateways.edit",
         "staff.manage",
         "settings.edit",
@@ -125,13 +127,14 @@ _OWNER = PERMISSIONS - PLATFORM_ONLY
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
     "manager": _OWNER
-    - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm"}
+    - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm", "money.close"}
     - {"settlement.request", "settlement.accounts", "settlement.review"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
-    | {"data.export", "payments.confirm", "settlement.request", "settlement.review"},
+    | {"data.export", "payments.confirm", "money.reconcile", "money.close"}
+    | {"settlement.request", "settlement.review"},
     "viewer": _VIEWER,
 }
 

@@ -46,6 +46,7 @@ def find_breaches() -> list[str]:
 def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
+    from kameng.config import auditing_books as b
     from kameng.config import auditing_gateways, auditing_sales
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
@@ -72,13 +73,17 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I19", "a withdrawal holds, pays or gives back its money once", s.withdrawals),
         ("I20", "a share is posted once, within its margin; returns add up", s.splits),
         ("I21", "what lies in between is what is being paid out or split", s.between),
+        ("I22", "the ledger's hash chain verifies", b.ledger_chain),
+        ("I23", "every transfer lies in the partition of its month", b.months),
+        ("I24", "a booked difference is one transfer of its case", b.differences),
+        ("I25", "closed months are as their seals say", b.closed_months),
         (
-            "I30",
+            "I26",
             "wallets' parts and surcharges are held, spent and given back as counted",
             auditing_sales.parts,
         ),
         (
-            "I31",
+            "I27",
             "prepaid balances were paid in, and orders wait for them only while paid",
             auditing_sales.prepaid,
         ),

@@ -302,7 +302,7 @@ def isolation() -> Iterator[str]:
             " exists (select 1 from pg_policy p"
             " where p.polrelid = c.oid and p.polname = 'own_site')"
             " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            " where n.nspname = 'public' and c.relkind = 'r'"
+            " where n.nspname = 'public' and c.relkind in ('r', 'p')"
         )
     }
     for table, has_site, _shared in kameng_tables():

@@ -93,7 +93,7 @@ def _received() -> Iterator[str]:
 
 
 def parts() -> Iterator[str]:
-    """I30: what wallets pay beside gateways is held or spent as the orders say; surcharges go back
+    """I26: what wallets pay beside gateways is held or spent as the orders say; surcharges go back
     in proportion."""
     for row in read_rows(
         """
@@ -131,7 +131,7 @@ def parts() -> Iterator[str]:
 
 
 def prepaid() -> Iterator[str]:
-    """I31: a payment into a prepaid balance is credited once, for a confirmed payment or a booked
+    """I27: a payment into a prepaid balance is credited once, for a confirmed payment or a booked
     transfer; orders wait for the balance only while they are paid and not delivered."""
     for row in read_rows(
         """

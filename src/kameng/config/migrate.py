@@ -25,6 +25,10 @@ APPS = (  # lowest first: a function may call those of lower apps
     "insight",
 )
 MINIMUM_VERSION = 150_000
+MONTHS = """
+    select ledger_make_months((now() at time zone 'Asia/Shanghai')::date,
+                              ((now() + interval '93 days') at time zone 'Asia/Shanghai')::date)
+"""
 
 
 def run(*, verbosity: int = 0) -> None:
@@ -68,6 +72,7 @@ def migrate(*, alias: str, verbosity: int = 0) -> None:
                 names = install(cursor, APPS)
                 secure_tables(cursor, names)
                 _tune(cursor)
+                cursor.execute(MONTHS)
                 with platform_scope("repair of a restored database"):
                     rebase_transaction_ids(cursor)
         finally:

@@ -54,9 +54,10 @@ def rebase_transaction_ids(cursor: Any) -> bool:
         return False
     cursor.execute(EVENTS)
     cursor.execute(POSITIONS)
-    cursor.execute("alter table ledger_transfer disable trigger ledger_transfer_guard")
+    cursor.execute("alter table ledger_transfer disable trigger user")
     cursor.execute(TRANSFERS)
-    cursor.execute("alter table ledger_transfer enable trigger ledger_transfer_guard")
+    cursor.execute("alter table ledger_transfer enable trigger user")
     cursor.execute(MARK)
+    cursor.execute("update ledger_sealmark set pending_xid = null")
     cursor.execute(AUDIT)
     return True

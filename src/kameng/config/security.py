@@ -20,9 +20,25 @@ READS = "(select coalesce(nullif(current_setting('app.reads', true), ''), '{}'):
 PLATFORM = "(select coalesce(current_setting('app.platform', true), '') = 'on')"
 
 # Tables that the application role may only read: their functions write them.
-FUNCTION_WRITTEN = {"ledger_transfer", "ledger_balance", "ledger_rollup", "ledger_rollupmark"}
+FUNCTION_WRITTEN = {
+    "ledger_transfer",
+    "ledger_balance",
+    "ledger_rollup",
+    "ledger_rollupmark",
+    "ledger_sealbatch",
+    "ledger_sealmark",
+}
+# Functions that stay with the owner of the tables: they do what only that may, and take no text.
+OWNER_FUNCTIONS = {"ledger_make_months"}
 # Tables whose rows are never changed or removed by the application.
-APPEND_ONLY = {"core_event", "core_auditentry", "payments_proof"}
+APPEND_ONLY = {
+    "core_event",
+    "core_auditentry",
+    "payments_proof",
+    "reconciliation_billfile",
+    "reconciliation_casenote",
+    "reconciliation_monthclose",
+}
 # Tables of no site: their rows are platform-wide by nature.
 PLATFORM_TABLES = {
     "core_eventposition",
@@ -32,6 +48,8 @@ PLATFORM_TABLES = {
     "accounts_user",
     "risk_throttle",
     "ledger_rollupmark",
+    "ledger_sealbatch",
+    "ledger_sealmark",
 }
 
 
@@ -96,6 +114,7 @@ def secure_tables(cursor: Any, functions: list[str]) -> None:
         _grant(cursor, table)
         if has_site:
             _confine(cursor, table, shared=shared)
+    _shut_partitions(cursor)
     cursor.execute(
         f"grant usage, select on all sequences in schema public to {APP_ROLE}, {ENGINE_ROLE}"
     )
@@ -109,7 +128,7 @@ def secure_tables(cursor: Any, functions: list[str]) -> None:
     )
     for signature, definer in cursor.fetchall():
         cursor.execute(f"revoke all on function {signature} from public")
-        if definer:
+        if definer and signature.partition("(")[0] not in OWNER_FUNCTIONS:
             cursor.execute(f"alter function {signature} owner to {ENGINE_ROLE}")
         cursor.execute(f"grant execute on function {signature} to {APP_ROLE}, {ENGINE_ROLE}")
     cursor.execute(f"revoke create on schema public from {ENGINE_ROLE}")
@@ -142,6 +161,18 @@ def _confine(cursor: Any, table: str, *, shared: bool) -> None:
     cursor.execute(
         f"create policy engine on {table} to {ENGINE_ROLE} using (true) with check (true)"
     )
+
+
+def _shut_partitions(cursor: Any) -> None:
+    """Partitions are reached through their table alone: no right on them, and no policy."""
+    cursor.execute(
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = 'public' and c.relispartition and c.relkind = 'r'"
+    )
+    for (partition,) in cursor.fetchall():
+        cursor.execute(f"revoke all on {partition} from public, {APP_ROLE}, {ENGINE_ROLE}")
+        cursor.execute(f"alter table {partition} enable row level security")
+        cursor.execute(f"alter table {partition} force row level security")
 
 
 def _grant_jobs(cursor: Any) -> None:

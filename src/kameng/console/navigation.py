@@ -98,12 +98,31 @@ NAV: tuple[Entry, ...] = (
         permission="money.view",
         icon="wallet",
         children=(
-            Entry(route="ledger", label=_("账户和分录"), permission="money.view"),
+            Entry(route="ledger", label=_("资金概况"), permission="money.view"),
+            Entry(route="accounts", label=_("账户与对账单"), permission="money.view"),
             Entry(
                 route="prepaid",
                 label=_("预存货款"),
                 permission="money.view",
                 is_branch_only=True,
+            ),
+            Entry(
+                route="reconciliation",
+                label=_("对账"),
+                permission="money.reconcile",
+                is_own_money_only=True,
+            ),
+            Entry(
+                route="cases",
+                label=_("对账差异"),
+                permission="money.reconcile",
+                is_own_money_only=True,
+            ),
+            Entry(
+                route="closing",
+                label=_("月度关账"),
+                permission="money.close",
+                is_main_only=True,
             ),
         ),
     ),

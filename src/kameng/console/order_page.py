@@ -34,6 +34,7 @@ from kameng.payments.models import Payment, PaymentState, Purpose
 from kameng.payments.selectors import (
     find_gateway,
     find_proof,
+    list_disputes_of,
     list_gateway_refunds,
     list_payments_of,
 )
@@ -190,7 +191,7 @@ def order_context(
     """
     shown_forms = {**_blank_forms(order), **(bound or {})}
     shown_forms["refund"].offer([(way.value, WAYS[way]) for way in refund_ways(order)])
-    transfers = list_order_transfers(order.id)
+    transfers = list_order_transfers(order.id, placed_at=order.placed_at)
     customers = list_customers_by_id({order.customer_id} if order.customer_id else set())
     contact = read_contact(order)
     pieces = _pieces(order, clear_goods)
@@ -209,6 +210,7 @@ def order_context(
         "left_amount": order.total_amount - order.refunded_amount,
         "postings": [describe_transfer(transfer) for transfer in transfers],
         "payments": _payments(order),
+        "disputes": list_disputes_of(order.payment_id) if order.payment_id is not None else [],
         "refunds": refunds,
         "refused": [each for each in refunds if each.state == OrderRefundState.REFUSED],
         "gateway_refunds": list_gateway_refunds(Purpose.ORDER, paid_for=order.id),

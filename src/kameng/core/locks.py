@@ -9,6 +9,7 @@ LOCK_CLASS = 7001
 AUDIT_CHAIN = 1  # core_lock_audit_chain: one sealer
 ROLL_UP = 2  # ledger_roll_up: one roll-up at a time
 MIGRATE = 3  # config.migrate: one migration at a time
+LEDGER_CHAIN = 4  # ledger_seal: one sealer
 
 # Reservations lock the person who reserves, so that caps hold in parallel: class 7002, key =
 # first four bytes of the actor's digest (inventory_reserve).

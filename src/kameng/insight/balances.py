@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from kameng.core import clock
 from kameng.ledger.accounts import ACCOUNT_NAMES, AccountKind
 from kameng.ledger.models import Transfer
 from kameng.ledger.selectors import (
@@ -106,5 +107,6 @@ def list_posted_orders(
     if before_id is not None:
         rows = rows.filter(id__lt=before_id)
     orders = list(rows[:limit])
-    transfers = list_transfers_of_orders([order.id for order in orders])
+    first = min((order.placed_at for order in orders), default=clock.now())
+    transfers = list_transfers_of_orders([order.id for order in orders], since=first)
     return [(order, transfers[order.id]) for order in orders]

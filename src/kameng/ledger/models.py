@@ -11,7 +11,11 @@ from kameng.tenancy.scoping import TenantModel
 
 
 class Transfer(TenantModel):
-    """Value moved from `debit_account` to `credit_account` because of `code`. Append-only."""
+    """Value moved from `debit_account` to `credit_account` because of `code`. Append-only.
+
+    Partitioned by month (migration 0002): the key of the table is (id, created_at), `id` alone is
+    unique because one sequence gives it.
+    """
 
     id = models.BigAutoField(primary_key=True)
     xid = Xid8Field(db_default=CurrentTransaction())
@@ -86,3 +90,27 @@ class RollUpMark(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     xid = Xid8Field()
     transfer_id = models.BigIntegerField(default=0)
+
+
+class SealBatch(models.Model):
+    """A link of the chain over the ledger: the transfers with numbers in (after_id, last_id]."""
+
+    batch_no = models.BigAutoField(primary_key=True)
+    after_id = models.BigIntegerField()
+    last_id = models.BigIntegerField(unique=True)
+    transfer_count = models.IntegerField()
+    transfer_amount = AmountField()
+    row_marks = models.BinaryField()  # 8 bytes number, 4 bytes digest a transfer: names the row
+    chain_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+
+class SealMark(models.Model):
+    """The one row that says how far the chain has come, and what it waits for."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    sealed_id = models.BigIntegerField(default=0)
+    pending_id = models.BigIntegerField(default=0)
+    pending_xid = Xid8Field(null=True)
+    pending_at = models.DateTimeField(null=True)
+    sealed_at = models.DateTimeField(null=True)

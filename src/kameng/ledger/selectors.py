@@ -21,6 +21,7 @@ from kameng.ledger.accounts import (
 from kameng.ledger.models import Balance, Transfer
 
 SALE_CODES = frozenset({Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE, Code.SALE_TAKINGS})
+CLOCKS_APART = dt.timedelta(days=1)  # an order is stamped by a process, a transfer by the database
 SALE_PARTS = 3  # the most transfers that one purchase takes from a wallet
 
 
@@ -205,13 +206,12 @@ def list_transfers(
     return list(rows[:limit])
 
 
-def list_order_transfers(order_id: int) -> list[Transfer]:
-    """Return the transfers of one order of the site in force, in order."""
-    return list(
-        Transfer.objects.filter(reference_kind=Reference.ORDER, reference_id=order_id).order_by(
-            "id"
-        )
-    )
+def list_order_transfers(order_id: int, *, placed_at: dt.datetime) -> list[Transfer]:
+    """Return the transfers of one order of the site in force, in order.
+
+    Nothing is posted for an order before it was placed: months before need not be looked into.
+    """
+    return list_transfers_of_orders([order_id], since=placed_at)[order_id]
 
 
 def site_account_amount(kind: AccountKind, *, owner_id: int) -> int:
@@ -225,10 +225,19 @@ def wallets_total() -> int:
     return rows.aggregate(total=Sum("posted_amount"))["total"] or 0
 
 
-def list_transfers_of_orders(order_ids: list[int]) -> dict[int, list[Transfer]]:
-    """Return the transfers of several orders of the site in force, each in order."""
+def list_transfers_of_orders(
+    order_ids: list[int], *, since: dt.datetime
+) -> dict[int, list[Transfer]]:
+    """Return the transfers of several orders of the site in force, each in order.
+
+    `since` is when the first of them was placed; months before are not looked into.
+    """
     found: dict[int, list[Transfer]] = {order_id: [] for order_id in order_ids}
-    rows = Transfer.objects.filter(reference_kind=Reference.ORDER, reference_id__in=order_ids)
+    rows = Transfer.objects.filter(
+        reference_kind=Reference.ORDER,
+        reference_id__in=order_ids,
+        created_at__gte=since - CLOCKS_APART,
+    )
     for row in rows.order_by("id"):
         found[row.reference_id].append(row)
     return found

@@ -1,7 +1,9 @@
 """The hand-written SQL of this app: one function per SQL function in sql/ledger.sql."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kameng.core.database import fetch, fetch_one
 
@@ -73,3 +75,56 @@ def sum_codes(
         (kind, list(references), list(codes)),
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+def seal(limit: int) -> int:
+    """Take one step of sealing; returns how many numbers it sealed. Advisory lock 4."""
+    row = fetch_one("select ledger_seal(%s)", (limit,))
+    return int(row[0]) if row else 0
+
+
+def make_months(since: dt.date, until: dt.date) -> int:
+    """Make the partitions of the months between; returns how many are new."""
+    row = fetch_one("select ledger_make_months(%s, %s)", (since, until))
+    return int(row[0]) if row else 0
+
+
+def broken_batches() -> list[tuple[int, int, int, bool]]:
+    """Return (batch, after, last, overlaps) of each link that does not hold."""
+    rows = fetch("select batch_no, after_id, last_id, is_link_broken from ledger_broken_batches()")
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def changed_transfers(batch_no: int) -> list[tuple[int, str]]:
+    """Return (transfer, changed, gone or added) within a link."""
+    rows = fetch("select transfer_id, what from ledger_changed_transfers(%s)", (batch_no,))
+    return [(row[0], row[1]) for row in rows]
+
+
+def totals_between(since: dt.datetime, until: dt.datetime) -> list[tuple[int, int, int, int]]:
+    """Return (account, debits, credits, transfers) of each account between two moments."""
+    rows = fetch("select * from ledger_totals_between(%s, %s)", (since, until))
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def seal_state(moment: dt.datetime) -> tuple[int, bool, int, bytes]:
+    """Return (number sealed, whether all before `moment` is, last batch, its digest)."""
+    row = fetch_one("select * from ledger_seal_state(%s)", (moment,))
+    return (row[0], row[1], row[2], bytes(row[3])) if row else (0, False, 0, bytes(32))
+
+
+def statement(
+    account: int, *, since: dt.datetime, until: dt.datetime, before: int | None, limit: int
+) -> list[tuple[Any, ...]]:
+    """Return lines of a statement, newest first (see sql/statement.sql for the columns)."""
+    return fetch(
+        "select * from ledger_statement(%s, %s, %s, %s, %s)", (account, since, until, before, limit)
+    )
+
+
+def statement_sums(
+    account: int, *, since: dt.datetime, until: dt.datetime
+) -> tuple[int, int, int, int]:
+    """Return (opening, received, spent, lines) of a statement."""
+    row = fetch_one("select * from ledger_statement_sums(%s, %s, %s)", (account, since, until))
+    return (row[0], row[1], row[2], row[3]) if row else (0, 0, 0, 0)

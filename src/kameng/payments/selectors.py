@@ -113,6 +113,17 @@ def list_offered_ways(view: SiteView) -> list[tuple[Gateway, int, int]]:
     ]
 
 
+def list_own_gateways() -> list[Gateway]:
+    """Return the gateways that the site in force owns: the merchant accounts that are its own."""
+    rows = Gateway.objects.filter(site_id=require_site_id())
+    return list(rows.order_by("position", "id"))
+
+
+def list_proved_gateways() -> list[Gateway]:
+    """Return the gateways of every site whose credentials were proved; in a platform scope."""
+    return list(Gateway.unscoped.filter(checked_at__isnull=False).order_by("id"))
+
+
 def find_gateway(gateway_id: int) -> Gateway | None:
     """Return a gateway in view of the site in force, or None."""
     return Gateway.objects.filter(id=gateway_id).first()

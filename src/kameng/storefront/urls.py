@@ -12,6 +12,7 @@ from kameng.storefront.views import (
     paying,
     shop,
     signing,
+    statement,
 )
 
 app_name = "storefront"
@@ -41,6 +42,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", account.account, name="account"),
     path("account/orders/", account.orders, name="orders"),
     path("account/wallet/", account.wallet, name="wallet"),
+    path("account/wallet/statement/", statement.wallet_statement, name="wallet_statement"),
+    path(
+        "account/wallet/statement/file/",
+        statement.wallet_statement_file,
+        name="wallet_statement_file",
+    ),
     path("account/wallet/<str:top_up_no>/", account.top_up, name="top_up"),
     path("account/wallet/<str:top_up_no>/return/", account.return_money, name="return_top_up"),
     path("account/wallet/<str:top_up_no>/status/", account.top_up_status, name="top_up_status"),

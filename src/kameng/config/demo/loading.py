@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from kameng.config.demo import claims, history, keys, rhythm, shelves, shops, wiping
+from kameng.config.demo.bills import bring_bills
 from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
@@ -100,6 +101,8 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     date_back(telling.diary, now=now)
     claims.tell_claims(opened)
     fill_queues(opened[1])
+    say("核对最近几天的通道账单 …")
+    bring_bills(opened[0], now=now)
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
 

@@ -36,9 +36,9 @@ def wipe() -> None:
     """Empty every table of Kameng and the folder of uploads. Only after `is_marked`."""
     names = ", ".join(table for table, _has_site, _shared in kameng_tables())
     with platform_scope("wipe a demo that was cut short"), transaction.atomic(MIGRATION_ALIAS):
-        _run("alter table ledger_transfer disable trigger ledger_transfer_guard")
+        _run("alter table ledger_transfer disable trigger user")
         _run(f"truncate {names}, procrastinate_jobs cascade")
-        _run("alter table ledger_transfer enable trigger ledger_transfer_guard")
+        _run("alter table ledger_transfer enable trigger user")
     shutil.rmtree(settings.HOME / "uploads", ignore_errors=True)
 
 

@@ -32,6 +32,8 @@ PERMISSION_LABELS: Final = {
     "customers.adjust": _("调整客户余额"),
     "payments.confirm": _("凭证据确认收款"),
     "money.view": _("看资金"),
+    "money.reconcile": _("对账、处理差异"),
+    "money.close": _("月度关账"),
     "gateways.edit": _("改支付通道"),
     "staff.manage": _("管理员工"),
     "settings.edit": _("改店铺设置"),

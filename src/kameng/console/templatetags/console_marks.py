@@ -1,13 +1,16 @@
 """Marks of the back office: states as a coloured dot with a word."""
 
+import datetime as dt
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from kameng.console.settlement_words import SPLIT_TONES, TONES
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
+from kameng.reconciliation.models import Bill, BillRow, BillState, Case, CaseState, LineState
 from kameng.settlement.models import Split, Withdrawal
 
 register = template.Library()
@@ -27,6 +30,30 @@ GATEWAY_REFUND_TONES = {
     RefundState.WAITING: "info",
     RefundState.DONE: "ok",
     RefundState.REFUSED: "bad",
+}
+
+BILL_TONES = {BillState.WAITING: "info", BillState.MATCHED: "ok", BillState.FAILED: "bad"}
+LINE_TONES = {LineState.MATCHED: "ok", LineState.DIFFERENT: "warn"}
+LINE_KINDS = {
+    "payment": gettext_lazy("收款"),
+    "refund": gettext_lazy("退款"),
+    "split": gettext_lazy("分账"),
+    "split_return": gettext_lazy("分账回退"),
+    "payout": gettext_lazy("转账"),
+    "dispute": gettext_lazy("争议"),
+    "settlement": gettext_lazy("结算到账"),
+    "fee": gettext_lazy("手续费"),
+    "other": gettext_lazy("其他"),
+    "unreadable": gettext_lazy("看不懂的行"),
+}
+BOOK_STATES = {
+    "open": gettext_lazy("待支付"),
+    "paid": gettext_lazy("已支付"),
+    "closed": gettext_lazy("已关闭"),
+    "mismatched": gettext_lazy("金额不符"),
+    "waiting": gettext_lazy("退款中"),
+    "done": gettext_lazy("已完成"),
+    "refused": gettext_lazy("失败"),
 }
 
 
@@ -71,6 +98,50 @@ def withdrawal_mark(withdrawal: Withdrawal) -> SafeString:
 def split_mark(split: Split) -> SafeString:
     """Print the state of a split."""
     return _mark(SPLIT_TONES.get(split.state, ""), split.get_state_display())
+
+
+@register.filter
+def bill_mark(bill: Bill) -> SafeString:
+    """Print the state of a bill."""
+    return _mark(BILL_TONES[BillState(bill.state)], bill.get_state_display())
+
+
+@register.filter
+def case_mark(case: Case) -> SafeString:
+    """Print the state of a difference."""
+    if case.state == CaseState.OPEN and (case.gone_at or case.found_day):
+        return _mark("info", gettext("待确认"))
+    return _mark("warn" if case.state == CaseState.OPEN else "", case.get_state_display())
+
+
+@register.filter
+def line_mark(line: BillRow) -> SafeString:
+    """Print what became of a line of a bill."""
+    return _mark(LINE_TONES.get(LineState(line.state), ""), line.get_state_display())
+
+
+@register.filter
+def line_kind(kind: str) -> str:
+    """Print what a line of a bill is about."""
+    return str(LINE_KINDS.get(kind, kind))
+
+
+@register.filter
+def book_state(state: str | None) -> str:
+    """Print the state of a thing of the books, as a difference keeps it."""
+    return str(BOOK_STATES.get(state, state)) if state else "—"
+
+
+@register.filter
+def moment(text: str | None) -> dt.datetime | None:
+    """Return a moment that was kept as text, or None."""
+    return dt.datetime.fromisoformat(text) if text else None
+
+
+@register.filter
+def hex(value: bytes | None) -> str:
+    """Print bytes as hexadecimal digits."""
+    return bytes(value or b"").hex()
 
 
 @register.filter

@@ -1,16 +1,19 @@
-"""Ctrl-K: any page, order, product, customer or site by a few characters."""
+"""Ctrl-K: any page, order, product, customer or site by a few characters, any printed number."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from kameng.accounts.people import StaffPerson
 from kameng.accounts.selectors import list_customers
 from kameng.catalog.selectors import get_catalogue
 from kameng.console.navigation import build_links, list_pages
 from kameng.console.views.frame import ConsoleRequest, console_page
+from kameng.insight.numbers import find_carriers
 from kameng.insight.order_search import OrderSearch, search_orders
 from kameng.tenancy.selectors import SiteView, list_sites_newest
 
@@ -26,6 +29,7 @@ def palette(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     groups = [{"name": _("页面"), "items": _pages(request, site, text)}]
     if text:
         finders = (
+            ("orders.view", _("号码"), _numbers(request)),
             ("orders.view", _("订单"), _orders),
             ("goods.view", _("商品"), _goods),
             ("customers.view", _("客户"), _customers),
@@ -45,6 +49,31 @@ def _pages(request: ConsoleRequest, site: SiteView, text: str) -> list[Item]:
         for page in list_pages(links)
         if wanted in str(page.label).lower() or wanted in page.route
     ]
+
+
+CARRIERS: dict[str, tuple[Any, str, str, str]] = {
+    "order": (gettext_lazy("订单"), "order", "orders.view", "clipboard-list"),
+    "payment": (gettext_lazy("支付"), "payment", "orders.view", "credit-card"),
+    "refund": (gettext_lazy("退款"), "payment", "orders.view", "receipt-refund"),
+    "top_up": (gettext_lazy("充值"), "customer", "customers.view", "wallet"),
+    "case": (gettext_lazy("差异单"), "case", "money.reconcile", "report-money"),
+}
+
+
+def _numbers(request: ConsoleRequest) -> Callable[[SiteView, str], list[Item]]:
+    """Return a finder of whatever carries a whole number that is printed somewhere."""
+
+    def find(site: SiteView, text: str) -> list[Item]:
+        items = []
+        for carrier in find_carriers(text):
+            name, route, permission, icon = CARRIERS[carrier.kind]
+            if request.person.can(permission, site.site_id):
+                url = reverse(f"console:{route}", args=[site.slug, carrier.opens])
+                title = f"{name} {carrier.number}"
+                items.append({"url": url, "title": title, "note": carrier.number, "icon": icon})
+        return items
+
+    return find
 
 
 def _orders(site: SiteView, text: str) -> list[Item]:

@@ -65,6 +65,8 @@ declare
     spent int;
     moved int;
 begin
+    -- A transaction id before a number of a transfer: sealing tells by it who may still hold one.
+    perform pg_current_xact_id();
     -- Those that gain are moved before those that lose: with both, all are locked first, ascending.
     if 0 > any (p_debit) and 0 > any (p_credit) then
         perform ledger_lock_wallets(p_debit || p_credit);

@@ -183,7 +183,15 @@ class DisputeNotice:
     nonce: str = ""
 
 
-Notice = Confirmation | RefundNotice | DisputeNotice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherNotice:
+    """A verified callback of a kind that moves nothing here: it is acknowledged, no more."""
+
+    kind: str
+    raw_digest: str
+
+
+Notice = Confirmation | RefundNotice | DisputeNotice | OtherNotice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from kameng.payments.providers.port import (
     Confirmation,
     DisputeNotice,
     Notice,
+    OtherNotice,
     PaidStatus,
     ProviderRefused,
     ProviderUncertain,
@@ -97,6 +98,8 @@ def accept_callback(
         if logs_forgery:
             _reject(gateway, fault.code, "", ip)
         return replace(_reply(provider.callback_reply(ok=False), accepted=False), is_genuine=False)
+    if isinstance(said, OtherNotice):
+        return _reply(provider.callback_reply(ok=True), accepted=False)
     if isinstance(said, RefundNotice):
         noted = note_refund(said, gateway=gateway) and not _take_nonce(gateway, said)
         return _reply(provider.callback_reply(ok=noted), accepted=noted)
@@ -128,7 +131,7 @@ def _verify(gateway: Gateway, callback: CallbackRequest) -> Notice:
     return provider.parse_callback(config, callback)
 
 
-def _take_nonce(gateway: Gateway, said: Notice) -> str:
+def _take_nonce(gateway: Gateway, said: Confirmation | RefundNotice | DisputeNotice) -> str:
     """Remember the nonce of a callback that was accepted; say so if it was accepted before."""
     is_new = not said.nonce or store.take_nonce(gateway_id=gateway.id, nonce=said.nonce)
     return "" if is_new else "replayed"

@@ -25,6 +25,7 @@ from kameng.payments.providers.port import (
     DisputeNotice,
     DisputeStatus,
     Notice,
+    OtherNotice,
     PaidStatus,
     ProviderUncertain,
     RefundNotice,
@@ -114,7 +115,8 @@ def _read_event(
         return _read_refund(config, thing, digest=digest)
     if kind.startswith("charge.dispute."):
         return _read_dispute(config, thing, digest=digest)
-    raise CallbackRejected("unknown_event")
+    # Stripe sends what the endpoint is subscribed to, and switches off one that keeps refusing.
+    return OtherNotice(kind=bound_text(kind), raw_digest=digest)
 
 
 def _read_session(

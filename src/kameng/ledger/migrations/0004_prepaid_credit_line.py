@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0001_create'),
+        ('ledger', '0003_seal'),
         ('tenancy', '0002_settlement_way'),
     ]
 
