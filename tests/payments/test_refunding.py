@@ -7,18 +7,26 @@ from typing import Any
 import pytest
 
 from kameng.core import clock
+from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import AccountKind, account_id
 from kameng.ledger.store import balance_of
 from kameng.orders import errors as order_errors
 from kameng.orders.models import OrderRefund, OrderRefundState
 from kameng.orders.rules import State
 from kameng.orders.services.refunding import settle_refused_refund
-from kameng.payments.models import GatewayRefund, RefundState
-from kameng.payments.providers.port import ProviderRefused, ProviderUncertain, RefundRequest
+from kameng.payments.models import GatewayRefund, RefundState, RejectedCallback
+from kameng.payments.providers.port import (
+    ProviderRefused,
+    ProviderUncertain,
+    RefundNotice,
+    RefundRequest,
+    RefundStatus,
+)
 from kameng.payments.rules import REFUND_WAITS_SECONDS, next_refund_at
 from kameng.payments.services.gateways import provider_of
 from kameng.payments.services.querying import query_payment
 from kameng.payments.services.refunding import ask_due_refunds, refund_mismatched
+from kameng.pricing.money import Amount
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import STAFF, count, make_buyers, refund
 from tests.payments.conftest import Counter
@@ -231,3 +239,25 @@ def test_the_last_wait_repeats() -> None:
     assert next_refund_at(now, asked_count=99) == now + dt.timedelta(
         seconds=REFUND_WAITS_SECONDS[-1]
     )
+
+
+def test_a_refund_that_was_made_at_the_platform_is_acknowledged_and_listed(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = RefundNotice(
+        refund_no="MADE-BY-HAND",
+        external_no="R1",
+        status=RefundStatus.DONE,
+        amount=Amount(100),
+        raw_digest="00" * 32,
+    )
+    provider = type(provider_of(counter.gateway()))
+    monkeypatch.setattr(provider, "parse_callback", lambda *_: told)
+
+    reply = counter.send(counter.case.good)
+
+    assert reply.status in {200, 204}
+    assert not reply.accepted
+    with platform_scope("a test looks"):
+        assert [row.code for row in RejectedCallback.objects.all()] == ["refund_unknown"]
+        assert GatewayRefund.unscoped.count() == 0

@@ -14,6 +14,7 @@ from kameng.payments.providers.port import (
     CallbackRequest,
     ConfigInvalid,
     Confirmation,
+    OtherNotice,
     PaidStatus,
     ProviderRefused,
     ProviderUncertain,
@@ -404,11 +405,16 @@ def test_a_resource_that_does_not_open_is_refused(config: Config, change: str) -
     assert caught.value.code in ("bad_resource", "bad_algorithm")
 
 
-def test_unknown_events_and_doubled_members_are_refused(config: Config) -> None:
+def test_an_event_of_another_kind_moves_nothing_and_is_no_forgery(config: Config) -> None:
     fields = make_case("wechat").good
-    with pytest.raises(CallbackRejected) as caught:
-        hear(config, wechat_body(fields, event="PAYSCORE.USER_PAID"))
-    assert caught.value.code == "unknown_event"
+
+    said = hear(config, wechat_body(fields, event="PAYSCORE.USER_PAID"))
+
+    assert isinstance(said, OtherNotice)
+    assert said.kind == "PAYSCORE.USER_PAID"
+
+
+def test_doubled_members_are_refused(config: Config) -> None:
     doubled = good_body().replace(b'"id":', b'"id":"x","id":', 1)
     with pytest.raises(CallbackRejected) as caught:
         hear(config, doubled)

@@ -54,6 +54,7 @@ VIEWS: dict[str, tuple[Any, int | None]] = {
     "closed": (gettext_lazy("已关闭"), PaymentState.CLOSED),
 }
 REJECTIONS: dict[str, Any] = {
+    "refund_unknown": gettext_lazy("在支付平台退的款，这里没有退款单"),
     "dispute_unknown": gettext_lazy("争议通知里的支付不存在"),
     "payment_unknown": gettext_lazy("通知里的支付单号不存在"),
     "other_gateway": gettext_lazy("支付单不属于这个通道"),

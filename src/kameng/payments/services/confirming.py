@@ -101,8 +101,11 @@ def accept_callback(
     if isinstance(said, OtherNotice):
         return _reply(provider.callback_reply(ok=True), accepted=False)
     if isinstance(said, RefundNotice):
-        noted = note_refund(said, gateway=gateway) and not _take_nonce(gateway, said)
-        return _reply(provider.callback_reply(ok=noted), accepted=noted)
+        if not note_refund(said, gateway=gateway):  # given back at the gateway, not by us
+            _reject(gateway, "refund_unknown", said.refund_no or said.external_no, ip)
+            return _reply(provider.callback_reply(ok=True), accepted=False)
+        is_noted = not _take_nonce(gateway, said)
+        return _reply(provider.callback_reply(ok=is_noted), accepted=is_noted)
     if isinstance(said, DisputeNotice):
         is_known = accept_dispute(said, gateway=gateway)
         is_booked = is_known and not _take_nonce(gateway, said)

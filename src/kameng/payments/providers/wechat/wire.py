@@ -26,6 +26,7 @@ from kameng.payments.providers.port import (
     CallbackRequest,
     Confirmation,
     Notice,
+    OtherNotice,
     PaidStatus,
     PayInstruction,
     PayRequest,
@@ -345,8 +346,8 @@ def parse_callback(
         ("REFUND", "refund"): _read_refund_notice,
     }
     reader = readers.get((event.partition(".")[0], kind))
-    if reader is None:
-        raise CallbackRejected("unknown_event")
+    if reader is None:  # a split or a transfer, which are asked about, or a kind to come
+        return OtherNotice(kind=event[:64], raw_digest=digest_callback(callback))
     if resource.get("mchid") != config.mchid:
         raise CallbackRejected("wrong_merchant")
     return reader(config, resource, digest=digest_callback(callback), nonce=signed.nonce)
