@@ -137,13 +137,119 @@ def test_share_stays_within_two_units_of_its_part_each(
 
 
 @pytest.mark.parametrize(
-    ("refunded", "refund"), [(0, 0), (0, -1), (0, 101), (60, 41), (101, 1), (-1, 1)]
+    ("refunded", "refund", "code"),
+    [
+        (0, 0, "refund_range"),
+        (0, -1, "refund_range"),
+        (0, 101, "refund_range"),
+        (60, 41, "refund_range"),
+        (100, 1, "refund_range"),
+        (101, 1, "refunded_range"),
+        (-1, 1, "refunded_range"),
+    ],
 )
-def test_refund_beyond_what_is_left_is_refused(refunded: int, refund: int) -> None:
+def test_refund_beyond_what_is_left_is_refused(refunded: int, refund: int, code: str) -> None:
     sale = SaleParts(main_amount=Amount(90), site_amount=Amount(10), fee_amount=Amount(0))
 
-    with pytest.raises(MoneyInvalid):
+    with pytest.raises(MoneyInvalid, match=f"^{code}$"):
         refund_parts(sale, refunded_amount=Amount(refunded), refund_amount=Amount(refund))
+
+
+def test_refund_takes_the_fee_first_then_wholesale_then_margin_by_their_shares() -> None:
+    """Three of a hundred are fee: the floors are counted by hand."""
+    sale = SaleParts(main_amount=Amount(50), site_amount=Amount(47), fee_amount=Amount(3))
+
+    first = refund_parts(sale, refunded_amount=Amount(0), refund_amount=Amount(1))
+    half = refund_parts(sale, refunded_amount=Amount(0), refund_amount=Amount(50))
+    last = refund_parts(sale, refunded_amount=Amount(99), refund_amount=Amount(1))
+
+    assert (first.fee_amount, first.main_amount, first.site_amount) == (0, 0, 1)
+    assert (half.fee_amount, half.main_amount, half.site_amount) == (1, 25, 24)
+    assert (last.fee_amount, last.main_amount, last.site_amount) == (1, 0, 0)
+
+
+def test_shares_of_a_sale_of_nothing_are_nothing() -> None:
+    assert share_of_refund([Amount(0), Amount(0)], refunded_amount=Amount(0)) == [0, 0]
+
+
+@pytest.mark.parametrize("refunded", [-1, 11])
+def test_more_than_the_parts_hold_is_not_shared_out(refunded: int) -> None:
+    with pytest.raises(MoneyInvalid, match="^refunded_range$"):
+        share_of_refund([Amount(4), Amount(6)], refunded_amount=Amount(refunded))
+
+
+@pytest.mark.parametrize(
+    ("bearer", "parts"),
+    [
+        (FeeBearer.SITE, (80, 15, 5)),
+        (FeeBearer.MAIN, (75, 20, 5)),
+        (FeeBearer.BUYER, (80, 15, 5)),
+    ],
+)
+def test_fee_is_taken_from_who_bears_it(bearer: FeeBearer, parts: tuple[int, int, int]) -> None:
+    sale = split_sale(Amount(100), wholesale_amount=Amount(80), fee_amount=Amount(5), bearer=bearer)
+
+    assert (sale.main_amount, sale.site_amount, sale.fee_amount) == parts
+
+
+def test_fee_beyond_what_its_bearer_has_falls_on_the_other() -> None:
+    site = split_sale(Amount(100), wholesale_amount=Amount(98), fee_amount=Amount(5))
+    main = split_sale(
+        Amount(100), wholesale_amount=Amount(3), fee_amount=Amount(5), bearer=FeeBearer.MAIN
+    )
+
+    assert (site.main_amount, site.site_amount) == (95, 0)
+    assert (main.main_amount, main.site_amount) == (0, 95)
+
+
+def test_sale_without_terms_has_no_fee_and_the_site_would_bear_it() -> None:
+    sale = split_sale(Amount(100), wholesale_amount=Amount(80))
+
+    assert (sale.main_amount, sale.site_amount, sale.fee_amount) == (80, 20, 0)
+    assert FeeTerms(rate_bps=60).bearer is FeeBearer.SITE
+
+
+@pytest.mark.parametrize("total", [-1, MAX_AMOUNT + 1])
+def test_sum_beyond_the_bounds_is_neither_split_nor_charged(total: int) -> None:
+    with pytest.raises(MoneyInvalid, match="^money_range$"):
+        split_sale(Amount(total), wholesale_amount=Amount(0))
+    with pytest.raises(MoneyInvalid, match="^money_range$"):
+        fee_of(Amount(total), rate_bps=60)
+    with pytest.raises(MoneyInvalid, match="^money_range$"):
+        surcharge_of(Amount(total), rate_bps=60)
+
+
+@pytest.mark.parametrize(
+    ("total", "rate_bps", "fee"),
+    [
+        (1_000_000, 60, 6_000),
+        (990_000, 38, 3_800),  # 37.62 fen
+        (250_000, 20, 500),
+        (25_000, 20, 100),  # half a fen goes up
+        (24_900, 20, 0),
+        (150, 5_000, 100),  # three quarters of a fen
+        (50, 5_000, 0),
+        (1_000_000, 5_000, 500_000),
+        (1_000_000, 0, 0),
+    ],
+)
+def test_fee_of_known_sums(total: int, rate_bps: int, fee: int) -> None:
+    assert fee_of(Amount(total), rate_bps=rate_bps) == fee
+
+
+@pytest.mark.parametrize(
+    ("goods", "rate_bps", "surcharge"),
+    [
+        (1_000_000, 100, 10_200),  # 1.0101 yuan, up to the next fen
+        (990_000, 100, 10_000),
+        (1_000_000, 5_000, 1_000_000),
+        (100, 1, 100),
+        (1_000_000, 0, 0),
+        (0, 100, 0),
+    ],
+)
+def test_surcharge_of_known_sums(goods: int, rate_bps: int, surcharge: int) -> None:
+    assert surcharge_of(Amount(goods), rate_bps=rate_bps) == surcharge
 
 
 @given(st.integers(0, MAX_AMOUNT // 100).map(lambda fen: Amount(fen * 100)), st.integers(0, 5_000))
@@ -165,9 +271,15 @@ def test_surcharge_covers_the_fee_on_the_whole(goods: Amount, rate_bps: int) -> 
 
 @pytest.mark.parametrize("rate_bps", [-1, 5_001])
 def test_fee_rate_out_of_bounds_is_refused(rate_bps: int) -> None:
-    with pytest.raises(MoneyInvalid):
-        FeeTerms(rate_bps=rate_bps)
-    with pytest.raises(MoneyInvalid):
-        fee_of(Amount(100), rate_bps=rate_bps)
-    with pytest.raises(MoneyInvalid):
-        surcharge_of(Amount(100), rate_bps=rate_bps)
+    for ask in (
+        lambda: FeeTerms(rate_bps=rate_bps),
+        lambda: fee_of(Amount(100), rate_bps=rate_bps),
+        lambda: surcharge_of(Amount(100), rate_bps=rate_bps),
+    ):
+        with pytest.raises(MoneyInvalid, match="^fee_rate_range$"):
+            ask()
+
+
+def test_half_of_the_sum_is_the_highest_rate_of_a_gateway() -> None:
+    assert FeeTerms(rate_bps=5_000).rate_bps == 5_000
+    assert FeeTerms(rate_bps=0).rate_bps == 0
