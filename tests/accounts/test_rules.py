@@ -88,6 +88,45 @@ def test_no_role_of_a_site_may_manage_sites(role: str) -> None:
     assert not rules.role_allows(role, permission="sites.manage")
 
 
+# What each role may do at the main site: o(wner), m(anager), g(oods), s(ervice), f(inance),
+# v(iewer). Written out once more, apart from the table of roles: a right is given by changing both.
+RIGHTS = {
+    "overview.view": "omgsfv",
+    "orders.view": "omsfv",
+    "orders.repair": "oms",
+    "orders.refund": "omf",
+    "goods.view": "omgsfv",
+    "goods.edit": "omg",
+    "prices.edit": "omg",
+    "keys.import": "omg",
+    "keys.reveal": "oms",
+    "customers.view": "omsfv",
+    "customers.edit": "oms",
+    "customers.adjust": "of",
+    "money.view": "omf",
+    "gateways.edit": "of",
+    "staff.manage": "o",
+    "settings.edit": "om",
+    "audit.view": "omf",
+    "data.export": "omf",
+    "sites.manage": "",
+}
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("permission", sorted(RIGHTS))
+def test_a_role_may_do_what_is_written_and_no_more(role: str, permission: str) -> None:
+    may = role[0] in RIGHTS[permission]
+
+    assert rules.role_allows(role, permission=permission, is_main=True) is may
+    elsewhere = may and permission != "gateways.edit"
+    assert rules.role_allows(role, permission=permission, is_main=False) is elsewhere
+
+
+def test_every_permission_is_written() -> None:
+    assert set(RIGHTS) == rules.PERMISSIONS
+
+
 def test_gateways_are_edited_at_the_main_site_only() -> None:
     assert rules.role_allows("owner", permission="gateways.edit")
     assert rules.role_allows("owner", permission="gateways.edit")
