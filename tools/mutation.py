@@ -101,10 +101,7 @@ SLICES: Final[Mapping[str, Slice]] = {
     "permission": Slice(
         modules=("src/kameng/accounts/rules.py", "src/kameng/accounts/people.py"),
         tests=("tests/accounts/test_rules.py", "tests/accounts/test_people.py"),
-        tables=(
-            ("kameng.accounts.rules", "ROLE_PERMISSIONS"),
-            ("kameng.accounts.rules", "MAIN_SITE_ONLY"),
-        ),
+        tables=(("kameng.accounts.rules", "ROLE_PERMISSIONS"),),
     ),
     "decoding": Slice(
         modules=(f"{PROVIDERS}/decoding.py",),
@@ -121,6 +118,20 @@ SLICES: Final[Mapping[str, Slice]] = {
             )
         },
         tests=("tests/providers/test_epay_wire.py", *name_contract("epay")),
+    ),
+    "epay2": Slice(
+        modules=(f"{PROVIDERS}/epay2/wire.py",),
+        functions={
+            f"{PROVIDERS}/epay2/wire.py": (
+                "x_join_fields__*",
+                "x_has_valid_signature__*",
+                "x_is_fresh__*",
+                "x_sign_fields__*",
+                "x_parse_callback__*",
+                "x_read_reply__*",
+            )
+        },
+        tests=("tests/providers/test_epay2_wire.py", *name_contract("epay2")),
     ),
     "alipay": Slice(
         modules=(f"{PROVIDERS}/alipay/wire.py", f"{PROVIDERS}/alipay/certificates.py"),
@@ -169,6 +180,22 @@ SLICES: Final[Mapping[str, Slice]] = {
         modules=(f"{PROVIDERS}/stripe/webhook.py",),
         functions={f"{PROVIDERS}/stripe/webhook.py": ("x_parse__*", "x_has_valid_signature__*")},
         tests=("tests/providers/test_stripe_wire.py", *name_contract("stripe")),
+    ),
+    "unionpay": Slice(
+        modules=(f"{PROVIDERS}/unionpay/wire.py", f"{PROVIDERS}/unionpay/certificates.py"),
+        functions={
+            f"{PROVIDERS}/unionpay/wire.py": (
+                "x_join_fields__*",
+                "x_sign_fields__*",
+                "x_has_valid_signature__*",
+                "x__find_fault__*",
+                "x_parse_callback__*",
+                "x__require_fen__*",
+                "x_read_reply__*",
+                "x__split_reply__*",
+            )
+        },
+        tests=("tests/providers/test_unionpay_wire.py", *name_contract("unionpay")),
     ),
 }
 

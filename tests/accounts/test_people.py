@@ -35,15 +35,6 @@ def test_staff_without_a_role_on_a_site_may_nothing_there(permission: str) -> No
     assert LIN.can(permission, OTHER) is False
 
 
-def test_the_owner_of_a_site_edits_gateways_only_where_that_site_is_the_main_one() -> None:
-    main_owner = StaffPerson(
-        user_id=9, name="Lin", is_platform=False, main_id=MAIN, roles={MAIN: "owner", SUB: "owner"}
-    )
-
-    assert main_owner.can("gateways.edit", MAIN) is True
-    assert main_owner.can("gateways.edit", SUB) is False
-
-
 def test_the_audit_log_names_who_acts_and_from_where() -> None:
     assert GUEST.actor("192.0.2.1") == Actor(kind="guest", ip="192.0.2.1")
     assert CUSTOMER.actor("192.0.2.1") == Actor(

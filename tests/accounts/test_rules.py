@@ -88,7 +88,7 @@ def test_no_role_of_a_site_may_manage_sites(role: str) -> None:
     assert not rules.role_allows(role, permission="sites.manage")
 
 
-# What each role may do at the main site: o(wner), m(anager), g(oods), s(ervice), f(inance),
+# What each role may do on its site: o(wner), m(anager), g(oods), s(ervice), f(inance),
 # v(iewer). Written out once more, apart from the table of roles: a right is given by changing both.
 RIGHTS = {
     "overview.view": "omgsfv",
@@ -116,11 +116,7 @@ RIGHTS = {
 @pytest.mark.parametrize("role", Role.values)
 @pytest.mark.parametrize("permission", sorted(RIGHTS))
 def test_a_role_may_do_what_is_written_and_no_more(role: str, permission: str) -> None:
-    may = role[0] in RIGHTS[permission]
-
-    assert rules.role_allows(role, permission=permission, is_main=True) is may
-    elsewhere = may and permission != "gateways.edit"
-    assert rules.role_allows(role, permission=permission, is_main=False) is elsewhere
+    assert rules.role_allows(role, permission=permission) is (role[0] in RIGHTS[permission])
 
 
 def test_every_permission_is_written() -> None:
