@@ -51,7 +51,15 @@ def test_what_is_no_login_is_refused(raw: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "masked"),
-    [("13800138000", "138****8000"), ("mei@example.com", "m***@example.com"), ("ada", "a***")],
+    [
+        ("13800138000", "138****8000"),
+        ("12345678", "123****5678"),
+        ("1234567", "1***"),
+        ("ada", "a***"),
+        ("mei@example.com", "m***@example.com"),
+        ("m@" + "x" * 58, "m***@" + "x" * 58),
+        ("m@" + "x" * 60, "m***@" + "x" * 59),
+    ],
 )
 def test_a_contact_is_masked(text: str, masked: str) -> None:
     assert rules.mask_contact(text) == masked
@@ -61,7 +69,13 @@ def test_a_contact_is_masked(text: str, masked: str) -> None:
     ("password", "fault"),
     [
         ("short", "too_short"),
+        ("1234abc", "too_short"),
+        ("1234abcd", None),
         ("x1" * 65, "too_long"),
+        ("abcd" * 32, None),
+        ("abcd" * 32 + "e", "too_long"),
+        ("aabbccab", "worn_out"),
+        ("aabbccad", None),
         ("good\x00password", "odd_character"),
         (" padded password", "odd_character"),
         ("\ud800aaaaaaabc", "odd_character"),
@@ -76,6 +90,31 @@ def test_a_contact_is_masked(text: str, masked: str) -> None:
 )
 def test_a_new_password_is_judged(password: str, fault: str | None) -> None:
     assert rules.find_password_fault(password, login="mei@example.com") == fault
+
+
+def test_the_name_before_the_at_sign_is_no_password() -> None:
+    assert rules.find_password_fault("MeiLinda", login="meilinda@example.com") == "same_as_login"
+    assert rules.find_password_fault("13800138000", login="13800138000") == "same_as_login"
+    assert rules.find_password_fault("meilinda", login="") is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "login"),
+    [
+        (" Ada ", "ada"),
+        ("lin@example.com", "lin@example.com"),
+        ("a-b_c.d+e", "a-b_c.d+e"),
+        ("a", None),
+        ("", None),
+        (".ada", None),
+        ("a da", None),
+        ("阿达", None),
+        ("a" * 64, "a" * 64),
+        ("a" * 65, None),
+    ],
+)
+def test_a_login_of_staff_has_one_stored_form(raw: str, login: str | None) -> None:
+    assert rules.clean_staff_login(raw) == login
 
 
 def test_every_role_of_the_table_of_roles_has_its_permissions() -> None:
