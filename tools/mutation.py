@@ -174,7 +174,11 @@ SLICES: Final[Mapping[str, Slice]] = {
                 "x_open_callback__*",
             )
         },
-        tests=("tests/providers/test_wechat_wire.py", *name_contract("wechat")),
+        tests=(
+            "tests/providers/test_wechat_signing.py",
+            "tests/providers/test_wechat_wire.py",
+            *name_contract("wechat"),
+        ),
     ),
     "stripe": Slice(
         modules=(f"{PROVIDERS}/stripe/webhook.py",),
