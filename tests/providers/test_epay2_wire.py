@@ -207,6 +207,27 @@ def test_a_payer_is_bounded_and_a_time_that_is_none_is_left_out() -> None:
     assert call_back(trade_status="WAIT").status is PaidStatus.PENDING
 
 
+def test_a_callback_without_time_and_payer_is_read_all_the_same() -> None:
+    case = make_case("epay2")
+    fields = {name: case.good[name] for name in case.good if name not in ("endtime", "buyer")}
+    signed = case.sign({**fields, "timestamp": str(int(NOW.timestamp()))})
+
+    said = wire.parse_callback(config(), case.send(signed), now=NOW)
+
+    assert (said.status, said.paid_at, said.payer) == (PaidStatus.PAID, None, "")
+
+
+def test_a_signed_answer_without_a_time_is_stale() -> None:
+    source = {"code": "0", "money": "12.34"}
+    text = signing.join_sorted(source, without=())
+    sign = signing.sign_rsa(text, signing.load_key(gateway_key()))
+
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), json.dumps({**source, "sign": sign}).encode(), now=NOW)
+
+    assert caught.value.code == "stale_reply"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
