@@ -91,7 +91,11 @@ SLICES: Final[Mapping[str, Slice]] = {
     ),
     "state": Slice(
         modules=("src/kameng/orders/rules.py", "src/kameng/payments/rules.py"),
-        tests=("tests/orders/test_rules.py", "tests/payments/test_rules.py"),
+        tests=(
+            "tests/orders/test_rules.py",
+            "tests/payments/test_rules.py",
+            "tests/payments/test_rules_of_top_ups.py",
+        ),
         tables=(
             ("kameng.orders.rules", "ALLOWED"),
             ("kameng.orders.rules", "PAID_STATES"),

@@ -142,6 +142,7 @@ RIGHTS = {
     "customers.view": "omsfv",
     "customers.edit": "oms",
     "customers.adjust": "of",
+    "payments.confirm": "of",
     "money.view": "omf",
     "gateways.edit": "of",
     "staff.manage": "o",

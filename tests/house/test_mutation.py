@@ -4,6 +4,8 @@ import ast
 
 import pytest
 
+from kameng.accounts.rules import PERMISSIONS, ROLE_PERMISSIONS
+from kameng.orders.rules import State
 from tools import mutation
 from tools.layers import ROOT
 
@@ -29,8 +31,8 @@ def test_every_cell_of_a_table_is_damaged() -> None:
     arrows = list(mutation.list_cells("kameng.orders.rules", "ALLOWED"))
     rights = list(mutation.list_cells("kameng.accounts.rules", "ROLE_PERMISSIONS"))
 
-    assert len(arrows) == len(set(arrows)) == 7 * 7
-    assert len(rights) == len(set(rights)) == 6 * 19
+    assert len(arrows) == len(set(arrows)) == len(State) ** 2
+    assert len(rights) == len(set(rights)) == len(ROLE_PERMISSIONS) * len(PERMISSIONS)
 
 
 def test_a_slice_under_the_floor_is_told_with_its_survivors(

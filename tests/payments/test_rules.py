@@ -18,6 +18,7 @@ from kameng.payments.rules import (
     is_resting,
     is_top_up_amount,
     narrow,
+    needs_second_person,
     next_query_at,
     next_refund_at,
     pick_account,
@@ -181,6 +182,15 @@ def test_an_operator_pays_in_whole_fen_from_one_to_a_million_yuan(
     amount: int, *, may: bool
 ) -> None:
     assert is_prepaid_amount(amount) is may
+
+
+@pytest.mark.parametrize(
+    ("amount", "needs"), [(0, False), (100, False), (101, True), (-100, False), (-101, True)]
+)
+def test_two_persons_are_needed_above_the_threshold_whichever_way_money_goes(
+    amount: int, *, needs: bool
+) -> None:
+    assert needs_second_person(amount, threshold_amount=100) is needs
 
 
 def test_a_nonce_is_spent_by_what_was_right_whether_or_not_it_changed_anything() -> None:
