@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import hypothesis  # noqa: F401 - loaded once, before the children are forked
+import django
 import pytest
 
 from tools.layers import ROOT
@@ -304,7 +304,10 @@ def damage_functions(name: str, chosen: Slice) -> dict[str, Count]:
 def damage_tables(chosen: Slice) -> dict[str, Count]:
     """Flip each cell of each table of a slice and run its tests; return the counts by table."""
     counts: dict[str, Count] = {}
-    if chosen.tables and run_apart(chosen, None) != 0:
+    if not chosen.tables:
+        return counts
+    preload()
+    if run_apart(chosen, None) != 0:
         raise SystemExit("the tests of the slice fail without any damage")
     for module, table in chosen.tables:
         count = counts[f"{module}.{table}"] = Count()
@@ -312,6 +315,15 @@ def damage_tables(chosen: Slice) -> dict[str, Count]:
             code = run_apart(chosen, (module, table, row, member))
             count.add(f"{module}.{table}[{row!r}] {member!r}", is_killed=code in KILLED)
     return counts
+
+
+def preload() -> None:
+    """Load once what every child would load: Django, pytest's plugins, what the tests build on."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
+    django.setup()
+    for plugin in importlib.metadata.entry_points(group="pytest11"):
+        plugin.load()
+    importlib.import_module("tests.factories")
 
 
 def list_cells(module: str, table: str) -> Iterator[tuple[Any, Any]]:
