@@ -7,13 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kameng.pricing.margins import (
+    ChargeTerms,
     FeeBearer,
     FeeTerms,
     SaleParts,
+    charge_terms,
     fee_of,
+    is_wallet_part,
+    most_wallet_part,
+    prepaid_share,
     refund_parts,
     share_of_refund,
     split_sale,
+    surcharge_back,
     surcharge_of,
 )
 from kameng.pricing.money import MAX_AMOUNT, Amount, MoneyInvalid
@@ -283,3 +289,89 @@ def test_fee_rate_out_of_bounds_is_refused(rate_bps: int) -> None:
 def test_half_of_the_sum_is_the_highest_rate_of_a_gateway() -> None:
     assert FeeTerms(rate_bps=5_000).rate_bps == 5_000
     assert FeeTerms(rate_bps=0).rate_bps == 0
+
+
+# --- paying by wallet and gateway, with a surcharge --------------------------------------------
+
+
+def test_a_buyer_who_bears_the_fee_adds_it_and_the_gateway_keeps_no_more() -> None:
+    assert charge_terms(Amount(1_000_000), rate_bps=100, by_buyer=True) == ChargeTerms(
+        amount=Amount(1_010_200), surcharge_amount=Amount(10_200), fee_amount=Amount(10_100)
+    )
+    assert charge_terms(Amount(1_000_000), rate_bps=100, by_buyer=False) == ChargeTerms(
+        amount=Amount(1_000_000), surcharge_amount=Amount(0), fee_amount=Amount(10_000)
+    )
+
+
+@given(st.integers(1, 10**9).map(lambda fen: Amount(fen * 100)), st.integers(0, 5_000))
+def test_a_surcharge_always_covers_the_fee_of_the_whole(rest: Amount, rate_bps: int) -> None:
+    terms = charge_terms(rest, rate_bps=rate_bps, by_buyer=True)
+
+    assert terms.amount == rest + terms.surcharge_amount
+    assert 0 <= terms.fee_amount <= terms.surcharge_amount
+
+
+@pytest.mark.parametrize(
+    ("part", "may"),
+    [(-100, False), (0, False), (50, False), (100, True), (9_900, True), (9_950, False)]
+    + [(10_000, False), (10_100, False), (1, False), (101, False)],
+)
+def test_a_wallet_pays_whole_fen_and_leaves_something_to_the_gateway(
+    part: int, *, may: bool
+) -> None:
+    assert is_wallet_part(part, total_amount=10_000) is may
+
+
+@pytest.mark.parametrize(
+    ("held", "most"),
+    [(-100, 0), (0, 0), (1, 0), (99, 0), (100, 100), (199, 100), (9_999, 9_900)]
+    + [(10_000, 0), (10_001, 0)],
+)
+def test_the_most_of_a_wallet_is_its_whole_fen_unless_it_covers_the_order(
+    held: int, most: int
+) -> None:
+    assert most_wallet_part(held, total_amount=10_000) == most
+
+
+@pytest.mark.parametrize(
+    ("refunded", "back"),
+    [(0, 0), (1, 0), (3_333, 300), (5_000, 500), (9_999, 1_000), (10_000, 1_050)],
+)
+def test_a_surcharge_goes_back_by_its_share_in_whole_fen_and_wholly_at_the_end(
+    refunded: int, back: int
+) -> None:
+    assert surcharge_back(1_050, refunded_amount=refunded, total_amount=10_000) == back
+
+
+@pytest.mark.parametrize("refunded", [-1, 10_001])
+def test_a_surcharge_of_more_than_was_sold_is_refused(refunded: int) -> None:
+    with pytest.raises(MoneyInvalid, match="^refunded_range$"):
+        surcharge_back(1_050, refunded_amount=refunded, total_amount=10_000)
+
+
+@pytest.mark.parametrize(
+    ("refunded", "parts"),
+    [
+        (0, (0, 0, 0)),
+        (1, (0, 1, 0)),
+        (50, (40, 9, 1)),
+        (99, (79, 19, 1)),
+        (100, (80, 18, 2)),
+    ],
+)
+def test_a_prepaid_sale_gives_back_wholesale_takings_and_fee(
+    refunded: int, parts: tuple[int, int, int]
+) -> None:
+    """Of 100 paid, 80 were wholesale and 2 the operator's own gateway's: the floors by hand."""
+    share = prepaid_share(
+        total_amount=100, wholesale_amount=80, fee_amount=2, refunded_amount=refunded
+    )
+
+    assert (share.main_amount, share.site_amount, share.fee_amount) == parts
+    assert share.total_amount == refunded
+
+
+def test_a_prepaid_sale_below_cost_takes_from_the_operator() -> None:
+    share = prepaid_share(total_amount=100, wholesale_amount=99, fee_amount=3, refunded_amount=100)
+
+    assert (share.main_amount, share.site_amount, share.fee_amount) == (99, -2, 3)
