@@ -203,7 +203,11 @@ SLICES: Final[Mapping[str, Slice]] = {
                 "x__split_reply__*",
             )
         },
-        tests=("tests/providers/test_unionpay_wire.py", *name_contract("unionpay")),
+        tests=(
+            "tests/providers/test_unionpay_certificates.py",
+            "tests/providers/test_unionpay_wire.py",
+            *name_contract("unionpay"),
+        ),
     ),
 }
 

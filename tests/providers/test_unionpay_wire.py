@@ -490,6 +490,23 @@ def test_an_answer_that_proves_nothing_is_uncertain_by_name(body: bytes, code: s
     assert caught.value.code == code
 
 
+def test_a_code_of_the_turned_away_counts_unsigned_only() -> None:
+    """Signed, and wrongly: then it is nobody's word."""
+    forged = answer(respCode="11").replace(b"respCode=11", b"respCode=13")
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), forged, now=NOW)
+    assert caught.value.code == "bad_signature_in_reply"
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), b"respCode=11&novalue", now=NOW)
+    assert caught.value.code == "bad_reply"
+
+
+def test_bytes_that_are_no_text_make_an_answer_uncertain_and_nothing_worse() -> None:
+    for body in (b"respCode=\xff&merId=1", b"respCode=00&merId=\xff&signature=\xff"):
+        with pytest.raises(ProviderUncertain):
+            wire.read_reply(config(), body, now=NOW)
+
+
 def test_an_answer_is_split_once_and_may_end_its_line() -> None:
     said = seal({"merId": config().mer_id, "respCode": "00", "a": "b=c", "d": "{x}"})
 
