@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import django
 import pytest
 
 from tools.layers import ROOT
@@ -310,24 +309,17 @@ def damage_tables(chosen: Slice) -> dict[str, Count]:
     counts: dict[str, Count] = {}
     if not chosen.tables:
         return counts
-    preload()
-    if run_apart(chosen, None) != 0:
-        raise SystemExit("the tests of the slice fail without any damage")
-    for module, table in chosen.tables:
-        count = counts[f"{module}.{table}"] = Count()
-        for row, member in list_cells(module, table):
-            code = run_apart(chosen, (module, table, row, member))
-            count.add(f"{module}.{table}[{row!r}] {member!r}", is_killed=code in KILLED)
+    cells = [
+        (module, table, row, member)
+        for module, table in chosen.tables
+        for row, member in list_cells(module, table)
+    ]
+    codes = judge(chosen, cells)
+    for module, table, row, member in cells:
+        count = counts.setdefault(f"{module}.{table}", Count())
+        code = codes[module, table, row, member]
+        count.add(f"{module}.{table}[{row!r}] {member!r}", is_killed=code in KILLED)
     return counts
-
-
-def preload() -> None:
-    """Load once what every child would load: Django, pytest's plugins, what the tests build on."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
-    django.setup()
-    for plugin in importlib.metadata.entry_points(group="pytest11"):
-        plugin.load()
-    importlib.import_module("tests.factories")
 
 
 def list_cells(module: str, table: str) -> Iterator[tuple[Any, Any]]:
@@ -343,37 +335,54 @@ def list_cells(module: str, table: str) -> Iterator[tuple[Any, Any]]:
     yield from itertools.product(rows, members)
 
 
-def run_apart(chosen: Slice, cell: Cell | None) -> int:
-    """Run the tests of a slice in a process of their own, one cell the other way round."""
-    child = os.fork()
-    if child == 0:  # what is damaged dies with this process
-        code = 2
-        with contextlib.suppress(BaseException):
-            if cell is not None:
-                flip(cell)
-            code = judge(chosen)
-        os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
-
-
 def flip(cell: Cell) -> None:
     """Turn one cell of a table of this process the other way round."""
     module, table, row, member = cell
-    source = importlib.import_module(module)
-    value = getattr(source, table)
-    if isinstance(value, dict):
-        value[row] ^= {member}
-    else:
-        setattr(source, table, value ^ {member})
+    old = getattr(importlib.import_module(module), table)
+    if isinstance(old, dict):
+        old[row] ^= {member}
+        return
+    for user in list(sys.modules.values()):  # whoever imported the set by its name
+        if getattr(user, table, None) is old:
+            setattr(user, table, old ^ {member})
 
 
-def judge(chosen: Slice) -> int:
-    """Run the tests of a slice, silently; return pytest's code."""
+class Damage:
+    """A plugin of pytest: the collected tests are run once a cell, each time in a child."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.cells = cells
+        self.codes: dict[Cell | None, int] = {}
+        self.is_child = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> bool | None:
+        """Fork once a cell, first without any; a child goes on to the tests."""
+        for cell in (None, *self.cells):
+            child = os.fork()
+            if child == 0:  # what is damaged dies with this process
+                self.is_child = True
+                if cell is not None:
+                    flip(cell)
+                return None
+            _, status = os.waitpid(child, 0)
+            self.codes[cell] = os.waitstatus_to_exitcode(status)
+        return True
+
+
+def judge(chosen: Slice, cells: Sequence[Cell]) -> dict[Cell | None, int]:
+    """Run the tests of a slice under each damage, silently; return pytest's code of each."""
+    damage, screen = Damage(cells), os.dup(1)
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 1)
-        os.dup2(nothing.fileno(), 2)
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *chosen.tests]))
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *chosen.tests], plugins=[damage])
+        if damage.is_child:
+            os._exit(code)
+        os.dup2(screen, 1)
+        os.close(screen)
+    if damage.codes.get(None) != 0:
+        raise SystemExit("the tests of the slice fail without any damage")
+    return damage.codes
 
 
 def report(name: str, counts: Mapping[str, Count]) -> bool:
