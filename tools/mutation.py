@@ -89,16 +89,25 @@ SLICES: Final[Mapping[str, Slice]] = {
         tests=("tests/pricing/test_money.py", "tests/pricing/test_margins.py"),
     ),
     "state": Slice(
-        modules=("src/kameng/orders/rules.py", "src/kameng/payments/rules.py"),
+        modules=(
+            "src/kameng/orders/rules.py",
+            "src/kameng/payments/rules.py",
+            "src/kameng/settlement/rules.py",
+        ),
         tests=(
             "tests/orders/test_rules.py",
             "tests/payments/test_rules.py",
             "tests/payments/test_rules_of_top_ups.py",
+            "tests/settlement/test_rules.py",
         ),
         tables=(
             ("kameng.orders.rules", "ALLOWED"),
             ("kameng.orders.rules", "PAID_STATES"),
             ("kameng.payments.rules", "ACCEPTED"),
+            ("kameng.settlement.rules", "ALLOWED"),
+            ("kameng.settlement.rules", "OPEN_STATES"),
+            ("kameng.settlement.rules", "COUNTED_STATES"),
+            ("kameng.settlement.rules", "SPLIT_ALLOWED"),
         ),
     ),
     "permission": Slice(

@@ -149,6 +149,9 @@ RIGHTS = {
     "settings.edit": "om",
     "audit.view": "omf",
     "data.export": "omf",
+    "settlement.request": "of",
+    "settlement.accounts": "o",
+    "settlement.review": "of",
     "sites.manage": "",
 }
 

@@ -1,6 +1,7 @@
 """The decisions of settlement, by tables."""
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass, replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from kameng.settlement import models, rules
 from kameng.settlement.rules import (
     ALLOWED,
+    COUNTED_STATES,
     OPEN_STATES,
     SPLIT_ALLOWED,
     Circumstances,
@@ -157,6 +159,36 @@ def test_every_state_of_the_tables_has_its_rule_and_its_label() -> None:
     assert {int(s) for s in ALLOWED} == set(models.WithdrawalState.values)
     assert {int(s) for s in SPLIT_ALLOWED} == set(models.SplitState.values)
     assert {s for s, after in ALLOWED.items() if not after} == set(ALLOWED) - OPEN_STATES
+
+
+def test_the_arrows_of_a_withdrawal_are_these() -> None:
+    """Written out once more, apart from the table: an arrow is added by changing both."""
+    arrows = {
+        *("REQUESTED APPROVED", "REQUESTED REFUSED", "REQUESTED TAKEN_BACK"),
+        *("APPROVED SENDING", "APPROVED IN_BATCH", "APPROVED REFUSED"),
+        *("SENDING PAID", "SENDING FAILED", "IN_BATCH PAID", "IN_BATCH FAILED"),
+    }
+
+    for before, after in itertools.product(State, State):
+        exists = f"{before.name} {after.name}" in arrows
+        assert (after in ALLOWED[before]) is exists, f"{before.name} to {after.name}"
+
+
+def test_the_arrows_of_a_share_are_these() -> None:
+    arrows = {
+        *("WAITING ASKED", "WAITING FINISHING", "WAITING STAYS", "ASKED DONE", "ASKED REFUSED"),
+        *("REFUSED WAITING", "REFUSED FINISHING", "REFUSED STAYS", "FINISHING FINISHED"),
+    }
+
+    for before, after in itertools.product(SplitState, SplitState):
+        exists = f"{before.name} {after.name}" in arrows
+        assert (after in SPLIT_ALLOWED[before]) is exists, f"{before.name} to {after.name}"
+
+
+def test_money_is_held_until_the_end_and_counts_when_it_arrived() -> None:
+    assert {s.name for s in OPEN_STATES} == {"REQUESTED", "APPROVED", "SENDING", "IN_BATCH"}
+    assert {s.name for s in set(COUNTED_STATES) - OPEN_STATES} == {"PAID"}
+    assert OPEN_STATES <= COUNTED_STATES
 
 
 def test_nothing_leads_out_of_an_end() -> None:
