@@ -375,3 +375,12 @@ def test_a_prepaid_sale_below_cost_takes_from_the_operator() -> None:
     share = prepaid_share(total_amount=100, wholesale_amount=99, fee_amount=3, refunded_amount=100)
 
     assert (share.main_amount, share.site_amount, share.fee_amount) == (99, -2, 3)
+
+
+def test_a_surcharge_of_the_largest_sums_is_exact() -> None:
+    """A quotient by way of a fraction of 53 bits would be a fen higher here."""
+    back = surcharge_back(
+        9_993_812_817_055, refunded_amount=7_989_278_454_169, total_amount=8_095_982_912_747
+    )
+
+    assert back == 9_862_095_100_000
