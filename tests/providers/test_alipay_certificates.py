@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from kameng.payments.providers.alipay import certificates, trusting, wire
@@ -315,11 +317,58 @@ def test_a_pasted_text_becomes_clean_blocks_one_a_line_of_64() -> None:
     assert certificates.clean_pem("nothing") == ""
 
 
-def test_a_key_on_a_curve_is_no_key_of_alipays() -> None:
+def make_bare() -> x509.Certificate:
+    """Return a certificate of itself with a short key, which says nothing of what it may do."""
+    key = rsa.generate_private_key(65_537, 1024)
+    name = alipay_certs.make_name("bare")
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + dt.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+
+
+def test_a_key_on_a_curve_or_a_short_one_is_no_key_of_alipays() -> None:
     [curve] = certificates.read_certificates(alipay_authority()["curve"])
 
-    with pytest.raises(ValueError, match="^no RSA key of 2048 bits$"):
-        certificates.read_rsa_key(curve)
+    for certificate in (curve, make_bare()):
+        with pytest.raises(ValueError, match="^no RSA key of 2048 bits$"):
+            certificates.read_rsa_key(certificate)
+
+
+def test_a_certificate_counts_from_its_first_second_to_its_last() -> None:
+    bare = make_bare()
+    first, last = bare.not_valid_before_utc, bare.not_valid_after_utc
+    second = dt.timedelta(seconds=1)
+
+    for moment, counts in (
+        (first - second, False),
+        (first, True),
+        (last, True),
+        (last + second, False),
+    ):
+        assert certificates.is_valid_at(bare, moment) is counts
+
+
+def test_a_root_may_issue_or_issued_itself() -> None:
+    made = alipay_authority()
+    bare = make_bare()
+    [root], [class2], [app] = (
+        certificates.read_certificates(made[name]) for name in ("root", "class2", "app")
+    )
+
+    assert not certificates.is_authority(bare)
+    assert certificates.is_authority(class2)
+    assert not certificates.is_authority(app)
+    assert certificates.is_root(bare)
+    assert certificates.is_root(root)
+    assert certificates.is_root(class2)
+    assert not certificates.is_root(app)
 
 
 def test_a_certificate_that_failed_rests_for_a_minute(form: dict[str, str]) -> None:
