@@ -71,6 +71,16 @@ def test_an_account_of_weight_nought_stands_by() -> None:
     assert pick_account([(1, 0)], seed="x") == 1
 
 
+def test_the_smallest_weight_is_no_standing_by() -> None:
+    assert pick_account([(2, 0), (1, 1)], seed="x") == 1
+    taken = Tally(pick_account([(1, 1), (2, 1)], seed=f"order-{number}") for number in range(200))
+    assert set(taken) == {1, 2}
+
+
+def test_a_seed_may_be_any_text() -> None:
+    assert pick_account([(1, 1)], seed="\ud800") == 1
+
+
 @pytest.mark.parametrize(
     ("seconds", "rests"),
     [(-1, True), (0, True), (PROBE_GRACE_SECONDS - 1, True), (PROBE_GRACE_SECONDS, False)],

@@ -105,6 +105,8 @@ CALM = Circumstances(
         (CALM, []),
         (replace(CALM, paid_to_account_count=0), ["first_payout"]),
         (replace(CALM, account_age=dt.timedelta(days=6, hours=23)), ["new_account"]),
+        (replace(CALM, account_age=dt.timedelta(days=7)), []),
+        (replace(CALM, largest_paid_amount=0), []),
         (replace(CALM, amount=4_000_000, largest_paid_amount=0), ["unusually_large"]),
         (replace(CALM, amount=3_000_100), ["unusually_large"]),
         (replace(CALM, amount=3_000_000), []),
@@ -204,3 +206,21 @@ def test_an_open_outcome_is_asked_about_for_ever_but_ever_more_slowly() -> None:
 
     assert waits == sorted(waits)
     assert waits[-1] == waits[-2] == dt.timedelta(hours=6)
+
+
+def test_more_than_an_order_costs_carries_the_whole_margin_and_no_more() -> None:
+    assert share_through(9_000, received=200_000, total=100_000) == 9_000
+
+
+def test_shares_of_the_largest_sums_are_exact() -> None:
+    """Sums over 53 bits: a fraction on the way would lose units."""
+    most = 9_999_999_999_999
+
+    assert share_through(most, received=most - 1, total=most) == most - 1
+    assert share_through(most - 2, received=most - 1, total=most) == most - 3
+    assert share_to_ask(most, received=most, max_bps=9_999) == (9_998_999_999_900, "above_maximum")
+    quote = quote_withdrawal(most - 99, terms=Plain(fee_bps=9_999))
+    assert (quote.fee_amount, quote.payout_amount) == (9_998_999_999_900, 1_000_000_000)
+    for sum_ in (quote.fee_amount, share_through(1, received=1, total=3)):
+        assert type(sum_) is int
+    assert type(share_to_ask(9, received=1, max_bps=1)[0]) is int
