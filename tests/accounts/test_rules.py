@@ -144,6 +144,8 @@ RIGHTS = {
     "customers.adjust": "of",
     "payments.confirm": "of",
     "money.view": "omf",
+    "money.reconcile": "omf",
+    "money.close": "of",
     "gateways.edit": "of",
     "staff.manage": "o",
     "settings.edit": "om",

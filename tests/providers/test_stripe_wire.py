@@ -169,6 +169,8 @@ def test_an_event_is_of_this_account_and_whole() -> None:
         assert deliver({**good, "account": account}, form=form).status is PaidStatus.PAID
     assert reject({**good, "account": "acct_2"}, form=form) == "wrong_merchant"
     assert reject({**good, "account": ""}, form=form) == "wrong_merchant"
+    assert reject({**good, "object": "charge"}, form=form) == "wrong_merchant"
+    assert reject({**good, "livemode": True}, form=form) == "wrong_merchant"
     for data in (None, [], {}, {"object": None}):
         assert reject({**good, "data": data}, form=form) == "malformed"
 

@@ -4,12 +4,13 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from kameng.payments.providers.port import (
     CallbackRejected,
+    CallbackRequest,
     ConfigInvalid,
     Confirmation,
     PaidStatus,
@@ -343,6 +344,19 @@ def test_a_callback_changed_after_signing_is_rejected_by_name(
 
     assert believe(fields) == code
     assert believe({key: each for key, each in fields.items() if each}) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("signature", "bad_signature"), ("signPubKeyCert", "bad_certificate")]
+)
+def test_bytes_that_are_no_text_prove_nothing(name: str, code: str) -> None:
+    fields = {key: value for key, value in seal(good()).items() if key != name}
+    body = urlencode(fields).encode() + f"&{name}=%ff".encode()
+
+    with pytest.raises(CallbackRejected) as caught:
+        wire.parse_callback(config(), CallbackRequest(method="POST", body=body), now=NOW)
+
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "utf-8", "UTF8", "utf8"])
