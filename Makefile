@@ -7,7 +7,7 @@ PYTHON ?= python3
 QUIET := not browser and not kill and not slow
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stop test bench lint clean
+.PHONY: help setup demo up stop test mutation bench lint clean
 
 help:
 	@echo 'make setup   virtual environment, packages, front end, messages'
@@ -15,6 +15,7 @@ help:
 	@echo 'make up      serve without demo data'
 	@echo 'make stop    stop what runs in the background'
 	@echo 'make test    all tests (also brings Chromium and a Chinese font when run as root)'
+	@echo 'make mutation  damage the code of money and see which tests notice (an hour)'
 	@echo 'make bench   measure'
 	@echo 'make lint    format, lint, types, import order'
 	@echo 'make clean   delete what setup made (never data)'
@@ -35,6 +36,11 @@ test:
 	@$(PYTHON) tools/setup.py --test
 	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "$(QUIET)" $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]
 	@.venv/bin/python -m pytest -m "not ($(QUIET))" $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]
+
+# Not a part of any other target: ARGS="amount state" names slices.
+mutation:
+	@$(PYTHON) tools/setup.py --test
+	@nice .venv/bin/python -m tools.mutation $(ARGS)
 
 bench: setup
 	@.venv/bin/kameng bench $(ARGS)

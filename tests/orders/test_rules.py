@@ -12,6 +12,26 @@ def test_labels_and_states_are_the_same() -> None:
     assert {int(state) for state in OrderState} == {int(state) for state in State} == set(ALLOWED)
 
 
+def test_the_arrows_are_these() -> None:
+    """Written out once more, apart from the table: an arrow is added by changing both."""
+    arrows = {
+        *("AWAITING_PAYMENT AWAITING_DELIVERY", "AWAITING_PAYMENT CANCELLED"),
+        *("AWAITING_PAYMENT EXPIRED", "AWAITING_DELIVERY DELIVERED"),
+        *("AWAITING_DELIVERY REFUNDING", "DELIVERED REFUNDING", "REFUNDING REFUNDED"),
+        *("CANCELLED AWAITING_DELIVERY", "EXPIRED AWAITING_DELIVERY"),
+    }
+
+    for before, after in itertools.product(State, State):
+        exists = f"{before.name} {after.name}" in arrows
+        assert (after in ALLOWED[before]) is exists, f"{before.name} to {after.name}"
+
+
+def test_paid_is_what_cannot_be_reached_without_money() -> None:
+    unpaid = {State.AWAITING_PAYMENT, State.CANCELLED, State.EXPIRED}
+
+    assert set(State) - unpaid == PAID_STATES
+
+
 def test_money_that_came_is_never_forgotten() -> None:
     for state in PAID_STATES:
         assert ALLOWED[state] <= PAID_STATES

@@ -1,4 +1,4 @@
-"""Which account takes a payment, when it rests, which bounds hold: by tables."""
+"""Which account takes a payment, when it rests or is asked again, which bounds hold: by tables."""
 
 import datetime as dt
 from collections import Counter as Tally
@@ -8,11 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kameng.payments.rules import (
+    ACCEPTED,
     PROBE_GRACE_SECONDS,
+    ConfirmOutcome,
     cap_day,
+    fits,
     in_order,
+    is_prepaid_amount,
     is_resting,
+    is_top_up_amount,
     narrow,
+    needs_second_person,
+    next_query_at,
+    next_refund_at,
     pick_account,
     works_on,
 )
@@ -63,6 +71,16 @@ def test_an_account_of_weight_nought_stands_by() -> None:
     assert pick_account([(1, 0)], seed="x") == 1
 
 
+def test_the_smallest_weight_is_no_standing_by() -> None:
+    assert pick_account([(2, 0), (1, 1)], seed="x") == 1
+    taken = Tally(pick_account([(1, 1), (2, 1)], seed=f"order-{number}") for number in range(200))
+    assert set(taken) == {1, 2}
+
+
+def test_a_seed_may_be_any_text() -> None:
+    assert pick_account([(1, 1)], seed="\ud800") == 1
+
+
 @pytest.mark.parametrize(
     ("seconds", "rests"),
     [(-1, True), (0, True), (PROBE_GRACE_SECONDS - 1, True), (PROBE_GRACE_SECONDS, False)],
@@ -95,3 +113,99 @@ def test_wanted_keys_come_first_and_the_others_keep_their_order() -> None:
 def test_a_day_of_a_cap_is_a_beijing_day() -> None:
     assert cap_day(NOON.replace(hour=15, minute=59)) == dt.date(2026, 11, 27)
     assert cap_day(NOON.replace(hour=16)) == dt.date(2026, 11, 28)
+
+
+def wait_of_query(query_count: int) -> int:
+    moment = next_query_at(NOON, query_count=query_count)
+    assert moment is not None
+    return int((moment - NOON).total_seconds())
+
+
+def wait_of_refund(asked_count: int) -> int:
+    return int((next_refund_at(NOON, asked_count=asked_count) - NOON).total_seconds())
+
+
+def test_a_payment_is_asked_for_at_growing_distances_for_some_36_hours() -> None:
+    waits = [wait_of_query(count) for count in range(12)]
+
+    assert waits[:4] == [30, 30, 60, 120]
+    assert waits == sorted(waits)
+    assert waits[-1] == 12 * 3600
+    assert 34 * 3600 < sum(waits) < 36 * 3600
+
+
+@pytest.mark.parametrize("query_count", [12, 13, 1000])
+def test_after_that_a_payment_is_not_asked_for_again(query_count: int) -> None:
+    assert next_query_at(NOON, query_count=query_count) is None
+
+
+def test_a_refund_is_asked_for_at_growing_distances_and_never_given_up() -> None:
+    waits = [wait_of_refund(count) for count in range(8)]
+
+    assert waits[:3] == [5, 15, 60]
+    assert waits == sorted(set(waits))
+    assert waits[-1] == 6 * 3600
+    assert [wait_of_refund(count) for count in (8, 9, 1000)] == [6 * 3600] * 3
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_taken"), [(99, False), (100, True), (150, True), (200, True), (201, False)]
+)
+def test_a_gateway_takes_from_its_least_to_its_most(amount: int, *, is_taken: bool) -> None:
+    assert fits(amount, min_amount=100, max_amount=200) is is_taken
+
+
+@pytest.mark.parametrize(
+    ("amount", "may"),
+    [
+        (-10_000, False),
+        (0, False),
+        (9_900, False),
+        (10_000, True),
+        (10_001, False),
+        (10_050, False),
+        (10_100, True),
+        (49_999_900, True),
+        (50_000_000, True),
+        (50_000_100, False),
+    ],
+)
+def test_a_customer_puts_in_whole_fen_from_one_to_five_thousand_yuan(
+    amount: int, *, may: bool
+) -> None:
+    assert is_top_up_amount(amount) is may
+
+
+@pytest.mark.parametrize(
+    ("amount", "may"),
+    [
+        (0, False),
+        (9_900, False),
+        (10_000, True),
+        (10_050, False),
+        (10_100, True),
+        (10_000_000_000, True),
+        (10_000_000_100, False),
+    ],
+)
+def test_an_operator_pays_in_whole_fen_from_one_to_a_million_yuan(
+    amount: int, *, may: bool
+) -> None:
+    assert is_prepaid_amount(amount) is may
+
+
+@pytest.mark.parametrize(
+    ("amount", "needs"), [(0, False), (100, False), (101, True), (-100, False), (-101, True)]
+)
+def test_two_persons_are_needed_above_the_threshold_whichever_way_money_goes(
+    amount: int, *, needs: bool
+) -> None:
+    assert needs_second_person(amount, threshold_amount=100) is needs
+
+
+def test_a_nonce_is_spent_by_what_was_right_whether_or_not_it_changed_anything() -> None:
+    """A callback that was not taken may be sent again: its nonce must stay good."""
+    spent = {ConfirmOutcome.CONFIRMED, ConfirmOutcome.REPEATED, ConfirmOutcome.MISMATCHED}
+
+    assert spent == ACCEPTED
+    assert ConfirmOutcome.REPLAYED not in ACCEPTED

@@ -139,3 +139,17 @@ def test_parts_revoke_as_much_as_the_whole(bonus: int, principal: int, parts: li
 )
 def test_two_persons_above_the_threshold(amount: int, threshold: int, *, needs: bool) -> None:
     assert needs_second_person(amount, threshold_amount=threshold) is needs
+
+
+def test_an_empty_wallet_holds_no_principal() -> None:
+    for balance in (0, -1):
+        assert unused_principals(balance, lots=[Lot(principal=10 * YUAN, bonus=0)]) == [0]
+
+
+def test_a_rate_of_the_largest_sum_is_exact() -> None:
+    """Over 53 bits: a fraction on the way would lose units."""
+    tier = Tier(rule_id=1, min_amount=1, bonus_amount=0, bonus_bps=9_999, is_once=False)
+    amount = 90_071_992_547_409_999 * FEN + 99
+
+    assert tier.bonus_for(amount) == amount * 9_999 // 1_000_000 * 100
+    assert isinstance(tier.bonus_for(200 * YUAN), int)

@@ -11,6 +11,8 @@ from kameng.pricing.money import (
     Rounding,
     apply_bps,
     check_amount,
+    check_signed,
+    divide,
     format_yuan,
     from_fen,
     multiply,
@@ -56,9 +58,16 @@ def test_other_text_is_no_amount(text: str) -> None:
     assert refusal.value.code == "money_format"
 
 
+@pytest.mark.parametrize("value", [None, 1, 1.5, b"1", ["1"]])
+def test_what_is_no_text_is_no_amount(value: object) -> None:
+    for parse in (parse_yuan, parse_fen_yuan):
+        with pytest.raises(MoneyInvalid, match="^money_format$"):
+            parse(value)  # type: ignore[arg-type]
+
+
 def test_decimals_beyond_the_unit_are_refused() -> None:
     for text in ("0.00001", "1.000000000000"):
-        with pytest.raises(MoneyInvalid):
+        with pytest.raises(MoneyInvalid, match="^money_format$"):
             parse_yuan(text)
 
 
@@ -75,10 +84,33 @@ def test_sum_over_the_bound_is_refused() -> None:
     assert refusal.value.code == "money_range"
 
 
-@pytest.mark.parametrize("value", [True, "1", None, 1.0, -1, MAX_AMOUNT + 1])
-def test_only_an_integer_within_bounds_is_an_amount(value: object) -> None:
-    with pytest.raises(MoneyInvalid):
-        check_amount(value)  # type: ignore[arg-type]
+def test_refusal_says_its_code_as_its_text() -> None:
+    refusal = MoneyInvalid("money_range")
+
+    assert (str(refusal), refusal.code) == ("money_range", "money_range")
+
+
+@pytest.mark.parametrize("value", [True, False, "1", None, 1.0])
+def test_only_an_integer_is_an_amount(value: object) -> None:
+    for check in (check_amount, check_signed):
+        with pytest.raises(MoneyInvalid, match="^money_format$"):
+            check(value)  # type: ignore[arg-type]
+
+
+def test_amount_goes_from_zero_to_the_bound_and_no_further() -> None:
+    assert check_amount(0) == 0
+    assert check_amount(MAX_AMOUNT) == MAX_AMOUNT == 10_000_000_000_000
+    for value in (-1, MAX_AMOUNT + 1):
+        with pytest.raises(MoneyInvalid, match="^money_range$"):
+            check_amount(value)
+
+
+def test_signed_amount_is_bounded_on_both_sides() -> None:
+    for value in (-MAX_AMOUNT, -1, 0, MAX_AMOUNT):
+        assert check_signed(value) == value
+    for value in (-MAX_AMOUNT - 1, MAX_AMOUNT + 1):
+        with pytest.raises(MoneyInvalid, match="^money_range$"):
+            check_signed(value)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +140,7 @@ def test_fen_make_the_same_way_back(fen: int) -> None:
 
 
 def test_part_of_a_fen_is_never_dropped_silently() -> None:
-    with pytest.raises(MoneyInvalid):
+    with pytest.raises(MoneyInvalid, match="^money_precision$"):
         to_fen(Amount(150))
 
 
@@ -145,16 +177,58 @@ def test_rate_is_exact_to_one_unit(amount: Amount, rate_bps: int) -> None:
     assert up - down <= 1
 
 
+@pytest.mark.parametrize(
+    ("dividend", "down", "half_up", "up"),
+    [
+        (0, 0, 0, 0),
+        (1, 0, 0, 1),
+        (4, 0, 0, 1),
+        (5, 0, 1, 1),
+        (9, 0, 1, 1),
+        (10, 1, 1, 1),
+        (14, 1, 1, 2),
+        (15, 1, 2, 2),
+        (-4, 0, 0, -1),
+        (-5, 0, -1, -1),
+        (-15, -1, -2, -2),
+    ],
+)
+def test_division_by_ten_rounds_as_named(dividend: int, down: int, half_up: int, up: int) -> None:
+    assert divide(dividend, by=10, rounding=Rounding.DOWN) == down
+    assert divide(dividend, by=10, rounding=Rounding.HALF_UP) == half_up
+    assert divide(dividend, by=10, rounding=Rounding.UP) == up
+
+
+def test_rounding_to_the_fen_is_half_up_unless_named() -> None:
+    assert round_to_fen(Amount(149)) == 100
+    assert round_to_fen(Amount(150)) == 200
+    assert round_to_fen(Amount(-150)) == -200
+
+
+def test_rate_goes_from_nothing_to_a_hundredfold() -> None:
+    assert apply_bps(Amount(7), rate_bps=0, rounding=Rounding.UP) == 0
+    assert apply_bps(Amount(7), rate_bps=1_000_000, rounding=Rounding.DOWN) == 700
+    with pytest.raises(MoneyInvalid, match="^money_range$"):
+        apply_bps(MAX_AMOUNT, rate_bps=10_001, rounding=Rounding.DOWN)
+
+
 @pytest.mark.parametrize("rate_bps", [-1, 1_000_001])
 def test_rate_out_of_bounds_is_refused(rate_bps: int) -> None:
-    with pytest.raises(MoneyInvalid):
+    with pytest.raises(MoneyInvalid, match="^rate_range$"):
         apply_bps(Amount(1), rate_bps=rate_bps, rounding=Rounding.DOWN)
 
 
-@pytest.mark.parametrize("quantity", [0, -1, True, 1.5, "1", 2**70])
+@pytest.mark.parametrize("quantity", [0, -1, True, 1.5, "1"])
 def test_quantity_that_is_no_count_is_refused(quantity: object) -> None:
-    with pytest.raises(MoneyInvalid):
+    with pytest.raises(MoneyInvalid, match="^quantity_range$"):
         multiply(Amount(10_000), quantity=quantity)  # type: ignore[arg-type]
+
+
+def test_pieces_multiply_up_to_the_bound() -> None:
+    assert multiply(Amount(10_000), quantity=1) == 10_000
+    assert multiply(Amount(-3), quantity=7) == -21
+    with pytest.raises(MoneyInvalid, match="^money_range$"):
+        multiply(Amount(10_000), quantity=2**70)
 
 
 @given(signed_amounts, st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
@@ -184,5 +258,30 @@ def test_split_gives_the_heavier_weight_no_less(total: Amount, weights: list[int
 
 @pytest.mark.parametrize("weights", [[], [0], [1, -1], [2, -1]])
 def test_split_without_a_positive_weight_is_refused(weights: list[int]) -> None:
-    with pytest.raises(MoneyInvalid):
+    with pytest.raises(MoneyInvalid, match="^split_weights$"):
         split(Amount(100), weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "parts"),
+    [
+        (100, [1, 1, 1], [34, 33, 33]),
+        (101, [1, 1, 1], [34, 34, 33]),
+        (-100, [1, 1, 1], [-34, -33, -33]),
+        (10, [5, 3, 1], [6, 3, 1]),
+        (11, [1, 3, 5], [1, 4, 6]),
+        (2, [1, 0, 1], [1, 0, 1]),
+        (1, [1, 2, 2], [0, 1, 0]),
+        (0, [3, 4], [0, 0]),
+        (5, [1], [5]),
+    ],
+)
+def test_units_left_over_go_to_the_largest_remainder_then_to_the_earlier_part(
+    total: int, weights: list[int], parts: list[int]
+) -> None:
+    assert split(Amount(total), weights=weights) == parts
+
+
+def test_sum_beyond_the_bound_is_not_split() -> None:
+    with pytest.raises(MoneyInvalid, match="^money_range$"):
+        split(Amount(MAX_AMOUNT + 1), weights=[1])

@@ -3,10 +3,13 @@
 import base64
 import dataclasses
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from kameng.payments.providers.alipay import certificates, trusting, wire
@@ -182,7 +185,7 @@ def test_unknown_mode_is_refused(form: dict[str, str]) -> None:
 
 
 def renewed(
-    *, owner: str = "支付宝网络技术有限公司", days: int = 0
+    *, owner: str = "支付宝网络技术有限公司", new_key_text: str = ""
 ) -> tuple[str, str, dict[str, str]]:
     """Return number, file and form of an account whose Alipay changed its certificate."""
     root_key, class_key = (signing.load_key(signing.make_private_key()) for _ in range(2))
@@ -190,7 +193,8 @@ def renewed(
     root_pem = alipay_certs.issue(root, root_key, root, root_key)
     class_pem = alipay_certs.issue(class2, class_key, root, root_key)
     first = alipay_certs.make_name("支付宝-1", owner="支付宝网络技术有限公司")
-    gateway, new_key = signing.load_key(gateway_key()), signing.load_key(signing.make_private_key())
+    gateway = signing.load_key(gateway_key())
+    new_key = signing.load_key(new_key_text or signing.make_private_key())
     old_pem = alipay_certs.issue(first, gateway, class2, class_key, is_authority=False)
     name = alipay_certs.make_name("支付宝-2", owner=owner)
     new_pem = alipay_certs.issue(name, new_key, class2, class_key, is_authority=False)
@@ -234,6 +238,137 @@ def test_certificate_of_another_owner_is_not_alipays_though_the_chain_is_good() 
     content = base64.b64encode((made["app"] + made["class1"]).encode()).decode()
     with pytest.raises(ValueError, match="owner"):
         trusting.read_certificate(own, alipay_certs.number(made["app"]), content, moment=NOW)
+
+
+def tell(file: str, *, key: str, named: str, code: str = "10000") -> bytes:
+    """Return the reply of a download, signed by a key and naming a certificate."""
+    content = base64.b64encode(file.encode()).decode()
+    source = json.dumps({"code": code, "alipay_cert_content": content})
+    sign = signing.sign_rsa(source, signing.load_key(key))
+    name = "alipay_open_app_alipaycert_download_response"
+    return f'{{"{name}":{source},"alipay_cert_sn":"{named}","sign":"{sign}"}}'.encode()
+
+
+@pytest.mark.parametrize("signed_by", ["old", "new", "old without its name"])
+def test_a_download_is_learned_when_the_old_key_or_the_new_one_signed_it(signed_by: str) -> None:
+    new_key = signing.make_private_key()
+    sn, file, form = renewed(new_key_text=new_key)
+    config = Config.from_form(form)
+    key = new_key if signed_by == "new" else gateway_key()
+    named = {"old": config.alipay_cert_sn, "new": sn}.get(signed_by, "")
+
+    assert trusting.list_keys(config, sn) == []
+    wire.learn_certificate(config, sn, tell(file, key=key, named=named), moment=NOW)
+
+    assert trusting.list_keys(config, sn) == [signing.publish_key(signing.load_key(new_key))]
+    source = '{"code":"10000"}'
+    sign = signing.sign_rsa(source, signing.load_key(new_key))
+    body = f'{{"x_response":{source},"sign":"{sign}","alipay_cert_sn":"{sn}"}}'.encode()
+    assert wire.read_reply(config, method="x", body=body) == {"code": "10000"}
+
+
+def test_a_download_that_proves_nothing_is_not_learned() -> None:
+    new_key = signing.make_private_key()
+    sn, file, form = renewed(new_key_text=new_key)
+    config = Config.from_form(form)
+    old = config.alipay_cert_sn
+    stranger = signing.make_private_key()
+
+    for body in (
+        tell(file, key=stranger, named=old),
+        tell(file, key=stranger, named=sn),
+        tell(file, key=new_key, named=old),
+        tell(file, key=gateway_key(), named=sn),
+        tell(file, key=gateway_key(), named="0" * 32),
+        tell(file, key=gateway_key(), named=old, code="40004"),
+        tell("nothing", key=gateway_key(), named=old),
+        tell(renewed()[1], key=gateway_key(), named=old),
+    ):
+        with pytest.raises(wire.UnknownCertificate) as caught:
+            wire.learn_certificate(config, sn, body, moment=NOW)
+        assert (caught.value.sn, caught.value.code) == (sn, "unknown_certificate")
+        assert trusting.list_keys(config, sn) == []
+    later = NOW + dt.timedelta(days=366 * alipay_certs.YEARS)
+    with pytest.raises(wire.UnknownCertificate):
+        wire.learn_certificate(config, sn, tell(file, key=new_key, named=sn), moment=later)
+
+
+def test_a_reply_under_a_certificate_that_is_not_at_hand_names_it(form: dict[str, str]) -> None:
+    config = Config.from_form(form)
+    source = '{"code":"10000"}'
+    sign = signing.sign_rsa(source, signing.load_key(gateway_key()))
+    body = f'{{"x_response":{source},"sign":"{sign}","alipay_cert_sn":"{"a" * 32}"}}'.encode()
+
+    with pytest.raises(wire.UnknownCertificate) as caught:
+        wire.read_reply(config, method="x", body=body)
+
+    assert caught.value.sn == "a" * 32
+
+
+def test_a_pasted_text_becomes_clean_blocks_one_a_line_of_64() -> None:
+    block = "A" * 70
+    pasted = (
+        f"x -----BEGIN CERTIFICATE----- {block[:30]}\r\n{block[30:]} -----END CERTIFICATE----- y"
+    )
+    clean = f"-----BEGIN CERTIFICATE-----\n{'A' * 64}\n{'A' * 6}\n-----END CERTIFICATE-----"
+
+    assert certificates.clean_pem(pasted) == clean
+    assert certificates.clean_pem(pasted + pasted) == f"{clean}\n{clean}"
+    assert certificates.clean_pem("nothing") == ""
+
+
+def make_bare() -> x509.Certificate:
+    """Return a certificate of itself with a short key, which says nothing of what it may do."""
+    key = rsa.generate_private_key(65_537, 1024)
+    name = alipay_certs.make_name("bare")
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + dt.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+
+
+def test_a_key_on_a_curve_or_a_short_one_is_no_key_of_alipays() -> None:
+    [curve] = certificates.read_certificates(alipay_authority()["curve"])
+
+    for certificate in (curve, make_bare()):
+        with pytest.raises(ValueError, match="^no RSA key of 2048 bits$"):
+            certificates.read_rsa_key(certificate)
+
+
+def test_a_certificate_counts_from_its_first_second_to_its_last() -> None:
+    bare = make_bare()
+    first, last = bare.not_valid_before_utc, bare.not_valid_after_utc
+    second = dt.timedelta(seconds=1)
+
+    for moment, counts in (
+        (first - second, False),
+        (first, True),
+        (last, True),
+        (last + second, False),
+    ):
+        assert certificates.is_valid_at(bare, moment) is counts
+
+
+def test_a_root_may_issue_or_issued_itself() -> None:
+    made = alipay_authority()
+    bare = make_bare()
+    [root], [class2], [app] = (
+        certificates.read_certificates(made[name]) for name in ("root", "class2", "app")
+    )
+
+    assert not certificates.is_authority(bare)
+    assert certificates.is_authority(class2)
+    assert not certificates.is_authority(app)
+    assert certificates.is_root(bare)
+    assert certificates.is_root(root)
+    assert certificates.is_root(class2)
+    assert not certificates.is_root(app)
 
 
 def test_a_certificate_that_failed_rests_for_a_minute(form: dict[str, str]) -> None:

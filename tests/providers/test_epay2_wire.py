@@ -1,6 +1,7 @@
 """Epay v2's bytes: what is signed both ways, whose time counts, how a payment opens."""
 
 import datetime as dt
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from kameng.payments.providers.epay2.config import Config
 from kameng.payments.providers.port import (
     CallbackRejected,
     ConfigInvalid,
+    Confirmation,
     PaidStatus,
     PayInstruction,
     ProviderRefused,
@@ -146,6 +148,166 @@ def test_a_callback_of_another_time_is_refused(late: int) -> None:
         wire.parse_callback(config(), case.send(case.signed(timestamp=stamp)), now=NOW)
 
     assert caught.value.code == "stale"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "counts"),
+    [
+        (int(NOW.timestamp()), True),
+        (int(NOW.timestamp()) - 300, True),
+        (int(NOW.timestamp()) + 300, True),
+        (int(NOW.timestamp()) - 301, False),
+        (int(NOW.timestamp()) + 301, False),
+        (str(int(NOW.timestamp()))[:9], False),
+        (f"{int(NOW.timestamp())}0", False),
+        (f" {int(NOW.timestamp())}", False),
+        ("", False),
+        ("x", False),
+    ],
+)
+def test_a_stamp_counts_for_five_minutes_each_way(stamp: object, *, counts: bool) -> None:
+    assert wire.is_fresh(str(stamp), now=NOW) is counts
+
+
+def test_what_is_signed_is_sorted_and_says_something() -> None:
+    fields = {"b": b"2", "a": b"1", "empty": b"", "blank": b" ", "sign": b"x", "sign_type": b"RSA"}
+
+    assert wire.join_fields(fields) == b"a=1&b=2"
+    assert wire.sign_fields(config(), {"empty": "", "a": "1"}, now=NOW).keys() == {
+        *("a", "pid", "timestamp", "sign", "sign_type")
+    }
+
+
+def call_back(**changes: str) -> Confirmation:
+    case = make_case("epay2")
+    signed = case.signed(**{"timestamp": str(int(NOW.timestamp())), **changes})
+    return wire.parse_callback(config(), case.send(signed), now=NOW)
+
+
+def test_a_callback_says_this_and_nothing_else() -> None:
+    case = make_case("epay2")
+    stamp = str(int(NOW.timestamp()))
+    signed = case.signed(timestamp=stamp, endtime="2026-01-01 20:00:00", buyer=" m\te ")
+    callback = case.send(signed)
+
+    assert wire.parse_callback(config(), callback, now=NOW) == Confirmation(
+        payment_no="P20260101A",
+        external_no=case.trade_no,
+        amount=Amount(123_400),
+        status=PaidStatus.PAID,
+        paid_at=dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC),
+        payer="m e",
+        raw_digest=hashlib.sha256(callback.query + b"\n" + callback.body).hexdigest(),
+    )
+
+
+def test_a_payer_is_bounded_and_a_time_that_is_none_is_left_out() -> None:
+    assert call_back(buyer="x" * 65).payer == "x" * 64
+    assert call_back(endtime="gestern", buyer="").paid_at is None
+    assert call_back(trade_status="WAIT").status is PaidStatus.PENDING
+
+
+def test_a_callback_without_time_and_payer_is_read_all_the_same() -> None:
+    case = make_case("epay2")
+    fields = {name: case.good[name] for name in case.good if name not in ("endtime", "buyer")}
+    signed = case.sign({**fields, "timestamp": str(int(NOW.timestamp()))})
+
+    said = wire.parse_callback(config(), case.send(signed), now=NOW)
+
+    assert (said.status, said.paid_at, said.payer) == (PaidStatus.PAID, None, "")
+
+
+def test_a_signed_answer_without_a_time_is_stale() -> None:
+    source = {"code": "0", "money": "12.34"}
+    text = signing.join_sorted(source, without=())
+    sign = signing.sign_rsa(text, signing.load_key(gateway_key()))
+
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), json.dumps({**source, "sign": sign}).encode(), now=NOW)
+
+    assert caught.value.code == "stale_reply"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"pid": "1002"}, "wrong_merchant"),
+        ({"pid": ""}, "missing_pid"),
+        ({"timestamp": ""}, "missing_timestamp"),
+        ({"timestamp": "1"}, "stale"),
+        ({"trade_status": ""}, "missing_trade_status"),
+        ({"out_trade_no": ""}, "missing_out_trade_no"),
+        ({"trade_no": "<b>"}, "bad_trade_no"),
+        ({"money": "0"}, "bad_amount"),
+    ],
+)
+def test_a_signed_callback_that_does_not_fit_is_rejected_by_name(
+    changes: dict[str, str], code: str
+) -> None:
+    with pytest.raises(CallbackRejected) as caught:
+        call_back(**changes)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"sign_type": "MD5"}, "bad_sign_type"),
+        ({"sign_type": ""}, "bad_sign_type"),
+        ({"sign": ""}, "missing_sign"),
+        ({"sign": "x"}, "bad_signature"),
+        ({"sign": "AAAA"}, "bad_signature"),
+        ({"money": "99.99"}, "bad_signature"),
+    ],
+)
+def test_a_callback_changed_after_signing_is_rejected_by_name(
+    changes: dict[str, str], code: str
+) -> None:
+    case = make_case("epay2")
+    signed = {**case.signed(timestamp=str(int(NOW.timestamp()))), **changes}
+
+    with pytest.raises(CallbackRejected) as caught:
+        wire.parse_callback(config(), case.send(signed), now=NOW)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "bad_reply"),
+        (b"[]", "bad_reply"),
+        (b"{}", "bad_reply"),
+        (b'{"code":null}', "bad_reply"),
+        (b'{"code":0}', "bad_reply_signature"),
+        (b'{"code":0,"sign":"!"}', "bad_reply_signature"),
+        (seal(order(), key=app_key()), "bad_reply_signature"),
+        (seal(order(), late=301), "stale_reply"),
+        (seal(order(), late=-301), "stale_reply"),
+    ],
+)
+def test_an_answer_that_proves_nothing_is_uncertain_by_name(body: bytes, code: str) -> None:
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), body, now=NOW)
+
+    assert caught.value.code == code
+
+
+def test_a_refusal_carries_the_platforms_words_and_needs_no_signature() -> None:
+    body = json.dumps({"code": -123_456_789_012_345_678, "msg": " 余额\n不足 "}).encode()
+
+    with pytest.raises(ProviderRefused) as caught:
+        wire.read_reply(config(), body, now=NOW)
+
+    assert (caught.value.code, caught.value.message) == ("epay_-123456789012345", "余额 不足")
+
+
+def test_an_answer_is_given_on_without_what_was_not_signed() -> None:
+    reply = wire.read_reply(config(), seal(order()), now=NOW)
+
+    assert "buyer" not in reply
+    assert (reply["status"], reply["money"]) == ("1", "12.34")
 
 
 def open_by(**said: object) -> PayInstruction | None:

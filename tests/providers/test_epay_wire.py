@@ -1,6 +1,7 @@
 """Epay's bytes: the published vectors, the odd gateways, what a callback may look like."""
 
 import dataclasses
+import hashlib
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from kameng.payments.providers.epay.config import Config
 from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
+    Confirmation,
     Device,
     PaidStatus,
     PayInstruction,
@@ -97,6 +99,7 @@ def test_page_address_is_signed_and_clean() -> None:
     assert fields["money"] == "12.34"
     assert fields["name"] == "腾讯视频 ＆ 月卡＝12／个月"
     assert fields["sign"] == signing.sign_epay(fields, EPAY_KEY)
+    assert fields["sign_type"] == "MD5"
     assert EPAY_KEY not in address.query
 
 
@@ -129,6 +132,71 @@ def test_callback_is_taken_as_query_and_as_form() -> None:
 
     assert by_get.amount == by_post.amount == Amount(15_000)
     assert by_get.payment_no == by_post.payment_no == "P1"
+
+
+def call_back(*, sign: str = "", **changes: str) -> CallbackRequest:
+    fields = {"pid": "1001", "trade_no": "T1", "out_trade_no": "P1", "money": "1.50"}
+    fields |= {"trade_status": "TRADE_SUCCESS", **changes}
+    fields = {name: value for name, value in fields.items() if value}
+    fields["sign"] = sign or signing.sign_epay(fields, EPAY_KEY)
+    return CallbackRequest(method="GET", query=urlencode(fields).encode())
+
+
+def test_callback_says_this_and_nothing_else() -> None:
+    callback = call_back(sign_type="MD5")
+
+    assert wire.parse_callback(CONFIG, callback) == Confirmation(
+        payment_no="P1",
+        external_no="T1",
+        amount=Amount(15_000),
+        status=PaidStatus.PAID,
+        paid_at=None,
+        payer="",
+        raw_digest=hashlib.sha256(callback.query + b"\n").hexdigest(),
+    )
+
+
+@pytest.mark.parametrize("word", ["WAIT_BUYER_PAY", "TRADE_CLOSED", "trade_success", "x"])
+def test_other_words_for_a_status_are_no_payment(word: str) -> None:
+    said = wire.parse_callback(CONFIG, call_back(trade_status=word))
+
+    assert said.status is PaidStatus.PENDING
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"sign_type": "RSA"}, "bad_sign_type"),
+        ({"sign_type": "md5"}, "bad_sign_type"),
+        ({"sign": "0" * 32}, "bad_signature"),
+        ({"sign": "x"}, "bad_signature"),
+        ({"pid": "1002"}, "wrong_merchant"),
+        ({"pid": ""}, "missing_pid"),
+        ({"trade_status": ""}, "missing_trade_status"),
+        ({"out_trade_no": ""}, "missing_out_trade_no"),
+        ({"out_trade_no": "P 1"}, "bad_out_trade_no"),
+        ({"trade_no": ""}, "missing_trade_no"),
+        ({"trade_no": "<b>"}, "bad_trade_no"),
+        ({"money": ""}, "missing_money"),
+        ({"money": "0.00"}, "bad_amount"),
+    ],
+)
+def test_callback_that_proves_nothing_is_rejected_by_name(
+    changes: dict[str, str], code: str
+) -> None:
+    with pytest.raises(CallbackRejected) as caught:
+        wire.parse_callback(CONFIG, call_back(**changes))
+
+    assert caught.value.code == code
+
+
+def test_callback_without_a_signature_is_rejected() -> None:
+    query = call_back().query.partition(b"&sign=")[0]
+
+    with pytest.raises(CallbackRejected) as caught:
+        wire.parse_callback(CONFIG, CallbackRequest(method="GET", query=query))
+
+    assert caught.value.code == "bad_signature"
 
 
 def test_name_cut_inside_a_character_still_verifies() -> None:

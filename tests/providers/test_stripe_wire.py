@@ -128,6 +128,66 @@ def test_signature_is_the_documented_hmac_of_time_dot_body() -> None:
         assert not check(bad), bad
 
 
+def test_a_header_holds_eight_signatures_at_most_and_any_text() -> None:
+    moment = dt.datetime.fromtimestamp(1_700_000_000, tz=dt.UTC)
+    good = sign_stripe(b"{}", STRIPE_WEBHOOK, moment="1700000000")
+
+    def check(header: str) -> bool:
+        return webhook.has_valid_signature(
+            b"{}", header=header, secret=STRIPE_WEBHOOK, moment=moment
+        )
+
+    assert check("t=1700000000" + f",v1={'0' * 64}" * 7 + f",v1={good}")
+    assert not check("t=1700000000" + f",v1={'0' * 64}" * 8 + f",v1={good}")
+    assert check(f"t=1700000000, v1={good}")
+    assert check(f"t=1700000000,v1=\ud800,v1={good}")
+    assert not check("t=1700000000,v1=\ud800")
+
+
+def send(body: bytes = b"{}", **changes: Any) -> str:
+    """Return why a callback without a good signature is rejected."""
+    callback = CallbackRequest(method="POST", body=body, **changes)
+    with pytest.raises(CallbackRejected) as caught:
+        webhook.parse(Config.from_form(FORM), callback)
+    return caught.value.code
+
+
+def test_a_callback_has_one_form_and_one_signature() -> None:
+    assert send() == "bad_signature"
+    assert send(headers={"stripe-signature": "x"}) == "bad_signature"
+    assert send(query=b"a=1") == "two_sources"
+    assert send(b"") == "empty"
+    assert send(b"x" * webhook.MAX_BYTES) == "bad_signature"
+    assert send(b"x" * (webhook.MAX_BYTES + 1)) == "too_large"
+
+
+def test_an_event_is_of_this_account_and_whole() -> None:
+    form = {**DOLLARS, "account_id": "acct_1032D82eZvKYlo2C"}
+    good = event("checkout.session.completed", session())
+
+    for account in (None, "acct_1032D82eZvKYlo2C"):
+        assert deliver({**good, "account": account}, form=form).status is PaidStatus.PAID
+    assert reject({**good, "account": "acct_2"}, form=form) == "wrong_merchant"
+    assert reject({**good, "account": ""}, form=form) == "wrong_merchant"
+    assert reject({**good, "object": "charge"}, form=form) == "wrong_merchant"
+    assert reject({**good, "livemode": True}, form=form) == "wrong_merchant"
+    for data in (None, [], {}, {"object": None}):
+        assert reject({**good, "data": data}, form=form) == "malformed"
+
+
+def test_the_header_is_found_by_whatever_case_and_the_digest_is_the_bodys() -> None:
+    body = json.dumps(event("checkout.session.completed", session())).encode()
+    moment = str(int(time.time()))
+    header = f"t={moment},v1={sign_stripe(body, STRIPE_WEBHOOK, moment=moment)}"
+
+    said = webhook.parse(
+        Config.from_form(DOLLARS),
+        CallbackRequest(method="POST", body=body, headers={"Stripe-Signature": header}),
+    )
+
+    assert said.raw_digest == hashlib.sha256(b"\n" + body).hexdigest()
+
+
 def test_an_empty_secret_verifies_nothing_though_its_hmac_is_right() -> None:
     body = b"{}"
     moment = str(int(time.time()))

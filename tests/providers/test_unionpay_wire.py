@@ -4,12 +4,13 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from kameng.payments.providers.port import (
     CallbackRejected,
+    CallbackRequest,
     ConfigInvalid,
     Confirmation,
     PaidStatus,
@@ -258,6 +259,115 @@ def test_control_without_the_chain_a_strangers_certificate_pays(
 # --- callbacks ---------------------------------------------------------------------------------
 
 
+def test_a_callback_says_this_and_nothing_else() -> None:
+    case = make_case("unionpay")
+    callback = case.send(case.signed(accNo="6222 **** 1234"))
+
+    assert wire.parse_callback(config(), callback, now=NOW) == Confirmation(
+        payment_no=case.good["orderId"],
+        external_no=case.trade_no,
+        amount=Amount(123_400),
+        status=PaidStatus.PAID,
+        paid_at=dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC),
+        payer="6222 **** 1234",
+        raw_digest=hashlib.sha256(callback.query + b"\n" + callback.body).hexdigest(),
+    )
+
+
+def test_a_refunds_callback_says_this_and_nothing_else() -> None:
+    case = make_case("unionpay")
+    callback = case.send(case.signed(txnType="04", orderId="R2026010100001"))
+
+    assert wire.parse_callback(config(), callback, now=NOW) == RefundNotice(
+        refund_no="R2026010100001",
+        external_no=case.trade_no,
+        status=RefundStatus.DONE,
+        amount=Amount(123_400),
+        raw_digest=hashlib.sha256(callback.query + b"\n" + callback.body).hexdigest(),
+    )
+
+
+def test_a_payment_that_is_not_done_has_no_time_and_its_payer_is_bounded() -> None:
+    case = make_case("unionpay")
+
+    said = wire.parse_callback(
+        config(), case.send(case.signed(respCode="05", accNo="9" * 65)), now=NOW
+    )
+
+    assert isinstance(said, Confirmation)
+    assert (said.status, said.paid_at, said.payer) == (PaidStatus.PENDING, None, "9" * 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"merId": "777290012345679"}, "wrong_merchant"),
+        ({"merId": ""}, "missing_merId"),
+        ({"currencyCode": "840"}, "wrong_currency"),
+        ({"txnType": ""}, "missing_txnType"),
+        ({"respCode": ""}, "missing_respCode"),
+        ({"orderId": ""}, "missing_orderId"),
+        ({"orderId": "1 2"}, "bad_orderId"),
+        ({"queryId": ""}, "missing_queryId"),
+        ({"queryId": "<b>"}, "bad_queryId"),
+        ({"txnAmt": ""}, "missing_txnAmt"),
+        ({"txnAmt": "0"}, "bad_amount"),
+        ({"txnAmt": "0123"}, "bad_amount"),
+        ({"txnAmt": "12.34"}, "bad_amount"),
+        ({"txnAmt": "-1"}, "bad_amount"),
+        ({"txnAmt": "1" * 13}, "bad_amount"),
+    ],
+)
+def test_a_signed_callback_that_does_not_fit_is_rejected_by_name(
+    changes: dict[str, str], code: str
+) -> None:
+    assert believe(seal({**good(), **changes})) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("signature", "", "bad_signature"),
+        ("signature", "!", "bad_signature"),
+        ("signature", "AAAA", "bad_signature"),
+        ("txnAmt", "1", "bad_signature"),
+        ("signPubKeyCert", "", "bad_certificate"),
+        ("signPubKeyCert", "x", "bad_certificate"),
+        ("encoding", "", "bad_charset"),
+        ("version", "", "bad_sign_type"),
+    ],
+)
+def test_a_callback_changed_after_signing_is_rejected_by_name(
+    name: str, value: str, code: str
+) -> None:
+    fields = {**seal(good()), name: value}
+
+    assert believe(fields) == code
+    assert believe({key: each for key, each in fields.items() if each}) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("signature", "bad_signature"), ("signPubKeyCert", "bad_certificate")]
+)
+def test_bytes_that_are_no_text_prove_nothing(name: str, code: str) -> None:
+    fields = {key: value for key, value in seal(good()).items() if key != name}
+    body = urlencode(fields).encode() + f"&{name}=%ff".encode()
+
+    with pytest.raises(CallbackRejected) as caught:
+        wire.parse_callback(config(), CallbackRequest(method="POST", body=body), now=NOW)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "utf-8", "UTF8", "utf8"])
+def test_both_names_of_the_character_set_are_taken(encoding: str) -> None:
+    assert believe(seal({**good(), "encoding": encoding})) == "ok"
+
+
+def test_what_is_signed_is_sorted_and_keeps_empty_values_of_the_sender() -> None:
+    assert wire.join_fields({"b": b"2", "a": b"", "signature": b"x"}) == b"a=&b=2"
+
+
 def test_done_with_a_defect_is_done() -> None:
     case = make_case("unionpay")
 
@@ -368,6 +478,55 @@ def test_an_answer_without_a_good_signature_is_uncertain() -> None:
     for bad in (body.replace(b"txnAmt=1234", b"txnAmt=9999"), unsigned, body[:-6], b"respCode=00"):
         with pytest.raises(ProviderUncertain):
             ask(bad)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "bad_reply"),
+        (b"respCode=00", "bad_reply"),
+        (b"a=1&b=2", "bad_reply"),
+        (b"a=1&a=2", "bad_reply"),
+        (b"a={b=1&c=2", "bad_reply"),
+        (b"a=1}&b=2", "bad_reply"),
+        (b"\xff=1&b=2", "bad_reply"),
+        (b"respCode=00&merId=1", "bad_sign_type_in_reply"),
+        (paid().replace(b"txnAmt=1234", b"txnAmt=9999"), "bad_signature_in_reply"),
+        (paid().replace(b"UTF-8", b"GBK"), "bad_charset_in_reply"),
+        (paid(merId="777290012345679"), "other_merchant"),
+        (paid(merId=""), "other_merchant"),
+    ],
+)
+def test_an_answer_that_proves_nothing_is_uncertain_by_name(body: bytes, code: str) -> None:
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), body, now=NOW)
+
+    assert caught.value.code == code
+
+
+def test_a_code_of_the_turned_away_counts_unsigned_only() -> None:
+    """Signed, and wrongly: then it is nobody's word."""
+    forged = answer(respCode="11").replace(b"respCode=11", b"respCode=13")
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), forged, now=NOW)
+    assert caught.value.code == "bad_signature_in_reply"
+    with pytest.raises(ProviderUncertain) as caught:
+        wire.read_reply(config(), b"respCode=11&novalue", now=NOW)
+    assert caught.value.code == "bad_reply"
+
+
+def test_bytes_that_are_no_text_make_an_answer_uncertain_and_nothing_worse() -> None:
+    for body in (b"respCode=\xff&merId=1", b"respCode=00&merId=\xff&signature=\xff"):
+        with pytest.raises(ProviderUncertain):
+            wire.read_reply(config(), body, now=NOW)
+
+
+def test_an_answer_is_split_once_and_may_end_its_line() -> None:
+    said = seal({"merId": config().mer_id, "respCode": "00", "a": "b=c", "d": "{x}"})
+
+    reply = wire.read_reply(config(), write(said) + b"\r\n", now=NOW)
+
+    assert reply == said
 
 
 def test_a_call_that_was_turned_away_is_told_in_unionpays_words() -> None:

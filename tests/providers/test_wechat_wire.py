@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 from typing import Any
 
@@ -84,6 +85,33 @@ def test_a_request_is_signed_with_its_query_and_its_body(config: Config) -> None
     assert request.url == "http://127.0.0.1:9/v3/x?a=1&b=2"
 
 
+def test_a_request_without_content_names_no_type_and_no_key(config: Config) -> None:
+    call = wire.Call(method="GET", target="https://api.mch.weixin.qq.com/v3/bill?token=1")
+
+    request = wire.build_request(config, call, now=NOW, nonce=NONCE)
+
+    assert (request.method, request.body) == ("GET", b"")
+    assert request.url == "https://api.mch.weixin.qq.com/v3/bill?token=1"
+    assert set(request.headers) == {"Authorization", "Accept"}
+    assert request.headers["Accept"] == "application/json"
+    text = f"GET\n/v3/bill?token=1\n{int(NOW.timestamp())}\n{NONCE}\n\n"
+    sign = signing.sign_text(text, config.merchant_private_key)
+    assert request.headers["Authorization"] == (
+        f'WECHATPAY2-SHA256-RSA2048 mchid="{config.mchid}",nonce_str="{NONCE}",'
+        f'signature="{sign}",timestamp="{int(NOW.timestamp())}",'
+        f'serial_no="{config.merchant_serial_no}"'
+    )
+
+
+def test_a_request_with_content_is_compact_json(config: Config) -> None:
+    call = wire.Call(method="POST", target="/v3/x", content={})
+
+    request = wire.build_request(config, call, now=NOW, nonce=NONCE)
+
+    assert (request.method, request.body) == ("POST", b"{}")
+    assert request.headers["Content-Type"] == "application/json"
+
+
 def test_an_order_says_what_the_platform_must_hold(config: Config) -> None:
     wish = make_request("P20260101A", method="jsapi")
     path, content = wire.build_order(
@@ -114,7 +142,14 @@ def test_the_bridge_inside_wechat_is_signed(config: Config) -> None:
     text = f"wx0123456789abcdef\n{int(NOW.timestamp())}\n{NONCE}\n{package}\n"
     public = peers.load_key(app_key()).public_key()
     assert peers.verify_rsa(text, signature=fields["paySign"], key=public)
-    assert (fields["package"], fields["signType"]) == (package, "RSA")
+    del fields["paySign"]
+    assert fields == {
+        "appId": "wx0123456789abcdef",
+        "timeStamp": str(int(NOW.timestamp())),
+        "nonceStr": NONCE,
+        "package": package,
+        "signType": "RSA",
+    }
 
 
 @pytest.mark.parametrize(
@@ -192,6 +227,57 @@ def test_a_refusal_may_be_unsigned_but_not_signed_wrongly() -> None:
     assert read(dataclasses.replace(refused, headers={})).is_signed is False
     with pytest.raises(ProviderUncertain):
         read(reply({"code": "NOT_ENOUGH"}, status=403, key=app_key()))
+
+
+UNPROVED = HttpReply(status=200, headers={}, body=b"{}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (reply({"code": "X"}, status=429), "gateway_busy"),
+        (reply({"code": "X"}, status=500), "bad_status"),
+        (reply({"code": "X"}, status=399), "bad_status"),
+        (reply({}, status=202), "bad_status"),
+        (reply({"message": "x"}, status=400), "bad_reply"),
+        (reply({"code": ""}, status=499), "bad_reply"),
+        (reply({"code": "SYSTEM_ERROR"}, status=400), "gateway_busy"),
+        (reply([1]), "bad_reply"),
+        (UNPROVED, "missing_serial"),
+        (dataclasses.replace(UNPROVED, status=204), "missing_serial"),
+        (dataclasses.replace(UNPROVED, headers=head(b"{ }")), "bad_signature"),
+        (dataclasses.replace(UNPROVED, status=400, body=b"<html>"), "bad_reply"),
+        (reply({"code": "X"}, status=400, key=app_key()), "bad_signature"),
+    ],
+)
+def test_a_reply_that_says_nothing_certain_says_why(answer: HttpReply, code: str) -> None:
+    with pytest.raises(ProviderUncertain) as caught:
+        read(answer)
+
+    assert caught.value.code == code
+
+
+def test_an_answer_and_a_refusal_are_given_on_whole() -> None:
+    good = reply({"a": 1})
+    empty = reply(None, status=204)
+    refused = reply({"code": "C" * 65, "message": " 余额\n不足 "}, status=400)
+
+    assert read(good) == wire.Answer(status=200, data={"a": "1"}, body=b'{"a": 1}')
+    assert read(empty) == wire.Answer(status=204, data={}, body=b"")
+    told = wire.Answer(status=400, code="C" * 64, message="余额 不足", body=refused.body)
+    assert read(refused) == told
+    assert (told.is_signed, told.refuse().code) == (True, "C" * 64)
+    for headers in ({}, {"Date": "x"}):
+        unsigned = read(dataclasses.replace(refused, headers=headers))
+        assert unsigned == dataclasses.replace(told, is_signed=False)
+    loud = {name.title(): value for name, value in refused.headers.items()}
+    assert read(dataclasses.replace(refused, headers=loud)) == told
+
+
+def test_a_refusal_under_an_unknown_key_is_told_apart_too() -> None:
+    with pytest.raises(SignatureFault) as caught:
+        read(reply({"code": "X"}, status=400, **{"wechatpay-serial": "PUB_KEY_ID_OTHER"}))
+    assert caught.value.code == "unknown_serial"
 
 
 def paid(**changes: Any) -> dict[str, Any]:
@@ -354,6 +440,120 @@ def test_a_callback_gives_its_nonce_and_who_paid(config: Config) -> None:
     assert said.paid_at == dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 
 
+def test_a_callback_says_this_and_nothing_else(config: Config) -> None:
+    body = good_body()
+
+    assert hear(config, body) == Confirmation(
+        payment_no="P20260101A",
+        external_no=make_case("wechat").good["transaction_id"],
+        amount=Amount(123_400),
+        status=PaidStatus.PAID,
+        paid_at=dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC),
+        payer="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+        raw_digest=hashlib.sha256(b"\n" + body).hexdigest(),
+        nonce=NONCE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"method": "GET"}, "malformed"),
+        ({"query": b"a=1"}, "malformed"),
+        ({"body": b""}, "malformed"),
+        ({"body": b"x" * (16 * 1024)}, "bad_signature"),
+        ({"body": b"x" * (16 * 1024 + 1)}, "too_large"),
+        ({"headers": {}}, "missing_serial"),
+    ],
+)
+def test_a_callback_has_one_form(config: Config, changes: dict[str, Any], code: str) -> None:
+    body = good_body()
+    good = CallbackRequest(method="POST", body=body, headers=head(body))
+
+    with pytest.raises(CallbackRejected) as caught:
+        wire.parse_callback(config, dataclasses.replace(good, **changes), keys=KEYS, now=NOW)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"mchid": "1900000002"}, "wrong_merchant"),
+        ({"mchid": ""}, "wrong_merchant"),
+        ({"appid": "wx0123456789abcdee"}, "wrong_merchant"),
+    ],
+)
+def test_a_callback_of_another_merchant_is_refused_by_name(
+    config: Config, changes: dict[str, str], code: str
+) -> None:
+    with pytest.raises(CallbackRejected) as caught:
+        hear(config, good_body(**changes))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("event", "original"),
+    [
+        ("TRANSACTION.SUCCESS", "refund"),
+        ("REFUND.SUCCESS", "transaction"),
+        ("", "transaction"),
+        ("TRANSACTION.SUCCESS", ""),
+        ("XTRANSACTION", "transaction"),
+    ],
+)
+def test_event_and_resource_must_be_of_one_kind(config: Config, event: str, original: str) -> None:
+    with pytest.raises(CallbackRejected) as caught:
+        hear(config, wechat_body(make_case("wechat").good, event=event, original=original))
+    assert caught.value.code == "unknown_event"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("algorithm", "bad_algorithm"),
+        ("ciphertext", "bad_resource"),
+        ("associated_data", "bad_resource"),
+        ("nonce", "bad_resource"),
+        ("original_type", "unknown_event"),
+    ],
+)
+def test_each_part_of_a_resource_must_be_there(config: Config, name: str, code: str) -> None:
+    outer = json.loads(good_body())
+    del outer["resource"][name]
+
+    with pytest.raises(CallbackRejected) as caught:
+        hear(config, json.dumps(outer).encode())
+    assert caught.value.code == code
+
+
+def test_a_callback_is_opened_into_event_kind_and_resource(config: Config) -> None:
+    event, kind, resource = wire.open_callback(config, good_body())
+
+    assert (event, kind) == ("TRANSACTION.SUCCESS", "transaction")
+    assert (resource["mchid"], resource["out_trade_no"]) == ("1900000001", "P20260101A")
+    for body in (b"x", b"[]", b"{}"):
+        with pytest.raises(CallbackRejected):
+            wire.open_callback(config, body)
+
+
+@pytest.mark.parametrize("associated", [None, ""])
+def test_a_resource_may_belong_to_nothing(config: Config, associated: str | None) -> None:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    sealed = AESGCM(WECHAT_API_KEY.encode()).encrypt(b"0123456789ab", b'{"a":1}', b"")
+    outer = {
+        "resource": {
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": base64.b64encode(sealed).decode(),
+            "associated_data": associated,
+            "nonce": "0123456789ab",
+        }
+    }
+
+    assert wire.open_callback(config, json.dumps(outer).encode()) == ("", "", {"a": "1"})
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -408,7 +608,7 @@ def test_a_resource_that_does_not_open_is_refused(config: Config, change: str) -
 def test_an_event_of_another_kind_moves_nothing_and_is_no_forgery(config: Config) -> None:
     fields = make_case("wechat").good
 
-    said = hear(config, wechat_body(fields, event="PAYSCORE.USER_PAID"))
+    said = hear(config, wechat_body(fields, event="PAYSCORE.USER_PAID", original="payscore"))
 
     assert isinstance(said, OtherNotice)
     assert said.kind == "PAYSCORE.USER_PAID"

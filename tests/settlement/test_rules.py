@@ -1,6 +1,7 @@
 """The decisions of settlement, by tables."""
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass, replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from kameng.settlement import models, rules
 from kameng.settlement.rules import (
     ALLOWED,
+    COUNTED_STATES,
     OPEN_STATES,
     SPLIT_ALLOWED,
     Circumstances,
@@ -103,6 +105,8 @@ CALM = Circumstances(
         (CALM, []),
         (replace(CALM, paid_to_account_count=0), ["first_payout"]),
         (replace(CALM, account_age=dt.timedelta(days=6, hours=23)), ["new_account"]),
+        (replace(CALM, account_age=dt.timedelta(days=7)), []),
+        (replace(CALM, largest_paid_amount=0), []),
         (replace(CALM, amount=4_000_000, largest_paid_amount=0), ["unusually_large"]),
         (replace(CALM, amount=3_000_100), ["unusually_large"]),
         (replace(CALM, amount=3_000_000), []),
@@ -159,6 +163,36 @@ def test_every_state_of_the_tables_has_its_rule_and_its_label() -> None:
     assert {s for s, after in ALLOWED.items() if not after} == set(ALLOWED) - OPEN_STATES
 
 
+def test_the_arrows_of_a_withdrawal_are_these() -> None:
+    """Written out once more, apart from the table: an arrow is added by changing both."""
+    arrows = {
+        *("REQUESTED APPROVED", "REQUESTED REFUSED", "REQUESTED TAKEN_BACK"),
+        *("APPROVED SENDING", "APPROVED IN_BATCH", "APPROVED REFUSED"),
+        *("SENDING PAID", "SENDING FAILED", "IN_BATCH PAID", "IN_BATCH FAILED"),
+    }
+
+    for before, after in itertools.product(State, State):
+        exists = f"{before.name} {after.name}" in arrows
+        assert (after in ALLOWED[before]) is exists, f"{before.name} to {after.name}"
+
+
+def test_the_arrows_of_a_share_are_these() -> None:
+    arrows = {
+        *("WAITING ASKED", "WAITING FINISHING", "WAITING STAYS", "ASKED DONE", "ASKED REFUSED"),
+        *("REFUSED WAITING", "REFUSED FINISHING", "REFUSED STAYS", "FINISHING FINISHED"),
+    }
+
+    for before, after in itertools.product(SplitState, SplitState):
+        exists = f"{before.name} {after.name}" in arrows
+        assert (after in SPLIT_ALLOWED[before]) is exists, f"{before.name} to {after.name}"
+
+
+def test_money_is_held_until_the_end_and_counts_when_it_arrived() -> None:
+    assert {s.name for s in OPEN_STATES} == {"REQUESTED", "APPROVED", "SENDING", "IN_BATCH"}
+    assert {s.name for s in set(COUNTED_STATES) - OPEN_STATES} == {"PAID"}
+    assert OPEN_STATES <= COUNTED_STATES
+
+
 def test_nothing_leads_out_of_an_end() -> None:
     for state in (State.PAID, State.REFUSED, State.FAILED, State.TAKEN_BACK):
         assert ALLOWED[state] == frozenset()
@@ -172,3 +206,21 @@ def test_an_open_outcome_is_asked_about_for_ever_but_ever_more_slowly() -> None:
 
     assert waits == sorted(waits)
     assert waits[-1] == waits[-2] == dt.timedelta(hours=6)
+
+
+def test_more_than_an_order_costs_carries_the_whole_margin_and_no_more() -> None:
+    assert share_through(9_000, received=200_000, total=100_000) == 9_000
+
+
+def test_shares_of_the_largest_sums_are_exact() -> None:
+    """Sums over 53 bits: a fraction on the way would lose units."""
+    most = 9_999_999_999_999
+
+    assert share_through(most, received=most - 1, total=most) == most - 1
+    assert share_through(most - 2, received=most - 1, total=most) == most - 3
+    assert share_to_ask(most, received=most, max_bps=9_999) == (9_998_999_999_900, "above_maximum")
+    quote = quote_withdrawal(most - 99, terms=Plain(fee_bps=9_999))
+    assert (quote.fee_amount, quote.payout_amount) == (9_998_999_999_900, 1_000_000_000)
+    for sum_ in (quote.fee_amount, share_through(1, received=1, total=3)):
+        assert type(sum_) is int
+    assert type(share_to_ask(9, received=1, max_bps=1)[0]) is int

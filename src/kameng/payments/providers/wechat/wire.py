@@ -327,6 +327,10 @@ def is_same_host(url: str, base: str) -> bool:
 # --- callbacks -------------------------------------------------------------------------------
 
 
+READ_EVENTS = ("", "TRANSACTION", "REFUND")
+READ_KINDS = ("", "transaction", "refund")
+
+
 def parse_callback(
     config: Config, callback: CallbackRequest, *, keys: Keys, now: dt.datetime
 ) -> Notice:
@@ -346,7 +350,10 @@ def parse_callback(
         ("REFUND", "refund"): _read_refund_notice,
     }
     reader = readers.get((event.partition(".")[0], kind))
-    if reader is None:  # a split or a transfer, which are asked about, or a kind to come
+    if reader is None:
+        if event.partition(".")[0] in READ_EVENTS or kind in READ_KINDS:
+            raise CallbackRejected("unknown_event")
+        # A split or a transfer, which are asked about, or a kind to come.
         return OtherNotice(kind=event[:64], raw_digest=digest_callback(callback))
     if resource.get("mchid") != config.mchid:
         raise CallbackRejected("wrong_merchant")
