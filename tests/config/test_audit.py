@@ -246,6 +246,14 @@ BREAKS = [
     ("I10", "update ledger_transfer set credit_account = 860 where code = 32"),
     ("I10", "update ledger_transfer set debit_account = 860 where code = 42"),
     ("I11", "update ledger_transfer set reference_id = 0 where code in (30, 31)"),
+    (
+        "I11",
+        (
+            "insert into ledger_transfer (site_id, debit_account, credit_account, amount, code,"
+            " reference_kind, reference_id) select site_id, 185, 160, 5, 97, 9, 77"
+            " from ledger_transfer limit 1"
+        ),
+    ),
     ("I11", "update payments_payment set subject_id = 0 where state = 1"),
     ("I11", f"update {REFUND_AT_GATEWAY.replace(' where', ' set payment_id = 0 where')}"),
 ]

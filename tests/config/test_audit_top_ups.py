@@ -62,6 +62,7 @@ BREAKS = [
     ("I18", "update accounts_approval set decided_by_id = 77"),
     ("I11", "update payments_topup set bonus_rule_id = 77"),
     ("I11", "update payments_dispute set gateway_id = 77"),
+    ("I11", "update ledger_transfer set reference_id = 0 where reference_kind = 7"),
 ]
 
 

@@ -81,6 +81,7 @@ DEFINERS = {
     "risk_hit",
     "risk_peek",
     "risk_sweep",
+    "settlement_booked",
     "tenancy_fresh",
     "tenancy_move_catalogue",
     "tenancy_stamped_site",

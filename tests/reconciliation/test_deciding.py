@@ -2,7 +2,9 @@
 
 import pytest
 
+from kameng.config.auditing import references
 from kameng.core.models import AuditEntry
+from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import AccountKind, Code, Reference
 from kameng.ledger.models import Transfer
 from kameng.ledger.selectors import site_account_amount
@@ -64,6 +66,8 @@ def test_a_fee_difference_is_booked_once_and_closes_the_case(books: Books) -> No
     case.refresh_from_db()
     assert (case.state, case.booked_amount) == (CaseState.CLOSED, 2_000)
     assert AuditEntry.objects.filter(action="case.booked").count() == 1
+    with platform_scope("the audit looks at all sites"):
+        assert [each for each in references() if each.startswith("ledger_transfer")] == []
 
 
 @pytest.mark.parametrize(

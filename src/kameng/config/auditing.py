@@ -11,7 +11,15 @@ from kameng.core.audit import verify_chain
 from kameng.ledger.accounts import Code
 from kameng.orders.rules import is_path
 
-REFERENCES = {1: "order", 2: "top-up", 5: "split", 6: "withdrawal", 8: "prepaid payment"}
+REFERENCES = {
+    1: "order",
+    2: "top-up",
+    5: "split",
+    6: "withdrawal",
+    7: "dispute",
+    8: "prepaid payment",
+    9: "case",
+}
 STUCK_MINUTES = 30  # a paid order of keys that waits longer must carry a note that says why
 
 
@@ -345,6 +353,11 @@ def references() -> Iterator[str]:
             f" and not exists (select 1 from {target} b where b.{key} = a.{column}) limit 20"
         ):
             yield f"{table}.{column} {row[0]}: no such row in {target}"
+    yield from _named_by_kind()
+
+
+def _named_by_kind() -> Iterator[str]:
+    """What payments and transfers are for exists, in the table that its kind tells."""
     for row in read_rows(
         """
         select 'payments_payment', p.payment_no, p.purpose, p.subject_id from payments_payment p
@@ -363,6 +376,10 @@ def references() -> Iterator[str]:
                and not exists (select 1 from settlement_split s where s.id = l.reference_id)
             or l.reference_kind = 6
                and not exists (select 1 from settlement_withdrawal w where w.id = l.reference_id)
+            or l.reference_kind = 7
+               and not exists (select 1 from payments_dispute d where d.id = l.reference_id)
+            or l.reference_kind = 9
+               and not exists (select 1 from reconciliation_case c where c.id = l.reference_id)
             or l.reference_kind = 8
                and not exists (select 1 from payments_prepaidin i where i.id = l.reference_id)
         """

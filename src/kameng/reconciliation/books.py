@@ -14,15 +14,30 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """One function and the kinds of lines that it answers for."""
+    """One function and the kinds of lines that it answers for.
+
+    `is_exported`: bills that people export tell these kinds too. Of the others such a bill is
+    silent, so that nothing is missing on it.
+    """
 
     function: str
     kinds: tuple[str, ...]
+    is_exported: bool
 
 
-BOOKS: Final[tuple[Book, ...]] = (Book(function="payments_booked", kinds=("payment", "refund")),)
+BOOKS: Final[tuple[Book, ...]] = (
+    Book(function="payments_booked", kinds=("payment", "refund"), is_exported=True),
+    Book(
+        function="settlement_booked", kinds=("split", "split_return", "payout"), is_exported=False
+    ),
+)
 
 
 def compared_kinds() -> list[str]:
     """Return the kinds of lines that are compared with something."""
     return [kind for book in BOOKS for kind in book.kinds]
+
+
+def told_kinds(*, is_fetched: bool) -> list[str]:
+    """Return the kinds of which a bill must tell everything that was booked."""
+    return [kind for book in BOOKS if is_fetched or book.is_exported for kind in book.kinds]

@@ -67,13 +67,15 @@ def store_lines(lines: Sequence[Line], *, site_id: int, bill_id: int) -> None:
 class Window:
     """Which booked things a bill must have: `must_*`; what is looked at for that: `seen_*`.
 
-    `near_bill_ids` are the bills of the days around: what they have is not missing.
+    `near_bill_ids` are the bills of the days around: what they have is not missing. Only things of
+    `must_kinds` can be missing.
     """
 
     seen_from: dt.datetime
     seen_until: dt.datetime
     must_from: dt.datetime
     must_until: dt.datetime
+    must_kinds: Sequence[str]
     near_bill_ids: Sequence[int]
 
 
@@ -132,7 +134,8 @@ with lines as materialized (
      where r.bill_id = any (%(near)s)
 ), missing as materialized (
     select b.* from booked b
-     where b.is_done and b.happened_at >= %(must_from)s and b.happened_at < %(seen_until)s
+     where b.is_done and b.kind = any (%(must_kinds)s) and b.happened_at >= %(must_from)s
+       and b.happened_at < %(seen_until)s
        and not exists (select 1 from lines l where l.kind = b.kind and l.own_no = b.own_no)
        and not exists (select 1 from lines l where l.kind = b.kind and l.own_no = ''
                         and l.external_no = b.external_no and b.external_no <> '')
@@ -211,6 +214,7 @@ def match_lines(
         "seen_until": window.seen_until,
         "must_from": window.must_from,
         "must_until": window.must_until,
+        "must_kinds": list(window.must_kinds),
         "near": list(window.near_bill_ids),
     }
     # The planner knows nothing of lines that were stored a moment ago and takes them for few: a

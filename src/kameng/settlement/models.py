@@ -206,6 +206,16 @@ class Withdrawal(TenantModel):
             models.Index(fields=["site", "-id"], name="settlement_withdrawal_by_site"),
             models.Index(fields=["payee", "-id"], name="settlement_withdrawal_by_payee"),
             models.Index(
+                fields=["gateway_id", "ended_at"],
+                name="settlement_payout_by_end",
+                condition=Q(state=5),
+            ),
+            models.Index(
+                fields=["external_no"],
+                name="settlement_payout_by_number",
+                condition=~Q(external_no=""),
+            ),
+            models.Index(
                 fields=["next_attempt_at"], name="settlement_payout_due", condition=Q(state=3)
             ),
             models.Index(
@@ -328,6 +338,16 @@ class Split(TenantModel):
         indexes: ClassVar = [
             models.Index(fields=["site", "-id"], name="settlement_split_by_site"),
             models.Index(
+                fields=["gateway_id", "done_at"],
+                name="settlement_split_by_end",
+                condition=Q(state=3),
+            ),
+            models.Index(
+                fields=["external_no"],
+                name="settlement_split_by_number",
+                condition=~Q(external_no=""),
+            ),
+            models.Index(
                 fields=["next_attempt_at"],
                 name="settlement_split_due",
                 condition=Q(state__in=(1, 2, 5)),
@@ -369,4 +389,10 @@ class SplitReturn(TenantModel):
                 fields=["next_attempt_at"], name="settlement_return_due", condition=Q(state=1)
             ),
             models.Index(fields=["split"], name="settlement_return_by_split"),
+            models.Index(fields=["done_at"], name="settlement_return_by_end", condition=Q(state=2)),
+            models.Index(
+                fields=["external_no"],
+                name="settlement_return_by_number",
+                condition=~Q(external_no=""),
+            ),
         ]

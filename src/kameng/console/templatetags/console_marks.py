@@ -52,6 +52,9 @@ BOOK_STATES = {
     "closed": gettext_lazy("已关闭"),
     "mismatched": gettext_lazy("金额不符"),
     "waiting": gettext_lazy("退款中"),
+    "planned": gettext_lazy("待处理"),
+    "asked": gettext_lazy("处理中"),
+    "left": gettext_lazy("未执行"),
     "done": gettext_lazy("已完成"),
     "refused": gettext_lazy("失败"),
 }

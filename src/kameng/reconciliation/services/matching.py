@@ -6,7 +6,8 @@ from django.db import transaction
 
 from kameng.core import clock
 from kameng.reconciliation import errors, rules, store
-from kameng.reconciliation.models import Bill, BillState
+from kameng.reconciliation.books import told_kinds
+from kameng.reconciliation.models import Bill, BillFile, BillState
 from kameng.reconciliation.store import Matched, Window
 
 ONE_DAY = dt.timedelta(days=1)
@@ -54,12 +55,14 @@ def _window_of(bill: Bill) -> Window:
     is_continued = Bill.objects.filter(
         gateway_id=bill.gateway_id, day=bill.day - ONE_DAY, matched_at__isnull=False
     ).exists()
+    is_fetched = BillFile.objects.filter(bill_id=bill.id, received_by="").exists()
     edge = rules.TOLERANCE
     return Window(
         seen_from=begin - edge,
         seen_until=end,
         must_from=begin - edge if is_continued else begin + edge,
         must_until=end - edge,
+        must_kinds=told_kinds(is_fetched=is_fetched),
         near_bill_ids=list(
             Bill.objects.filter(
                 gateway_id=bill.gateway_id,
