@@ -60,6 +60,8 @@ OF_A_CUSTOMER = (
     "account/wallet/<str:top_up_no>/",
     "account/wallet/<str:top_up_no>/status/",
     "account/wallet/<str:top_up_no>/return/",
+    "account/wallet/statement/",
+    "account/wallet/statement/file/",
     "account/messages/",
     "account/security/",
 )
