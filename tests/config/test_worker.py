@@ -85,6 +85,36 @@ def test_an_idle_consumer_steps_over_foreign_events_and_a_busy_one_does_not(
     assert skipped == ["test.reader"]
 
 
+def test_a_busy_neighbour_does_not_keep_an_idle_consumer_from_stepping_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each of its looks would read again all that the busy shop has written since."""
+    stop, left, skipped = Stop(1), [BATCH_SIZE] * 5, []
+
+    def consume(name: str, _kinds: Sequence[str], _handler: object) -> int:
+        return left.pop(0) if name == "test.busy" and left else 0
+
+    def skip(name: str, _kinds: Sequence[str]) -> None:
+        skipped.append((name, len(left)))
+
+    names = ("test.busy", "test.idle")
+    monkeypatch.setattr(
+        wiring,
+        "AFTER_COMMIT",
+        tuple(Consumer(name=n, events=(OrderPaid,), handler=lambda _events: None) for n in names),
+    )
+    monkeypatch.setattr(events, "consume", consume)
+    monkeypatch.setattr(worker, "SKIP_SECONDS", 0.0)
+    monkeypatch.setattr(events, "skip_foreign", skip)
+
+    worker.read_events(stop)
+
+    assert [each for each in skipped if each[0] == "test.idle"][:5] == [
+        ("test.idle", count) for count in (4, 3, 2, 1, 0)
+    ]
+    assert ("test.busy", 4) not in skipped
+
+
 def test_the_worker_gives_way_before_it_starts_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     class NotHereError(Exception):
         pass
