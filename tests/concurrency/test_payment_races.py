@@ -472,7 +472,11 @@ def _confirm_shuffled(
 
     def confirm(index: int) -> int:
         mine = random.Random(index).sample(statements, len(statements))
-        rows = fetch(store.CONFIRM, store.confirm_columns(mine), scoped=False)
+        rows = fetch(
+            store.CONFIRM,
+            store.confirm_columns([store.Confirmable(each) for each in mine]),
+            scoped=False,
+        )
         return sum(row[0] for row in rows)
 
     return run_parallel(threads, confirm)
@@ -509,7 +513,11 @@ def test_a_callback_by_both_ways_at_once_is_one_credit(shop: Shop, run_parallel:
 
 def _confirm_alone(shop: Shop, payment: Payment) -> bool:
     statement = _plain(shop, payment)
-    return bool(fetch(store.CONFIRM, store.confirm_columns([statement]), scoped=False)[0][0])
+    return bool(
+        fetch(store.CONFIRM, store.confirm_columns([store.Confirmable(statement)]), scoped=False)[
+            0
+        ][0]
+    )
 
 
 def test_control_without_their_locks_batches_confirm_twice(
@@ -526,8 +534,8 @@ def test_control_without_their_locks_batches_confirm_twice(
     )
     no_stock_check = ("    if ready <> cardinality(p_order) then", "    if false then")
     not_proved_once = (
-        "as t(id, site, digest);\n    perform",
-        "as t(id, site, digest) on conflict do nothing;\n    perform",
+        "as t(id, site, digest);\nend",
+        "as t(id, site, digest) on conflict do nothing;\nend",
     )
 
     with (

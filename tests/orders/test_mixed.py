@@ -184,7 +184,11 @@ def test_callbacks_of_mixed_and_dear_payments_are_settled_in_one_batch(
         for payment in payments
     ]
 
-    done = fetch(store.CONFIRM, store.confirm_columns(said), scoped=False)
+    done = fetch(
+        store.CONFIRM,
+        store.confirm_columns([store.Confirmable(each) for each in said]),
+        scoped=False,
+    )
 
     assert [row[0] for row in done] == [True, True, True]
     assert {fresh(shop, each).state for each in placed} == {State.DELIVERED}

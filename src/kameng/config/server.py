@@ -27,13 +27,14 @@ BODY_SECONDS: Final = 30.0  # a small body must be here by then
 PIECE_SECONDS: Final = 30.0  # and each piece of a large one
 UPLOAD_SECONDS: Final = 1800.0  # and all its pieces: a thread waits for them
 CHECKOUT: Final = express.Route(
-    view_name="storefront:checkout", act=place_on_the_loop, is_form=True
+    view_name="storefront:checkout", act=place_on_the_loop, is_form=True, compares_stamp=True
 )
 CALLBACK: Final = express.Route(
     view_name="openapi:gateway_callback",
     act=take_on_the_loop,
     is_form=False,
     is_open_when_suspended=True,
+    compares_stamp=True,
 )
 CALLBACK_PATH: Final = re.compile(r"/notify/[0-9]{1,18}/")
 TOO_SLOW: Final = (408, [("content-type", "text/plain"), ("connection", "close")], b"too slow")

@@ -18,6 +18,7 @@ from kameng.core.database import DatabaseAway, is_lost
 
 BATCH_LIMIT = 64
 PATIENCE_SECONDS = 0.2
+TURN_LIMIT = 8
 CONNECTION_LIMIT = 4
 
 # How hot statements are planned: once, and by index, one element of the batch after the other.
@@ -182,12 +183,17 @@ class Lane(Generic[T, R]):
                 await runner.connection.close()
 
     async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let come along what arrives in this very turn of the loop, or is on its way.
+        """Let come along what arrives in these very turns of the loop, or is on its way.
 
+        As long as each turn brings more, another one is worth it: none of them waits for anything.
         Under load a batch waits until it is as large as the last one, at most `linger_ms`: for each
         of its wishes that is less than a statement of its own would cost.
         """
-        await asyncio.sleep(0)
+        for _turn in range(TURN_LIMIT):
+            count = len(self._waiting)
+            await asyncio.sleep(0)
+            if not count < len(self._waiting) < self._limit:
+                break
         is_busy = self._last_size > 1 and loop.time() - self._last_at < PATIENCE_SECONDS
         if not self._linger or not is_busy or len(self._waiting) >= self._last_size:
             return

@@ -51,6 +51,7 @@ class Placement(NamedTuple):
     surcharge_amount: int = 0
     wallet_part: int = 0
     settlement_way: int = 0
+    stamp: str = ""
 
 
 class Placed(NamedTuple):
@@ -68,7 +69,7 @@ PLACE = (
     " %s::bytea[], %s::bytea[], %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::int[],"
     " %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[],"
     " %s::bigint[], %s::bytea[], %s::timestamptz[], %s::int[], %s::int[], %s::text[], %s::bigint[],"
-    " %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[])"
+    " %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[])"
 )
 
 
@@ -136,11 +137,18 @@ def _columns(batch: Sequence[Placement]) -> list[str]:
         numbers([p.surcharge_amount for p in batch]),
         numbers([p.wallet_part for p in batch]),
         numbers([p.settlement_way for p in batch]),
+        texts([p.stamp for p in batch]),
     ]
 
 
 wallet_lane: Lane[Placement, Placed] = Lane(PLACE, columns=wallet_columns, read=read_placed)
-open_lane: Lane[Placement, Placed] = Lane(PLACE, columns=open_columns, read=read_placed)
+# Guests meet here first, and what follows costs less, the more come together (measured at 32
+# clients: 6 ms save an order through a gateway a sixth of its processor time). A lone one never
+# waits.
+LINGER_MS = 6
+open_lane: Lane[Placement, Placed] = Lane(
+    PLACE, columns=open_columns, read=read_placed, linger_ms=LINGER_MS
+)
 
 
 def remember_position(variant_id: int, position: int) -> None:
@@ -199,28 +207,40 @@ def expire_due(limit: int) -> int:
 
 CONFIRM = (
     "select done from orders_confirm_once(%s::text[], %s::bigint[], %s::text[], %s::bigint[],"
-    " 'callback', %s::bytea[], %s::text[])"
+    " 'callback', %s::bytea[], %s::text[], %s::bigint[], %s::text[])"
 )
 
 
-def confirm_columns(batch: Sequence[Statement]) -> list[object]:
+class Confirmable(NamedTuple):
+    """What a callback said, and the stamp of the site's view by which it was read (or none)."""
+
+    statement: Statement
+    site_id: int = 0
+    stamp: str = ""
+
+
+def confirm_columns(batch: Sequence[Confirmable]) -> list[object]:
     """Return the parameters of CONFIRM."""
+    said = [each.statement for each in batch]
     return [
-        array_of_texts([s.payment_no for s in batch]),
-        array_of_numbers([s.gateway_id for s in batch]),
-        array_of_texts([s.external_no for s in batch]),
-        array_of_numbers([s.amount for s in batch]),
-        array_of_bytes([s.raw_digest for s in batch]),
-        array_of_texts([s.nonce for s in batch]),
+        array_of_texts([s.payment_no for s in said]),
+        array_of_numbers([s.gateway_id for s in said]),
+        array_of_texts([s.external_no for s in said]),
+        array_of_numbers([s.amount for s in said]),
+        array_of_bytes([s.raw_digest for s in said]),
+        array_of_texts([s.nonce for s in said]),
+        array_of_numbers([each.site_id for each in batch]),
+        array_of_texts([each.stamp for each in batch]),
     ]
 
 
 # Confirm what callbacks said and settle the orders behind it: true for each that was plain. May run
 # again after a lost connection: what was confirmed is not open any more. Locks: sql/settling.sql.
-confirm_lane: Lane[Statement, bool] = Lane(
+confirm_lane: Lane[Confirmable, bool] = Lane(
     CONFIRM,
     columns=confirm_columns,
     read=lambda rows, _batch: [row[0] for row in rows],
+    linger_ms=LINGER_MS,
 )
 
 

@@ -98,6 +98,19 @@ def peek_site_id(raw_host: str) -> int | None:
     return known[0] if known is not None and known[1] > time.monotonic() else None
 
 
+def peek_stamped_view(site_id: int) -> tuple[str, SiteView] | None:
+    """Return what this process keeps of a site, with the stamp of which it is; asks nobody.
+
+    For an act whose own statement compares the stamp (sql/versions.sql) before it changes anything.
+    """
+    return _views.get(site_id)
+
+
+def forget_stamped_view(site_id: int) -> None:
+    """Forget what this process keeps of a site: a statement said that its stamp is another."""
+    _views.pop(site_id, None)
+
+
 async def stamped_view(site_id: int, *, stamp: str) -> SiteView | None:
     """Return the site as of a stamp (sql/sites.sql) or later, on the event loop; None without it.
 

@@ -30,6 +30,7 @@ class KamengRequest(HttpRequest):
     request_id: str
     nonce: str
     new_flashes: list[Flash]
+    stamp: str  # of `site`, where the act itself must compare it; express way only
 
 
 def actor_of(request: HttpRequest) -> Actor:

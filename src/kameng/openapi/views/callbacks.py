@@ -13,20 +13,28 @@ from kameng.payments.providers.port import CallbackRequest
 from kameng.payments.selectors import are_gateways_at_hand
 from kameng.payments.services.confirming import Reply, accept_callback, read_plain
 from kameng.risk.services import forged_callbacks, network_of
+from kameng.tenancy.selectors import forget_stamped_view
 from kameng.web.requests import KamengRequest
 
 PREFIX = "/notify/"
 DIGITS_MAX = 19
 BODY_LIMIT = 64_000
-HEADERS = (
-    "content-type",
-    "wechatpay-serial",
-    "wechatpay-signature",
-    "wechatpay-signature-type",
-    "wechatpay-timestamp",
-    "wechatpay-nonce",
-    "stripe-signature",
-)
+# Names of headers that gateways sign or speak of, each with that of its WSGI variable: reading all
+# headers of a request into a mapping costs a callback a twentieth of its time.
+HEADERS = {
+    name: name.upper().replace("-", "_")
+    if name == "content-type"
+    else f"HTTP_{name.upper().replace('-', '_')}"
+    for name in (
+        "content-type",
+        "wechatpay-serial",
+        "wechatpay-signature",
+        "wechatpay-signature-type",
+        "wechatpay-timestamp",
+        "wechatpay-nonce",
+        "stripe-signature",
+    )
+}
 NO_GATEWAY = Reply(
     status=404, body=b"fail", content_type="text/plain", accepted=False, is_genuine=False
 )
@@ -71,7 +79,11 @@ async def take_on_the_loop(request: KamengRequest) -> HttpResponse | None:
     if not are_gateways_at_hand(request.site):
         return None
     plain = read_plain(gateway_id=int(number), callback=_read(request), view=request.site)
-    if plain is None or not await confirm_plain(plain.statement):
+    if plain is None:
+        return None
+    site_id, stamp = request.site.site_id, request.stamp
+    if not await confirm_plain(plain.statement, site_id=site_id, stamp=stamp):
+        forget_stamped_view(site_id)  # it may be of yesterday
         return None
     reply = plain.reply
     return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
@@ -82,5 +94,5 @@ def _read(request: KamengRequest) -> CallbackRequest:
         method=request.method or "",
         query=request.META.get("QUERY_STRING", "").encode("latin-1", "replace"),
         body=request.body,
-        headers={name: request.headers.get(name, "") for name in HEADERS},
+        headers={name: request.META.get(variable, "") for name, variable in HEADERS.items()},
     )

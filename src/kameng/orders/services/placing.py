@@ -89,13 +89,21 @@ class Prepared:
     by_wallet: bool
 
 
-def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance) -> PlacedOrder:
+def place_order(
+    *,
+    view: SiteView,
+    buyer: Buyer,
+    wish: Wish,
+    clearance: Clearance,
+    quoted: PurchaseQuote | None = None,
+) -> PlacedOrder:
     """Place an order of the site in force; the same key and content give the first answer again.
 
-    Needs a clearance of `risk`. Raises VariantNotFound, QuantityInvalid, Input…, TotalMismatch and
-    those of `REFUSALS`; then nothing was changed. Publishes `OrderPaid` when paid by wallet.
+    Needs a clearance of `risk`. `quoted` is what the caller has quoted for this wish by this view.
+    Raises VariantNotFound, QuantityInvalid, Input…, TotalMismatch and those of `REFUSALS`; then
+    nothing was changed. Publishes `OrderPaid` when paid by wallet.
     """
-    prepared = prepare_order(view=view, buyer=buyer, wish=wish, clearance=clearance)
+    prepared = prepare_order(view=view, buyer=buyer, wish=wish, clearance=clearance, quoted=quoted)
     placed = store.place([prepared.placement], by_wallet=prepared.by_wallet)[0]
     payment_no = prepared.placement.payment_no
     if payment_no is not None and placed.outcome == Outcome.REPEATED and placed.order_id:
@@ -104,21 +112,30 @@ def place_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearanc
     return _conclude(prepared, placed, payment_no=payment_no)
 
 
-async def place_prepared(prepared: Prepared) -> PlacedOrder | None:
+async def place_prepared(prepared: Prepared, *, stamp: str = "") -> PlacedOrder | None:
     """Place a prepared order on the event loop, in one statement with those who order now.
 
+    With the `stamp` of a view of the site that nobody has compared yet, the database compares it.
     Raises as `place_order`. None for the repeat of an unpaid order, whose payment must be looked
     up: `place_order` answers it.
     """
     lane = store.wallet_lane if prepared.by_wallet else store.open_lane
-    placed = await lane.submit(prepared.placement)
-    payment_no = prepared.placement.payment_no
+    placement = prepared.placement
+    placed = await lane.submit(placement._replace(stamp=stamp) if stamp else placement)
+    payment_no = placement.payment_no
     if placed.outcome == Outcome.REPEATED and payment_no is not None:
         return None
     return _conclude(prepared, placed, payment_no=payment_no)
 
 
-def prepare_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Clearance) -> Prepared:
+def prepare_order(
+    *,
+    view: SiteView,
+    buyer: Buyer,
+    wish: Wish,
+    clearance: Clearance,
+    quoted: PurchaseQuote | None = None,
+) -> Prepared:
     """Quote, compare with what was shown and write the order down, without any query.
 
     Raises as `place_order`, short of what only the database knows.
@@ -129,7 +146,9 @@ def prepare_order(*, view: SiteView, buyer: Buyer, wish: Wish, clearance: Cleara
         raise errors.SignInNeeded
     if not buyer.customer_id and not buyer.contact:
         raise errors.ContactInvalid
-    quoted = quote_purchase(get_catalogue(view), variant_id=wish.variant_id, quantity=wish.quantity)
+    quoted = quoted or quote_purchase(
+        get_catalogue(view), variant_id=wish.variant_id, quantity=wish.quantity
+    )
     answers = clean_answers(quoted.product.input_fields, wish.answers)
     total = quoted.quote.total_amount
     if wish.shown_amount is not None and wish.shown_amount != total:

@@ -4,6 +4,8 @@
 -- p_part is what the wallet pays of an order beside a gateway: taken now, held with the unpaid order.
 -- p_way is how the site settles (tenancy.SettlementWay): with 2 the wholesale price comes from its
 -- prepaid balance, taken now with a wallet order, and only looked at for an order to be paid later.
+-- p_stamp is that of the site's view which the wish was judged by, where nobody has compared it yet
+-- (else empty): with another one the wish is stale.
 -- One answer per wish (outcome: rules.Outcome); a refusal leaves no trace and fails no neighbour.
 -- Locks, in this order: wallets and prepaid balances ascending, new orders by request key, reserving
 -- persons, keys (skip locked), wallets again (held already).
@@ -15,7 +17,7 @@ create or replace function orders_place(
     p_inputs bytea[], p_request_key bytea[], p_request_digest bytea[], p_ip text[], p_hint bigint[],
     p_actor bytea[], p_expires timestamptz[], p_open_limit int[], p_share int[],
     p_payment_no text[], p_gateway bigint[], p_fee bigint[], p_surcharge bigint[], p_part bigint[],
-    p_way smallint[])
+    p_way smallint[], p_stamp text[])
 returns table (i int, outcome smallint, order_id bigint, order_no text, state smallint,
                last_position bigint)
 language plpgsql security definer set search_path = public, pg_temp as $$
@@ -57,12 +59,13 @@ begin
     -- costs more than the work itself.
     if go is not null then
         if cardinality(go) = n then
-            flags := tenancy_fresh(p_site, p_version, p_main_version);
+            flags := tenancy_fresh(p_site, p_version, p_main_version, p_stamp);
         else
             flags := tenancy_fresh(
                 (select array_agg(p_site[g] order by g) from unnest(go) g),
                 (select array_agg(p_version[g] order by g) from unnest(go) g),
-                (select array_agg(p_main_version[g] order by g) from unnest(go) g));
+                (select array_agg(p_main_version[g] order by g) from unnest(go) g),
+                (select array_agg(p_stamp[g] order by g) from unnest(go) g));
         end if;
         if false = any (flags) then
             for k in 1 .. cardinality(go) loop

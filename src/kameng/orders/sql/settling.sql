@@ -75,7 +75,7 @@ begin
         insert into orders_note (site_id, order_id, kind, text, actor_name)
         values (o.site_id, o.id, 'awaits_prepaid', '', 'system');
     end if;
-    perform orders_post_sales(array[o.id], array[p_source], array[v_gateway]);
+    perform orders_post_sales(array[o.id], array[p_source], array[v_gateway], array[0]);
     perform core_publish(
         array['orders.paid'], array[o.site_id], array[o.id],
         array[jsonb_build_object(
@@ -144,8 +144,10 @@ end $$;
 
 -- Post the sales of paid orders as their rows tell (ways 0 and 1: the main site's part, the operator's,
 -- the gateway's; way 2: all to the operator's takings, and the wholesale price from its prepaid
--- balance). p_source pays, p_gateway is the gateway of the payment or 0.
-create or replace function orders_post_sales(p_order bigint[], p_source bigint[], p_gateway bigint[])
+-- balance). p_source pays, p_gateway is the gateway of the payment or 0; p_received is what has just come
+-- from there into the site's suspense account, posted before it (0 where that was posted already).
+create or replace function orders_post_sales(
+    p_order bigint[], p_source bigint[], p_gateway bigint[], p_received bigint[])
 returns void language plpgsql set search_path = public, pg_temp as $$
 declare
     is_plain boolean;
@@ -153,20 +155,22 @@ begin
     select not bool_or(o.settlement_way = 2 or o.surcharge_amount > 0) into is_plain
       from orders_order o where o.id = any (p_order);
     perform ledger_apply(
-        array_agg(o.site_id), array_agg(t.source), array_agg(v.credit), array_agg(v.amount),
-        array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
-      from unnest(p_order, p_source, p_gateway) as t(id, source, gateway)
+        array_agg(o.site_id), array_agg(coalesce(v.debit, t.source)), array_agg(v.credit),
+        array_agg(v.amount), array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
+      from unnest(p_order, p_source, p_gateway, p_received) as t(id, source, gateway, received)
       join orders_order o on o.id = t.id,
       lateral (select least(o.fee_amount, o.total_amount - o.wholesale_amount) as by_site) f,
       lateral (values
-        (case when o.settlement_way = 2 then o.site_id * 100 + 51 else o.main_site_id * 100 + 40 end,
+        (t.gateway * 100 + 20, o.site_id * 100 + 30, t.received, 20::smallint),
+        (null, case when o.settlement_way = 2 then o.site_id * 100 + 51 else o.main_site_id * 100 + 40 end,
          case when o.settlement_way = 2 then o.total_amount - o.fee_amount
               else o.wholesale_amount - (o.fee_amount - f.by_site) end,
          (case when o.settlement_way = 2 then 35 else 30 end)::smallint),
-        (o.site_id * 100 + 50,
+        (null, o.site_id * 100 + 50,
          case when o.settlement_way = 2 then 0
               else o.total_amount - o.wholesale_amount - f.by_site end, 31::smallint),
-        (t.gateway * 100 + 60, o.fee_amount, 32::smallint)) v(credit, amount, code);
+        (null, t.gateway * 100 + 60, o.fee_amount, 32::smallint)) v(debit, credit, amount, code)
+     where v.amount <> 0;
     if is_plain then
         return;
     end if;
@@ -375,16 +379,22 @@ end $$;
 
 -- orders_confirm for callbacks that may carry a nonce (empty: none): those of what was confirmed are
 -- remembered in the same transaction. One that was accepted before with another payment takes the whole
--- batch back (KM002): each of it goes the long way, where that one is refused.
+-- batch back (KM002): each of it goes the long way, where that one is refused. What was read by a view of
+-- the site (p_stamp, empty where somebody has compared it) that is not of now is left alone.
 create or replace function orders_confirm_once(
     p_payment_no text[], p_gateway bigint[], p_external text[], p_amount bigint[], p_source text,
-    p_digest bytea[], p_nonce text[])
+    p_digest bytea[], p_nonce text[], p_site bigint[], p_stamp text[])
 returns table (i int, done boolean)
 language plpgsql security definer set search_path = public, pg_temp as $$
 #variable_conflict use_column
 declare
     dones boolean[];
+    flags boolean[] := tenancy_are_stamped(p_site, p_stamp);
 begin
+    if false = any (flags) then  -- no payment has an empty number
+        p_payment_no := (select array_agg(case when t.fresh then t.no else '' end order by t.k)
+                           from unnest(p_payment_no, flags) with ordinality as t(no, fresh, k));
+    end if;
     select array_agg(c.done order by c.i) into dones
       from orders_confirm(p_payment_no, p_gateway, p_external, p_amount, p_source, p_digest) c;
     if array_to_string(p_nonce, '') <> '' and exists (
@@ -428,9 +438,8 @@ declare
     ready int;
 begin
     perform payments_mark_plain(
-        p_payment, sites, p_order, array_agg(p_gateway[n] order by k),
-        array_agg(p_external[n] order by k), array_agg(p_amount[n] order by k), p_source,
-        array_agg(p_digest[n] order by k))
+        p_payment, sites, array_agg(p_external[n] order by k), array_agg(p_amount[n] order by k),
+        p_source, array_agg(p_digest[n] order by k))
       from unnest(p_number) with ordinality as t(n, k);
     select count(*) into ready
       from inventory_sell_held(p_order) h join orders_order o on o.id = h.order_id
@@ -448,7 +457,8 @@ begin
       from unnest(p_order, p_payment, p_fee, p_surcharge) as t(id, payment, fee, surcharge)
      where o.id = t.id;
     perform orders_post_sales(
-        p_order, array_agg(s.id * 100 + 30 order by s.k), array_agg(p_gateway[p_number[s.k]] order by s.k))
+        p_order, array_agg(s.id * 100 + 30 order by s.k), array_agg(p_gateway[p_number[s.k]] order by s.k),
+        array_agg(p_amount[p_number[s.k]] order by s.k))
       from unnest(sites) with ordinality as s(id, k);
     perform core_publish(
         array_agg(e.kind), array_agg(o.site_id), array_agg(e.subject), array_agg(e.payload))

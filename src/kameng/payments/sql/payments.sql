@@ -141,11 +141,12 @@ begin
      order by p.id for no key update of p;
 end $$;
 
--- Mark payments of payments_lock_plain as made, with their proofs, and post what was received, as
--- payments_confirm does for one.
+-- Mark payments of payments_lock_plain as made, with their proofs, as payments_confirm does for one. What
+-- was received the caller posts, with what it was for (orders_post_sales): a second call of the ledger
+-- would cost each payment a tenth of its confirmation.
 create or replace function payments_mark_plain(
-    p_payment bigint[], p_site bigint[], p_order bigint[], p_gateway bigint[], p_external text[],
-    p_amount bigint[], p_source text, p_digest bytea[])
+    p_payment bigint[], p_site bigint[], p_external text[], p_amount bigint[], p_source text,
+    p_digest bytea[])
 returns void language plpgsql set search_path = public, pg_temp as $$
 begin
     update payments_payment p
@@ -155,11 +156,6 @@ begin
     insert into payments_proof (payment_id, site_id, source, raw_digest, note)
     select t.id, t.site, p_source, t.digest, ''
       from unnest(p_payment, p_site, p_digest) as t(id, site, digest);
-    perform ledger_apply(
-        p_site, array_agg(t.gateway * 100 + 20 order by t.k), array_agg(t.site * 100 + 30 order by t.k),
-        p_amount, array_fill(20::smallint, array[cardinality(p_payment)]),
-        array_fill(1::smallint, array[cardinality(p_payment)]), p_order)
-      from unnest(p_gateway, p_site) with ordinality as t(gateway, site, k);
 end $$;
 
 -- Begin to tell a gateway of a payment: notes the moment and claims the amount of the gateway's daily

@@ -20,7 +20,13 @@ from kameng.catalog.selectors import (
 )
 from kameng.core.errors import Refusal
 from kameng.core.ids import new_token
-from kameng.orders.errors import ContactInvalid, KeyReused, SignInNeeded
+from kameng.orders.errors import (
+    ContactInvalid,
+    KeyReused,
+    OutOfStock,
+    SignInNeeded,
+    TooManyOpenOrders,
+)
 from kameng.orders.links import contact_digest
 from kameng.orders.models import OrderState
 from kameng.orders.services.placing import (
@@ -34,6 +40,7 @@ from kameng.orders.services.placing import (
 from kameng.payments.selectors import are_gateways_at_hand
 from kameng.pricing.money import Amount, format_yuan
 from kameng.pricing.trace import explain_step
+from kameng.risk.errors import TooManyOrders
 from kameng.risk.services import Clearance, assess_checkout
 from kameng.storefront.addresses import next_address
 from kameng.storefront.errors import ConsentMissing, KeyMissing
@@ -56,10 +63,12 @@ from kameng.storefront.paychoices import (
     read_part,
 )
 from kameng.storefront.shelf import category_name_of, consent_of, cover_url, promise_of
-from kameng.tenancy.selectors import SiteView
+from kameng.tenancy.selectors import SiteView, forget_stamped_view
 from kameng.web.answers import wants_json
 from kameng.web.requests import KamengRequest
 
+# Refusals that no newer view of the site would change: the database, or the risk rules, said so.
+CERTAIN: Final = (KeyReused, OutOfStock, TooManyOpenOrders, TooManyOrders)
 CLEARED: Final = "kameng.clearance"  # no header can have this name
 
 
@@ -92,12 +101,20 @@ def _place(request: KamengRequest) -> HttpResponse:
 async def place_on_the_loop(request: KamengRequest) -> HttpResponse | None:
     """Place the order as `checkout` does, on the event loop; None where that needs a query first.
 
-    Raises what `_read` and `place_prepared` refuse; nothing was changed then.
+    Raises what `_read` and `place_prepared` refuse; nothing was changed then. What is refused by a
+    view of the site that nobody has compared yet is judged again the ordinary way.
     """
     view, form = request.site, read_checkout(request.POST)
     if not is_catalogue_at_hand(view) or (form.pay != WALLET and not are_gateways_at_hand(view)):
         return None
-    placed = await place_prepared(prepare_order(**_read(request, form)))
+    try:
+        prepared = prepare_order(**_read(request, form))
+        placed = await place_prepared(prepared, stamp=request.stamp)
+    except Refusal as refusal:
+        if not request.stamp or isinstance(refusal, CERTAIN):
+            raise
+        forget_stamped_view(view.site_id)
+        return None
     return None if placed is None else _answer(request, placed)
 
 
@@ -121,6 +138,7 @@ class _Order(TypedDict):
     buyer: Buyer
     wish: Wish
     clearance: Clearance
+    quoted: PurchaseQuote | None
 
 
 def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
@@ -134,7 +152,7 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
     contact = clean_contact(form.contact_raw, is_required=customer_id is None)
     if not form.is_agreed:
         raise ConsentMissing
-    choice, part = None, 0
+    choice, part, quoted = None, 0, None
     if form.pay == WALLET:
         check_wallet(request)
     else:  # which gateways there are depends on the amount; the wallet needs no second quote
@@ -164,6 +182,7 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
             wallet_part=part,
         ),
         clearance=_clear(request, actor),
+        quoted=quoted,
     )
 
 
