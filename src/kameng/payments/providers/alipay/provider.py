@@ -6,6 +6,7 @@ a reply under a new certificate makes us fetch that one, once.
 """
 
 import datetime as dt
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -194,7 +195,7 @@ class AlipayProvider:
         self._ask(
             config,
             method,
-            splitting.describe_relation(method, receiver),
+            splitting.describe_relation(method, receiver, request_no=secrets.token_hex(16)),
             lambda body: splitting.parse_relation(config, method, body),
         )
 
