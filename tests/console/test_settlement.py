@@ -165,7 +165,7 @@ def test_the_main_site_reviews_and_pays(ada_desk: Desk, money: Money, bank: Bank
     unread = ada_desk.post(f"{path}approve/")
     assert "已核实" in text_of(unread)
     assert unread.status_code == 400
-    ada_desk.post(f"{path}approve/", risks_read="on")
+    ada_desk.post(f"{path}approve/", risks_read="on", risks=",".join(asked.risk_codes))
     assert only_withdrawal().state == State.APPROVED
     paid = ada_desk.post(f"{path}pay/", gateway=str(money.shop.choice.gateway_id))
     assert paid.status_code == 303

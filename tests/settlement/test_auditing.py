@@ -5,6 +5,7 @@ from django.db import connection
 
 from kameng.config import audit
 from kameng.core.scope import platform_scope
+from kameng.payments.providers.port import DisputeStatus
 from kameng.settlement.models import Split, SplitReturn, Withdrawal
 from kameng.settlement.services.batching import import_result, make_batch
 from kameng.settlement.services.paying_out import send_due_payouts, start_payout
@@ -17,6 +18,7 @@ from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import refund
 from tests.damage import as_owner
 from tests.settlement.fakes import Bank
+from tests.settlement.test_contesting import dispute
 from tests.settlement.world import ADA, Desk
 
 COPY = (
@@ -68,6 +70,10 @@ BREAKS = [
         "I21",
         "update settlement_withdrawal set amount = amount + 100, fee_amount = fee_amount + 100",
     ),
+    ("I28", COPY.format(code=93, of=93)),
+    ("I28", "delete from ledger_transfer where code = 93"),
+    ("I28", MOVE.format(side="debit_account", account=99950, code=93)),
+    ("I28", "update settlement_withdrawal set risk_codes = '{}' where state = 1"),
     ("I11", "update ledger_transfer set reference_id = 0 where code = 72"),
     ("I11", "update ledger_transfer set reference_id = 0 where code = 81"),
     ("I11", "update settlement_split set payment_id = 0 where state = 3 and returned_amount > 0"),
@@ -102,6 +108,9 @@ def world(desk: Desk, bank: Bank) -> Desk:
         import_result(batch_no=batch.batch_no, data=text.encode(), filename="r.csv", actor=ADA)
         refuse_withdrawal(withdrawal_no=rows[4].withdrawal_no, reason="不符", actor=ADA)
     split_some(desk, bank, placed)
+    lost, opened = desk.sell(), desk.sell()
+    dispute(desk, lost, DisputeStatus.LOST, amount=50_000)
+    dispute(desk, opened, number="D2")
     return desk
 
 

@@ -19,6 +19,7 @@ from kameng.settlement.rules import (
     find_limit_fault,
     find_risks,
     quote_withdrawal,
+    risks_after_dispute,
     share_through,
     share_to_ask,
     share_to_return,
@@ -96,6 +97,7 @@ CALM = Circumstances(
     sold_amount=10_000_000,
     refunded_amount=2_000_000,
     is_account_shared=False,
+    is_disputed=False,
 )
 
 
@@ -113,10 +115,27 @@ CALM = Circumstances(
         (replace(CALM, refunded_amount=2_000_001), ["recent_refunds"]),
         (replace(CALM, sold_amount=0, refunded_amount=0), []),
         (replace(CALM, is_account_shared=True), ["shared_account"]),
+        (replace(CALM, is_disputed=True), ["open_dispute"]),
     ],
 )
 def test_what_is_odd_is_named(facts: Circumstances, codes: list[str]) -> None:
     assert find_risks(facts, terms=Plain()) == codes
+
+
+@pytest.mark.parametrize(
+    ("before", "disputed", "short", "after"),
+    [
+        ([], False, False, []),
+        (["new_account"], True, False, ["new_account", "open_dispute"]),
+        (["new_account"], True, True, ["new_account", "open_dispute", "claim_short"]),
+        (["open_dispute", "shared_account", "claim_short"], False, False, ["shared_account"]),
+        (["open_dispute"], False, True, ["claim_short"]),
+    ],
+)
+def test_warnings_follow_the_disputes(
+    before: list[str], disputed: bool, short: bool, after: list[str]
+) -> None:
+    assert risks_after_dispute(before, is_disputed=disputed, is_short=short) == after
 
 
 @pytest.mark.parametrize(("amount", "needed"), [(2_999_900, 1), (3_000_000, 2), (3_000_100, 2)])
@@ -167,7 +186,7 @@ def test_the_arrows_of_a_withdrawal_are_these() -> None:
     """Written out once more, apart from the table: an arrow is added by changing both."""
     arrows = {
         *("REQUESTED APPROVED", "REQUESTED REFUSED", "REQUESTED TAKEN_BACK"),
-        *("APPROVED SENDING", "APPROVED IN_BATCH", "APPROVED REFUSED"),
+        *("APPROVED SENDING", "APPROVED IN_BATCH", "APPROVED REFUSED", "APPROVED REQUESTED"),
         *("SENDING PAID", "SENDING FAILED", "IN_BATCH PAID", "IN_BATCH FAILED"),
     }
 

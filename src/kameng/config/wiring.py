@@ -22,6 +22,8 @@ from kameng.orders.events import (
 )
 from kameng.payments import handlers as payments
 from kameng.payments.events import (
+    DisputeClosed,
+    DisputeOpened,
     GatewayRefundDone,
     GatewayRefundRefused,
     PaymentConfirmed,
@@ -36,6 +38,8 @@ SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     GatewayRefundDone: (orders.finish_refund, payments.finish_top_up_return),
     GatewayRefundRefused: (orders.refuse_refund, payments.refuse_top_up_return),
     OrderRefundAsked: (settlement.return_share,),
+    DisputeOpened: (settlement.hold_margin,),
+    DisputeClosed: (settlement.settle_margin,),
 }
 
 

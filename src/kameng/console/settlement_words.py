@@ -14,6 +14,8 @@ RISKS: Final[Mapping[str, Any]] = {
     "unusually_large": _("金额比平时大很多"),
     "recent_refunds": _("近 30 天退款超过成交的两成"),
     "shared_account": _("别的收款人也用这个账户"),
+    "open_dispute": _("有买家向银行或支付平台要求退款，还没有结果，涉及的利润已冻结"),
+    "claim_short": _("扣除争议和未结算的利润后，这个分站的余额已经不够，打款后可能收不回来"),
 }
 SPLIT_REASONS: Final[Mapping[str, Any]] = {
     "wallet_paid": _("用余额付的款，没有可分的支付"),
@@ -24,6 +26,7 @@ SPLIT_REASONS: Final[Mapping[str, Any]] = {
     "above_maximum": _("超过通道的分账上限，多出的部分留作应付"),
     "nothing_left": _("没有可分的利润"),
     "refund_open": _("有退款在办，办完再分"),
+    "dispute_open": _("买家的争议还没有结果，有结果再分"),
     "claim_short": _("应付余额不够，等有新的利润"),
     "too_late": _("过了通道的分账期限"),
     "refused": _("支付通道拒绝了"),

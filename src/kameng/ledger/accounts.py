@@ -74,6 +74,7 @@ class Code(IntEnum):
     DISPUTE_HELD = 90  # DISPUTES → GATEWAY_CLEARING: the gateway holds the disputed money back
     DISPUTE_WON = 91  # GATEWAY_CLEARING → DISPUTES: it gave it back
     DISPUTE_LOST = 92  # LOSSES → DISPUTES: it went to the buyer for good
+    DISPUTE_MARGIN = 93  # SITE_MARGIN → LOSSES: the operator's part of what a dispute took
     PREPAID_IN = 95  # ORDER_SUSPENSE or BANK → PREPAID: the operator paid in
     PREPAID_ADJUSTED = 96  # PREPAID ↔ ADJUSTMENTS: by staff, with a reason
     DIFFERENCE = 97  # DIFFERENCES ↔ any: after reconciling, confirmed by a person
@@ -134,6 +135,7 @@ CODE_NAMES = {
     Code.DISPUTE_HELD: _("争议冻结"),
     Code.DISPUTE_WON: _("争议解冻"),
     Code.DISPUTE_LOST: _("争议赔付"),
+    Code.DISPUTE_MARGIN: _("争议赔付扣回利润"),
     Code.PREPAID_IN: _("预存货款"),
     Code.PREPAID_ADJUSTED: _("预存款调整"),
     Code.DIFFERENCE: _("对账调整"),

@@ -1,6 +1,7 @@
 """Pure decisions of settlement: states and arrows, fees, limits, reasons for a look, shares."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol
@@ -14,6 +15,8 @@ RETURN_PATIENCE_SECONDS: Final = 900  # a refund waits so long for the share, th
 YOUNG_DAYS: Final = 7
 LARGE_FACTOR: Final = 3
 REFUND_SHARE_BPS: Final = 2000
+OPEN_DISPUTE: Final = "open_dispute"
+CLAIM_SHORT: Final = "claim_short"
 
 
 class State(IntEnum):
@@ -31,7 +34,8 @@ class State(IntEnum):
 
 ALLOWED: Final[dict[State, frozenset[State]]] = {
     State.REQUESTED: frozenset({State.APPROVED, State.REFUSED, State.TAKEN_BACK}),
-    State.APPROVED: frozenset({State.SENDING, State.IN_BATCH, State.REFUSED}),
+    # Back to the review: a dispute came, and the claim no longer covers what is on its way.
+    State.APPROVED: frozenset({State.SENDING, State.IN_BATCH, State.REFUSED, State.REQUESTED}),
     State.SENDING: frozenset({State.PAID, State.FAILED}),
     State.IN_BATCH: frozenset({State.PAID, State.FAILED}),
     State.PAID: frozenset(),
@@ -132,6 +136,7 @@ class Circumstances:
     sold_amount: int  # lately
     refunded_amount: int
     is_account_shared: bool  # another payee uses the same account
+    is_disputed: bool  # buyers want margin of this payee back by their bank
 
 
 def find_risks(facts: Circumstances, *, terms: TermsLike) -> list[str]:
@@ -148,7 +153,16 @@ def find_risks(facts: Circumstances, *, terms: TermsLike) -> list[str]:
         risks.append("recent_refunds")
     if facts.is_account_shared:
         risks.append("shared_account")
+    if facts.is_disputed:
+        risks.append(OPEN_DISPUTE)
     return risks
+
+
+def risks_after_dispute(codes: Sequence[str], *, is_disputed: bool, is_short: bool) -> list[str]:
+    """Return the reasons for a look as they are after a dispute was opened or ended."""
+    kept = [code for code in codes if code not in (OPEN_DISPUTE, CLAIM_SHORT)]
+    changed = [(OPEN_DISPUTE, is_disputed), (CLAIM_SHORT, is_short)]
+    return kept + [code for code, holds in changed if holds]
 
 
 def approvals_needed(amount: int, *, terms: TermsLike) -> int:

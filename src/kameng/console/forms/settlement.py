@@ -156,6 +156,12 @@ class ApproveForm(forms.Form):
     """A yes, with the warnings read where there are some."""
 
     risks_read = forms.BooleanField(label=_("风险提示都已核实"), required=False)
+    risks = forms.CharField(widget=forms.HiddenInput, required=False, max_length=400)
+
+    def seen_risks(self) -> list[str]:
+        """Return the warnings that the page showed and the person ticked as looked into."""
+        data = self.cleaned_data
+        return data["risks"].split(",") if data["risks_read"] else []
 
 
 class ReasonForm(forms.Form):

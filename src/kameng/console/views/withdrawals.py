@@ -110,7 +110,7 @@ def _detail_page(
         "approvals": list_approvals(found),
         "form": form,
         "forms": {
-            "approve": form if isinstance(form, ApproveForm) else ApproveForm(),
+            "approve": ApproveForm(initial={"risks": ",".join(found.risk_codes)}),
             "refuse": form if type(form) is ReasonForm else ReasonForm(),
             "pay": form if isinstance(form, PayForm) else PayForm(gateways=gateways),
             "decide": form if isinstance(form, DecideForm) else DecideForm(),
@@ -137,7 +137,7 @@ def approve(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> Http
     def act() -> Withdrawal:
         return approve_withdrawal(
             withdrawal_no=withdrawal_no[:32],
-            risks_read=form.cleaned_data["risks_read"],
+            risks_read=form.seen_risks(),
             actor=actor_of(request),
         )
 

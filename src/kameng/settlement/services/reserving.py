@@ -136,6 +136,8 @@ def _decide(row: Split, facts: _Facts) -> bool:
         return _put_off(row, "", settled_at, facts)
     if share.is_refund_open:
         return _put_off(row, "refund_open", _later(facts.now, REFUND_WAIT_SECONDS), facts)
+    if payment.is_disputed:
+        return _put_off(row, "dispute_open", _later(facts.now, REFUND_WAIT_SECONDS), facts)
     receiver = facts.receivers.get((row.site_id, payment.gateway_id))
     if receiver is None:
         return _put_off(row, "no_receiver", _later(facts.now, RECEIVER_WAIT_SECONDS), facts)
