@@ -25,6 +25,7 @@ from tests.console.pages import text_of
 from tests.factories import make_card_keys, make_product, make_variant
 from tests.people import Staff
 from tests.settlement.fakes import Bank, fresh_bank
+from tests.settlement.test_contesting import dispute
 from tests.settlement.world import Desk as Money
 
 
@@ -183,6 +184,42 @@ def test_a_no_needs_its_reason(ada_desk: Desk, money: Money) -> None:
     assert only_withdrawal().state == State.REQUESTED
     ada_desk.post(path, reason="姓名不符")
     assert "姓名不符" in text_of(ada_desk.get(f"withdrawals/{asked.withdrawal_no}/"))
+
+
+def test_a_payout_that_came_back_is_marked_and_shown_to_both(
+    ada_desk: Desk, lin_desk: Desk, money: Money, bank: Bank
+) -> None:
+    asked = money.approve(money.ask(30_000, money.add_account()))
+    path = f"withdrawals/{asked.withdrawal_no}/"
+    assert "登记退票" not in text_of(ada_desk.get(path))
+    ada_desk.post(f"{path}pay/", gateway=str(money.shop.choice.gateway_id))
+    send_due_payouts()
+    assert "登记退票" in text_of(ada_desk.get(path))
+    assert lin_desk.post(f"{path}returned/", reason="x").status_code == 403
+
+    assert ada_desk.post(f"{path}returned/", reason="").status_code == 400
+    assert only_withdrawal().state == State.PAID
+    assert ada_desk.post(f"{path}returned/", reason="户名不符").status_code == 303
+
+    assert only_withdrawal().state == State.RETURNED
+    for page in (ada_desk.get(path), lin_desk.get(f"settlement/{asked.withdrawal_no}/")):
+        assert "户名不符" in text_of(page)
+        assert "退了回来" in text_of(page)
+    assert "已退票" in text_of(ada_desk.get("withdrawals/", view="back"))
+    assert ada_desk.post(f"{path}returned/", reason="again").status_code == 409
+
+
+def test_the_review_shows_that_buyers_dispute(ada_desk: Desk, lin_desk: Desk, money: Money) -> None:
+    asked = money.ask(30_000, money.add_account())
+    path = f"withdrawals/{asked.withdrawal_no}/"
+    read = ",".join(asked.risk_codes)
+    dispute(money, money.sell())
+
+    assert "涉及的利润已冻结" in text_of(ada_desk.get(path))
+    unread = ada_desk.post(f"{path}approve/", risks_read="on", risks=read)
+    assert unread.status_code == 400
+    assert only_withdrawal().state == State.REQUESTED
+    assert "¥4.44 的利润先冻结" in text_of(lin_desk.get("settlement/"))
 
 
 def test_a_file_for_the_bank_holds_accounts_and_no_formula(ada_desk: Desk, money: Money) -> None:

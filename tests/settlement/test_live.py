@@ -28,6 +28,7 @@ from tests.factories import make_card_keys, make_product, make_variant
 from tests.payments.conftest import connect
 from tests.providers.world import World, open_world
 from tests.settlement.live import LiveDesk
+from tests.settlement.test_bouncing import recheck
 from tests.settlement.world import ADA, LIN
 
 SHARE = 30_000  # 30 % of a payment of 10 yuan; the margin is 4.44
@@ -399,6 +400,37 @@ def test_a_payout_that_is_refused_gives_the_money_back(pay_desk: LiveDesk) -> No
     failed = desk.fresh(asked)
     assert (failed.state, desk.margin()) == (State.FAILED, margin)
     assert failed.reason
+
+
+def test_a_payout_that_comes_back_later_is_a_claim_again(
+    any_db: None, world: World, main_site: Site, site_a: Site
+) -> None:
+    """Alipay says of it that it went out; asked a day later, that it came back."""
+    desk = open_desk("alipay_cert", world, main_site, site_a)
+    desk.sell()
+    margin = desk.margin()
+    asked = start(desk, add_account(desk, name="林退回"))
+    send(desk)
+    assert (desk.fresh(asked).state, desk.margin()) == (State.PAID, margin - 5_000)
+
+    for _ in range(2):
+        recheck(desk)
+
+    back = desk.fresh(asked)
+    assert (back.state, back.reason, desk.margin()) == (State.RETURNED, "收款方退回", margin)
+
+
+def test_wechat_is_not_asked_whether_a_payout_came_back(
+    any_db: None, world: World, main_site: Site, site_a: Site
+) -> None:
+    desk = open_desk("wechat", world, main_site, site_a)
+    desk.sell()
+    asked = start(desk, add_account(desk))
+    send(desk)
+    confirm(desk, asked)
+    send(desk)
+    recheck(desk)
+    assert (desk.fresh(asked).state, desk.fresh(asked).recheck_at) == (State.PAID, None)
 
 
 def test_many_payouts_are_each_sent_once(pay_desk: LiveDesk) -> None:

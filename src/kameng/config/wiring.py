@@ -30,7 +30,7 @@ from kameng.payments.events import (
     PrepaidRaised,
 )
 from kameng.settlement import handlers as settlement
-from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased
+from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased, WithdrawalReturned
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     ApprovalGiven: (payments.carry_out, orders.carry_out),
@@ -69,7 +69,7 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
     ),
     Consumer(
         name="settlement.tell_operators",
-        events=(WithdrawalPaid, WithdrawalReleased),
+        events=(WithdrawalPaid, WithdrawalReleased, WithdrawalReturned),
         handler=settlement.tell_operators,
     ),
 )

@@ -31,6 +31,7 @@ main_urls: list[URLPattern | URLResolver] = [
     path("withdrawals/<str:withdrawal_no>/refuse/", withdrawals.refuse, name="refuse"),
     path("withdrawals/<str:withdrawal_no>/pay/", withdrawals.pay, name="pay_withdrawal"),
     path("withdrawals/<str:withdrawal_no>/decide/", withdrawals.decide, name="decide_payout"),
+    path("withdrawals/<str:withdrawal_no>/returned/", withdrawals.returned, name="returned_payout"),
     path("splits/", splits.splits, name="splits"),
     path("splits/act/", splits.act_on_split, name="act_on_split"),
     path("splits/export/", splits.splits_file, name="export_splits"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from procrastinate.contrib.django import app
 
+from kameng.settlement.services.bouncing import recheck_paid
 from kameng.settlement.services.paying_out import send_due_payouts
 from kameng.settlement.services.planning import free_forgotten_payments
 from kameng.settlement.services.reserving import free_overdue_splits, reserve_due_splits
@@ -26,8 +27,8 @@ def split_payments(timestamp: int) -> None:
 @app.periodic(cron="* * * * * */5")
 @app.task(queue="gateways", queueing_lock="send_payouts")
 def send_payouts(timestamp: int) -> None:
-    """Ask gateways for payouts until the outcome is known."""
-    _run_alone(_paying, (send_due_payouts,))
+    """Ask gateways for payouts until the outcome is known, and later whether they came back."""
+    _run_alone(_paying, (send_due_payouts, recheck_paid))
 
 
 @app.periodic(cron="17 * * * *")

@@ -170,6 +170,10 @@ class ReasonForm(forms.Form):
     reason = PlainField(label=_("原因"), max_length=200, widget=forms.Textarea(attrs={"rows": 2}))
 
 
+class ReturnForm(ReasonForm):
+    """That a payout came back, with what bank or gateway said."""
+
+
 class DecideForm(ReasonForm):
     """What a person found out about a payout at the bank or the gateway."""
 

@@ -179,6 +179,9 @@ def _circumstances(payee: Payee, account: PayoutAccount, amount: int) -> Circums
         sold_amount=sold,
         refunded_amount=refunded,
         is_account_shared=_is_shared(account),
+        came_back=Withdrawal.objects.filter(
+            payee_id=payee.id, account_id=account.id, state=State.RETURNED
+        ).exists(),
         is_disputed=payee.owner_kind == OwnerKind.SITE and disputed_margin() > 0,
     )
 

@@ -10,6 +10,17 @@ language sql set search_path = public, pg_temp as $$
     returning w.id, w.site_id;
 $$;
 
+-- Paid withdrawals whose gateway should be asked whether they came back, put off by an hour.
+create or replace function settlement_claim_rechecks(p_limit int)
+returns table (withdrawal_id bigint, site_id bigint)
+language sql set search_path = public, pg_temp as $$
+    update settlement_withdrawal w set recheck_at = now() + interval '1 hour'
+      from (select id from settlement_withdrawal where state = 5 and recheck_at <= now()
+             order by recheck_at limit p_limit for no key update skip locked) due
+     where w.id = due.id
+    returning w.id, w.site_id;
+$$;
+
 -- Splits that something should be done about now, put off by two minutes for the one who took them.
 create or replace function settlement_claim_splits(p_state smallint, p_limit int)
 returns table (split_id bigint)

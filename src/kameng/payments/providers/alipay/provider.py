@@ -70,6 +70,7 @@ class AlipayProvider:
     receiver_kinds = splitting.RECEIVER_KINDS
     max_split_bps = splitting.MAX_SPLIT_BPS
     payout_account_kinds = paying_out.ACCOUNT_KINDS
+    may_come_back = True
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
