@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from kameng.ledger.accounts import AccountKind
 from kameng.payments.providers import registry
 from kameng.settlement import errors
 from kameng.settlement.models import Payee, Split, Withdrawal
 from kameng.settlement.rules import SplitState, State
-from kameng.settlement.services import contesting, paying_out, requesting, reviewing
+from kameng.settlement.services import bouncing, contesting, paying_out, requesting, reviewing
 from kameng.settlement.services.batching import import_result, make_batch
 from kameng.settlement.services.payees import ensure_payee
 from kameng.settlement.services.paying_out import send_due_payouts, start_payout
@@ -346,6 +347,61 @@ def test_control_without_the_row_lock_a_share_is_reserved_twice(
         run_parallel(2, lambda _i: reserve_due_splits())
 
     assert count(POSTED, 80) == 2
+
+
+# --- a payout that comes back --------------------------------------------------------------------
+
+
+def paid(desk: Desk) -> Withdrawal:
+    asked = desk.approve(desk.ask(1_000, desk.add_account()))
+    with site_scope(desk.main.id):
+        start_payout(
+            withdrawal_no=asked.withdrawal_no, gateway_id=desk.shop.choice.gateway_id, actor=ADA
+        )
+    send_due_payouts()
+    return desk.fresh(asked)  # type: ignore[no-any-return]
+
+
+def test_twenty_who_say_that_it_came_back_give_it_back_once(
+    desk: Desk, bank: Bank, run_parallel: Parallel
+) -> None:
+    asked = paid(desk)
+    bank.returned.add(asked.payout_no)
+
+    def say(index: int) -> Any:
+        if index % 2:
+            with site_scope(desk.site.id):
+                return bouncing.recheck_payout(asked.id)
+        with site_scope(desk.main.id):
+            return bouncing.mark_returned(
+                withdrawal_no=asked.withdrawal_no, reason="退票", actor=ADA
+            )
+
+    outcomes = run_parallel(TWENTY, say)
+
+    assert len(of_kind(outcomes, Withdrawal)) + outcomes.count(True) == 1
+    assert (count(POSTED, 75), desk.margin()) == (1, MARGIN)
+
+
+def test_control_without_the_compare_it_is_given_back_twice(
+    wrecked_db: None,
+    desk: Desk,
+    bank: Bank,
+    run_parallel: Parallel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = paid(desk)
+    plain = Withdrawal.objects.filter
+    monkeypatch.setattr(
+        Withdrawal.objects, "filter", lambda *args, **wanted: _Blind(plain(*args, **wanted))
+    )
+
+    def give_back(_index: int) -> bool:
+        with site_scope(desk.site.id), transaction.atomic():
+            return bouncing.take_return(asked, reason="退票")
+
+    assert run_parallel(2, give_back) == [True, True]
+    assert count(POSTED, 75) == 2
 
 
 # --- a dispute at the same moment ----------------------------------------------------------------

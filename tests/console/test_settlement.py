@@ -12,7 +12,14 @@ from kameng.accounts.models import Role
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 from kameng.payments.providers import registry
-from kameng.settlement.models import AccountKind, PayoutAccount, Split, Terms, Withdrawal
+from kameng.settlement.models import (
+    AccountKind,
+    PayoutAccount,
+    Split,
+    SplitReceiver,
+    Terms,
+    Withdrawal,
+)
 from kameng.settlement.rules import SplitState, State
 from kameng.settlement.services.paying_out import send_due_payouts
 from kameng.settlement.services.reserving import reserve_due_splits
@@ -301,6 +308,12 @@ def test_receivers_are_set_under_a_fresh_session(lin_desk: Desk, money: Money, b
     page = text_of(lin_desk.get("settlement/accounts/"))
     assert "190****0109" in page
     assert "1900000109" not in page
+    with platform_scope("a test looks"):
+        row_id = str(SplitReceiver.unscoped.get().id)
+    assert lin_desk.post("settlement/receivers/remove/", row_id=row_id).status_code == 303
+    assert "190****0109" not in text_of(lin_desk.get("settlement/accounts/"))
+    again = lin_desk.post("settlement/receivers/remove/", row_id=row_id)
+    assert "已被移除" in text_of(again)
     bank.trouble = ["turned"]
     refused = lin_desk.post("settlement/receivers/new/", **form)
     assert "姓名不符" in text_of(refused)

@@ -75,6 +75,7 @@ ACTIONS: Final = {
     "settlement.withdrawal.taken_back": pgettext_lazy("act", "撤回提现"),
     "settlement.withdrawal.approved": pgettext_lazy("act", "同意提现"),
     "settlement.withdrawal.refused": pgettext_lazy("act", "驳回提现"),
+    "settlement.receiver.removed": pgettext_lazy("act", "移除分账接收方"),
     "settlement.payout.returned": pgettext_lazy("act", "登记提现退票"),
     "settlement.withdrawal.reopened": pgettext_lazy("act", "提现退回重审"),
     "settlement.payout.started": pgettext_lazy("act", "通过支付通道打款"),

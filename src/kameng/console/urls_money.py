@@ -12,6 +12,7 @@ operator_urls: list[URLPattern | URLResolver] = [
     path("settlement/accounts/remove/", settlement.remove_account, name="remove_account"),
     path("settlement/receivers/new/", settlement.new_receiver, name="new_receiver"),
     path("settlement/receivers/prove/", settlement.reprove_receiver, name="reprove_receiver"),
+    path("settlement/receivers/remove/", settlement.close_receiver, name="close_receiver"),
     path("settlement/splits/", settlement.own_splits, name="own_splits"),
     path("settlement/<str:withdrawal_no>/", settlement.withdrawal, name="withdrawal"),
     path("settlement/<str:withdrawal_no>/take-back/", settlement.take_back, name="take_back"),

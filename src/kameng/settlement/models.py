@@ -271,6 +271,9 @@ class SplitReceiver(TenantModel):
     added_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=TransactionNow())
     usable_at = models.DateTimeField()
+    forget_at = models.DateTimeField(null=True)  # removed: when its gateway shall forget it
+    forget_count = models.SmallIntegerField(default=0)  # how often that was tried
+    forgotten_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
@@ -278,6 +281,13 @@ class SplitReceiver(TenantModel):
                 fields=["site", "gateway_id"],
                 condition=Q(state__in=(1, 2)),
                 name="settlement_receiver_once",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["forget_at"],
+                name="settlement_receiver_forget",
+                condition=Q(forget_at__isnull=False),
             ),
         ]
 
