@@ -216,6 +216,38 @@ def test_a_payout_that_came_back_is_marked_and_shown_to_both(
     assert ada_desk.post(f"{path}returned/", reason="again").status_code == 409
 
 
+def test_what_waits_for_a_second_person_is_seen_with_the_others(
+    ada_desk: Desk, lin_desk: Desk, money: Money, desk_of: Callable[..., Desk], main_site: Site
+) -> None:
+    money.set_terms(second_amount=30_000)
+    asked = money.ask(30_000, money.add_account())
+    queue = "payments/approvals/"
+    assert asked.withdrawal_no not in text_of(ada_desk.get(queue))
+    ada_desk.post(
+        f"withdrawals/{asked.withdrawal_no}/approve/",
+        risks_read="on",
+        risks=",".join(asked.risk_codes),
+    )
+
+    page = text_of(ada_desk.get(queue))
+    assert asked.withdrawal_no in page
+    assert "甲站" in page
+    assert "您已经同意过" in page
+    boss = desk_of(people.make_operator(main_site, login="bea", name="Bea"), main_site)
+    assert "您已经同意过" not in text_of(boss.get(queue))
+    clerk = people.make_operator(main_site, login="cy", name="Cy", role=Role.SERVICE)
+    assert asked.withdrawal_no not in text_of(desk_of(clerk, main_site).get(queue))
+    assert asked.withdrawal_no not in text_of(lin_desk.get(queue))
+
+    boss.post(
+        f"withdrawals/{asked.withdrawal_no}/approve/",
+        risks_read="on",
+        risks=",".join(asked.risk_codes),
+    )
+    assert only_withdrawal().state == State.APPROVED
+    assert asked.withdrawal_no not in text_of(ada_desk.get(queue))
+
+
 def test_the_review_shows_that_buyers_dispute(ada_desk: Desk, lin_desk: Desk, money: Money) -> None:
     asked = money.ask(30_000, money.add_account())
     path = f"withdrawals/{asked.withdrawal_no}/"
