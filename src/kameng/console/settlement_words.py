@@ -1,4 +1,4 @@
-"""Settlement in words: states as marks, reasons of splits, warnings, lines of a bank's result."""
+"""Settlement in words: states as marks, reasons, warnings, lines of a bank's result."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -85,6 +85,16 @@ SPLIT_VIEWS: Final[Mapping[str, tuple[Any, tuple[int, ...] | None]]] = {
     "refused": (_("分账失败"), (SplitState.REFUSED,)),
     "stays": (_("没有分账"), (SplitState.STAYS, SplitState.FINISHING, SplitState.FINISHED)),
 }
+
+
+WAITS_FOR_RECEIVER: Final = "WAIT_USER_CONFIRM"  # WeChat's word, before what its app needs
+
+
+def say_reason(withdrawal: Withdrawal) -> Any:
+    """Return the reason of a withdrawal as a person reads it."""
+    if withdrawal.reason.startswith(WAITS_FOR_RECEIVER):
+        return _("等收款人在微信里确认收款，24 小时内不确认会自动退回")
+    return withdrawal.reason
 
 
 def list_risks(withdrawal: Withdrawal) -> list[Any]:
