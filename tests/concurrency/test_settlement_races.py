@@ -10,11 +10,19 @@ import pytest
 from django.db import transaction
 
 from kameng.ledger.accounts import AccountKind
+from kameng.orders.services.placing import PlacedOrder
 from kameng.payments.providers import registry
 from kameng.settlement import errors
 from kameng.settlement.models import Payee, Split, Withdrawal
 from kameng.settlement.rules import SplitState, State
-from kameng.settlement.services import bouncing, contesting, paying_out, requesting, reviewing
+from kameng.settlement.services import (
+    bouncing,
+    contesting,
+    paying_out,
+    requesting,
+    reserving,
+    reviewing,
+)
 from kameng.settlement.services.batching import import_result, make_batch
 from kameng.settlement.services.payees import ensure_payee
 from kameng.settlement.services.paying_out import send_due_payouts, start_payout
@@ -26,6 +34,7 @@ from kameng.tenancy.selectors import site_scope
 from tests.concurrency.guards import Meeting, meetings, without_guard
 from tests.concurrency.shop import Shop, connect_gateway, count, of_kind
 from tests.factories import make_card_keys, make_product, make_variant
+from tests.parallel import run_together
 from tests.settlement.fakes import Bank, fresh_bank
 from tests.settlement.test_contesting import dispute
 from tests.settlement.world import ADA, BEN, Desk
@@ -475,6 +484,47 @@ def test_control_without_the_payees_lock_the_review_is_not_told(
 
     assert not is_told(desk, made)
     assert desk.claim().is_short
+
+
+def dispute_before_the_lock(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> PlacedOrder:
+    """Let a share be looked at, then its payment be disputed, then the claim be locked."""
+    desk.add_receiver()
+    desk.settle_by(SettlementWay.SPLIT)
+    placed = desk.sell(is_held=True)
+    desk.plan(placed)
+    desk.make_due(Split)
+    lock = reserving.lock_site_payees
+
+    def dispute_first(site_ids: set[int]) -> None:
+        assert run_together(1, lambda _i: dispute(desk, placed)) == [None]
+        lock(site_ids)
+
+    monkeypatch.setattr(reserving, "lock_site_payees", dispute_first)
+    return placed
+
+
+def test_a_share_whose_payment_is_disputed_meanwhile_is_put_off(
+    desk: Desk, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = dispute_before_the_lock(desk, monkeypatch)
+    reserve_due_splits()
+
+    split = desk.split_of(placed)
+    assert (split.state, split.reason) == (SplitState.WAITING, "dispute_open")
+    assert count(POSTED, 80) == 0
+
+
+def test_control_without_the_second_look_the_disputed_share_is_handed_over(
+    desk: Desk, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = dispute_before_the_lock(desk, monkeypatch)
+    monkeypatch.setattr(reserving, "_undisputed", lambda rows, _now: list(rows))
+    reserve_due_splits()
+    ask_due_splits()
+
+    split = desk.split_of(placed)
+    assert split.state == SplitState.DONE
+    assert bank.moved == {split.split_no: split.amount}
 
 
 def approve_or_dispute(desk: Desk) -> tuple[Withdrawal, Callable[[int], Any]]:

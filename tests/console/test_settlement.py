@@ -269,7 +269,9 @@ def test_the_review_shows_that_buyers_dispute(ada_desk: Desk, lin_desk: Desk, mo
     read = ",".join(asked.risk_codes)
     dispute(money, money.sell())
 
-    assert "涉及的利润已冻结" in text_of(ada_desk.get(path))
+    page = text_of(ada_desk.get(path))
+    for words in ("涉及的利润已冻结", "划走这笔后的余额", "有争议的 ¥4.44"):
+        assert words in page
     unread = ada_desk.post(f"{path}approve/", risks_read="on", risks=read)
     assert unread.status_code == 400
     assert only_withdrawal().state == State.REQUESTED

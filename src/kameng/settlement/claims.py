@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from django.db.models import Sum
 
 from kameng.core import clock
-from kameng.core.scope import require_site_id
+from kameng.core.scope import open_scope, require_site_id
 from kameng.ledger.accounts import AccountKind, account_id
 from kameng.ledger.selectors import site_account_amount
 from kameng.orders.shares import disputed_margin, held_margin, list_contested
-from kameng.settlement.models import OwnerKind, Source, Split, Terms, Withdrawal
+from kameng.settlement.models import OwnerKind, Payee, Source, Split, Terms, Withdrawal
 from kameng.settlement.rules import OPEN_STATES, SplitState
-from kameng.tenancy.selectors import SiteView, get_site_view
+from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 ACCOUNT_KINDS = {
     Source.MARGIN: AccountKind.SITE_MARGIN,
@@ -120,6 +120,15 @@ def read_claim(owner: Owner, source: Source, *, terms: Terms) -> Claim:
         splitting_amount=splitting,
         disputed_amount=disputed,
     )
+
+
+def read_claim_of(withdrawal: Withdrawal) -> Claim:
+    """Return the claim that a withdrawal takes from, as its reviewer sees it. Of any site."""
+    view = get_site_view(withdrawal.site_id)
+    with open_scope(scope_of(view)):
+        payee = Payee.objects.get(id=withdrawal.payee_id)
+        owner = Owner(kind=OwnerKind(payee.owner_kind), owner_id=payee.owner_id)
+        return read_claim(owner, Source(withdrawal.source), terms=find_terms(view))
 
 
 def list_claims(view: SiteView) -> list[Claim]:

@@ -24,6 +24,7 @@ from kameng.console.views.confirming import confirmed
 from kameng.console.views.exports import send_export
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.reviewing import review_page
+from kameng.settlement.claims import read_claim_of
 from kameng.settlement.models import Withdrawal
 from kameng.settlement.models import WithdrawalState as State
 from kameng.settlement.selectors import (
@@ -49,6 +50,7 @@ from kameng.web.pagination import paginate
 
 PAGE_SIZE = 50
 REVIEW = "settlement.review"
+UNSENT = (State.REQUESTED, State.APPROVED)
 
 
 @review_page
@@ -109,6 +111,7 @@ def _detail_page(
         "row": found,
         "owner_name": name_sites([found.site_id]).get(found.site_id, ""),
         "risks": list_risks(found),
+        "claim": read_claim_of(found) if found.state in UNSENT else None,
         "approvals": list_approvals(found),
         "form": form,
         "forms": {
