@@ -363,7 +363,7 @@ def test_payout_that_came_back_is_told_by_the_query(cert_account: tuple[Any, Any
     provider.pay_out(config, request)
 
     came_back = provider.query_payout(config, request)
-    assert came_back.status is TransferStatus.REFUSED
+    assert came_back.status is TransferStatus.RETURNED
     assert "退回" in came_back.reason
 
 
