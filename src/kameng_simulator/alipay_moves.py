@@ -3,6 +3,7 @@
 A tester makes trouble by the name of who receives: see NAMES.
 """
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ NAMES = {
     "余额不足": ("PAYER_BALANCE_NOT_ENOUGH", "余额不足，建议尽快充值"),
     "繁忙": ("SYSTEM_ERROR", "系统繁忙"),
 }
-SLOW_NAME, BACK_NAME = "处理中", "退回"
+SLOW_NAME, BACK_NAME, WRONG_NAME = "处理中", "退回", "不符"
 
 
 class AlipayMoves:
@@ -39,25 +40,43 @@ class AlipayMoves:
     # --- splits --------------------------------------------------------------------------------
 
     def bind(self, content: Answer) -> Answer:
-        """Make receivers known."""
+        """Make receivers known; a number that was heard before does nothing."""
         with self._lock:
+            if self._heard(content):
+                return {"result_code": "SUCCESS"}
             known = self._relations()
             for entry in _list(content, "receiver_list"):
                 account, kind = str(entry.get("account", "")), str(entry.get("type", ""))
                 if not account or kind not in ("userId", "loginName", "openId"):
                     raise Refused("ACQ.INVALID_PARAMETER", "参数无效")
-                known[account] = {"type": kind, "name": str(entry.get("name", ""))}
+                name = str(entry.get("name", ""))
+                if WRONG_NAME in name or (kind == "loginName" and not name):
+                    raise Refused("ACQ.INVALID_PARAMETER", "分账接收方姓名不匹配")
+                known[account] = {"type": kind, "name": name}
             self._store.overwrite(self._relations_name, json.dumps(known, ensure_ascii=False))
         return {"result_code": "SUCCESS"}
 
     def unbind(self, content: Answer) -> Answer:
-        """Forget receivers."""
+        """Forget receivers; a number that was heard before does nothing."""
         with self._lock:
+            if self._heard(content):
+                return {"result_code": "SUCCESS"}
             known = self._relations()
             for entry in _list(content, "receiver_list"):
                 known.pop(str(entry.get("account", "")), None)
             self._store.overwrite(self._relations_name, json.dumps(known, ensure_ascii=False))
         return {"result_code": "SUCCESS"}
+
+    def _heard(self, content: Answer) -> bool:
+        number = str(content.get("out_request_no") or "")
+        if not number:
+            raise Refused("ACQ.INVALID_PARAMETER", "参数无效")
+        name = f"{self._kind}_relation_numbers"
+        heard: list[str] = json.loads(self._store.remember(name, lambda: "[]"))
+        if number in heard:
+            return True
+        self._store.overwrite(name, json.dumps([*heard, number]))
+        return False
 
     def list_relations(self, _content: Answer) -> Answer:
         """Tell which receivers are known."""
@@ -146,7 +165,7 @@ class AlipayMoves:
             {
                 "operation_type": "transfer",
                 "execute_dt": print_time(transfer.created_at),
-                "trans_in": transfer.account,
+                "trans_in": find_user_id(transfer.account),
                 "trans_in_type": "userId",
                 "amount": format_fen(transfer.amount_fen),
                 "state": "SUCCESS",
@@ -197,7 +216,7 @@ class AlipayMoves:
                 "refund_amount": format_fen(transfer.amount_fen),
                 "royalty_type": "transfer",
                 "result_code": "SUCCESS",
-                "trans_out": transfer.account,
+                "trans_out": find_user_id(transfer.account),
             }
         ]
 
@@ -255,6 +274,13 @@ class AlipayMoves:
             "pay_fund_order_id": f"2026{sent.id:028d}",
             "trans_date": print_time(sent.created_at),
         }
+
+
+def find_user_id(account: str) -> str:
+    """Return the user number behind an account: what answers name, whatever was asked for by."""
+    if account.startswith("2088"):
+        return account
+    return f"2088{int(hashlib.sha256(account.encode()).hexdigest(), 16) % 10**12:012d}"
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

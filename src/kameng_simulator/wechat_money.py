@@ -19,6 +19,7 @@ KIND = "wechat"
 SPLIT_LIMIT_BPS = 3000
 MAX_SPLITS = 50
 NAMED_FROM_FEN = 200_000
+WRONG_NAME = "不符"  # in a receiver's name: the platform knows them by another
 UNNAMED_BELOW_FEN = 30
 SCENES = {"1000": {"活动名称", "奖励说明"}, "1005": {"岗位类型", "报酬说明"}}
 PAYOUT_STATES = {"wait": "WAIT_USER_CONFIRM", "done": "SUCCESS", "refused": "CANCELLED"}
@@ -95,6 +96,8 @@ class Money:
         name = self._keys.decrypt(content["name"], serial=serial) if content.get("name") else ""
         if kind == "MERCHANT_ID" and not name:
             raise Refused(400, "PARAM_ERROR", "接收方类型为商户号时，名称必填")
+        if WRONG_NAME in name:
+            raise Refused(400, "INVALID_REQUEST", "分账接收方名称不匹配")
         listed = {**self._receivers(), f"{kind} {account}": name}
         self._store.overwrite("wechat_receivers", json.dumps(listed))
         told = {name: content[name] for name in ("type", "account", "relation_type")}

@@ -7,13 +7,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from kameng.ledger.accounts import AccountKind
+from kameng.orders.services.placing import PlacedOrder
 from kameng.payments.providers import registry
 from kameng.settlement import errors
 from kameng.settlement.models import Payee, Split, Withdrawal
 from kameng.settlement.rules import SplitState, State
-from kameng.settlement.services import paying_out, requesting
+from kameng.settlement.services import (
+    bouncing,
+    contesting,
+    paying_out,
+    requesting,
+    reserving,
+    reviewing,
+)
 from kameng.settlement.services.batching import import_result, make_batch
 from kameng.settlement.services.payees import ensure_payee
 from kameng.settlement.services.paying_out import send_due_payouts, start_payout
@@ -25,7 +34,9 @@ from kameng.tenancy.selectors import site_scope
 from tests.concurrency.guards import Meeting, meetings, without_guard
 from tests.concurrency.shop import Shop, connect_gateway, count, of_kind
 from tests.factories import make_card_keys, make_product, make_variant
+from tests.parallel import run_together
 from tests.settlement.fakes import Bank, fresh_bank
+from tests.settlement.test_contesting import dispute
 from tests.settlement.world import ADA, BEN, Desk
 
 Parallel = Callable[[int, Callable[[int], Any]], list[Any]]
@@ -345,3 +356,218 @@ def test_control_without_the_row_lock_a_share_is_reserved_twice(
         run_parallel(2, lambda _i: reserve_due_splits())
 
     assert count(POSTED, 80) == 2
+
+
+# --- a payout that comes back --------------------------------------------------------------------
+
+
+def paid(desk: Desk) -> Withdrawal:
+    asked = desk.approve(desk.ask(1_000, desk.add_account()))
+    with site_scope(desk.main.id):
+        start_payout(
+            withdrawal_no=asked.withdrawal_no, gateway_id=desk.shop.choice.gateway_id, actor=ADA
+        )
+    send_due_payouts()
+    return desk.fresh(asked)  # type: ignore[no-any-return]
+
+
+def test_twenty_who_say_that_it_came_back_give_it_back_once(
+    desk: Desk, bank: Bank, run_parallel: Parallel
+) -> None:
+    asked = paid(desk)
+    bank.returned.add(asked.payout_no)
+
+    def say(index: int) -> Any:
+        if index % 2:
+            with site_scope(desk.site.id):
+                return bouncing.recheck_payout(asked.id)
+        with site_scope(desk.main.id):
+            return bouncing.mark_returned(
+                withdrawal_no=asked.withdrawal_no, reason="退票", actor=ADA
+            )
+
+    outcomes = run_parallel(TWENTY, say)
+
+    assert len(of_kind(outcomes, Withdrawal)) + outcomes.count(True) == 1
+    assert (count(POSTED, 75), desk.margin()) == (1, MARGIN)
+
+
+def test_control_without_the_compare_it_is_given_back_twice(
+    wrecked_db: None,
+    desk: Desk,
+    bank: Bank,
+    run_parallel: Parallel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = paid(desk)
+    plain = Withdrawal.objects.filter
+    monkeypatch.setattr(
+        Withdrawal.objects, "filter", lambda *args, **wanted: _Blind(plain(*args, **wanted))
+    )
+
+    def give_back(_index: int) -> bool:
+        with site_scope(desk.site.id), transaction.atomic():
+            return bouncing.take_return(asked, reason="退票")
+
+    assert run_parallel(2, give_back) == [True, True]
+    assert count(POSTED, 75) == 2
+
+
+# --- a dispute at the same moment ----------------------------------------------------------------
+
+
+def is_told(desk: Desk, asked: Withdrawal) -> bool:
+    """The reviewer of a withdrawal sees the dispute before anything is paid."""
+    row = desk.fresh(asked)
+    return row.state == State.REQUESTED and {"open_dispute", "claim_short"} <= set(row.risk_codes)
+
+
+def ask_or_dispute(desk: Desk) -> Callable[[int], Any]:
+    """Of two at once, the one asks for the whole claim and the other's payment is disputed."""
+    placed, account = desk.sell(), desk.add_account()
+
+    def act(index: int) -> Any:
+        return dispute(desk, placed) if index else desk.ask(2 * MARGIN, account)
+
+    return act
+
+
+def test_a_dispute_and_a_request_at_once_see_each_other(
+    desk: Desk, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request has read its claim when the dispute comes: then the review is told of it."""
+    both, check = Meeting(2, patience=1), requesting._check_claim
+
+    def check_and_wait(*args: Any) -> None:
+        check(*args)
+        both.arrive()
+
+    monkeypatch.setattr(requesting, "_check_claim", check_and_wait)
+    outcomes = run_parallel(2, ask_or_dispute(desk))
+
+    made = of_kind(outcomes, Withdrawal)
+    assert all(is_told(desk, each) for each in made)
+    assert len(made) + len(of_kind(outcomes, errors.ClaimShort)) == 1
+    assert outcomes[1] is None
+
+
+def test_control_without_the_payees_lock_the_review_is_not_told(
+    wrecked_db: None, desk: Desk, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, check, look = Meeting(2), requesting._check_claim, contesting._look_again
+    done = Meeting(2)
+
+    def check_and_wait(*args: Any) -> None:
+        check(*args)
+        both.arrive()
+        done.arrive()
+
+    def look_when_read(payee: Payee) -> None:
+        both.arrive()
+        look(payee)
+
+    def no_lock(owner: Any) -> Payee:
+        return ensure_payee(owner)
+
+    monkeypatch.setattr(requesting, "_check_claim", check_and_wait)
+    monkeypatch.setattr(contesting, "lock_payee", no_lock)
+    monkeypatch.setattr(contesting, "_look_again", look_when_read)
+    act = ask_or_dispute(desk)
+
+    def act_and_tell(index: int) -> Any:
+        outcome = act(index)
+        if index:
+            done.arrive()
+        return outcome
+
+    [made] = of_kind(run_parallel(2, act_and_tell), Withdrawal)
+
+    assert not is_told(desk, made)
+    assert desk.claim().is_short
+
+
+def dispute_before_the_lock(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> PlacedOrder:
+    """Let a share be looked at, then its payment be disputed, then the claim be locked."""
+    desk.add_receiver()
+    desk.settle_by(SettlementWay.SPLIT)
+    placed = desk.sell(is_held=True)
+    desk.plan(placed)
+    desk.make_due(Split)
+    lock = reserving.lock_site_payees
+
+    def dispute_first(site_ids: set[int]) -> None:
+        assert run_together(1, lambda _i: dispute(desk, placed)) == [None]
+        lock(site_ids)
+
+    monkeypatch.setattr(reserving, "lock_site_payees", dispute_first)
+    return placed
+
+
+def test_a_share_whose_payment_is_disputed_meanwhile_is_put_off(
+    desk: Desk, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = dispute_before_the_lock(desk, monkeypatch)
+    reserve_due_splits()
+
+    split = desk.split_of(placed)
+    assert (split.state, split.reason) == (SplitState.WAITING, "dispute_open")
+    assert count(POSTED, 80) == 0
+
+
+def test_control_without_the_second_look_the_disputed_share_is_handed_over(
+    desk: Desk, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = dispute_before_the_lock(desk, monkeypatch)
+    monkeypatch.setattr(reserving, "_undisputed", lambda rows, _now: list(rows))
+    reserve_due_splits()
+    ask_due_splits()
+
+    split = desk.split_of(placed)
+    assert split.state == SplitState.DONE
+    assert bank.moved == {split.split_no: split.amount}
+
+
+def approve_or_dispute(desk: Desk) -> tuple[Withdrawal, Callable[[int], Any]]:
+    """Of two at once, the one approves what takes the whole claim, the other disputes."""
+    placed = desk.sell()
+    asked = desk.ask(2 * MARGIN, desk.add_account())
+    read = asked.risk_codes
+
+    def act(index: int) -> Any:
+        return dispute(desk, placed) if index else desk.approve(asked, read=read)
+
+    return asked, act
+
+
+def test_a_dispute_and_a_yes_at_once_end_in_review(desk: Desk, run_parallel: Parallel) -> None:
+    asked, act = approve_or_dispute(desk)
+
+    outcomes = run_parallel(2, act)
+
+    assert outcomes[1] is None
+    assert is_told(desk, asked)
+
+
+def test_control_without_the_withdrawals_lock_it_is_approved_unread(
+    wrecked_db: None, desk: Desk, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Meeting(2)
+
+    def no_lock(withdrawal_id: int) -> Withdrawal:
+        found: Withdrawal = Withdrawal.objects.get(id=withdrawal_id)
+        told.arrive()
+        return found
+
+    monkeypatch.setattr(reviewing, "lock_withdrawal", no_lock)
+    asked, act = approve_or_dispute(desk)
+
+    def act_and_tell(index: int) -> Any:
+        outcome = act(index)
+        if index:
+            told.arrive()
+        return outcome
+
+    run_parallel(2, act_and_tell)
+
+    assert desk.fresh(asked).state == State.APPROVED
+    assert not is_told(desk, asked)

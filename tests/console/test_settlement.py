@@ -12,7 +12,14 @@ from kameng.accounts.models import Role
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 from kameng.payments.providers import registry
-from kameng.settlement.models import AccountKind, PayoutAccount, Split, Terms, Withdrawal
+from kameng.settlement.models import (
+    AccountKind,
+    PayoutAccount,
+    Split,
+    SplitReceiver,
+    Terms,
+    Withdrawal,
+)
 from kameng.settlement.rules import SplitState, State
 from kameng.settlement.services.paying_out import send_due_payouts
 from kameng.settlement.services.reserving import reserve_due_splits
@@ -25,6 +32,7 @@ from tests.console.pages import text_of
 from tests.factories import make_card_keys, make_product, make_variant
 from tests.people import Staff
 from tests.settlement.fakes import Bank, fresh_bank
+from tests.settlement.test_contesting import dispute
 from tests.settlement.world import Desk as Money
 
 
@@ -165,7 +173,7 @@ def test_the_main_site_reviews_and_pays(ada_desk: Desk, money: Money, bank: Bank
     unread = ada_desk.post(f"{path}approve/")
     assert "已核实" in text_of(unread)
     assert unread.status_code == 400
-    ada_desk.post(f"{path}approve/", risks_read="on")
+    ada_desk.post(f"{path}approve/", risks_read="on", risks=",".join(asked.risk_codes))
     assert only_withdrawal().state == State.APPROVED
     paid = ada_desk.post(f"{path}pay/", gateway=str(money.shop.choice.gateway_id))
     assert paid.status_code == 303
@@ -183,6 +191,91 @@ def test_a_no_needs_its_reason(ada_desk: Desk, money: Money) -> None:
     assert only_withdrawal().state == State.REQUESTED
     ada_desk.post(path, reason="姓名不符")
     assert "姓名不符" in text_of(ada_desk.get(f"withdrawals/{asked.withdrawal_no}/"))
+
+
+def test_a_payout_that_came_back_is_marked_and_shown_to_both(
+    ada_desk: Desk, lin_desk: Desk, money: Money, bank: Bank
+) -> None:
+    asked = money.approve(money.ask(30_000, money.add_account()))
+    path = f"withdrawals/{asked.withdrawal_no}/"
+    assert "登记退票" not in text_of(ada_desk.get(path))
+    ada_desk.post(f"{path}pay/", gateway=str(money.shop.choice.gateway_id))
+    send_due_payouts()
+    assert "登记退票" in text_of(ada_desk.get(path))
+    assert lin_desk.post(f"{path}returned/", reason="x").status_code == 403
+
+    assert ada_desk.post(f"{path}returned/", reason="").status_code == 400
+    assert only_withdrawal().state == State.PAID
+    assert ada_desk.post(f"{path}returned/", reason="户名不符").status_code == 303
+
+    assert only_withdrawal().state == State.RETURNED
+    for page in (ada_desk.get(path), lin_desk.get(f"settlement/{asked.withdrawal_no}/")):
+        assert "户名不符" in text_of(page)
+        assert "退了回来" in text_of(page)
+    assert "已退票" in text_of(ada_desk.get("withdrawals/", view="back"))
+    assert ada_desk.post(f"{path}returned/", reason="again").status_code == 409
+
+
+def test_a_payout_that_waits_for_its_receiver_says_so_in_words(
+    ada_desk: Desk, lin_desk: Desk, money: Money
+) -> None:
+    """What WeChat's app needs to show it is no reason, and nobody's to read."""
+    asked = money.approve(money.ask(30_000, money.add_account()))
+    path = f"withdrawals/{asked.withdrawal_no}/"
+    ada_desk.post(f"{path}pay/", gateway=str(money.shop.choice.gateway_id))
+    with platform_scope("a test answers as WeChat does"):
+        Withdrawal.unscoped.update(reason="WAIT_USER_CONFIRM affffddafdfafddffda==")
+
+    for page in (ada_desk.get(path), lin_desk.get("settlement/")):
+        assert "等收款人在微信里确认收款" in text_of(page)
+        assert "affffdda" not in text_of(page)
+
+
+def test_what_waits_for_a_second_person_is_seen_with_the_others(
+    ada_desk: Desk, lin_desk: Desk, money: Money, desk_of: Callable[..., Desk], main_site: Site
+) -> None:
+    money.set_terms(second_amount=30_000)
+    asked = money.ask(30_000, money.add_account())
+    queue = "payments/approvals/"
+    assert asked.withdrawal_no not in text_of(ada_desk.get(queue))
+    ada_desk.post(
+        f"withdrawals/{asked.withdrawal_no}/approve/",
+        risks_read="on",
+        risks=",".join(asked.risk_codes),
+    )
+
+    page = text_of(ada_desk.get(queue))
+    assert asked.withdrawal_no in page
+    assert "甲站" in page
+    assert "您已经同意过" in page
+    boss = desk_of(people.make_operator(main_site, login="bea", name="Bea"), main_site)
+    assert "您已经同意过" not in text_of(boss.get(queue))
+    clerk = people.make_operator(main_site, login="cy", name="Cy", role=Role.SERVICE)
+    assert asked.withdrawal_no not in text_of(desk_of(clerk, main_site).get(queue))
+    assert asked.withdrawal_no not in text_of(lin_desk.get(queue))
+
+    boss.post(
+        f"withdrawals/{asked.withdrawal_no}/approve/",
+        risks_read="on",
+        risks=",".join(asked.risk_codes),
+    )
+    assert only_withdrawal().state == State.APPROVED
+    assert asked.withdrawal_no not in text_of(ada_desk.get(queue))
+
+
+def test_the_review_shows_that_buyers_dispute(ada_desk: Desk, lin_desk: Desk, money: Money) -> None:
+    asked = money.ask(30_000, money.add_account())
+    path = f"withdrawals/{asked.withdrawal_no}/"
+    read = ",".join(asked.risk_codes)
+    dispute(money, money.sell())
+
+    page = text_of(ada_desk.get(path))
+    for words in ("涉及的利润已冻结", "划走这笔后的余额", "有争议的 ¥4.44"):
+        assert words in page
+    unread = ada_desk.post(f"{path}approve/", risks_read="on", risks=read)
+    assert unread.status_code == 400
+    assert only_withdrawal().state == State.REQUESTED
+    assert "¥4.44 的利润先冻结" in text_of(lin_desk.get("settlement/"))
 
 
 def test_a_file_for_the_bank_holds_accounts_and_no_formula(ada_desk: Desk, money: Money) -> None:
@@ -264,6 +357,12 @@ def test_receivers_are_set_under_a_fresh_session(lin_desk: Desk, money: Money, b
     page = text_of(lin_desk.get("settlement/accounts/"))
     assert "190****0109" in page
     assert "1900000109" not in page
+    with platform_scope("a test looks"):
+        row_id = str(SplitReceiver.unscoped.get().id)
+    assert lin_desk.post("settlement/receivers/remove/", row_id=row_id).status_code == 303
+    assert "190****0109" not in text_of(lin_desk.get("settlement/accounts/"))
+    again = lin_desk.post("settlement/receivers/remove/", row_id=row_id)
+    assert "已被移除" in text_of(again)
     bank.trouble = ["turned"]
     refused = lin_desk.post("settlement/receivers/new/", **form)
     assert "姓名不符" in text_of(refused)

@@ -137,6 +137,31 @@ def test_receiver_that_is_not_known_gets_nothing(world: World, account: tuple[An
     assert world.state(split.payment_no)["transfers"] == []
 
 
+def test_receiver_that_comes_back_is_known_again(world: World, account: tuple[Any, Any]) -> None:
+    """A number that was used before would be answered from memory, and bind nobody."""
+    provider, config = account
+    split = pay(world, account)
+    for act in (provider.add_receiver, provider.remove_receiver, provider.add_receiver):
+        act(config, RECEIVER)
+
+    assert provider.split(config, split).status is TransferStatus.DONE
+
+
+def test_receiver_given_by_login_is_found_in_answers_that_name_a_number(
+    world: World, account: tuple[Any, Any]
+) -> None:
+    provider, config = account
+    receiver = Receiver(account_kind="loginName", account="w@example.com", name="王五")
+    split = dataclasses.replace(pay(world, account), receiver=receiver)
+    with pytest.raises(ProviderRefused) as refused:
+        provider.add_receiver(config, dataclasses.replace(receiver, name=""))
+    provider.add_receiver(config, receiver)
+
+    assert refused.value.code == "name_missing"
+    assert provider.split(config, split).status is TransferStatus.DONE
+    assert provider.return_split(config, returning(split)).status is TransferStatus.DONE
+
+
 def test_too_large_a_part_is_refused(world: World, account: tuple[Any, Any]) -> None:
     provider, config = account
     split = pay(world, account)
@@ -338,7 +363,7 @@ def test_payout_that_came_back_is_told_by_the_query(cert_account: tuple[Any, Any
     provider.pay_out(config, request)
 
     came_back = provider.query_payout(config, request)
-    assert came_back.status is TransferStatus.REFUSED
+    assert came_back.status is TransferStatus.RETURNED
     assert "退回" in came_back.reason
 
 

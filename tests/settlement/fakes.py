@@ -30,6 +30,7 @@ class Bank:
 
     moved: dict[str, int] = field(default_factory=dict)  # number → amount, each number once
     refused: dict[str, str] = field(default_factory=dict)
+    returned: set[str] = field(default_factory=set)  # went out, and came back later
     asked: Counter[str] = field(default_factory=Counter)
     receivers: set[tuple[str, str]] = field(default_factory=set)
     finished: list[str] = field(default_factory=list)
@@ -62,6 +63,8 @@ class Bank:
         """Say what became of a number."""
         with self.lock:
             self.asked[f"?{number}"] += 1
+            if number in self.returned:
+                return TransferOutcome(status=TransferStatus.RETURNED, reason="收款方退回")
             if number in self.moved:
                 return TransferOutcome(status=DONE, external_no=f"X{number}")
             if number in self.refused:
@@ -85,6 +88,7 @@ class SplittingEpay(EpayProvider):
     supports_partial_refund = True
     max_split_bps = 3000
     payout_account_kinds = (("alipay", "支付宝"),)
+    may_come_back = True
 
     def create(self, config: Any, request: Any) -> Any:
         """Remember which payments were flagged."""

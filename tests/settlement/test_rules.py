@@ -19,6 +19,7 @@ from kameng.settlement.rules import (
     find_limit_fault,
     find_risks,
     quote_withdrawal,
+    risks_after_dispute,
     share_through,
     share_to_ask,
     share_to_return,
@@ -96,6 +97,8 @@ CALM = Circumstances(
     sold_amount=10_000_000,
     refunded_amount=2_000_000,
     is_account_shared=False,
+    came_back=False,
+    is_disputed=False,
 )
 
 
@@ -113,10 +116,28 @@ CALM = Circumstances(
         (replace(CALM, refunded_amount=2_000_001), ["recent_refunds"]),
         (replace(CALM, sold_amount=0, refunded_amount=0), []),
         (replace(CALM, is_account_shared=True), ["shared_account"]),
+        (replace(CALM, came_back=True), ["came_back"]),
+        (replace(CALM, is_disputed=True), ["open_dispute"]),
     ],
 )
 def test_what_is_odd_is_named(facts: Circumstances, codes: list[str]) -> None:
     assert find_risks(facts, terms=Plain()) == codes
+
+
+@pytest.mark.parametrize(
+    ("before", "disputed", "short", "after"),
+    [
+        ([], False, False, []),
+        (["new_account"], True, False, ["new_account", "open_dispute"]),
+        (["new_account"], True, True, ["new_account", "open_dispute", "claim_short"]),
+        (["open_dispute", "shared_account", "claim_short"], False, False, ["shared_account"]),
+        (["open_dispute"], False, True, ["claim_short"]),
+    ],
+)
+def test_warnings_follow_the_disputes(
+    before: list[str], disputed: bool, short: bool, after: list[str]
+) -> None:
+    assert risks_after_dispute(before, is_disputed=disputed, is_short=short) == after
 
 
 @pytest.mark.parametrize(("amount", "needed"), [(2_999_900, 1), (3_000_000, 2), (3_000_100, 2)])
@@ -160,15 +181,17 @@ def test_a_mixed_payment_carries_its_part_of_the_margin_only() -> None:
 def test_every_state_of_the_tables_has_its_rule_and_its_label() -> None:
     assert {int(s) for s in ALLOWED} == set(models.WithdrawalState.values)
     assert {int(s) for s in SPLIT_ALLOWED} == set(models.SplitState.values)
-    assert {s for s, after in ALLOWED.items() if not after} == set(ALLOWED) - OPEN_STATES
+    assert {s for s, after in ALLOWED.items() if not after} == set(ALLOWED) - OPEN_STATES - {
+        State.PAID
+    }
 
 
 def test_the_arrows_of_a_withdrawal_are_these() -> None:
     """Written out once more, apart from the table: an arrow is added by changing both."""
     arrows = {
         *("REQUESTED APPROVED", "REQUESTED REFUSED", "REQUESTED TAKEN_BACK"),
-        *("APPROVED SENDING", "APPROVED IN_BATCH", "APPROVED REFUSED"),
-        *("SENDING PAID", "SENDING FAILED", "IN_BATCH PAID", "IN_BATCH FAILED"),
+        *("APPROVED SENDING", "APPROVED IN_BATCH", "APPROVED REFUSED", "APPROVED REQUESTED"),
+        *("SENDING PAID", "SENDING FAILED", "IN_BATCH PAID", "IN_BATCH FAILED", "PAID RETURNED"),
     }
 
     for before, after in itertools.product(State, State):
@@ -194,10 +217,20 @@ def test_money_is_held_until_the_end_and_counts_when_it_arrived() -> None:
 
 
 def test_nothing_leads_out_of_an_end() -> None:
-    for state in (State.PAID, State.REFUSED, State.FAILED, State.TAKEN_BACK):
+    assert ALLOWED[State.PAID] == {State.RETURNED}  # days later, by bank or gateway
+    for state in (State.RETURNED, State.REFUSED, State.FAILED, State.TAKEN_BACK):
         assert ALLOWED[state] == frozenset()
     for share in (SplitState.DONE, SplitState.FINISHED, SplitState.STAYS):
         assert SPLIT_ALLOWED[share] == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("days", "after"), [(0, 1), (0.9, 1), (1, 3), (2, 3), (7, 15), (29, 30), (30, None), (99, None)]
+)
+def test_a_payout_is_asked_about_five_times_in_a_month(days: float, after: int | None) -> None:
+    paid = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    due = None if after is None else paid + dt.timedelta(days=after)
+    assert rules.next_recheck_at(paid, now=paid + dt.timedelta(days=days)) == due
 
 
 def test_an_open_outcome_is_asked_about_for_ever_but_ever_more_slowly() -> None:

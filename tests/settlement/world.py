@@ -123,12 +123,20 @@ class Desk:
             return request_withdrawal(owner=site_owner(), wish=wish, actor=LIN)
 
     def approve(
-        self, withdrawal: Withdrawal, actor: Actor = ADA, *, seen: bool = True
+        self,
+        withdrawal: Withdrawal,
+        actor: Actor = ADA,
+        *,
+        seen: bool = True,
+        read: list[str] | None = None,
     ) -> Withdrawal:
-        """Let a person of the main site say yes."""
+        """Let a person of the main site say yes; by what the page says now, or another said."""
+        shown = self.fresh(withdrawal).risk_codes if read is None else read
         with site_scope(self.main.id):
             return approve_withdrawal(
-                withdrawal_no=withdrawal.withdrawal_no, risks_read=seen, actor=actor
+                withdrawal_no=withdrawal.withdrawal_no,
+                risks_read=shown if seen else [],
+                actor=actor,
             )
 
     def fresh(self, row: Any) -> Any:

@@ -87,4 +87,5 @@ def checks() -> list[tuple[str, str, Check]]:
             "prepaid balances were paid in, and orders wait for them only while paid",
             auditing_sales.prepaid,
         ),
+        ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
     ]

@@ -22,13 +22,15 @@ from kameng.orders.events import (
 )
 from kameng.payments import handlers as payments
 from kameng.payments.events import (
+    DisputeClosed,
+    DisputeOpened,
     GatewayRefundDone,
     GatewayRefundRefused,
     PaymentConfirmed,
     PrepaidRaised,
 )
 from kameng.settlement import handlers as settlement
-from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased
+from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased, WithdrawalReturned
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     ApprovalGiven: (payments.carry_out, orders.carry_out),
@@ -36,6 +38,8 @@ SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     GatewayRefundDone: (orders.finish_refund, payments.finish_top_up_return),
     GatewayRefundRefused: (orders.refuse_refund, payments.refuse_top_up_return),
     OrderRefundAsked: (settlement.return_share,),
+    DisputeOpened: (settlement.hold_margin,),
+    DisputeClosed: (settlement.settle_margin,),
 }
 
 
@@ -65,7 +69,7 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
     ),
     Consumer(
         name="settlement.tell_operators",
-        events=(WithdrawalPaid, WithdrawalReleased),
+        events=(WithdrawalPaid, WithdrawalReleased, WithdrawalReturned),
         handler=settlement.tell_operators,
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from kameng.console.exports import STEP, Export, id_of, local_time, read_pages
-from kameng.console.settlement_words import list_risks, split_reason
+from kameng.console.settlement_words import list_risks, say_reason, split_reason
 from kameng.console.sheets import Column
 from kameng.settlement.models import PayoutBatch, Split, Withdrawal
 from kameng.settlement.selectors import (
@@ -71,7 +71,7 @@ def _withdrawal_cells(page: Sequence[Withdrawal], site: SiteView) -> Iterator[Ce
             row.payout_amount,
             row.external_no,
             "、".join(map(str, list_risks(row))),
-            row.reason,
+            str(say_reason(row)),
         )
 
 

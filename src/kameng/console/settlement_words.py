@@ -1,4 +1,4 @@
-"""Settlement in words: states as marks, reasons of splits, warnings, lines of a bank's result."""
+"""Settlement in words: states as marks, reasons, warnings, lines of a bank's result."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,6 +14,9 @@ RISKS: Final[Mapping[str, Any]] = {
     "unusually_large": _("金额比平时大很多"),
     "recent_refunds": _("近 30 天退款超过成交的两成"),
     "shared_account": _("别的收款人也用这个账户"),
+    "came_back": _("以前打到这个账户的钱被退回过"),
+    "open_dispute": _("有买家向银行或支付平台要求退款，还没有结果，涉及的利润已冻结"),
+    "claim_short": _("扣除争议和未结算的利润后，这个分站的余额已经不够，打款后可能收不回来"),
 }
 SPLIT_REASONS: Final[Mapping[str, Any]] = {
     "wallet_paid": _("用余额付的款，没有可分的支付"),
@@ -24,6 +27,7 @@ SPLIT_REASONS: Final[Mapping[str, Any]] = {
     "above_maximum": _("超过通道的分账上限，多出的部分留作应付"),
     "nothing_left": _("没有可分的利润"),
     "refund_open": _("有退款在办，办完再分"),
+    "dispute_open": _("买家的争议还没有结果，有结果再分"),
     "claim_short": _("应付余额不够，等有新的利润"),
     "too_late": _("过了通道的分账期限"),
     "refused": _("支付通道拒绝了"),
@@ -36,6 +40,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, Any]]] = {
     LineOutcome.OTHER_BATCH: ("bad", _("这个编号不在本批次里")),
     LineOutcome.OTHER_AMOUNT: ("bad", _("金额和批次里的不一样，没有改动")),
     LineOutcome.DONE_ALREADY: ("", _("以前已经记过了")),
+    LineOutcome.RETURNED: ("warn", _("打款后被银行退回，钱已退回可提现金额")),
     LineOutcome.CONTRADICTS: ("bad", _("和已经记下的结果相反，请查银行流水")),
     LineOutcome.TWICE: ("bad", _("同一个编号在文件里出现了两次，都没有改动")),
     LineOutcome.UNREADABLE: ("bad", _("看不出打款编号或金额")),
@@ -48,6 +53,7 @@ TONES: Final[Mapping[int, str]] = {
     WithdrawalState.PAID: "ok",
     WithdrawalState.REFUSED: "bad",
     WithdrawalState.FAILED: "bad",
+    WithdrawalState.RETURNED: "bad",
 }
 SPLIT_TONES: Final[Mapping[int, str]] = {
     SplitState.WAITING: "warn",
@@ -64,7 +70,12 @@ WITHDRAWAL_VIEWS: Final[Mapping[str, tuple[Any, tuple[int, ...] | None]]] = {
     "paid": (_("已打款"), (WithdrawalState.PAID,)),
     "back": (
         _("没有打款"),
-        (WithdrawalState.REFUSED, WithdrawalState.FAILED, WithdrawalState.TAKEN_BACK),
+        (
+            WithdrawalState.REFUSED,
+            WithdrawalState.FAILED,
+            WithdrawalState.TAKEN_BACK,
+            WithdrawalState.RETURNED,
+        ),
     ),
 }
 SPLIT_VIEWS: Final[Mapping[str, tuple[Any, tuple[int, ...] | None]]] = {
@@ -74,6 +85,16 @@ SPLIT_VIEWS: Final[Mapping[str, tuple[Any, tuple[int, ...] | None]]] = {
     "refused": (_("分账失败"), (SplitState.REFUSED,)),
     "stays": (_("没有分账"), (SplitState.STAYS, SplitState.FINISHING, SplitState.FINISHED)),
 }
+
+
+WAITS_FOR_RECEIVER: Final = "WAIT_USER_CONFIRM"  # WeChat's word, before what its app needs
+
+
+def say_reason(withdrawal: Withdrawal) -> Any:
+    """Return the reason of a withdrawal as a person reads it."""
+    if withdrawal.reason.startswith(WAITS_FOR_RECEIVER):
+        return _("等收款人在微信里确认收款，24 小时内不确认会自动退回")
+    return withdrawal.reason
 
 
 def list_risks(withdrawal: Withdrawal) -> list[Any]:

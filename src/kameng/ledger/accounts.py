@@ -67,6 +67,7 @@ class Code(IntEnum):
     WITHDRAWAL_PAID = 72  # WITHDRAWALS → GATEWAY_CLEARING or BANK: paid out
     WITHDRAWAL_FEE = 73  # WITHDRAWALS → SALES
     WITHDRAWAL_TAX = 74  # WITHDRAWALS → TAX_WITHHELD
+    WITHDRAWAL_RETURNED = 75  # GATEWAY_CLEARING or BANK, SALES, TAX_WITHHELD → where it came from
     SPLIT_ASKED = 80  # SITE_MARGIN → SPLIT_CLEARING: the gateway shall hand a share over
     SPLIT_DONE = 81  # SPLIT_CLEARING → GATEWAY_CLEARING: it did
     SPLIT_REFUSED = 82  # SPLIT_CLEARING → SITE_MARGIN: it did not
@@ -74,6 +75,7 @@ class Code(IntEnum):
     DISPUTE_HELD = 90  # DISPUTES → GATEWAY_CLEARING: the gateway holds the disputed money back
     DISPUTE_WON = 91  # GATEWAY_CLEARING → DISPUTES: it gave it back
     DISPUTE_LOST = 92  # LOSSES → DISPUTES: it went to the buyer for good
+    DISPUTE_MARGIN = 93  # SITE_MARGIN → LOSSES: the operator's part of what a dispute took
     PREPAID_IN = 95  # ORDER_SUSPENSE or BANK → PREPAID: the operator paid in
     PREPAID_ADJUSTED = 96  # PREPAID ↔ ADJUSTMENTS: by staff, with a reason
     DIFFERENCE = 97  # DIFFERENCES ↔ any: after reconciling, confirmed by a person
@@ -127,6 +129,7 @@ CODE_NAMES = {
     Code.WITHDRAWAL_PAID: _("提现打款"),
     Code.WITHDRAWAL_FEE: _("提现手续费"),
     Code.WITHDRAWAL_TAX: _("代扣税款"),
+    Code.WITHDRAWAL_RETURNED: _("提现退票"),
     Code.SPLIT_ASKED: _("申请分账"),
     Code.SPLIT_DONE: _("分账完成"),
     Code.SPLIT_REFUSED: _("分账失败"),
@@ -134,6 +137,7 @@ CODE_NAMES = {
     Code.DISPUTE_HELD: _("争议冻结"),
     Code.DISPUTE_WON: _("争议解冻"),
     Code.DISPUTE_LOST: _("争议赔付"),
+    Code.DISPUTE_MARGIN: _("争议赔付扣回利润"),
     Code.PREPAID_IN: _("预存货款"),
     Code.PREPAID_ADJUSTED: _("预存款调整"),
     Code.DIFFERENCE: _("对账调整"),

@@ -18,7 +18,10 @@ from kameng.orders.models import Order, OrderRefund, OrderRefundState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderShare:
-    """An order as settlement sees it. `margin_amount` is the operator's, refunds taken off."""
+    """An order as settlement sees it.
+
+    `margin_amount` is the operator's, refunds and lost disputes taken off.
+    """
 
     order_id: int
     order_no: str
@@ -39,9 +42,7 @@ def list_shares(order_ids: Iterable[int]) -> dict[int, OrderShare]:
         *("id", "order_no", "site_id", "payment_id", "total_amount", "state"),
         *("paid_at", "delivered_at"),
     )
-    moved = sum_codes(
-        Reference.ORDER, reference_ids=ids, codes=(Code.SALE_MARGIN, Code.REFUND_MARGIN)
-    )
+    margins = _sum_margins(ids)
     refunding = set(
         OrderRefund.unscoped.filter(order_id__in=ids)
         .exclude(state=OrderRefundState.DONE)
@@ -54,8 +55,7 @@ def list_shares(order_ids: Iterable[int]) -> dict[int, OrderShare]:
             site_id=row.site_id,
             payment_id=row.payment_id,
             total_amount=row.total_amount,
-            margin_amount=moved.get(row.id, {}).get(Code.SALE_MARGIN, 0)
-            - moved.get(row.id, {}).get(Code.REFUND_MARGIN, 0),
+            margin_amount=margins[row.id].left_amount,
             state=row.state,
             paid_at=row.paid_at,
             delivered_at=row.delivered_at,
@@ -65,10 +65,60 @@ def list_shares(order_ids: Iterable[int]) -> dict[int, OrderShare]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """What an order brought its operator, and what was taken back of it."""
+
+    sold_amount: int
+    refunded_amount: int
+    lost_amount: int  # by lost disputes
+
+    @property
+    def left_amount(self) -> int:
+        """Return what is left of it."""
+        return self.sold_amount - self.refunded_amount - self.lost_amount
+
+
+def _sum_margins(order_ids: list[int]) -> dict[int, Margin]:
+    codes = (Code.SALE_MARGIN, Code.REFUND_MARGIN, Code.DISPUTE_MARGIN)
+    moved = sum_codes(Reference.ORDER, reference_ids=order_ids, codes=codes)
+    margins = {}
+    for order_id in order_ids:
+        sold, refunded, lost = (moved.get(order_id, {}).get(code, 0) for code in codes)
+        margins[order_id] = Margin(sold_amount=sold, refunded_amount=refunded, lost_amount=lost)
+    return margins
+
+
+def margin_to_take(order_id: int, *, payment_id: int, lost_amount: int) -> int:
+    """Return what of the margin of an order of the site in force goes with a lost payment.
+
+    `lost_amount` is all that disputes took of the payment. In proportion to the price, less what
+    was taken before, and never more than refunds left. 0 for a payment that did not pay the order.
+    """
+    order: Order | None = Order.objects.filter(id=order_id, payment_id=payment_id).first()
+    if order is None:
+        return 0
+    margin = _sum_margins([order_id])[order_id]
+    price: int = order.total_amount
+    due = margin.sold_amount * min(lost_amount, price) // price
+    return max(min(due - margin.lost_amount, margin.left_amount), 0)
+
+
+def disputed_margin() -> int:
+    """Return what of the margin of the site in force buyers dispute now, settled or not."""
+    return store.disputed_margin(require_site_id())
+
+
+def list_contested() -> list[int]:
+    """Return the orders of the site in force with a refund or a dispute under way."""
+    refunding = OrderRefund.objects.exclude(state=OrderRefundState.DONE)
+    return [*refunding.values_list("order_id", flat=True), *store.list_disputed(require_site_id())]
+
+
 def held_margin(*, delivered_before: dt.datetime) -> int:
     """Return what of the margin of the site in force is not settled yet.
 
-    Settled is what was delivered before that moment and has no refund under way.
+    Settled is what was delivered before that moment, with no refund under way and no dispute.
     """
     return store.held_margin(require_site_id(), delivered_before)
 

@@ -245,6 +245,17 @@ confirm_lane: Lane[Confirmable, bool] = Lane(
 
 
 def held_margin(site_id: int, delivered_before: dt.datetime) -> int:
-    """Return the margin of a site's orders that are not settled yet. Reads four index ranges."""
+    """Return the margin of a site's orders that are not settled yet. Reads five index ranges."""
     row = fetch_one("select orders_held_margin(%s, %s)", (site_id, delivered_before))
     return int(row[0]) if row else 0
+
+
+def disputed_margin(site_id: int) -> int:
+    """Return the margin of a site's orders that buyers dispute. By payments_dispute_open."""
+    row = fetch_one("select orders_disputed_margin(%s)", (site_id,))
+    return int(row[0]) if row else 0
+
+
+def list_disputed(site_id: int) -> list[int]:
+    """Return the orders of a site that buyers dispute. By payments_dispute_open."""
+    return [row[0] for row in fetch("select order_id from orders_disputed(%s)", (site_id,))]

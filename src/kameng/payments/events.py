@@ -40,6 +40,28 @@ class GatewayRefundRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeOpened(Event):
+    """A payer disputes a payment. `subject_id` is the dispute; `paid_for` the order or top-up."""
+
+    KIND: ClassVar[str] = "payments.dispute_opened"
+    payment_id: int
+    purpose: int
+    paid_for: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeClosed(Event):
+    """A dispute was won, or lost with `lost_amount`; once. `subject_id` is the dispute."""
+
+    KIND: ClassVar[str] = "payments.dispute_closed"
+    payment_id: int
+    purpose: int
+    paid_for: int
+    lost_amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrepaidRaised(Event):
     """A prepaid balance or its credit line has grown. `subject_id` is the sub-site."""
 

@@ -497,4 +497,7 @@ class Dispute(TenantModel):
         indexes: ClassVar = [
             models.Index(fields=["site", "-id"], name="payments_dispute_by_site"),
             models.Index(fields=["payment"], name="payments_dispute_by_payment"),
+            models.Index(
+                fields=["site"], name="payments_dispute_open", condition=Q(state=DisputeState.OPEN)
+            ),
         ]

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, Sum
 
 from kameng.core import clock
 from kameng.core.scope import require_site_id
@@ -281,6 +281,12 @@ def is_disputed(payment_id: int | None) -> bool:
     if payment_id is None:
         return False
     return bool(Payment.objects.filter(id=payment_id, open_disputes__gt=0).exists())
+
+
+def sum_lost(payment_id: int) -> int:
+    """Return what of a payment of the site in force went to its payer by lost disputes."""
+    rows = Dispute.objects.filter(payment_id=payment_id)
+    return rows.aggregate(total=Sum("lost_amount"))["total"] or 0
 
 
 def list_disputes_of(payment_id: int) -> list[Dispute]:

@@ -9,8 +9,22 @@ GOOD: Final = frozenset(
     {"成功", "success", "succeeded", "paid", "已打款", "交易成功", "付款成功", "ok"}
 )
 BAD: Final = frozenset(
-    {"失败", "fail", "failed", "refused", "退回", "退票", "交易失败", "付款失败", "rejected"}
+    {
+        "失败",
+        "fail",
+        "failed",
+        "refused",
+        "退回",
+        "退票",
+        "退汇",
+        "已退回",
+        "returned",
+        "交易失败",
+        "付款失败",
+        "rejected",
+    }
 )
+RETURNED: Final = frozenset({"退票", "退汇", "已退回", "returned"})  # paid, and it came back
 COLUMNS: Final = {
     "number": ("打款编号", "payout_no", "商户流水号", "备注", "附言", "用途"),
     "amount": ("金额", "打款金额", "实付金额", "amount", "转账金额", "交易金额"),

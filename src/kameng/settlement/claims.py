@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from django.db.models import Sum
 
 from kameng.core import clock
-from kameng.core.scope import require_site_id
+from kameng.core.scope import open_scope, require_site_id
 from kameng.ledger.accounts import AccountKind, account_id
 from kameng.ledger.selectors import site_account_amount
-from kameng.orders.shares import held_margin
-from kameng.settlement.models import OwnerKind, Source, Split, Terms, Withdrawal
+from kameng.orders.shares import disputed_margin, held_margin, list_contested
+from kameng.settlement.models import OwnerKind, Payee, Source, Split, Terms, Withdrawal
 from kameng.settlement.rules import OPEN_STATES, SplitState
-from kameng.tenancy.selectors import SiteView, get_site_view
+from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 ACCOUNT_KINDS = {
     Source.MARGIN: AccountKind.SITE_MARGIN,
@@ -40,7 +40,7 @@ class Owner:
 class Claim:
     """One claim: the balance, what is not settled, what is to be split, what may be taken now.
 
-    A balance below zero is a receivable: refunds took more back than was left.
+    A balance below zero is a receivable: refunds and lost disputes took more back than was left.
     """
 
     source: int
@@ -49,6 +49,7 @@ class Claim:
     to_split_amount: int
     on_its_way_amount: int
     splitting_amount: int = 0
+    disputed_amount: int = 0  # part of `held_amount`: buyers want it back by their bank
 
     @property
     def moving_amount(self) -> int:
@@ -59,6 +60,11 @@ class Claim:
     def available_amount(self) -> int:
         """Return what may be withdrawn now."""
         return max(self.balance_amount - self.held_amount - self.to_split_amount, 0)
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether the balance no longer covers what is not settled: too much is on its way."""
+        return self.balance_amount < self.held_amount
 
     @property
     def owed_amount(self) -> int:
@@ -90,11 +96,12 @@ def settled_before(terms: Terms) -> dt.datetime:
 def read_claim(owner: Owner, source: Source, *, terms: Terms) -> Claim:
     """Return a claim of the site in force as of now."""
     balance = site_account_amount(ACCOUNT_KINDS[source], owner_id=owner.owner_id)
-    held = to_split = splitting = 0
+    held = to_split = splitting = disputed = 0
     if source == Source.MARGIN:
         before = settled_before(terms)
-        held = held_margin(delivered_before=before)
+        held, disputed = held_margin(delivered_before=before), disputed_margin()
         waiting = Split.objects.filter(state=SplitState.WAITING, delivered_at__lte=before)
+        waiting = waiting.exclude(order_id__in=list_contested())  # those are in `held` already
         to_split = waiting.aggregate(total=Sum("margin_amount"))["total"] or 0
         asked = Split.objects.filter(state=SplitState.ASKED)
         splitting = asked.aggregate(total=Sum("amount"))["total"] or 0
@@ -111,7 +118,17 @@ def read_claim(owner: Owner, source: Source, *, terms: Terms) -> Claim:
         to_split_amount=to_split,
         on_its_way_amount=on_its_way.aggregate(total=Sum("amount"))["total"] or 0,
         splitting_amount=splitting,
+        disputed_amount=disputed,
     )
+
+
+def read_claim_of(withdrawal: Withdrawal) -> Claim:
+    """Return the claim that a withdrawal takes from, as its reviewer sees it. Of any site."""
+    view = get_site_view(withdrawal.site_id)
+    with open_scope(scope_of(view)):
+        payee = Payee.objects.get(id=withdrawal.payee_id)
+        owner = Owner(kind=OwnerKind(payee.owner_kind), owner_id=payee.owner_id)
+        return read_claim(owner, Source(withdrawal.source), terms=find_terms(view))
 
 
 def list_claims(view: SiteView) -> list[Claim]:

@@ -16,6 +16,15 @@ class WithdrawalPaid(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalReturned(Event):
+    """A withdrawal that was paid came back: the money is a claim again."""
+
+    KIND: ClassVar[str] = "settlement.withdrawal_returned"
+    amount: int
+    payout_amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawalReleased(Event):
     """A withdrawal was refused, failed or taken back: the money is a claim again."""
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from kameng.core.events import LoggedEvent
 from kameng.orders.events import OrderDelivered, OrderRefundAsked
+from kameng.payments.events import DisputeClosed, DisputeOpened
+from kameng.payments.models import Purpose
 from kameng.settlement.notices import send_results
+from kameng.settlement.services.contesting import hold_disputed, settle_disputed
 from kameng.settlement.services.planning import plan_splits
 from kameng.settlement.services.returning import call_back_share
 
@@ -17,6 +20,18 @@ def return_share(event: OrderRefundAsked) -> None:
         refund_no=event.refund_no,
         is_to_source=event.is_to_source,
     )
+
+
+def hold_margin(event: DisputeOpened) -> None:
+    """Same transaction: a payment of an order is disputed, so its margin is not paid out."""
+    if event.purpose == Purpose.ORDER:
+        hold_disputed()
+
+
+def settle_margin(event: DisputeClosed) -> None:
+    """Same transaction: a dispute was lost, so the margin goes with it; or won, so it is free."""
+    if event.purpose == Purpose.ORDER:
+        settle_disputed(payment_id=event.payment_id, order_id=event.paid_for)
 
 
 def plan_shares(events: Sequence[LoggedEvent]) -> None:

@@ -136,6 +136,7 @@ class WithdrawalState(models.IntegerChoices):
     REFUSED = 6, _("已驳回")
     FAILED = 7, _("打款失败")
     TAKEN_BACK = 8, _("已撤回")
+    RETURNED = 9, _("已退票")
 
 
 class PayoutBatch(TenantModel):
@@ -182,6 +183,8 @@ class Withdrawal(TenantModel):
     created_at = models.DateTimeField(db_default=TransactionNow())
     decided_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    recheck_at = models.DateTimeField(null=True)  # paid: when to ask whether it came back
+    returned_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
@@ -208,7 +211,7 @@ class Withdrawal(TenantModel):
             models.Index(
                 fields=["gateway_id", "ended_at"],
                 name="settlement_payout_by_end",
-                condition=Q(state=5),
+                condition=Q(state__in=(5, 9)),
             ),
             models.Index(
                 fields=["external_no"],
@@ -217,6 +220,9 @@ class Withdrawal(TenantModel):
             ),
             models.Index(
                 fields=["next_attempt_at"], name="settlement_payout_due", condition=Q(state=3)
+            ),
+            models.Index(
+                fields=["recheck_at"], name="settlement_payout_recheck", condition=Q(state=5)
             ),
             models.Index(
                 fields=["state", "id"],
@@ -265,6 +271,9 @@ class SplitReceiver(TenantModel):
     added_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=TransactionNow())
     usable_at = models.DateTimeField()
+    forget_at = models.DateTimeField(null=True)  # removed: when its gateway shall forget it
+    forget_count = models.SmallIntegerField(default=0)  # how often that was tried
+    forgotten_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
@@ -272,6 +281,13 @@ class SplitReceiver(TenantModel):
                 fields=["site", "gateway_id"],
                 condition=Q(state__in=(1, 2)),
                 name="settlement_receiver_once",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["forget_at"],
+                name="settlement_receiver_forget",
+                condition=Q(forget_at__isnull=False),
             ),
         ]
 

@@ -14,7 +14,9 @@ from kameng.settlement.rules import State
 from kameng.tenancy.addresses import Letterhead, list_letterheads
 
 LANGUAGE = "zh-hans"
-TOLD = frozenset({State.PAID, State.REFUSED, State.FAILED})  # who took it back knows
+TOLD = frozenset(
+    {State.PAID, State.REFUSED, State.FAILED, State.RETURNED}
+)  # who took it back knows
 
 
 def send_results(events: Sequence[LoggedEvent]) -> None:
@@ -41,6 +43,7 @@ def _write(
                 "site_name": heads[row.site_id].name,
                 "is_paid": row.state == State.PAID,
                 "is_refused": row.state == State.REFUSED,
+                "is_returned": row.state == State.RETURNED,
                 "withdrawal_no": row.withdrawal_no,
                 "amount": format_yuan(Amount(row.amount)),
                 "payout_amount": format_yuan(Amount(row.payout_amount)),

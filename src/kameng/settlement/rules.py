@@ -1,6 +1,7 @@
 """Pure decisions of settlement: states and arrows, fees, limits, reasons for a look, shares."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol
@@ -10,10 +11,15 @@ BPS: Final = 10_000
 WAITS_SECONDS: Final = (5, 15, 60, 300, 900, 3600, 10_800, 21_600)
 FINISH_DAYS: Final = 25  # gateways free a payment by themselves after 30 days or later
 RECEIVER_WAIT_SECONDS: Final = 1800
+FORGET_AFTER_DAYS: Final = 30  # a share may still have to come back from its receiver
+FORGET_TRIES: Final = 10
 RETURN_PATIENCE_SECONDS: Final = 900  # a refund waits so long for the share, then it goes on
+RECHECK_DAYS: Final = (1, 3, 7, 15, 30)  # after a payout: did it come back?
 YOUNG_DAYS: Final = 7
 LARGE_FACTOR: Final = 3
 REFUND_SHARE_BPS: Final = 2000
+OPEN_DISPUTE: Final = "open_dispute"
+CLAIM_SHORT: Final = "claim_short"
 
 
 class State(IntEnum):
@@ -27,17 +33,20 @@ class State(IntEnum):
     REFUSED = 6  # by a reviewer
     FAILED = 7  # by gateway or bank
     TAKEN_BACK = 8  # by who asked
+    RETURNED = 9  # paid, and days later gateway or bank sent it back
 
 
 ALLOWED: Final[dict[State, frozenset[State]]] = {
     State.REQUESTED: frozenset({State.APPROVED, State.REFUSED, State.TAKEN_BACK}),
-    State.APPROVED: frozenset({State.SENDING, State.IN_BATCH, State.REFUSED}),
+    # Back to the review: a dispute came, and the claim no longer covers what is on its way.
+    State.APPROVED: frozenset({State.SENDING, State.IN_BATCH, State.REFUSED, State.REQUESTED}),
     State.SENDING: frozenset({State.PAID, State.FAILED}),
     State.IN_BATCH: frozenset({State.PAID, State.FAILED}),
-    State.PAID: frozenset(),
+    State.PAID: frozenset({State.RETURNED}),
     State.REFUSED: frozenset(),
     State.FAILED: frozenset(),
     State.TAKEN_BACK: frozenset(),
+    State.RETURNED: frozenset(),
 }
 OPEN_STATES: Final = frozenset(
     {State.REQUESTED, State.APPROVED, State.SENDING, State.IN_BATCH}
@@ -132,6 +141,8 @@ class Circumstances:
     sold_amount: int  # lately
     refunded_amount: int
     is_account_shared: bool  # another payee uses the same account
+    came_back: bool  # an earlier payout to this account did
+    is_disputed: bool  # buyers want margin of this payee back by their bank
 
 
 def find_risks(facts: Circumstances, *, terms: TermsLike) -> list[str]:
@@ -148,7 +159,18 @@ def find_risks(facts: Circumstances, *, terms: TermsLike) -> list[str]:
         risks.append("recent_refunds")
     if facts.is_account_shared:
         risks.append("shared_account")
+    if facts.came_back:
+        risks.append("came_back")
+    if facts.is_disputed:
+        risks.append(OPEN_DISPUTE)
     return risks
+
+
+def risks_after_dispute(codes: Sequence[str], *, is_disputed: bool, is_short: bool) -> list[str]:
+    """Return the reasons for a look as they are after a dispute was opened or ended."""
+    kept = [code for code in codes if code not in (OPEN_DISPUTE, CLAIM_SHORT)]
+    changed = [(OPEN_DISPUTE, is_disputed), (CLAIM_SHORT, is_short)]
+    return kept + [code for code, holds in changed if holds]
 
 
 def approvals_needed(amount: int, *, terms: TermsLike) -> int:
@@ -178,6 +200,12 @@ def share_to_ask(margin: int, *, received: int, max_bps: int) -> tuple[int, str]
 def share_to_return(*, handed_over: int, margin_left: int) -> int:
     """Return what of a share must come back so that it stays within the margin that is left."""
     return max(handed_over - whole_fen(margin_left), 0)
+
+
+def next_recheck_at(paid_at: dt.datetime, *, now: dt.datetime) -> dt.datetime | None:
+    """Return when to ask next whether a payout came back; None when it is known for good."""
+    moments = (paid_at + dt.timedelta(days=days) for days in RECHECK_DAYS)
+    return next((moment for moment in moments if moment > now), None)
 
 
 def next_attempt_at(now: dt.datetime, *, asked_count: int) -> dt.datetime:

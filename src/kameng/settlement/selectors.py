@@ -116,6 +116,37 @@ def list_approvals(withdrawal: Withdrawal) -> list[Approval]:
         return list(Approval.unscoped.filter(withdrawal_id=withdrawal.id).order_by("id"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalfApproved:
+    """A withdrawal that one person said yes to and that needs another one."""
+
+    withdrawal: Withdrawal
+    approvals: list[Approval]
+
+    def is_closed_to(self, user_id: int | None) -> bool:
+        """Tell whether a person cannot be the other one: who asked, or who said yes already."""
+        said = {each.user_id for each in self.approvals}
+        return user_id in said or user_id == self.withdrawal.asked_by_id
+
+
+def list_half_approved() -> list[HalfApproved]:
+    """Return the withdrawals that wait for a second person of the main site in force, oldest first.
+
+    At most LIMIT. Two statements.
+    """
+    main_id = require_site_id()
+    with platform_scope(REASON):
+        said = Approval.unscoped.filter(
+            withdrawal__site_id__in=_heirs(main_id), withdrawal__state=State.REQUESTED
+        )
+        rows = said.select_related("withdrawal", "withdrawal__account").order_by("id")[:LIMIT]
+        found: dict[int, HalfApproved] = {}
+        for each in rows:
+            half = HalfApproved(withdrawal=each.withdrawal, approvals=[])
+            found.setdefault(each.withdrawal_id, half).approvals.append(each)
+    return list(found.values())
+
+
 def name_sites(site_ids: Iterable[int]) -> dict[int, str]:
     """Return the names of sites by id."""
     return {site.id: site.name for site in list_sites_by_id(list(set(site_ids)))}

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from procrastinate.contrib.django import app
 
+from kameng.settlement.services.bouncing import recheck_paid
+from kameng.settlement.services.forgetting import forget_due_receivers
 from kameng.settlement.services.paying_out import send_due_payouts
 from kameng.settlement.services.planning import free_forgotten_payments
 from kameng.settlement.services.reserving import free_overdue_splits, reserve_due_splits
@@ -26,15 +28,16 @@ def split_payments(timestamp: int) -> None:
 @app.periodic(cron="* * * * * */5")
 @app.task(queue="gateways", queueing_lock="send_payouts")
 def send_payouts(timestamp: int) -> None:
-    """Ask gateways for payouts until the outcome is known."""
-    _run_alone(_paying, (send_due_payouts,))
+    """Ask gateways for payouts until the outcome is known, and later whether they came back."""
+    _run_alone(_paying, (send_due_payouts, recheck_paid))
 
 
 @app.periodic(cron="17 * * * *")
 @app.task(queue="gateways", queueing_lock="free_payments")
 def free_payments(timestamp: int) -> None:
-    """Plan the freeing of payments that nobody will split any more."""
-    _run_alone(_splitting, (free_overdue_splits, free_forgotten_payments))
+    """Plan the freeing of payments that nobody will split any more, and drop old receivers."""
+    steps = (free_overdue_splits, free_forgotten_payments, forget_due_receivers)
+    _run_alone(_splitting, steps)
 
 
 def _run_alone(lock: threading.Lock, steps: tuple[Callable[[], int], ...]) -> None:

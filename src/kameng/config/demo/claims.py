@@ -42,7 +42,9 @@ def tell_claims(shops: Sequence[Shop]) -> int:
         return sum(map(len, asked))
     with site_scope(main.site_id):
         for row in asked[0][:2]:
-            approve_withdrawal(withdrawal_no=row.withdrawal_no, risks_read=True, actor=main.owner)
+            approve_withdrawal(
+                withdrawal_no=row.withdrawal_no, risks_read=row.risk_codes, actor=main.owner
+            )
         paid = asked[0][0]
         batch = make_batch(withdrawal_nos=[paid.withdrawal_no], actor=main.owner)
         yuan, rest = divmod(paid.payout_amount, SCALE)

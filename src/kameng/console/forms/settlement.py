@@ -156,12 +156,22 @@ class ApproveForm(forms.Form):
     """A yes, with the warnings read where there are some."""
 
     risks_read = forms.BooleanField(label=_("风险提示都已核实"), required=False)
+    risks = forms.CharField(widget=forms.HiddenInput, required=False, max_length=400)
+
+    def seen_risks(self) -> list[str]:
+        """Return the warnings that the page showed and the person ticked as looked into."""
+        data = self.cleaned_data
+        return data["risks"].split(",") if data["risks_read"] else []
 
 
 class ReasonForm(forms.Form):
     """A no, or a word about a payout, with its reason."""
 
     reason = PlainField(label=_("原因"), max_length=200, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class ReturnForm(ReasonForm):
+    """That a payout came back, with what bank or gateway said."""
 
 
 class DecideForm(ReasonForm):

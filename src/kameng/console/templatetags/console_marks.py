@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
-from kameng.console.settlement_words import SPLIT_TONES, TONES
+from kameng.console.settlement_words import SPLIT_TONES, TONES, say_reason
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
 from kameng.reconciliation.models import Bill, BillRow, BillState, Case, CaseState, LineState
@@ -95,6 +95,12 @@ def gateway_refund_mark(refund: GatewayRefund) -> SafeString:
 def withdrawal_mark(withdrawal: Withdrawal) -> SafeString:
     """Print the state of a withdrawal."""
     return _mark(TONES.get(withdrawal.state, ""), withdrawal.get_state_display())
+
+
+@register.filter
+def withdrawal_reason(withdrawal: Withdrawal) -> str:
+    """Say why a withdrawal is where it is."""
+    return str(say_reason(withdrawal))
 
 
 @register.filter

@@ -15,6 +15,7 @@ from kameng.console.errors import PermissionMissing
 from kameng.console.forms.money import DecideForm
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.settlement.selectors import list_half_approved, name_sites
 from kameng.tenancy.selectors import SiteView
 from kameng.web.pagination import paginate
 
@@ -49,11 +50,25 @@ def _page(request: ConsoleRequest, form: DecideForm) -> HttpResponse:
     ]
     context = {
         "waiting": waiting,
+        "withdrawals": _list_withdrawals(request),
         "rows": [(each, describe_act(each), STATE_TONES[each.state]) for each in page.rows],
         "page": page,
         "form": form,
     }
     return show(request, "console/approvals/list.html", context, status=status_of(form))
+
+
+def _list_withdrawals(request: ConsoleRequest) -> list[tuple[Any, Any, bool]]:
+    """Return the withdrawals that wait for a second person, to who reviews them (ADR 0034)."""
+    site = request.working
+    if not site.is_main or not request.person.can("settlement.review", site.site_id):
+        return []
+    halves = list_half_approved()
+    names = name_sites(half.withdrawal.site_id for half in halves)
+    me = request.person.user_id
+    return [
+        (half, names.get(half.withdrawal.site_id, ""), half.is_closed_to(me)) for half in halves
+    ]
 
 
 def describe_act(approval: Approval) -> Any:

@@ -28,6 +28,7 @@ from kameng.settlement.selectors import (
 from kameng.settlement.services.accounts import add_payout_account, remove_payout_account
 from kameng.settlement.services.receivers import (
     add_split_receiver,
+    close_split_receiver,
     list_splitters,
     prove_receiver,
 )
@@ -212,6 +213,24 @@ def reprove_receiver(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         return _accounts_page(request, site, form)
     url = reverse("console:payout_accounts", args=[site.slug])
     return done(request, _("支付通道已核实。"), to=url)
+
+
+@require_POST
+@console_page("settlement.accounts")
+@confirmed
+def close_receiver(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Take a receiver of shares away."""
+    form = RowForm(request.POST)
+    closed = run_form(
+        form,
+        lambda: close_split_receiver(
+            receiver_id=form.cleaned_data["row_id"], actor=actor_of(request)
+        ),
+    )
+    if closed is None:
+        return _accounts_page(request, site, form)
+    url = reverse("console:payout_accounts", args=[site.slug])
+    return done(request, _("接收方已移除，之后的利润留作应付。"), to=url)
 
 
 @console_page("money.view")

@@ -17,12 +17,14 @@ from kameng.console.forms.settlement import (
     PayForm,
     ReasonForm,
     ResultForm,
+    ReturnForm,
 )
 from kameng.console.settlement_words import OUTCOMES, WITHDRAWAL_VIEWS, list_risks
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.exports import send_export
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.reviewing import review_page
+from kameng.settlement.claims import read_claim_of
 from kameng.settlement.models import Withdrawal
 from kameng.settlement.models import WithdrawalState as State
 from kameng.settlement.selectors import (
@@ -35,6 +37,7 @@ from kameng.settlement.selectors import (
     sum_by_state,
 )
 from kameng.settlement.services.batching import decide_payout, import_result, make_batch
+from kameng.settlement.services.bouncing import mark_returned
 from kameng.settlement.services.paying_out import list_payout_gateways, start_payout
 from kameng.settlement.services.reviewing import (
     approve_withdrawal,
@@ -47,6 +50,7 @@ from kameng.web.pagination import paginate
 
 PAGE_SIZE = 50
 REVIEW = "settlement.review"
+UNSENT = (State.REQUESTED, State.APPROVED)
 
 
 @review_page
@@ -107,12 +111,14 @@ def _detail_page(
         "row": found,
         "owner_name": name_sites([found.site_id]).get(found.site_id, ""),
         "risks": list_risks(found),
+        "claim": read_claim_of(found) if found.state in UNSENT else None,
         "approvals": list_approvals(found),
         "form": form,
         "forms": {
-            "approve": form if isinstance(form, ApproveForm) else ApproveForm(),
+            "approve": ApproveForm(initial={"risks": ",".join(found.risk_codes)}),
             "refuse": form if type(form) is ReasonForm else ReasonForm(),
             "pay": form if isinstance(form, PayForm) else PayForm(gateways=gateways),
+            "returned": form if isinstance(form, ReturnForm) else ReturnForm(),
             "decide": form if isinstance(form, DecideForm) else DecideForm(),
         },
         "gateways": gateways,
@@ -137,7 +143,7 @@ def approve(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> Http
     def act() -> Withdrawal:
         return approve_withdrawal(
             withdrawal_no=withdrawal_no[:32],
-            risks_read=form.cleaned_data["risks_read"],
+            risks_read=form.seen_risks(),
             actor=actor_of(request),
         )
 
@@ -186,6 +192,25 @@ def pay(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> HttpResp
     if run_form(form, act) is None:
         return _detail_page(request, site, withdrawal_no, form)
     return done(request, _("已交给支付通道，结果会自动更新。"), to=_url(site, withdrawal_no))
+
+
+@require_POST
+@review_page
+@confirmed
+def returned(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> HttpResponse:
+    """Take a person's word that a payout came back."""
+    form = ReturnForm(request.POST)
+
+    def act() -> Withdrawal:
+        return mark_returned(
+            withdrawal_no=withdrawal_no[:32],
+            reason=form.cleaned_data["reason"],
+            actor=actor_of(request),
+        )
+
+    if run_form(form, act) is None:
+        return _detail_page(request, site, withdrawal_no, form)
+    return done(request, _("已登记退票，钱回到对方的可提现金额。"), to=_url(site, withdrawal_no))
 
 
 @require_POST

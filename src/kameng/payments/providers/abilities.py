@@ -82,11 +82,15 @@ class BillSource(Protocol):
 
 
 class TransferStatus(StrEnum):
-    """What became of a split, its return, or a payout. UNKNOWN: ask again, with the same number."""
+    """What became of a split, its return, or a payout. UNKNOWN: ask again, with the same number.
+
+    RETURNED: a payout went out and came back, perhaps days after it was DONE.
+    """
 
     DONE = "done"
     PROCESSING = "processing"
     REFUSED = "refused"
+    RETURNED = "returned"
     UNKNOWN = "unknown"
 
 
@@ -199,6 +203,7 @@ class PayoutSender(Protocol):
     """A gateway that sends money to a person's account there (转账)."""
 
     payout_account_kinds: Sequence[tuple[str, Any]]  # (code, label)
+    may_come_back: bool  # a query may say RETURNED of what it said DONE of before
 
     def pay_out(self, config: Any, request: PayoutRequest) -> TransferOutcome:
         """Send money; the same `payout_no` again moves none. Calls out.

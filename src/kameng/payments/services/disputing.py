@@ -16,10 +16,12 @@ from kameng.accounts.models import Approval
 from kameng.accounts.services.approving import ApprovalWish
 from kameng.core import clock
 from kameng.core.audit import SYSTEM, Actor, record
+from kameng.core.events import publish
 from kameng.core.scope import open_scope, platform_scope
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id
 from kameng.ledger.services import Posting, post_transfers
 from kameng.payments import errors
+from kameng.payments.events import DisputeClosed, DisputeOpened
 from kameng.payments.models import Dispute, DisputeState, Gateway, Payment
 from kameng.payments.providers.port import DisputeNotice, DisputeStatus
 from kameng.payments.selectors import get_payment
@@ -44,7 +46,8 @@ class Complaint:
 def accept_dispute(notice: DisputeNotice, *, gateway: Gateway) -> bool:
     """Write down what a verified callback said of a dispute; true when it is (or was) in the books.
 
-    A verdict that comes before the opening makes both. Locks the payment. False when no payment of
+    A verdict that comes before the opening makes both. Locks the payment; publishes
+    `DisputeOpened` and `DisputeClosed`, whose hearers lock behind it. False when no payment of
     this gateway is meant: then the gateway shall call again.
     """
     payment = _find_payment(notice, gateway)
@@ -112,7 +115,10 @@ def file_dispute(*, payment_id: int, complaint: Complaint, actor: Actor) -> Disp
 
 
 def _open(payment: Payment, complaint: Complaint, *, source: str, actor: Actor) -> Dispute:
-    """Open a dispute of a locked payment; at most what is not given back yet is booked as held."""
+    """Open a dispute of a locked payment; at most what is not given back yet is booked as held.
+
+    Publishes `DisputeOpened`.
+    """
     room = (payment.received_amount or 0) - payment.refunded_amount - payment.disputed_amount
     held = max(0, min(complaint.held_amount, room))
     dispute: Dispute = Dispute.objects.create(
@@ -131,11 +137,24 @@ def _open(payment: Payment, complaint: Complaint, *, source: str, actor: Actor) 
     )
     _post(dispute, held, Code.DISPUTE_HELD)
     _record("dispute.opened", dispute, actor, reason=complaint.reason)
+    publish(
+        DisputeOpened(
+            site_id=dispute.site_id,
+            subject_id=dispute.id,
+            payment_id=payment.id,
+            purpose=payment.purpose,
+            paid_for=payment.subject_id,
+            amount=dispute.amount,
+        )
+    )
     return dispute
 
 
 def _close(dispute: Dispute, state: DisputeState, *, lost: int, actor: Actor, reason: str) -> bool:
-    """End an open dispute, once; what is not lost of what was held is given back."""
+    """End an open dispute, once; what is not lost of what was held is given back.
+
+    Publishes `DisputeClosed`.
+    """
     moved = Dispute.objects.filter(id=dispute.id, state=DisputeState.OPEN).update(
         state=state, lost_amount=lost, closed_at=clock.now()
     )
@@ -148,6 +167,17 @@ def _close(dispute: Dispute, state: DisputeState, *, lost: int, actor: Actor, re
     _post(dispute, lost, Code.DISPUTE_LOST)
     _post(dispute, freed, Code.DISPUTE_WON)
     _record(f"dispute.{DisputeState(state).name.lower()}", dispute, actor, reason=reason)
+    payment = get_payment(dispute.payment_id)
+    publish(
+        DisputeClosed(
+            site_id=dispute.site_id,
+            subject_id=dispute.id,
+            payment_id=payment.id,
+            purpose=payment.purpose,
+            paid_for=payment.subject_id,
+            lost_amount=lost,
+        )
+    )
     return True
 
 

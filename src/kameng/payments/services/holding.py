@@ -29,6 +29,7 @@ class HeldPayment:
     gateway_id: int
     received_amount: int
     is_held: bool
+    is_disputed: bool
     confirmed_at: dt.datetime | None
 
 
@@ -88,6 +89,7 @@ def _held(row: Payment) -> HeldPayment:
         gateway_id=row.gateway_id,
         received_amount=row.received_amount or 0,
         is_held=row.will_split,
+        is_disputed=row.open_disputes > 0,
         confirmed_at=row.confirmed_at,
     )
 

@@ -19,9 +19,10 @@ from kameng.core.scope import open_scope, platform_scope, require_site_id
 from kameng.core.tabular import PROBLEM_TEXT, TableUnreadable, read_table
 from kameng.pricing.money import MoneyInvalid, parse_yuan
 from kameng.settlement import errors
-from kameng.settlement.bank_words import BAD, COLUMNS, GOOD
+from kameng.settlement.bank_words import BAD, COLUMNS, GOOD, RETURNED
 from kameng.settlement.models import PayoutBatch, Withdrawal, WithdrawalState
 from kameng.settlement.rules import State
+from kameng.settlement.services.bouncing import take_return
 from kameng.settlement.services.paying_out import finish_payout
 from kameng.settlement.services.requesting import release
 from kameng.settlement.services.reviewing import find_reviewed
@@ -43,6 +44,7 @@ class LineOutcome(StrEnum):
     OTHER_BATCH = "other_batch"
     OTHER_AMOUNT = "other_amount"
     DONE_ALREADY = "done_already"
+    RETURNED = "returned"  # it was paid, and the bank sent it back
     CONTRADICTS = "contradicts"  # it was settled the other way before
     TWICE = "twice"  # the file speaks of it twice
     UNREADABLE = "unreadable"
@@ -214,8 +216,7 @@ def _match(batch: PayoutBatch, said: _Said) -> LineOutcome:
     if not is_good and not is_bad:
         return LineOutcome.PENDING
     if found.state != State.IN_BATCH:
-        agrees = found.state == (State.PAID if is_good else State.FAILED)
-        return LineOutcome.DONE_ALREADY if agrees else LineOutcome.CONTRADICTS
+        return _match_again(found, said)
     with open_scope(scope_of(get_site_view(found.site_id))):
         if is_good:
             finish_payout(found, external_no=said.external_no)
@@ -228,6 +229,20 @@ def _match(batch: PayoutBatch, said: _Said) -> LineOutcome:
                 reason=said.reason or said.word,
             )
     return LineOutcome.FAILED
+
+
+def _match_again(found: Withdrawal, said: _Said) -> LineOutcome:
+    """Match a line to a payout that has an outcome: the same again, or the bank sent it back."""
+    has_come_back = said.word in RETURNED
+    if found.state == State.PAID and has_come_back:
+        with open_scope(scope_of(get_site_view(found.site_id))), transaction.atomic():
+            moved = take_return(found, reason=said.reason or said.word)
+        return LineOutcome.RETURNED if moved else LineOutcome.DONE_ALREADY
+    # Of one that came back the first file said that it was paid.
+    agreeing = {State.PAID, State.RETURNED} if said.word in GOOD else {State.FAILED}
+    if has_come_back:
+        agreeing.add(State.RETURNED)
+    return LineOutcome.DONE_ALREADY if found.state in agreeing else LineOutcome.CONTRADICTS
 
 
 def decide_payout(*, withdrawal_no: str, is_paid: bool, reason: str, actor: Actor) -> Withdrawal:

@@ -24,7 +24,7 @@ from kameng.pricing.money import Amount
 from kameng.settlement import errors
 from kameng.settlement.events import WithdrawalPaid
 from kameng.settlement.models import Withdrawal, WithdrawalState
-from kameng.settlement.rules import State, next_attempt_at
+from kameng.settlement.rules import State, next_attempt_at, next_recheck_at
 from kameng.settlement.sealing import open_account
 from kameng.settlement.services.requesting import held_account, move, release
 from kameng.settlement.services.reviewing import find_reviewed
@@ -109,7 +109,7 @@ def send_payout(withdrawal_id: int) -> TransferStatus | None:
     outcome = _call(found, open_gateways([found.gateway_id])[found.gateway_id])
     if outcome.status == TransferStatus.DONE:
         finish_payout(found, external_no=outcome.external_no)
-    elif outcome.status == TransferStatus.REFUSED:
+    elif outcome.status in {TransferStatus.REFUSED, TransferStatus.RETURNED}:
         with transaction.atomic():
             release(
                 found,
@@ -125,9 +125,25 @@ def send_payout(withdrawal_id: int) -> TransferStatus | None:
     return outcome.status
 
 
-def _call(found: Withdrawal, gateway: OpenGateway) -> TransferOutcome:
+def paid_parts(found: Withdrawal) -> list[tuple[int, int, Code]]:
+    """Return where the parts of a paid withdrawal go: account, amount, code."""
+    main_id = get_site_view(found.site_id).main_id
+    paid_from = (
+        account_id(AccountKind.BANK, main_id)
+        if found.gateway_id is None
+        else account_id(AccountKind.GATEWAY_CLEARING, found.gateway_id)
+    )
+    return [
+        (paid_from, found.payout_amount, Code.WITHDRAWAL_PAID),
+        (account_id(AccountKind.SALES, main_id), found.fee_amount, Code.WITHDRAWAL_FEE),
+        (account_id(AccountKind.TAX_WITHHELD, main_id), found.tax_amount, Code.WITHDRAWAL_TAX),
+    ]
+
+
+def as_request(found: Withdrawal, *, gateway: OpenGateway) -> PayoutRequest:
+    """Return a payout as its gateway is asked for it, account in clear: for a call only."""
     account, name = open_account(found.account)
-    request = PayoutRequest(
+    return PayoutRequest(
         payout_no=found.payout_no,
         account_kind=sender_kind(gateway, account_kind=found.account.kind, account=account),
         account=account,
@@ -135,7 +151,10 @@ def _call(found: Withdrawal, gateway: OpenGateway) -> TransferOutcome:
         amount=Amount(found.payout_amount),
         reason=found.withdrawal_no,
     )
-    sender = gateway.provider
+
+
+def _call(found: Withdrawal, gateway: OpenGateway) -> TransferOutcome:
+    request, sender = as_request(found, gateway=gateway), gateway.provider
     try:
         if found.asked_count > 1:  # asked before: first find out what became of that
             outcome: TransferOutcome = sender.query_payout(gateway.config, request)
@@ -156,31 +175,26 @@ def finish_payout(found: Withdrawal, *, external_no: str) -> bool:
 
     Publishes `WithdrawalPaid`. False when someone else did it.
     """
+    now = clock.now()
     with transaction.atomic():
         moved = Withdrawal.objects.filter(
             id=found.id, state__in=(State.SENDING, State.IN_BATCH)
         ).update(
             state=State.PAID,
             external_no=external_no[:64],
-            ended_at=clock.now(),
+            ended_at=now,
             next_attempt_at=None,
             reason="",
+            recheck_at=next_recheck_at(now, now=now) if found.gateway_id else None,
         )
         if not moved:
             return False
-        main_id, held = get_site_view(found.site_id).main_id, held_account(found)
-        paid_from = (
-            account_id(AccountKind.BANK, main_id)
-            if found.gateway_id is None
-            else account_id(AccountKind.GATEWAY_CLEARING, found.gateway_id)
-        )
-        parts = (
-            (paid_from, found.payout_amount, Code.WITHDRAWAL_PAID),
-            (account_id(AccountKind.SALES, main_id), found.fee_amount, Code.WITHDRAWAL_FEE),
-            (account_id(AccountKind.TAX_WITHHELD, main_id), found.tax_amount, Code.WITHDRAWAL_TAX),
-        )
+        held = held_account(found)
         post_transfers(
-            [move(found, debit=held, credit=to, amount=part, code=code) for to, part, code in parts]
+            [
+                move(found, debit=held, credit=to, amount=part, code=code)
+                for to, part, code in paid_parts(found)
+            ]
         )
         publish(
             WithdrawalPaid(

@@ -70,7 +70,7 @@ def _enter(wish: ReceiverWish, account: str, name: str, actor: Actor) -> SplitRe
     try:
         with transaction.atomic():
             SplitReceiver.objects.filter(gateway_id=wish.gateway_id, state__in=KEPT).update(
-                state=ReceiverState.REMOVED
+                state=ReceiverState.REMOVED, forget_at=clock.now()
             )
             made: SplitReceiver = SplitReceiver.objects.create(
                 site_id=site_id,
@@ -130,6 +130,29 @@ def _move(row: SplitReceiver, state: ReceiverState, *, reason: str, actor: Actor
                 subject=("split_receiver", row.id),
                 detail={"state": int(state), "reason": reason[:200]},
             )
+
+
+def close_split_receiver(*, receiver_id: int, actor: Actor) -> SplitReceiver:
+    """Take a receiver of the site in force away; shares that are asked for still arrive.
+
+    Without another one shares wait, and stay a claim in the end. Its gateway forgets it later
+    (`forgetting`). Raises `ReceiverInvalid`. Audited.
+    """
+    with transaction.atomic():
+        closed = SplitReceiver.objects.filter(id=receiver_id, state__in=KEPT).update(
+            state=ReceiverState.REMOVED, forget_at=clock.now()
+        )
+        if not closed:
+            raise errors.ReceiverInvalid(why=_("它已被移除，请刷新页面。"))
+        row: SplitReceiver = SplitReceiver.objects.get(id=receiver_id)
+        record(
+            "settlement.receiver.removed",
+            actor=actor,
+            site_id=row.site_id,
+            subject=("split_receiver", row.id),
+            detail={"gateway": row.gateway_id, "account": row.hint},
+        )
+    return row
 
 
 def as_receiver(row: SplitReceiver) -> Receiver:

@@ -17,7 +17,7 @@ from kameng.core.scope import platform_scope, require_site_id
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id
 from kameng.ledger.errors import WalletShort
 from kameng.ledger.services import Posting, post_transfers
-from kameng.orders.shares import sum_sold
+from kameng.orders.shares import disputed_margin, sum_sold
 from kameng.pricing.money import Amount, format_yuan
 from kameng.settlement import errors
 from kameng.settlement.claims import Owner, day_and_month, find_terms, read_claim
@@ -179,6 +179,10 @@ def _circumstances(payee: Payee, account: PayoutAccount, amount: int) -> Circums
         sold_amount=sold,
         refunded_amount=refunded,
         is_account_shared=_is_shared(account),
+        came_back=Withdrawal.objects.filter(
+            payee_id=payee.id, account_id=account.id, state=State.RETURNED
+        ).exists(),
+        is_disputed=payee.owner_kind == OwnerKind.SITE and disputed_margin() > 0,
     )
 
 

@@ -65,7 +65,7 @@ def reserve_due_splits() -> int:
         facts = _gather(rows)
         asked = [row for row in rows if _decide(row, facts)]
         lock_site_payees({row.site_id for row in asked})
-        covered = _cover(asked, facts.now)
+        covered = _cover(_undisputed(asked, facts.now), facts.now)
         for row in covered:
             row.state, row.next_attempt_at = SplitState.ASKED, facts.now
         Split.unscoped.bulk_update(
@@ -136,6 +136,8 @@ def _decide(row: Split, facts: _Facts) -> bool:
         return _put_off(row, "", settled_at, facts)
     if share.is_refund_open:
         return _put_off(row, "refund_open", _later(facts.now, REFUND_WAIT_SECONDS), facts)
+    if payment.is_disputed:
+        return _put_off(row, "dispute_open", _later(facts.now, REFUND_WAIT_SECONDS), facts)
     receiver = facts.receivers.get((row.site_id, payment.gateway_id))
     if receiver is None:
         return _put_off(row, "no_receiver", _later(facts.now, RECEIVER_WAIT_SECONDS), facts)
@@ -164,6 +166,19 @@ def _let_go(row: Split, reason: str, facts: _Facts) -> bool:
     row.state = SplitState.FINISHING if is_held else SplitState.STAYS
     row.next_attempt_at = facts.now if is_held else None
     return False
+
+
+def _undisputed(rows: Sequence[Split], now: dt.datetime) -> list[Split]:
+    """Look once more, under the payees' locks: a dispute that came since took one of them too."""
+    payments = list_held_payments({row.payment_id for row in rows if row.payment_id})
+    free = []
+    for row in rows:
+        if payments[row.payment_id or 0].is_disputed:
+            row.amount, row.receiver, row.reason = 0, None, "dispute_open"
+            row.next_attempt_at = min(_later(now, REFUND_WAIT_SECONDS), row.finish_by)
+        else:
+            free.append(row)
+    return free
 
 
 def _cover(rows: Sequence[Split], now: dt.datetime) -> list[Split]:

@@ -3,6 +3,8 @@
 Works on withdrawals of the sub-sites of the site in force, which is a main site.
 """
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from kameng.core import clock
@@ -38,9 +40,13 @@ def lock_withdrawal(withdrawal_id: int) -> Withdrawal:
     return found
 
 
-def approve_withdrawal(*, withdrawal_no: str, risks_read: bool, actor: Actor) -> Withdrawal:
+def approve_withdrawal(
+    *, withdrawal_no: str, risks_read: Collection[str], actor: Actor
+) -> Withdrawal:
     """Say yes; with enough different people it is approved. Never by who asked.
 
+    `risks_read` are the codes that the person was shown and has looked into: one that came since
+    (a dispute) makes them look again.
     Locks the withdrawal. Raises `WithdrawalNotFound`, `OwnRequest`, `RiskUnread`,
     `ApprovedAlready`, `NotAllowedNow`. Audited.
     """
@@ -51,7 +57,7 @@ def approve_withdrawal(*, withdrawal_no: str, risks_read: bool, actor: Actor) ->
             raise errors.NotAllowedNow(state=WithdrawalState(locked.state).label)
         if actor.actor_id is None or actor.actor_id == locked.asked_by_id:
             raise errors.OwnRequest
-        if locked.risk_codes and not risks_read:
+        if not set(locked.risk_codes) <= set(risks_read):
             raise errors.RiskUnread
         _approval, made = Approval.objects.get_or_create(
             site_id=locked.site_id,

@@ -25,7 +25,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
          where r.external_no <> '' and r.external_no = any (p_numbers)
     ), payout_ids as materialized (
         select w.id from settlement_withdrawal w
-         where w.gateway_id = p_gateway and w.state = 5 and w.ended_at >= p_from and w.ended_at < p_until
+         where w.gateway_id = p_gateway and w.state in (5, 9) and w.ended_at >= p_from and w.ended_at < p_until
         union
         select w.id from settlement_withdrawal w where w.payout_no = any (p_numbers)
         union
@@ -48,8 +48,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
     union all
     select 'payout', w.payout_no::text, w.external_no::text, w.payout_amount, 0::bigint,
            case when w.state in (1, 2) then 'planned' when w.state in (3, 4) then 'asked'
-                when w.state = 5 then 'done' when w.state = 8 then 'left' else 'refused' end,
-           w.state = 5, coalesce(w.ended_at, w.created_at), w.site_id
+                when w.state in (5, 9) then 'done' when w.state = 8 then 'left' else 'refused' end,
+           w.state in (5, 9), coalesce(w.ended_at, w.created_at), w.site_id
       from payout_ids i join settlement_withdrawal w on w.id = i.id
      where w.gateway_id = p_gateway;
 $$;

@@ -32,7 +32,7 @@ _STATES = {
     "INIT": TransferStatus.PROCESSING,
     "WAIT_PAY": TransferStatus.PROCESSING,
     "FAIL": TransferStatus.REFUSED,
-    "REFUND": TransferStatus.REFUSED,  # it went out and came back
+    "REFUND": TransferStatus.RETURNED,
     "CLOSED": TransferStatus.REFUSED,
 }
 
@@ -100,8 +100,9 @@ def _read_state(answer: dict[str, Any]) -> TransferOutcome:
     if status is None:
         raise ProviderUncertain("bad_reply")
     reason = ""
-    if status is TransferStatus.REFUSED:
-        reason = bound_text(answer.get("fail_reason") or answer.get("error_code"))
+    if status in {TransferStatus.REFUSED, TransferStatus.RETURNED}:
+        said = answer.get("fail_reason") or answer.get("error_code") or answer["status"]
+        reason = bound_text(said)
     return TransferOutcome(
         status=status,
         external_no=bound_text(answer.get("order_id") or answer.get("pay_fund_order_id"), limit=64),

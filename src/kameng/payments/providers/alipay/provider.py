@@ -6,6 +6,7 @@ a reply under a new certificate makes us fetch that one, once.
 """
 
 import datetime as dt
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -69,6 +70,7 @@ class AlipayProvider:
     receiver_kinds = splitting.RECEIVER_KINDS
     max_split_bps = splitting.MAX_SPLIT_BPS
     payout_account_kinds = paying_out.ACCOUNT_KINDS
+    may_come_back = True
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
@@ -194,7 +196,7 @@ class AlipayProvider:
         self._ask(
             config,
             method,
-            splitting.describe_relation(method, receiver),
+            splitting.describe_relation(method, receiver, request_no=secrets.token_hex(16)),
             lambda body: splitting.parse_relation(config, method, body),
         )
 

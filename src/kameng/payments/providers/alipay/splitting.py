@@ -5,10 +5,9 @@ and a return by `alipay.trade.refund` with `refund_royalty_parameters`. Promises
 never read as moved money: only the detail of the very share with its state is.
 """
 
-import hashlib
 from typing import Any, Final
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from kameng.payments.providers.abilities import (
     Receiver,
@@ -20,15 +19,16 @@ from kameng.payments.providers.abilities import (
 from kameng.payments.providers.alipay import wire
 from kameng.payments.providers.alipay.config import Config
 from kameng.payments.providers.decoding import bound_text, clean_subject
-from kameng.payments.providers.port import ProviderUncertain
+from kameng.payments.providers.port import ProviderRefused, ProviderUncertain
 from kameng.pricing.money import Amount, format_yuan, parse_fen_yuan
 
 BIND: Final = "alipay.trade.royalty.relation.bind"
 UNBIND: Final = "alipay.trade.royalty.relation.unbind"
 SETTLE: Final = "alipay.trade.order.settle"
 SETTLE_QUERY: Final = "alipay.trade.order.settle.query"
+USER_ID: Final = "userId"
 RECEIVER_KINDS: Final = (
-    ("userId", gettext_lazy("支付宝用户号（2088 开头）")),
+    (USER_ID, gettext_lazy("支付宝用户号（2088 开头）")),
     ("loginName", gettext_lazy("支付宝登录号（手机或邮箱）")),
     ("openId", gettext_lazy("支付宝 openid")),
 )
@@ -46,14 +46,19 @@ _STATES = {
 }
 
 
-def describe_relation(method: str, receiver: Receiver) -> dict[str, Any]:
-    """Return the content of a bind or unbind; the same receiver gives the same number."""
-    text = f"{method}|{receiver.account_kind}|{receiver.account}|{receiver.name}"
+def describe_relation(method: str, receiver: Receiver, *, request_no: str) -> dict[str, Any]:
+    """Return the content of a bind or unbind under a number that was never used.
+
+    Doing either again is no harm, but a number that was heard before is answered from memory: who
+    was bound, unbound and bound again would not be known. Raises ProviderRefused.
+    """
+    if method == BIND and receiver.account_kind == "loginName" and not receiver.name:
+        raise ProviderRefused("name_missing", gettext("用登录号添加时要填写姓名。"))
     entry = {"type": receiver.account_kind, "account": receiver.account, "memo": "Kameng"}
     if receiver.name:
         entry["name"] = receiver.name
     return {
-        "out_request_no": hashlib.sha256(text.encode()).hexdigest()[:32],
+        "out_request_no": request_no,
         "receiver_list": [entry],
     }
 
@@ -194,7 +199,7 @@ def parse_return_query(config: Config, request: SplitReturnRequest, body: bytes)
     rows = [
         row
         for row in _list(answer, "refund_royaltys")
-        if row.get("trans_out") == request.receiver.account
+        if _names(request.receiver, row.get("trans_out"), said_kind=row.get("trans_out_type"))
     ]
     if not rows:
         return TransferOutcome(status=TransferStatus.UNKNOWN, reason="return_not_seen")
@@ -210,7 +215,19 @@ def parse_return_query(config: Config, request: SplitReturnRequest, body: bytes)
 
 def _is_share(detail: dict[str, Any], request: SplitRequest) -> bool:
     is_transfer = detail.get("operation_type", "transfer") == "transfer"
-    return is_transfer and detail.get("trans_in") == request.receiver.account
+    return is_transfer and _names(
+        request.receiver, detail.get("trans_in"), said_kind=detail.get("trans_in_type")
+    )
+
+
+def _names(receiver: Receiver, said: object, *, said_kind: object) -> bool:
+    """Tell whether an answer about our own number, which has one share, means its receiver.
+
+    Alipay names accounts by their user number, whatever they were given by: what was given as a
+    login or an openid can be compared only where it is said in the same way.
+    """
+    kind = str(said_kind or USER_ID)
+    return receiver.account_kind != kind or said == receiver.account
 
 
 def _list(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -92,6 +92,7 @@ class WechatProvider:
     )
     max_split_bps = 3000
     payout_account_kinds = (("openid", gettext_lazy("微信用户（openid）")),)
+    may_come_back = False  # SUCCESS is the last word of a transfer
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
