@@ -135,6 +135,7 @@ ACTIONS: Final = {
     "payment.surplus_source": pgettext_lazy("act", "多付的钱原路退回"),
     "payment.surplus_wallet": pgettext_lazy("act", "多付的钱退到余额"),
     "payment.surplus_hand": pgettext_lazy("act", "登记线下退回的多付款"),
+    "payment.rest_asked": pgettext_lazy("act", "请买家补差价"),
     "payment.short_accepted": pgettext_lazy("act", "免收差额并发货"),
     "top_up.returned": pgettext_lazy("act", "退回充值"),
     "top_up.return_again": pgettext_lazy("act", "再次请通道退回充值"),

@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("payments/<str:payment_no>/", payments.payment, name="payment"),
     path("payments/<str:payment_no>/vouch/", odd_payments.vouch, name="vouch_payment"),
+    path("payments/<str:payment_no>/rest/", odd_payments.ask_for_rest, name="ask_rest"),
     path("payments/<str:payment_no>/accept/", odd_payments.accept_payment, name="accept_payment"),
     path("payments/<str:payment_no>/query/", payments.query_payment, name="query_payment"),
     path("payments/<str:payment_no>/return/", payments.return_payment, name="return_payment"),

@@ -156,6 +156,11 @@ class Payment(TenantModel):
     query_count = models.SmallIntegerField(default=0)
     asked_at = models.DateTimeField(null=True)  # when the gateway was first told of it
     cap_day = models.DateField(null=True)  # the day of whose cap it holds its amount
+    # The short payment whose missing sum this one pays: an order that two payments pay together.
+    completes = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    completed_amount = AmountField(
+        default=0, db_default=0
+    )  # of amount: what another payment, the wallet or the shop (a surcharge) bears
     # Flagged at the gateway for a split, which was not ended yet: what is left of it is held there.
     will_split = models.BooleanField(default=False, db_default=False)
 
@@ -187,6 +192,12 @@ class Payment(TenantModel):
                 ),
                 name="payments_refund_within",
             ),
+            models.CheckConstraint(
+                condition=Q(completed_amount__gte=0)
+                & Q(completed_amount__lt=models.F("amount"))
+                & (Q(completed_amount=0) | Q(completes__isnull=True)),
+                name="payments_completed_within",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["purpose", "subject_id"], name="payments_by_subject"),
@@ -201,6 +212,45 @@ class Payment(TenantModel):
                 name="payments_to_split",
                 condition=Q(will_split=True, confirmed_at__isnull=False),
             ),
+        ]
+
+
+class ShortfallState(models.IntegerChoices):
+    """What became of the wish that a buyer pays the rest."""
+
+    OPEN = 1, _("等买家补差价")
+    PAID = 2, _("已补齐")
+    EXPIRED = 3, _("没有补，已退回")
+    ENDED = 4, _("已另行处理")  # staff took or returned the money, or it was paid otherwise
+
+
+class Shortfall(TenantModel):
+    """The buyer of a short payment is asked to pay the rest until a moment. One open a payment.
+
+    Changed under the lock of its payment alone.
+    """
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="+")
+    missing_amount = AmountField()
+    state = models.SmallIntegerField(choices=ShortfallState, default=ShortfallState.OPEN)
+    reason = models.CharField(max_length=200)
+    asked_by = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(missing_amount__gt=0), name="payments_shortfall_positive"
+            ),
+            models.UniqueConstraint(
+                fields=["payment"], condition=Q(state=1), name="payments_shortfall_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "-id"], name="payments_shortfall_by_site"),
+            models.Index(fields=["payment"], name="payments_shortfall_by_payment"),
         ]
 
 

@@ -40,7 +40,7 @@ def collect_goods(order: Order, *, by_buyer: bool) -> list[Goods]:
     if not redelivers(order.state):
         return []
     if by_buyer and order.revealed_at is None:
-        if is_disputed(order.payment_id):
+        if is_disputed(order.payment_id, order.first_payment_id):
             return []
         Order.objects.filter(id=order.id, revealed_at__isnull=True).update(revealed_at=clock.now())
     marks = dict(UsedMark.objects.filter(order_id=order.id).values_list("key_id", "created_at"))
