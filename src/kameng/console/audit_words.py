@@ -143,6 +143,7 @@ ACTIONS: Final = {
     "top_up.return_hand": pgettext_lazy("act", "登记线下退回的充值"),
     "top_up.bonus_rule_added": pgettext_lazy("act", "添加充值赠送"),
     "top_up.bonus_rule_ended": pgettext_lazy("act", "结束充值赠送"),
+    "dispute.evidence_sent": pgettext_lazy("act", "提交争议证据"),
     "dispute.opened": pgettext_lazy("act", "登记争议"),
     "dispute.answered": pgettext_lazy("act", "保存争议答复"),
     "dispute.won": pgettext_lazy("act", "争议胜诉"),

@@ -191,3 +191,13 @@ class ShortfallRefused(Conflict):
 class ShortfallOver(Conflict):
     code = "shortfall_over"
     message = _("补差价的时间已过，或这一单已经处理好了。请刷新订单页面查看，不用再付。")
+
+
+class EvidenceUnsupported(Refusal):
+    code = "evidence_unsupported"
+    message = _("这个争议不能在这里提交，请下载证据包，到支付平台上提交。")
+
+
+class AnswerMissing(Refusal):
+    code = "answer_missing"
+    message = _("请先写好答复并保存，再提交给平台。")

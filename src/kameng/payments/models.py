@@ -548,3 +548,46 @@ class Dispute(TenantModel):
             models.Index(fields=["site", "-id"], name="payments_dispute_by_site"),
             models.Index(fields=["payment"], name="payments_dispute_by_payment"),
         ]
+
+
+class EvidenceState(models.IntegerChoices):
+    """How far the answer to a dispute has come at its gateway."""
+
+    WAITING = 1, _("正在提交")
+    SENT = 2, _("已提交")
+    REFUSED = 3, _("平台没有收下")
+
+
+class DisputeEvidence(TenantModel):
+    """What is handed in at the gateway of a dispute, as it is sent. One that was not refused each.
+
+    `document` is a PDF of facts without card keys and without addresses in clear.
+    """
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="+")
+    evidence_no = models.CharField(max_length=32, unique=True)
+    product = models.CharField(max_length=200)
+    delivered_at = models.DateTimeField(null=True)
+    text = models.TextField()
+    document = models.BinaryField()
+    state = models.SmallIntegerField(choices=EvidenceState, default=EvidenceState.WAITING)
+    external_no = models.CharField(max_length=64, blank=True)  # the gateway's, of the document
+    asked_count = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=TransactionNow())
+    last_error = models.CharField(max_length=200, blank=True)
+    asked_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["dispute"], condition=~Q(state=3), name="payments_evidence_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_attempt_at"], name="payments_evidence_due", condition=Q(state=1)
+            ),
+            models.Index(fields=["dispute"], name="payments_evidence_by_dispute"),
+        ]

@@ -23,6 +23,7 @@ from kameng.payments.choosing import suits as suits
 from kameng.payments.choosing import takes_own_money as takes_own_money
 from kameng.payments.models import (
     Dispute,
+    DisputeEvidence,
     Gateway,
     GatewayDay,
     GatewayRefund,
@@ -315,6 +316,12 @@ def get_dispute(dispute_id: int) -> Dispute:
     if found is None:
         raise errors.DisputeNotFound
     return found
+
+
+def find_evidence(dispute_id: int) -> DisputeEvidence | None:
+    """Return what was last handed in, or is, for a dispute of the site in force; no document."""
+    rows = DisputeEvidence.objects.filter(dispute_id=dispute_id).defer("document")
+    return rows.order_by("-id").first()
 
 
 def list_sent_refunds(

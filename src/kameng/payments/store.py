@@ -183,3 +183,9 @@ def lock_waiting(payment_id: int) -> None:
 def give_up_rest(payment_id: int) -> None:
     """Have open attempts to pay the rest of a payment asked about and closed; skips locked ones."""
     fetch("select payments_give_up_rest(%s)", (payment_id,))
+
+
+def claim_evidence(limit: int) -> list[tuple[int, int]]:
+    """Take answers to disputes that are due to be handed in: (evidence, site) of each."""
+    rows = fetch("select * from payments_claim_evidence(%s)", (limit,))
+    return [(row[0], row[1]) for row in rows]

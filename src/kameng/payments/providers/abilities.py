@@ -212,6 +212,33 @@ class PayoutSender(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRequest:
+    """What a shop answers to a dispute; `evidence_no` is ours and unique.
+
+    `document` is a PDF of facts. Nothing of it names a card key or the buyer's address in clear.
+    """
+
+    evidence_no: str
+    dispute_no: str
+    product: str
+    delivered_at: dt.datetime | None
+    text: str
+    document: bytes
+
+
+@runtime_checkable
+class EvidenceTaker(Protocol):
+    """A gateway that takes the answer to a dispute by its API, once for each dispute."""
+
+    def submit_evidence(self, config: Any, request: EvidenceRequest) -> TransferOutcome:
+        """Hand the evidence in; the same `evidence_no` again hands nothing in twice. Calls out.
+
+        `external_no` is the gateway's number of the document. Raises ProviderUncertain.
+        """
+        ...
+
+
 @runtime_checkable
 class PayerFinder(Protocol):
     """A gateway that must know who pays: the browser is sent there once and comes back."""

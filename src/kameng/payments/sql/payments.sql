@@ -150,6 +150,18 @@ language sql security definer set search_path = public, pg_temp as $$
     returning r.id, r.site_id;
 $$;
 
+-- Answers to disputes that should be handed in now, put off by two minutes for the one who took them.
+create or replace function payments_claim_evidence(p_limit int)
+returns table (evidence_id bigint, site_id bigint)
+language sql security definer set search_path = public, pg_temp as $$
+    update payments_disputeevidence e
+       set next_attempt_at = now() + interval '2 minutes', asked_count = e.asked_count + 1
+      from (select id from payments_disputeevidence where state = 1 and next_attempt_at <= now()
+             order by next_attempt_at limit p_limit for no key update skip locked) due
+     where e.id = due.id
+    returning e.id, e.site_id;
+$$;
+
 -- What stands in our books about a payment number, of whatever site.
 create or replace function payments_known(p_payment_no text)
 returns table (site_id bigint, gateway_id bigint, purpose smallint, amount bigint, state smallint,
