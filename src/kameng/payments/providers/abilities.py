@@ -31,6 +31,9 @@ class LineKind(StrEnum):
     DISPUTE = "dispute"
     SETTLEMENT = "settlement"  # the gateway paid its owner out
     FEE = "fee"
+    # The gateway put an earlier day right, in or out of the merchant's account: a person looks.
+    CORRECTION_IN = "correction_in"
+    CORRECTION_OUT = "correction_out"
     OTHER = "other"
 
 
@@ -59,6 +62,7 @@ class Bill:
     """A gateway's bill of one day (Beijing time): its lines and the digest of what was fetched.
 
     `raw` is the file as it came (for the evidence), `unread_lines` those that could not be read.
+    One of an account tells what moved beside payments and refunds and is silent about those.
     """
 
     day: dt.date
@@ -66,6 +70,7 @@ class Bill:
     unread_lines: Sequence[str]
     raw: bytes
     raw_digest: str
+    is_account: bool = False
 
 
 @runtime_checkable
