@@ -11,6 +11,7 @@ from django.db import transaction
 from kameng.core.audit import Actor
 from kameng.core.errors import Refusal
 from kameng.core.events import publish
+from kameng.ledger.selectors import wallet_amount
 from kameng.orders import errors
 from kameng.orders.events import OrderRestAsked
 from kameng.orders.models import Order, OrderState
@@ -132,17 +133,22 @@ def choose_rest(*, order: Order, choice: PayChoice | None) -> Payment:
 def pay_rest_from_wallet(*, order: Order) -> None:
     """Pay the rest of a customer's order from the wallet, once. Publishes `PaymentConfirmed`.
 
-    Raises `NotAllowedNow`, `ShortfallOver`, and `NotEnoughMoney` when the wallet does not cover it.
+    What the wallet pays of the order beside it, and does not hold (any more), is taken too. Raises
+    `NotAllowedNow`, `ShortfallOver`, `NotEnoughMoney`, and `OutOfStock` for a late one without
+    stock: then nothing moved.
     """
     rest = find_rest(order)
     if rest is None:
         raise errors.NotAllowedNow(state=OrderState(order.state).label)
     if order.customer_id is None:
         raise errors.SignInNeeded
+    due = order.total_amount - (rest.first.received_amount or 0) - order.wallet_amount
+    if wallet_amount(order.customer_id) < due:
+        raise errors.NotEnoughMoney
     try:
         complete_from_wallet(payment_id=rest.first.id)
     except AcceptRefused as fault:
-        raise errors.NotEnoughMoney from fault
+        raise errors.OutOfStock from fault
 
 
 def end_shortfalls() -> int:
