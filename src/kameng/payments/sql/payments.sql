@@ -85,14 +85,14 @@ $$;
 
 -- The gateway of a payment.
 create or replace function payments_gateway_of(p_payment bigint)
-returns bigint language sql stable security definer set search_path = public, pg_temp as $$
+returns bigint language sql stable set search_path = public, pg_temp as $$
     select gateway_id from payments_payment where id = p_payment;
 $$;
 
 -- A short payment has been completed by another: it counts as made, and nobody is asked for its rest any
 -- more. Call with it locked, in the confirmation of the other.
 create or replace function payments_join(p_first bigint)
-returns void language sql security definer set search_path = public, pg_temp as $$
+returns void language sql set search_path = public, pg_temp as $$
     update payments_payment set state = 2, completed_amount = amount - received_amount
      where id = p_first and state = 4;
     update payments_shortfall set state = 2, closed_at = now() where payment_id = p_first and state = 1;
@@ -100,7 +100,7 @@ $$;
 
 -- Lock a payment of another amount, or made twice, while it waits for a decision.
 create or replace function payments_lock_waiting(p_payment bigint)
-returns void language sql security definer set search_path = public, pg_temp as $$
+returns void language sql set search_path = public, pg_temp as $$
     select 1 from payments_payment where id = p_payment and state = 4 for no key update;
 $$;
 
@@ -108,7 +108,7 @@ $$;
 -- them there. The caller holds the short payment, which a confirmation of an attempt wants: those that are
 -- being confirmed right now are passed over.
 create or replace function payments_give_up_rest(p_first bigint)
-returns void language sql security definer set search_path = public, pg_temp as $$
+returns void language sql set search_path = public, pg_temp as $$
     update payments_payment set next_query_at = now(), expires_at = least(expires_at, now())
      where id in (select id from payments_payment where completes_id = p_first and state = 1
                      for no key update skip locked);
@@ -153,7 +153,7 @@ $$;
 -- Answers to disputes that should be handed in now, put off by two minutes for the one who took them.
 create or replace function payments_claim_evidence(p_limit int)
 returns table (evidence_id bigint, site_id bigint)
-language sql security definer set search_path = public, pg_temp as $$
+language sql set search_path = public, pg_temp as $$
     update payments_disputeevidence e
        set next_attempt_at = now() + interval '2 minutes', asked_count = e.asked_count + 1
       from (select id from payments_disputeevidence where state = 1 and next_attempt_at <= now()
