@@ -44,6 +44,7 @@ DATA = {
     "core/tabular.py": "signs in files of tables",
     "core/problems.py": "the marker itself",
     "reconciliation/reading.py": "headings and words of bills",
+    "reconciliation/reading_accounts.py": "headings and words of files of an account",
     "config/demo": "texts of the demo shop",
     "web/covers.py": "words by which a name of goods gets its drawing",
     "payments/providers/alipay/wire.py": "words of the gateway",

@@ -16,6 +16,7 @@ from kameng_simulator import signing
 from kameng_simulator.moves import BEIJING_SECONDS, DAY_SECONDS, BillRow, Moves
 from kameng_simulator.peers import Outgoing, Route, Twist
 from kameng_simulator.store import Notice, Payment, Store
+from kameng_simulator.stripe_disputes import Disputes
 from kameng_simulator.stripe_objects import (
     Object,
     Refused,
@@ -34,7 +35,6 @@ from kameng_simulator.web import Reply, Request
 METHODS = ("card", "alipay", "wechat_pay")
 SHORTEST_SECONDS, LONGEST_SECONDS = 30 * 60, 24 * 3600
 LISTED = 1000
-DISPUTES = ("needs_response", "under_review", "won", "lost")
 
 
 class Stripe:
@@ -50,6 +50,7 @@ class Stripe:
         self._store = store
         self._moves = moves
         self._lock = threading.RLock()
+        self._disputes = Disputes(store, self._tell)
         self._account = store.remember("stripe_account", lambda: f"acct_{signing.make_secret(16)}")
         self._key = store.remember("stripe_key", lambda: f"sk_test_{signing.make_secret(40)}")
         self._secrets: list[str] = json.loads(
@@ -120,6 +121,8 @@ class Stripe:
         if path.startswith("checkout/sessions/"):
             payment = self._find_session(path.rpartition("/")[2])
             return show_session(payment, url=_page(payment, request.base_url))
+        if path.startswith("disputes/"):
+            return self._disputes.read(path.rpartition("/")[2])
         raise _unknown(request)
 
     def _list_payments(self) -> list[Payment]:
@@ -218,7 +221,12 @@ class Stripe:
             return reply(answer)
 
     def _write(self, request: Request) -> Object:
-        form, path = request.read_form(), request.path.removeprefix("/v1/")
+        path = request.path.removeprefix("/v1/")
+        if path == "files":
+            return self._disputes.upload(request)
+        form = request.read_form()
+        if path.startswith("disputes/"):
+            return self._disputes.update(path.rpartition("/")[2], form)
         if path == "checkout/sessions":
             return self._open(form, request.base_url)
         if path.startswith("checkout/sessions/") and path.endswith("/expire"):
@@ -340,23 +348,7 @@ class Stripe:
 
     def dispute(self, payment: Payment, *, status: str, amount_fen: int) -> None:
         """Send the event of a dispute; one payment has one."""
-        if status not in DISPUTES:
-            raise ValueError("、".join(DISPUTES))
-        shown = {
-            "id": "du_" + payment.trade_no.removeprefix("pi_"),
-            "object": "dispute",
-            "amount": amount_fen,
-            "charge": "ch_" + payment.trade_no.removeprefix("pi_"),
-            "currency": read_extra(payment).get("currency", "cny"),
-            "evidence_details": {"due_by": int(time.time()) + 7 * DAY_SECONDS},
-            "livemode": False,
-            "metadata": {},
-            "payment_intent": payment.trade_no,
-            "reason": "fraudulent",
-            "status": status,
-        }
-        kind = {"needs_response": "created", "under_review": "updated"}.get(status, "closed")
-        self._tell(payment, f"charge.dispute.{kind}", shown, subject="dispute")
+        self._disputes.move(payment, status=status, amount_fen=amount_fen)
 
     def pack(self, notice: Notice) -> Outgoing:
         """Sign an event as of now, with every secret that counts."""

@@ -12,10 +12,10 @@ from kameng.core.database import fetch
 from kameng.core.ids import new_token
 from kameng.ledger.accounts import AccountKind
 from kameng.ledger.selectors import site_account_amount, wallet_amount
-from kameng.orders import errors, handlers, store
+from kameng.orders import errors, store
 from kameng.orders.models import Order
 from kameng.orders.rules import Settlement, State
-from kameng.orders.services import paying
+from kameng.orders.services import giving_back, paying
 from kameng.orders.services.closing import expire_orders
 from kameng.payments.models import GatewayRefund, Payment, Purpose, TopUp
 from kameng.payments.providers.epay.provider import EpayProvider
@@ -336,7 +336,7 @@ def test_control_without_lock_and_limit_a_late_payment_goes_back_twice(
     make_due(shop, late)
     expire_orders()
     notify(shop, payment_of(shop, order(shop)))
-    monkeypatch.setattr(handlers, "request_refund", _refund_without_looking)
+    monkeypatch.setattr(giving_back, "request_refund", _refund_without_looking)
 
     with meetings(), without_guard("payments_confirm", *TWICE):
         run_parallel(8, lambda _i: notify(shop, payment))
@@ -525,7 +525,7 @@ def test_control_without_their_locks_batches_confirm_twice(
 ) -> None:
     payment = payment_of(shop, order(shop))
     no_payment_lock = (
-        "     where p.state = 1 and p.purpose + 0 = 1\n",
+        "     where p.state = 1 and p.purpose + 0 = 1 and p.completes_id is null\n",
         "     where p.purpose = 1\n",
     )
     no_order_lock = (

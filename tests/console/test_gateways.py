@@ -1,11 +1,14 @@
 """Gateways in the back office: secrets go in and never come out, refusals stand at their field."""
 
+import base64
 from collections.abc import Callable
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from kameng.accounts.models import Role
+from kameng.console.forms.gateways import read_credential_file
 from kameng.core import clock
 from kameng.payments.errors import GatewayCheckFailed
 from kameng.payments.models import FeeBearer, Gateway
@@ -424,3 +427,115 @@ def test_roles_of_such_a_shop_reach_its_accounts_as_on_the_main_site(
     assert form.status_code == 403
     with site_scope(site_a.id):
         assert not Gateway.objects.exists()
+
+
+UNIONPAY = {
+    "name": "银联",
+    "method": "page",
+    "fee_bps": "0.6",
+    "min_amount": "0",
+    "max_amount": "5000",
+}
+
+
+@pytest.fixture
+def unionpay() -> tuple[dict[str, str], bytes]:
+    """What a shop types for UnionPay without its certificate, and the certificate as a file."""
+    case = make_case("unionpay")
+    typed = {f"key_{name}": value for name, value in case.form.items() if name != "merchant_cert"}
+    typed |= {"key_same_day": "refund"}
+    values = {**UNIONPAY, "method": case.method, **typed}
+    return values, base64.b64decode(case.form["merchant_cert"])
+
+
+def upload(data: bytes, name: str = "shop.pfx") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data, content_type="application/x-pkcs12")
+
+
+def test_a_certificate_is_taken_from_its_file_and_kept_encrypted(
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+    unionpay: tuple[dict[str, str], bytes],
+) -> None:
+    client, (values, pfx) = client_for(main_site, ada), unionpay
+    url = address(main_site, "new_gateway", query="kind=unionpay")
+    page = client.get(url).content.decode()
+    assert 'enctype="multipart/form-data"' in page
+    assert 'accept=".pfx,.p12,.pem"' in page
+
+    made = client.post(url, {**values, "file_merchant_cert": upload(pfx)})
+
+    assert made.status_code == 303
+    with site_scope(main_site.id):
+        stored = Gateway.objects.get()
+        assert config_of(stored).merchant_cert == base64.b64encode(pfx).decode()
+        assert config_of(stored).merchant.cert_id
+        assert pfx not in bytes(stored.config_cipher)
+    shown = client.get(address(main_site, "gateway", stored.id)).content.decode()
+    assert base64.b64encode(pfx).decode()[:60] not in shown
+
+
+def test_a_pem_file_is_taken_as_it_would_be_pasted() -> None:
+    pem = b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
+    assert read_credential_file(pem) == pem.decode()
+    assert read_credential_file(b"\x30\x82\x00") == "MIIA"
+
+
+@pytest.mark.parametrize(
+    ("change", "data", "told"),
+    [
+        ({"key_cert_password": "wrong"}, None, "证书密码不正确"),
+        ({"key_cert_password": ""}, None, "证书密码不正确"),
+        ({}, b"\x30\x82\x01\x00 no pfx", "这不是商户私钥证书"),
+        ({}, b"PK\x03\x04 a workbook", "这不是商户私钥证书"),
+        ({}, b"0" * 20_000, "文件超过 16 KB"),
+        ({}, b"", "文件是空的"),
+        ({"key_merchant_cert": "MIIA"}, None, "只用一种"),
+    ],
+)
+def test_a_wrong_file_or_password_is_refused_in_plain_words_and_nothing_is_kept(
+    change: dict[str, str],
+    data: bytes | None,
+    told: str,
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+    unionpay: tuple[dict[str, str], bytes],
+) -> None:
+    values, pfx = unionpay
+    file = upload(pfx if data is None else data)
+    url = address(main_site, "new_gateway", query="kind=unionpay")
+
+    page = client_for(main_site, ada).post(url, {**values, **change, "file_merchant_cert": file})
+
+    assert page.status_code == 400
+    assert told in page.content.decode()
+    with site_scope(main_site.id):
+        assert Gateway.objects.count() == 0
+
+
+def test_a_stored_certificate_is_replaced_by_a_file_and_kept_without_one(
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+    unionpay: tuple[dict[str, str], bytes],
+) -> None:
+    client, (values, pfx) = client_for(main_site, ada), unionpay
+    url = address(main_site, "new_gateway", query="kind=unionpay")
+    client.post(url, {**values, "file_merchant_cert": upload(pfx)})
+    with site_scope(main_site.id):
+        made = Gateway.objects.get()
+        Gateway.objects.update(checked_at=clock.now())
+    url = address(main_site, "gateway", made.id)
+
+    kept = client.post(url, {**values, "key_cert_password": ""})
+    with site_scope(main_site.id):
+        made.refresh_from_db()
+        assert (kept.status_code, made.checked_at is not None) == (303, True)
+    replaced = client.post(url, {**values, "file_merchant_cert": upload(pfx)})
+
+    with site_scope(main_site.id):
+        made.refresh_from_db()
+        assert (replaced.status_code, made.checked_at) == (303, None)
+        assert config_of(made).merchant.cert_id

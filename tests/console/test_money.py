@@ -17,8 +17,9 @@ from kameng.payments.models import (
     PaymentState,
     TopUpReturn,
 )
+from kameng.payments.providers.abilities import TransferOutcome, TransferStatus
 from kameng.payments.providers.port import ProviderUncertain, RefundStatus
-from kameng.payments.services import confirming, refunding
+from kameng.payments.services import confirming, evidencing, refunding
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import Shop, fresh, make_buyers, notify, order, payment_of
@@ -218,6 +219,50 @@ def test_a_dispute_is_filed_answered_and_lost(
     with site_scope(shop.site.id):
         found.refresh_from_db()
     assert (found.state, found.lost_amount) == (DisputeState.LOST, 5 * YUAN)
+
+
+def test_evidence_is_downloaded_or_handed_in(
+    desk: Desk,
+    guest_desk: Desk,
+    shop: Shop,
+    gateway: RefundDesk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payment = payment_of(shop, order(shop))
+    notify(shop, payment)
+    form = {"payment_no": payment.payment_no, "dispute_no": "du_1", "amount": "5", "reason": "x"}
+    desk.post("payments/disputes/new/", **form)
+    with site_scope(shop.site.id):
+        found = Dispute.objects.get()
+    url = f"payments/disputes/{found.id}/"
+    assert "下载证据包" in text_of(desk.get(url))
+    file = desk.get(f"{url}package/")
+    assert file["Content-Type"] == "application/pdf"
+    assert file.content.startswith(b"%PDF-")
+    assert guest_desk.get(f"{url}package/").status_code == 403
+    assert desk.post(f"{url}submit/").status_code == 400  # written down by hand
+
+    class Bank:
+        supports_refund = True
+
+        def submit_evidence(self, _config: object, _request: object) -> TransferOutcome:
+            return TransferOutcome(status=TransferStatus.DONE, external_no="file_1")
+
+    monkeypatch.setattr(evidencing, "provider_of", lambda _gateway: Bank())
+    with site_scope(shop.site.id):
+        Dispute.objects.update(source="callback")
+    assert desk.post(f"{url}submit/").status_code == 400  # no answer was written yet
+    desk.post(f"{url}answer/", evidence="已发货")
+    assert "提交的是上面保存的答复" in text_of(desk.get(url))
+
+    assert desk.post(f"{url}submit/").status_code == 303
+    assert "正在提交" in text_of(desk.get(url))
+    evidencing.send_due_evidence()
+
+    shown = text_of(desk.get(url))
+    assert "已提交" in shown
+    assert "提交的是上面保存的答复" not in shown
+    assert guest_desk.post(f"{url}submit/").status_code == 403
 
 
 def test_the_overview_names_what_waits(desk: Desk, shop: Shop, gateway: RefundDesk) -> None:

@@ -303,3 +303,25 @@ def test_main_site_sees_what_lies_at_its_gateways(
 )
 def test_odd_keys_of_pages_are_left_out(desk: Desk, path: str, query: str) -> None:
     assert desk.client.get(desk.url(path) + "?" + query).status_code == 200
+
+
+def test_the_buyer_of_a_short_payment_is_asked_for_the_rest(desk: Desk, shop: Shop) -> None:
+    placed = order(shop)
+    payment = payment_of(shop, placed)
+    notify(shop, payment, amount=payment.amount - 3 * YUAN)
+    path = f"payments/{payment.payment_no}/"
+    assert "请买家补差价" in text_of(desk.get(path))
+
+    refused = desk.post(f"{path}rest/", hours="100", reason="少付了")
+    told = desk.post(f"{path}rest/", hours="24", reason="少付了")
+    again = desk.post(f"{path}rest/", hours="24", reason="少付了")
+
+    assert refused.status_code == 400
+    assert told.status_code == 303
+    assert "不能请买家补差价" in text_of(again)
+    page = text_of(desk.get(path))
+    assert "请买家补差价 ¥3.00" in page
+    assert "#ask-rest" not in page  # asked once
+    assert "等买家补差价" in text_of(desk.get("payments/odd/"))
+    with platform_scope("a test looks"):
+        assert list_entries(site_id=shop.site.id)[0].action == "payment.rest_asked"

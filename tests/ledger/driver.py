@@ -1,6 +1,7 @@
 """Does each operation twice, in the program and in the model, and compares all after each."""
 
 import copy
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -16,8 +17,14 @@ from kameng.orders.services.closing import cancel_order, expire_orders
 from kameng.orders.services.delivering import collect_goods
 from kameng.orders.services.paying import pay_from_wallet
 from kameng.orders.services.refunding import RefundWish, refund_order, settle_refused_refund
+from kameng.orders.services.shortfalls import (
+    ask_rest,
+    choose_rest,
+    end_shortfalls,
+    pay_rest_from_wallet,
+)
 from kameng.orders.services.waiting import deliver_waiting
-from kameng.payments.models import GatewayRefund, Payment, TopUp
+from kameng.payments.models import GatewayRefund, Payment, Shortfall, TopUp
 from kameng.payments.providers.epay.provider import EpayProvider
 from kameng.payments.providers.port import (
     Confirmation,
@@ -30,6 +37,7 @@ from kameng.payments.services.paying import start_top_up
 from kameng.payments.services.prepaying import adjust_prepaid, set_credit_line
 from kameng.payments.services.querying import query_payment
 from kameng.payments.services.refunding import ask_refund
+from kameng.payments.services.shortfalls import ShortfallWish
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import SettlementWay, Site
 from kameng.tenancy.selectors import site_scope
@@ -256,6 +264,39 @@ class Driver:
         wanted = self.model.give_back(attempt, by_hand=by_hand)
         self._same(f"give back {self._name(deal)} {attempt.number} {by_hand}", act, wanted)
 
+    def ask_rest(self, deal: Deal, attempt: Attempt) -> None:
+        def act() -> None:
+            wish = ShortfallWish(hold_seconds=3600, reason="少付")
+            ask_rest(payment_id=self.payments[attempt.number].id, wish=wish, actor=STAFF)
+
+        wanted = self.model.ask_rest(deal, attempt)
+        self._same(f"ask rest {self._name(deal)} {attempt.number}", act, wanted)
+
+    def open_rest(self, deal: Deal, gateway: str) -> None:
+        def act() -> None:
+            choose_rest(order=self._order(deal), choice=self.choices[gateway])
+
+        wanted = self.model.open_rest(deal, gateway)
+        self._same(f"open rest {self._name(deal)} {gateway}", act, wanted)
+
+    def pay_rest_from_wallet(self, deal: Deal) -> None:
+        def act() -> None:
+            pay_rest_from_wallet(order=self._order(deal))
+
+        wanted = self.model.pay_rest_from_wallet(deal)
+        self._same(f"wallet rest {self._name(deal)}", act, wanted)
+
+    def end_rests(self) -> None:
+        """Let the time of all wishes be over, in the order in which they were made."""
+
+        def act() -> None:
+            for shortfall in Shortfall.objects.filter(state=1):
+                over = dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=shortfall.id)
+                Shortfall.objects.filter(id=shortfall.id).update(expires_at=over)
+            end_shortfalls()
+
+        self._same("end rests", act, self.model.end_rests())
+
     def adjust(self, buyer: str, amount: int) -> None:
         def act() -> None:
             adjust_wallet(
@@ -311,6 +352,8 @@ class Driver:
                 assert seen == (deal.refunded, deal.fee, bool(deal.paid_from)), self.story()
                 seen = (row.wallet_amount, row.surcharge_amount, row.awaits_prepaid)
                 assert seen == (deal.part, deal.surcharge, deal.waits), self.story()
+                seen = (row.first_amount, row.first_fee_amount)
+                assert seen == (deal.first_amount, deal.first_fee), self.story()
             for deal in self.model.deals:
                 for attempt in deal.attempts:
                     self._compare_attempt(attempt)

@@ -24,6 +24,8 @@ class Attempt:
     external: str = ""
     received: int = 0
     sent_back: int = 0
+    completes: "Attempt | None" = None  # a short payment whose rest this one pays
+    missing: int = 0  # asked of the buyer, while he is asked
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Refund:
     state: str
     surcharge: int = 0
     by_wallet: int = 0
+    by: "Attempt | None" = None  # the payment that it goes back by
 
     @property
     def rest(self) -> int:
@@ -75,6 +78,12 @@ class Deal:
     attempts: list[Attempt] = field(default_factory=list)
     refunds: dict[str, Refund] = field(default_factory=dict)
     paid_by: Attempt | None = None
+    first: Attempt | None = None  # a short payment that paid it together with that one
+    first_fee: int = 0
+
+    @property
+    def first_amount(self) -> int:
+        return self.first.received if self.first else 0
 
     def go(self, state: int) -> None:
         self.state = state
@@ -96,6 +105,7 @@ class Model:
     accounts: Counter[str] = field(default_factory=Counter)
     deals: list[Deal] = field(default_factory=list)
     backs: list[Back] = field(default_factory=list)
+    asked: list[Attempt] = field(default_factory=list)  # short payments whose buyers are asked
 
     def move(self, debit: str, credit: str, amount: int) -> None:
         self.accounts[debit] -= amount
@@ -179,6 +189,8 @@ class Model:
             sides = ("sales", "margin", f"fees {name}")
             for part, account in zip(self._parts(deal), sides, strict=True):
                 self.move(source, account, part)
+        if deal.first:  # of all fees, that of the first payment is its own gateway's
+            self.move(f"fees {name}", f"fees {deal.first.gateway}", deal.first_fee)
         self.move(source, f"fees {name}", deal.surcharge_fee)
         self.move(source, taker, surcharge - deal.surcharge_fee)
         if deal.held and not deal.waits:
@@ -273,6 +285,7 @@ class Model:
             return "payment_closed"
         if not left:
             return "refund_too_much"
+        self._ask_no_more(attempt)
         if by_hand:
             attempt.sent_back += left
             self.move("suspense", "outside", left)
@@ -280,11 +293,97 @@ class Model:
             self._send_back(attempt, left, None)
         return "ok"
 
+    # asking for the rest of a short payment
+
+    def ask_rest(self, deal: Deal, attempt: Attempt) -> str:
+        if attempt.state != MISMATCHED or attempt.sent_back:
+            return "payment_closed"
+        missing = attempt.amount - attempt.surcharge - attempt.received
+        if deal.state not in (UNPAID, CANCELLED, EXPIRED) or attempt.completes or attempt.missing:
+            return "shortfall_refused"
+        if missing <= 0:
+            return "shortfall_refused"
+        attempt.missing = missing
+        attempt.fee = (
+            (attempt.fee * attempt.received * 2 + attempt.amount * 100)
+            // (attempt.amount * 200)
+            * 100
+        )  # that of what came, half a fen up
+        self.asked.append(attempt)
+        return "ok"
+
+    def _ask_no_more(self, attempt: Attempt) -> None:
+        if attempt.missing:
+            attempt.missing = 0
+            self.asked = [other for other in self.asked if other is not attempt]
+
+    def rest_of(self, deal: Deal) -> Attempt | None:
+        """Return the short payment whose rest the buyer of an unpaid order is asked for."""
+        if deal.state not in (UNPAID, CANCELLED, EXPIRED):
+            return None
+        return next((a for a in self.asked if any(a is each for each in deal.attempts)), None)
+
+    def open_rest(self, deal: Deal, gateway: str) -> str:
+        first = self.rest_of(deal)
+        if first is None:
+            return "order_state_forbids"
+        tries = [a for a in deal.attempts if a.completes is first]
+        if any(a.gateway == gateway and a.state == OPEN for a in tries):
+            return "ok"
+        if len(tries) >= 10:
+            return "gateway_not_usable"
+        number = sum(len(d.attempts) for d in self.deals)
+        fee = (first.missing * self.fee_bps + 500_000) // 1_000_000 * 100
+        deal.attempts.append(
+            Attempt(number=number, gateway=gateway, amount=first.missing, fee=fee, completes=first)
+        )
+        return "ok"
+
+    def pay_rest_from_wallet(self, deal: Deal) -> str:
+        first = self.rest_of(deal)
+        if first is None:
+            return "order_state_forbids"
+        if not deal.buyer:
+            return "sign_in_needed"
+        part = deal.total - first.received
+        if self.wallet(deal.buyer) < part - deal.part:
+            return "not_enough_money"
+        waits = self.prepaid and not self.covers(deal)
+        if deal.state != UNPAID and self.stock < deal.pieces and not waits:
+            return "out_of_stock"
+        self._ask_no_more(first)
+        first.state = CONFIRMED
+        self._pay_with(deal, first, part=part, fee=first.fee, surcharge=0)
+        return "ok"
+
+    def end_rests(self) -> str:
+        """The time of all is over: what nobody completed goes back."""
+        for attempt in list(self.asked):
+            self._ask_no_more(attempt)
+            self._send_back(attempt, attempt.received, None)
+        return "ok"
+
     def _settle(self, deal: Deal, attempt: Attempt) -> None:
-        part = deal.total - (attempt.amount - attempt.surcharge)
+        first, paid, surcharge = attempt.completes, attempt.amount, attempt.surcharge
+        if first:
+            if first.state != MISMATCHED or first.sent_back:
+                self._send_back(attempt, attempt.amount, None)  # it completes nothing any more
+                return
+            paid, surcharge = paid + first.received, 0
+        part = deal.total - (paid - surcharge)
         if part > deal.part and self.wallet(deal.buyer) < part - deal.part:
             self._send_back(attempt, attempt.amount, None)  # nothing that it could pay
             return
+        fee = attempt.fee
+        if first:
+            self._ask_no_more(first)
+            first.state, deal.first, deal.first_fee = CONFIRMED, first, first.fee
+            fee += first.fee
+        self._pay_with(deal, attempt, part=part, fee=fee, surcharge=surcharge)
+
+    def _pay_with(
+        self, deal: Deal, attempt: Attempt, *, part: int, fee: int, surcharge: int
+    ) -> None:
         if deal.buyer:
             self._set_part(deal, part)
         waits = self.prepaid and not self.covers(deal)
@@ -293,13 +392,7 @@ class Model:
             deal.held = deal.pieces
         deal.paid_by = attempt
         deal.paid_order = 1 + max(d.paid_order for d in self.deals)
-        self._sell(
-            deal,
-            source="suspense",
-            fee=attempt.fee,
-            name=attempt.gateway,
-            surcharge=attempt.surcharge,
-        )
+        self._sell(deal, source="suspense", fee=fee, name=attempt.gateway, surcharge=surcharge)
         if not deal.sold and not deal.waits:
             self.refund(deal, f"late {attempt.number}", None, to="source")
 
@@ -323,9 +416,10 @@ class Model:
     # money back
 
     def refund(self, deal: Deal, key: str, amount: int | None, *, to: str) -> str:
-        known = deal.refunds.get(key)
+        known = [deal.refunds[each] for each in (key, f"{key}#2") if each in deal.refunds]
         if known:
-            return "ok" if amount in (None, known.amount) else "idempotency_key_reused"
+            whole = sum(refund.amount for refund in known)
+            return "ok" if amount in (None, whole) else "idempotency_key_reused"
         if deal.state not in (QUEUED, DELIVERED):
             return "order_state_forbids"
         left = deal.total - deal.refunded
@@ -336,30 +430,60 @@ class Model:
             return "refund_whole_only"
         if (to == "wallet" and not deal.buyer) or (to == "source" and deal.paid_from == "wallet"):
             return "refund_route_missing"
-        surcharge = self._surcharge_back(deal, deal.refunded + amount)
-        refund = Refund(amount=amount, to=to, state="waiting")
-        refund.surcharge = surcharge - self._surcharge_back(deal, deal.refunded)
-        if to == "wallet":
-            refund.by_wallet = amount + refund.surcharge
-        elif to == "source":
-            sent = sum(r.rest - r.surcharge for r in deal.refunds.values() if r.to == "source")
-            refund.by_wallet = max(amount - (deal.total - deal.part - sent), 0)
-            assert deal.paid_by
-            if not refund.rest:
-                refund.to = "wallet"
-            elif refund.rest != deal.paid_by.received and not self.partial:
-                return "refund_route_missing"
-        self._reverse(deal, amount)
+        parts = self._divide(deal, amount, to)
+        refunds = self._plan(deal, parts, to)
+        for refund in refunds:
+            if refund.to == "source" and not self.partial:
+                assert refund.by
+                if refund.rest != refund.by.received:
+                    return "refund_route_missing"
+        for number, refund in enumerate(refunds):
+            self._carry_out(deal, f"{key}#2" if number else key, refund)
+        return "ok"
+
+    def _divide(self, deal: Deal, amount: int, to: str) -> list[tuple[int, Attempt | None]]:
+        """By which payment how much goes back: by the last one first, then by the first."""
+        if to != "source" or deal.first is None:
+            return [(amount, deal.paid_by)]
+        room = deal.total - deal.part - deal.first_amount - self._sent_by(deal, deal.paid_by)
+        last = min(amount, max(room, 0))
+        parts = [(last, deal.paid_by), (amount - last, deal.first)]
+        return [part for part in parts if part[0]]
+
+    def _sent_by(self, deal: Deal, attempt: Attempt | None) -> int:
+        rows = [r for r in deal.refunds.values() if r.to == "source" and r.by is attempt]
+        return sum(refund.rest - refund.surcharge for refund in rows)
+
+    def _plan(self, deal: Deal, parts: list[tuple[int, Attempt | None]], to: str) -> list[Refund]:
+        refunds, before = [], deal.refunded
+        for amount, by in parts:
+            surcharge = self._surcharge_back(deal, before + amount)
+            refund = Refund(amount=amount, to=to, state="waiting", by=by)
+            refund.surcharge = surcharge - self._surcharge_back(deal, before)
+            if to == "wallet":
+                refund.by_wallet = amount + refund.surcharge
+            elif to == "source":
+                came = deal.first_amount
+                if by is deal.paid_by:
+                    came = deal.total - deal.part - deal.first_amount
+                refund.by_wallet = max(amount - (came - self._sent_by(deal, by)), 0)
+                if not refund.rest:
+                    refund.to = "wallet"
+            before += amount
+            refunds.append(refund)
+        return refunds
+
+    def _carry_out(self, deal: Deal, key: str, refund: Refund) -> None:
+        self._reverse(deal, refund.amount)
         deal.refunds[key] = refund
         self.move("suspense", f"wallet {deal.buyer}", refund.by_wallet)
         if refund.to == "hand":
             self.move("suspense", "outside", refund.rest)
         if refund.to == "source":
-            assert deal.paid_by
-            self._send_back(deal.paid_by, refund.rest, refund)
+            assert refund.by
+            self._send_back(refund.by, refund.rest, refund)
         else:
             self._finish(deal, refund)
-        return "ok"
 
     def _surcharge_back(self, deal: Deal, refunded: int) -> int:
         """In proportion, whole fen, down; all of it with the last of the goods."""
@@ -369,7 +493,10 @@ class Model:
 
     def _reverse(self, deal: Deal, amount: int) -> None:
         before, deal.refunded = deal.refunded, deal.refunded + amount
-        for account in ("sales", "margin", f"fees {deal.paid_from}", "takings", "prepaid"):
+        accounts = {"sales", "margin", f"fees {deal.paid_from}", "takings", "prepaid"}
+        if deal.first:
+            accounts.add(f"fees {deal.first.gateway}")
+        for account in accounts:
             back = self._given_back(deal, deal.refunded)[account]
             self.move(account, "suspense", back - self._given_back(deal, before)[account])
         if deal.refunded == deal.total:
@@ -390,7 +517,7 @@ class Model:
         back["takings" if self.prepaid else "sales"] += surcharge - by_fee
         if self.prepaid:
             fee = amount * deal.fee // deal.total
-            back[fees] += fee
+            self._give_fee_back(deal, back, fee)
             back["takings"] += amount - fee
             wholesale = 0 if deal.waits else deal.own * amount // deal.total
             back["sales"] += wholesale
@@ -402,8 +529,15 @@ class Model:
         by_main = rest * main // others if others else 0
         back["sales"] += by_main
         back["margin"] += rest - by_main
-        back[fees] += by_gateway
+        self._give_fee_back(deal, back, by_gateway)
         return back
+
+    def _give_fee_back(self, deal: Deal, back: Counter[str], fee: int) -> None:
+        """Of a fee that comes back, the first payment's gateway gives its share, rounded down."""
+        first = deal.first_fee * fee // deal.fee if deal.first and deal.first_fee else 0
+        back[f"fees {deal.paid_from}"] += fee - first
+        if deal.first:
+            back[f"fees {deal.first.gateway}"] += first
 
     def _send_back(self, attempt: Attempt, amount: int, refund: Refund | None) -> None:
         attempt.sent_back += amount
@@ -435,9 +569,9 @@ class Model:
         if way == "wallet" and not deal.buyer:
             return "refund_route_missing"
         if way == "again":
-            assert deal.paid_by
+            assert refund.by
             refund.state = "waiting"
-            self._send_back(deal.paid_by, refund.rest, refund)
+            self._send_back(refund.by, refund.rest, refund)
             return "ok"
         account = f"wallet {deal.buyer}" if way == "wallet" else "outside"
         self.move("suspense", account, refund.rest)

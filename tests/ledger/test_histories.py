@@ -171,6 +171,9 @@ def _take(driver: Driver, letter: str, *, rival: bool) -> None:
 def _act(driver: Driver, dice: random.Random) -> None:
     model = driver.model
     deal = dice.choice(model.deals) if model.deals else None
+    if deal is not None and dice.random() < 0.08:
+        _complete(driver, deal, dice)
+        return
     roll = dice.random()
     if deal is None or roll < 0.2:
         buyer = dice.choice(["mei", "tom", ""])
@@ -202,6 +205,97 @@ def _act(driver: Driver, dice: random.Random) -> None:
         driver.top_up(dice.choice(["mei", "tom"]), dice.choice(GATEWAYS), 120_000)
 
 
+def _complete(driver: Driver, deal: Deal, dice: random.Random) -> None:
+    """Something about the rest of a short payment: asked for, begun, paid, or not in time."""
+    asked = driver.model.rest_of(deal)
+    rests = [each for each in deal.attempts if each.completes is not None]
+    roll = dice.random()
+    if asked is None and deal.attempts:
+        driver.ask_rest(deal, dice.choice(deal.attempts))
+    elif roll < 0.4:
+        driver.open_rest(deal, dice.choice(GATEWAYS))
+    elif roll < 0.5:
+        driver.pay_rest_from_wallet(deal)
+    elif roll < 0.6:
+        driver.end_rests()
+    elif rests:
+        rest = dice.choice(rests)
+        driver.pay(deal, rest, short=dice.choice([0, 0, 0, 100]) if rest.amount > 100 else 0)
+
+
+@pytest.mark.parametrize("seed", range(HISTORIES * 2 // 3))
+def test_histories_of_short_payments_end_as_in_the_model(
+    seed: int,
+    committed_db: None,
+    main_site: Site,
+    site_a: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every order is paid short first; then anything may happen to it and to the rest."""
+    dice = random.Random(seed)
+    partial = bool(seed % 2)
+    driver = Driver(
+        main_site,
+        site_a,
+        Gatekeeper(monkeypatch, partial=partial),
+        stock=dice.choice([2, 6]),
+        partial=partial,
+        by_buyer=seed % 3 == 1,
+        prepaid=seed % 8 == 5,
+    )
+    driver.fund("mei", 300_000)
+    if driver.model.prepaid:
+        driver.prepay(250_000)
+    for _order in range(3):
+        buyer = dice.choice(["mei", ""])
+        part = dice.choice([0, 33_300]) if buyer else 0
+        driver.place(buyer, 1, by_wallet=False, gateway=dice.choice(GATEWAYS), part=part)
+    for deal in driver.model.deals:
+        driver.pay(deal, deal.attempts[0], short=dice.choice([100, 20_000]))
+        driver.ask_rest(deal, deal.attempts[0])
+    for _step in range(30):
+        _act(driver, dice)
+        if driver.model.deals:
+            _complete(driver, dice.choice(driver.model.deals), dice)
+
+    assert find_breaches() == [], driver.story()
+
+
+@pytest.mark.parametrize(
+    ("function", "guard", "instead"),
+    [
+        ("orders_post_sales", "o.fee_amount - o.first_fee_amount", "o.fee_amount"),
+        (
+            "payments_terms_of",
+            "coalesce(f.received_amount, 0),\n           case",
+            "0,\n           case",
+        ),
+        ("payments_join", "set state = 2, completed_amount", "set completed_amount"),
+    ],
+)
+def test_control_a_program_that_joins_wrongly_differs_from_the_model(
+    function: str,
+    guard: str,
+    instead: str,
+    db: None,
+    main_site: Site,
+    site_a: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver = _start(main_site, site_a, monkeypatch, stock=2)
+    deal = driver.model.deals[0]
+
+    def live() -> None:
+        driver.pay(deal, deal.attempts[0], short=20_000)
+        driver.ask_rest(deal, deal.attempts[0])
+        driver.open_rest(deal, "y")
+        driver.pay(deal, deal.attempts[-1])
+        driver.refund(deal, "one", None, to="source")
+
+    with without_guard(function, (guard, instead)), pytest.raises((AssertionError, DatabaseError)):
+        live()
+
+
 def _pay(driver: Driver, deal: Deal, dice: random.Random) -> None:
     if dice.random() < 0.2:
         part = dice.choice([None, None, 0, 100, 47_100]) if deal.buyer else None
@@ -212,7 +306,7 @@ def _pay(driver: Driver, deal: Deal, dice: random.Random) -> None:
         if roll < 0.1:
             driver.close_at_gateway(deal, attempt)
         elif roll < 0.2:
-            driver.pay(deal, attempt, short=100)
+            driver.pay(deal, attempt, short=100 if attempt.amount > 100 else 0)
         elif roll < 0.3:
             driver.pay(deal, attempt, external=f"OTHER{len(driver.written)}")
         else:

@@ -289,7 +289,7 @@ def test_control_without_the_lock_the_difference_is_borne_twice(
         both.arrive()
         return found
 
-    monkeypatch.setattr(accepting, "_lock_odd", unlocked)
+    monkeypatch.setattr(accepting, "lock_odd", unlocked)
     monkeypatch.setattr(accepting, "announce_confirmed", lambda _done, **_kw: None)
     run_parallel(2, lambda _i: take_short(shop, payment))
 

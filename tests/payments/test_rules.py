@@ -17,11 +17,13 @@ from kameng.payments.rules import (
     is_prepaid_amount,
     is_resting,
     is_top_up_amount,
+    missing_sum,
     narrow,
     needs_second_person,
     next_query_at,
     next_refund_at,
     pick_account,
+    share_of_fee,
     works_on,
 )
 
@@ -209,3 +211,29 @@ def test_a_nonce_is_spent_by_what_was_right_whether_or_not_it_changed_anything()
 
     assert spent == ACCEPTED
     assert ConfirmOutcome.REPLAYED not in ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("surcharge", "received", "missing"),
+    [
+        (0, 70_000, 30_000),
+        (1_000, 70_000, 29_000),  # the fee that the buyer would bear is not asked for
+        (1_000, 99_500, 0),  # what came covers the goods
+        (0, 0, 0),  # nothing came: nothing to complete
+        (0, 99_950, 0),  # half a fen: no gateway takes that
+        (0, 120_000, 0),
+    ],
+)
+def test_what_may_be_asked_of_who_paid_too_little(
+    surcharge: int, received: int, missing: int
+) -> None:
+    assert (
+        missing_sum(amount=100_000, surcharge_amount=surcharge, received_amount=received) == missing
+    )
+
+
+def test_the_fee_of_a_part_is_its_share_in_whole_fen() -> None:
+    assert share_of_fee(600, amount=100_000, received_amount=50_000) == 300
+    assert share_of_fee(600, amount=100_000, received_amount=75_000) == 500  # 450: half up
+    assert share_of_fee(600, amount=100_000, received_amount=74_900) == 400
+    assert share_of_fee(600, amount=100_000, received_amount=100_000) == 600

@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from kameng.payments.providers.abilities import BillNotReady, BillSource, LineKind
+from kameng.payments.providers.abilities import (
+    BillNotReady,
+    BillSource,
+    EvidenceRequest,
+    EvidenceTaker,
+    LineKind,
+    TransferStatus,
+)
 from kameng.payments.providers.port import (
     CallbackRejected,
     DisputeNotice,
@@ -311,3 +318,68 @@ def test_bill_of_today_is_not_ready(account: Account) -> None:
 
     with pytest.raises(BillNotReady):
         provider.fetch_bill(config, today)
+
+
+def evidence_of(number: str, world: World, **changes: Any) -> EvidenceRequest:
+    """Return evidence for the dispute of a payment."""
+    world.dispute(number, status="needs_response")
+    found = world.state(number)
+    values: dict[str, Any] = {
+        "evidence_no": new_number("E"),
+        "dispute_no": "du_" + found["trade_no"].removeprefix("pi_"),
+        "product": "测试点卡 × 1",
+        "delivered_at": dt.datetime(2026, 11, 27, 10, 0, tzinfo=dt.UTC),
+        "text": "买家在发货后查看了商品。",
+        "document": b"%PDF-1.5\nfacts",
+    }
+    return EvidenceRequest(**{**values, **changes})
+
+
+def test_evidence_is_handed_in_once_and_found_again(world: World, account: Account) -> None:
+    provider, config = account
+    assert isinstance(provider, EvidenceTaker)
+    number = pay(world, account)
+    request = evidence_of(number, world)
+
+    first = provider.submit_evidence(config, request)
+    again = provider.submit_evidence(config, request)
+    other = provider.submit_evidence(
+        config, dataclasses.replace(request, evidence_no=new_number("E"))
+    )
+
+    assert first.status == again.status == TransferStatus.DONE
+    assert first.external_no == again.external_no
+    assert first.external_no.startswith("file_")
+    assert (other.status, other.reason) == (TransferStatus.REFUSED, "already_submitted")
+    status, shown, _ = call(world, f"/v1/disputes/{request.dispute_no}")
+    assert status == 200
+    assert shown["status"] == "under_review"
+    assert shown["evidence"]["uncategorized_text"] == request.text
+    assert shown["evidence"]["service_date"] == "2026-11-27"
+    assert shown["evidence"]["service_documentation"] == first.external_no
+    assert shown["metadata"] == {"evidence_no": request.evidence_no}
+
+
+def test_evidence_that_comes_too_late_or_is_no_document_is_refused(
+    world: World, account: Account
+) -> None:
+    provider, config = account
+    number = pay(world, account)
+    late = evidence_of(number, world)
+    world.dispute(number, status="lost")
+    assert provider.submit_evidence(config, late).reason == "lost"
+
+    wrong = evidence_of(pay(world, account), world, document=b"MZ")
+    assert provider.submit_evidence(config, wrong).status == TransferStatus.REFUSED
+    status, shown, _ = call(world, f"/v1/disputes/{wrong.dispute_no}")
+    assert (status, shown["evidence_details"]["submission_count"]) == (200, 0)
+
+
+def test_evidence_for_a_dispute_that_stripe_does_not_know_stays_unknown(
+    world: World, account: Account
+) -> None:
+    provider, config = account
+    unknown = dataclasses.replace(evidence_of(pay(world, account), world), dispute_no="du_0")
+
+    with pytest.raises(ProviderUncertain):
+        provider.submit_evidence(config, unknown)

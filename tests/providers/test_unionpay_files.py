@@ -92,16 +92,39 @@ def test_a_line_that_cannot_be_read_is_kept() -> None:
     assert any("X000000000007" in line for line in bill.unread_lines)
 
 
-def test_a_correction_is_shown_and_not_guessed_at() -> None:
+def correction(**changes: str) -> bytes:
+    """Return a record of the file of corrections; fields by place, `f15` is the net sum."""
     widths = (*files.ZME_WIDTHS, 15, 15, 1, 12, 2, 135)
-    values = {0: "E23", 4: "0101120000", 6: "000000001234", 14: "D000000000000"}
-    record = " ".join(values.get(i, "").ljust(width) for i, width in enumerate(widths))
+    values = {"f0": "E23", "f4": "0101120000", "f6": "000000001234", "f14": "D000000000007"}
+    values |= changes
+    fields = (values.get(f"f{i}", "").ljust(width) for i, width in enumerate(widths))
+    return " ".join(fields).encode("gbk")
 
-    bill = files.read_bill(DAY, pack("INN26010188ZME_777290012345678", record.encode("gbk")))
 
-    (line,) = bill.lines
-    assert (line.kind, line.own_no, line.amount) == (LineKind.OTHER, "", Amount(123_400))
-    assert line.text.startswith("E23")
+@pytest.mark.parametrize(
+    ("net", "kind"),
+    [("D000000001241", LineKind.CORRECTION_OUT), ("C000000001241", LineKind.CORRECTION_IN)],
+)
+def test_a_correction_tells_what_it_moves_and_which_way(net: str, kind: LineKind) -> None:
+    text = b"\r\n".join([correction(f15=net), correction(f15=net, f3="000002")])
+
+    bill = files.read_bill(DAY, pack("INN26010188ZME_777290012345678", text))
+
+    first, second = bill.lines
+    assert (first.kind, first.own_no, first.external_no) == (kind, "", "")
+    assert (first.amount, first.fee_amount) == (Amount(124_100), Amount(0))
+    assert first.text.startswith("E23")
+    assert first.happened_at == dt.datetime(2026, 1, 1, 4, tzinfo=dt.UTC)
+    assert second.text != first.text
+    assert bill.unread_lines == []
+
+
+@pytest.mark.parametrize("net", ["", "X000000001241", "D00000000xxxx", "D000000000000"])
+def test_a_correction_without_a_net_sum_is_kept_unread(net: str) -> None:
+    bill = files.read_bill(DAY, pack("INN26010188ZME_777290012345678", correction(f15=net)))
+
+    assert list(bill.lines) == []
+    assert len(bill.unread_lines) == 1
 
 
 def test_a_file_that_is_none_is_uncertain() -> None:

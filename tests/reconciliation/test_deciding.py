@@ -20,6 +20,7 @@ from kameng.reconciliation.errors import (
     CorrectionNotFitting,
 )
 from kameng.reconciliation.models import Case, CaseKind, CaseNote, CaseState
+from kameng.reconciliation.rules import Correction, suggest
 from kameng.reconciliation.services.deciding import (
     assign_case,
     book_case,
@@ -80,6 +81,27 @@ def test_money_that_only_the_gateway_knows_is_booked_to_its_clearing(
     case = only_case(books)
 
     book_case(case_id=case.id, reason="线下收款码", actor=STAFF)
+
+    assert held(books, AccountKind.GATEWAY_CLEARING) == clearing
+    assert held(books, AccountKind.DIFFERENCES) == -clearing
+
+
+@pytest.mark.parametrize(
+    ("kind", "clearing"),
+    [(LineKind.CORRECTION_IN, -5 * YUAN), (LineKind.CORRECTION_OUT, 5 * YUAN)],
+)
+def test_a_correction_of_the_gateway_is_a_case_that_is_booked_its_own_way(
+    books: Books, kind: LineKind, clearing: int
+) -> None:
+    books.source.bills[DAY] = [line("", 5 * YUAN, kind=kind, external_no="")]
+    case = only_case(books)
+    assert (case.kind, case.line_kind) == (CaseKind.MISSING_HERE, str(kind))
+    assert (
+        suggest(case.kind, line_kind=case.line_kind, is_gone=False, is_found=False, is_booked=False)
+        == Correction.BOOK
+    )
+
+    book_case(case_id=case.id, reason="银联差错单", actor=STAFF)
 
     assert held(books, AccountKind.GATEWAY_CLEARING) == clearing
     assert held(books, AccountKind.DIFFERENCES) == -clearing

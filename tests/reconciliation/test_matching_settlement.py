@@ -272,3 +272,54 @@ def test_an_exported_bill_tells_only_payments_and_refunds(
     assert cases() == []
     fetch(books)  # and now the gateway says that there was nothing else
     assert cases() == [(CaseKind.MISSING_THERE, kind, no, -10 * YUAN)]
+
+
+def exported(*rows: tuple[str, str, str, str]) -> bytes:
+    """Return a fund bill as WeChat's pages give it: (kind, way, amount, our number) of each row."""
+    head = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额,业务凭证号"
+    lines = [
+        f"`{DAY} 12:00:00,`9{no},`F{no},`{kind},`{kind},`{way},`{amount},`{no}"
+        for kind, way, amount, no in rows
+    ]
+    return "\n".join([head, *lines, "资金流水总笔数,收入笔数", f"`{len(rows)},`0"]).encode()
+
+
+def test_an_uploaded_fund_bill_is_matched_as_a_fetched_one(books: Books) -> None:
+    share, back, sent = hand_over(books), take_back(books), pay_out(books)
+    books.pay()  # a fund bill alone is silent about payments: none is missing
+    wrong = hand_over(books, 7 * YUAN)
+    data = exported(
+        ("分账", "支出", "10.00", share),
+        ("分账回退", "收入", "10.00", back),
+        ("转账", "支出", "10.00", sent),
+        ("分账", "支出", "9.00", wrong),
+        ("分账", "支出", "3.00", "260101000000000009"),
+    )
+
+    upload_bill(gateway_id=books.gateway.id, day=DAY, data=data, name="fund.csv", actor=STAFF)
+
+    assert sorted(cases()) == sorted(
+        [
+            (CaseKind.AMOUNT_DIFFERS, "split", wrong, 2 * YUAN),
+            (CaseKind.MISSING_HERE, "split", "260101000000000009", 3 * YUAN),
+        ]
+    )
+    assert Bill.objects.get().matched_count == 3
+
+
+def test_a_bill_of_trades_beside_it_asks_for_payments_again(books: Books) -> None:
+    payment = books.pay()
+    share = hand_over(books)
+    funds = exported(("分账", "支出", "10.00", share))
+    upload_bill(gateway_id=books.gateway.id, day=DAY, data=funds, name="fund.csv", actor=STAFF)
+    assert cases() == []
+
+    trades = "商户订单号,订单金额\nnone,1.00\n".encode()
+    upload_bill(gateway_id=books.gateway.id, day=DAY, data=trades, name="b.csv", actor=STAFF)
+
+    assert sorted(cases())[-1] == (
+        CaseKind.MISSING_THERE,
+        "payment",
+        payment.payment_no,
+        -100 * YUAN,
+    )

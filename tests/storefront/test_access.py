@@ -47,6 +47,8 @@ OPEN = {  # route → what anybody gets
 OF_AN_ORDER = {  # route → what its owner gets by GET
     "pay/<str:order_no>/": 200,
     "pay/<str:order_no>/go/": 405,
+    "pay/<str:order_no>/rest/": 303,  # nobody is asked for a rest
+    "pay/<str:order_no>/rest/go/": 405,
     "pay/<str:order_no>/status/": 200,
     "pay/<str:order_no>/cancel/": 405,
     "o/<str:order_no>/": 303,

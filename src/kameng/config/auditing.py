@@ -185,7 +185,9 @@ def refunds() -> Iterator[str]:
          where r.refund_to = 2
                and (g.state, g.amount, g.payment_id)
                    is distinct from
-                   (r.state, r.amount + r.surcharge_amount - r.wallet_amount, o.payment_id)
+                   (r.state, r.amount + r.surcharge_amount - r.wallet_amount,
+                    coalesce(r.payment_id, o.payment_id))
+            or r.payment_id is not null and r.payment_id is distinct from o.first_payment_id
             or r.refund_to <> 2 and r.state <> 2
             or r.refund_to = 1 and r.wallet_amount <> r.amount + r.surcharge_amount
             or r.refund_to = 3 and r.wallet_amount <> 0
@@ -247,7 +249,9 @@ def payments() -> Iterator[str]:
           from payments_payment p left join payments_proof f on f.payment_id = p.id
          where (p.state in (2, 4)) <> (f.payment_id is not null)
             or (p.state = 2
-                and p.received_amount + p.difference_amount is distinct from p.amount)
+                and p.received_amount + p.difference_amount + p.completed_amount
+                    is distinct from p.amount)
+            or p.completed_amount > 0 and p.state <> 2
             or (p.state in (2, 4) and (p.external_no is null or p.received_amount is null))
         """
     ):
@@ -258,15 +262,18 @@ def payments() -> Iterator[str]:
           left join payments_payment p on p.id = o.payment_id
          where (o.paid_by = 2) <> (o.payment_id is not null)
             or o.payment_id is not null
-               and (p.purpose, p.subject_id, p.site_id, p.state, p.amount) is distinct from
+               and (p.purpose, p.subject_id, p.site_id, p.state, p.amount - p.completed_amount)
+                   is distinct from
                    (1::smallint, o.id, o.site_id, 2::smallint,
-                    o.total_amount - o.wallet_amount + o.surcharge_amount)
+                    o.total_amount - o.wallet_amount + o.surcharge_amount - o.first_amount)
             or o.payment_id is not null
-               and (p.surcharge_amount, p.fee_amount) is distinct from
-                   (o.surcharge_amount, o.fee_amount + o.surcharge_fee_amount)
+               and (case when p.completed_amount = 0 then p.surcharge_amount else 0 end,
+                    p.fee_amount) is distinct from
+                   (o.surcharge_amount, o.fee_amount + o.surcharge_fee_amount - o.first_fee_amount)
         """
     ):
         yield f"order {row[0]}: payment {row[1]} is not one that paid it"
+    yield from _joined()
     for row in read_rows(
         "select gateway_id, external_no, count(*) from payments_payment"
         " where external_no is not null group by 1, 2 having count(*) > 1"
@@ -285,6 +292,46 @@ def payments() -> Iterator[str]:
         """
     ):
         yield f"top-up {row[0]}: credit and payment disagree"
+
+
+def _joined() -> Iterator[str]:
+    """A short payment and the one that completed it paid one order together; nobody is asked for
+    the rest of a payment that does not wait."""
+    for row in read_rows(
+        """
+        select o.order_no, o.first_payment_id from orders_order o
+          left join payments_payment p on p.id = o.payment_id
+          left join payments_payment f on f.id = o.first_payment_id
+         where o.first_payment_id is not null
+               and (f.purpose, f.subject_id, f.site_id, f.state, f.received_amount, f.fee_amount,
+                    f.completed_amount, p.completes_id) is distinct from
+                   (1::smallint, o.id, o.site_id, 2::smallint, o.first_amount,
+                    o.first_fee_amount, f.amount - f.received_amount, f.id)
+            or o.first_payment_id is null and p.completes_id is not null
+        """
+    ):
+        yield f"order {row[0]}: payment {row[1]} is not the first of two that paid it"
+    for row in read_rows(
+        """
+        select p.payment_no, s.state, p.state from payments_shortfall s
+          join payments_payment p on p.id = s.payment_id
+         where (s.state = 1) <> (s.closed_at is null)
+            or s.state = 1 and (p.state <> 4 or p.refunded_amount <> 0)
+            or s.state = 2 and (p.state <> 2 or p.completed_amount = 0)
+        """
+    ):
+        yield f"payment {row[0]} in state {row[2]}: the wish for its rest is in state {row[1]}"
+
+    for row in read_rows(
+        """
+        select o.order_no, g.refund_no from payments_gatewayrefund g
+          join payments_payment p on p.id = g.payment_id
+          join orders_order o on o.id = p.subject_id and p.id in (o.payment_id, o.first_payment_id)
+         where p.purpose = 1 and g.state <> 3 and not g.is_surplus and not exists (
+               select 1 from orders_orderrefund r where r.refund_no = g.refund_no)
+        """
+    ):
+        yield f"order {row[0]}: refund {row[1]} gives back what paid it, and is none of its own"
 
 
 def histories() -> Iterator[str]:
@@ -329,6 +376,9 @@ def references() -> Iterator[str]:
         ("orders_order", "customer_id", "accounts_customer", "id"),
         ("orders_order", "variant_id", "catalog_variant", "id"),
         ("orders_order", "payment_id", "payments_payment", "id"),
+        ("orders_order", "first_payment_id", "payments_payment", "id"),
+        ("orders_orderrefund", "payment_id", "payments_payment", "id"),
+        ("payments_shortfall", "payment_id", "payments_payment", "id"),
         ("payments_payment", "gateway_id", "payments_gateway", "id"),
         ("inventory_cardkey", "variant_id", "catalog_variant", "id"),
         ("inventory_cardkey", "batch_id", "inventory_cardbatch", "id"),
@@ -439,7 +489,7 @@ def suspense() -> Iterator[str]:
                   from payments_payment p
                  where p.state = 4 or p.state = 2 and p.purpose = 1 and not exists (
                         select 1 from orders_order o
-                         where o.id = p.subject_id and o.payment_id = p.id)
+                         where o.id = p.subject_id and p.id in (o.payment_id, o.first_payment_id))
                 union all
                 select p.site_id, p.surplus_left_amount from payments_payment p
                  where p.state = 2 and (p.purpose <> 1 or exists (

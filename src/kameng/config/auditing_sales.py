@@ -15,19 +15,22 @@ with sides as (
            o.settlement_way = 2 is_prepaid,
            case o.paid_by when 1 then -(o.customer_id * 100 + 10)
                           else o.site_id * 100 + 30 end payer,
-           least(o.fee_amount, o.total_amount - o.wholesale_amount) by_site
-      from orders_order o left join payments_payment p on p.id = o.payment_id),
+           least(o.fee_amount, o.total_amount - o.wholesale_amount) by_site,
+           coalesce(f.gateway_id, 0) * 100 + 60 first_fees
+      from orders_order o left join payments_payment p on p.id = o.payment_id
+      left join payments_payment f on f.id = o.first_payment_id),
 backs as (
     select order_id, sum(own_amount) own, sum(margin_amount) margin, sum(fee_amount) fee,
            sum(surcharge_amount) surcharge
       from orders_orderrefund group by order_id),
-wanted as (
+rows as (
     select s.id, v.code, v.debit, v.credit, v.amount from sides s, lateral (values
         (30, payer, main, case when is_prepaid then 0
                                else wholesale_amount - (fee_amount - by_site) end),
         (31, payer, margin_account, case when is_prepaid then 0
              else total_amount - wholesale_amount - by_site end),
-        (32, payer, fees, fee_amount),
+        (32, payer, fees, fee_amount - first_fee_amount),
+        (32, payer, first_fees, first_fee_amount),
         (33, payer, fees, surcharge_fee_amount),
         (33, payer, taker, surcharge_amount - surcharge_fee_amount),
         (34, prepaid, main, case when is_prepaid and not awaits_prepaid
@@ -40,15 +43,20 @@ wanted as (
     select s.id, v.code, v.debit, v.credit, v.amount
       from sides s join backs b on b.order_id = s.id,
       lateral (select case when s.surcharge_amount = 0 then 0 else div(
-          b.surcharge * s.surcharge_fee_amount, s.surcharge_amount) end as by_fee) f,
+          b.surcharge * s.surcharge_fee_amount, s.surcharge_amount) end as by_fee,
+          case when s.first_fee_amount = 0 then 0 else div(
+          b.fee * s.first_fee_amount, s.fee_amount) end as by_first) f,
       lateral (values
         (40, main, suspense, case when is_prepaid then 0 else b.own end),
         (41, margin_account, suspense, case when is_prepaid then 0 else b.margin end),
-        (42, fees, suspense, b.fee),
+        (42, fees, suspense, b.fee - f.by_first),
+        (42, first_fees, suspense, f.by_first),
         (44, main, prepaid, case when is_prepaid then b.own else 0 end),
         (45, takings, suspense, case when is_prepaid then b.own + b.margin else 0 end),
         (46, fees, suspense, f.by_fee),
         (46, taker, suspense, b.surcharge - f.by_fee)) v(code, debit, credit, amount)),
+wanted as (  -- both payments may have come through one gateway
+    select id, code, debit, credit, sum(amount) amount from rows group by 1, 2, 3, 4),
 posted as (
     select reference_id id, code::int code, debit_account debit, credit_account credit,
            sum(amount) amount

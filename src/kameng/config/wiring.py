@@ -19,6 +19,7 @@ from kameng.orders.events import (
     OrderPaid,
     OrderRefundAsked,
     OrderRefunded,
+    OrderRestAsked,
 )
 from kameng.payments import handlers as payments
 from kameng.payments.events import (
@@ -55,7 +56,7 @@ class Consumer:
 AFTER_COMMIT: tuple[Consumer, ...] = (
     Consumer(
         name="orders.notify_buyers",
-        events=(OrderPaid, OrderDelivered, OrderClosed, OrderRefunded),
+        events=(OrderPaid, OrderDelivered, OrderClosed, OrderRefunded, OrderRestAsked),
         handler=orders.notify_buyers,
     ),
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),

@@ -55,6 +55,12 @@ MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
         "warn",
         pgettext_lazy("act", "余额不够抵扣，这笔付款退回"),
     ),
+    "rest_alone": (
+        "alert-triangle",
+        "warn",
+        pgettext_lazy("act", "补差价到晚了，先付的一笔已不在，这笔也退回"),
+    ),
+    "rest_unpaid": ("clock", "warn", pgettext_lazy("act", "买家没有补差价，先付的一笔退回")),
     "paid": ("check", "ok", pgettext_lazy("act", "已付款")),
     "delivered": ("checks", "ok", pgettext_lazy("act", "已发货")),
     "revealed": ("eye", "", pgettext_lazy("act", "买家第一次查看商品")),

@@ -18,11 +18,12 @@ from kameng.inventory.selectors import stock_of
 from kameng.ledger.selectors import prepaid_balance
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
-from kameng.payments.models import DisputeState, Gateway, Payment
+from kameng.payments.models import DisputeState, Gateway, Payment, ShortfallState
 from kameng.payments.selectors import (
     list_disputes,
     list_mismatched,
     list_refused_returns,
+    list_shortfalls_of,
     list_surpluses,
     list_unbooked,
 )
@@ -119,8 +120,17 @@ def _oldest(code: str, rows: "QuerySet[Any]", column: str) -> Matter:
 
 
 def _undecided() -> list[Matter]:
-    """Payments that somebody must give back: of another amount, or made twice."""
+    """Payments that somebody must give back: of another amount, or made twice.
+
+    Those whose buyers are asked for the rest wait for them, not for staff.
+    """
     rows = list_mismatched(LIMIT + 1)
+    asked = {
+        payment_id
+        for payment_id, each in list_shortfalls_of([row.id for row in rows]).items()
+        if each.state == ShortfallState.OPEN
+    }
+    rows = [row for row in rows if row.id not in asked]
     return [
         _payments("mismatched", [row for row in rows if not row.is_second]),
         _payments("surplus", list_surpluses(LIMIT + 1)),

@@ -32,6 +32,12 @@ def list_inbox(
     return list(rows[: min(limit, 100)])
 
 
+def list_linked(customer_id: int, *, link: str, limit: int = 100) -> list[InboxMessage]:
+    """Return the messages of a customer that lead to one page, oldest first."""
+    rows = InboxMessage.objects.filter(customer_id=customer_id, link=link).order_by("id")
+    return list(rows[:limit])
+
+
 def list_unsent_emails(*, before_id: int | None = None, limit: int = PAGE_SIZE) -> list[Email]:
     """Return e-mails that wait or were given up, newest first, without their addresses."""
     rows = Email.objects.exclude(state=EmailState.SENT).order_by("-id")

@@ -96,3 +96,8 @@ class LinkInvalid(NotFound):
 class KeyNotReplaceable(Conflict):
     code = "key_not_replaceable"
     message = _("没有可换的库存，或这张卡密不属于该订单。")
+
+
+class EvidenceHoldsKey(Refusal):
+    code = "evidence_holds_key"
+    message = _("答复里有这个订单的卡密。卡密不能交给平台，请删掉后再提交或下载。")

@@ -53,3 +53,13 @@ class OrderRefundAsked(Event):
     refund_id: int
     refund_no: str
     is_to_source: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRestAsked(Event):
+    """The order was paid short and its buyer is asked for the rest until a moment. From Python."""
+
+    KIND: ClassVar[str] = "orders.rest_asked"
+    customer_id: int | None
+    amount: int
+    expires_at: str

@@ -67,6 +67,10 @@ class Order(TenantModel):
     path = ArrayField(models.SmallIntegerField())
     paid_by = models.SmallIntegerField(choices=PaidBy, default=PaidBy.UNPAID)
     payment_id = models.BigIntegerField(null=True)  # the payment that paid it
+    # A short payment before it, whose rest that one paid: what it brought, and its gateway's fee.
+    first_payment_id = models.BigIntegerField(null=True)
+    first_amount = AmountField(default=0, db_default=0)  # of the total
+    first_fee_amount = AmountField(default=0, db_default=0)  # of the fee
     request_key = models.BinaryField(max_length=16)  # digest of (person, idempotency key)
     request_digest = models.BinaryField(max_length=16)  # of the content that came with the key
     buyer_ip = models.CharField(max_length=45, blank=True)
@@ -102,6 +106,19 @@ class Order(TenantModel):
                 condition=Q(surcharge_fee_amount__gte=0)
                 & Q(surcharge_fee_amount__lte=F("surcharge_amount")),
                 name="orders_surcharge",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_payment_id__isnull=True, first_amount=0, first_fee_amount=0)
+                | Q(
+                    first_payment_id__isnull=False,
+                    payment_id__isnull=False,
+                    surcharge_amount=0,
+                    first_amount__gt=0,
+                    first_amount__lt=F("total_amount") - F("wallet_amount"),
+                    first_fee_amount__gte=0,
+                    first_fee_amount__lte=F("fee_amount"),
+                ),
+                name="orders_first_payment",
             ),
             models.CheckConstraint(
                 condition=Q(awaits_prepaid=False) | Q(state__in=(2, 6, 7), settlement_way=2),
@@ -197,6 +214,8 @@ class OrderRefund(TenantModel):
     surcharge_amount = AmountField(default=0, db_default=0)  # of the surcharge, on top of amount
     wallet_amount = AmountField(default=0, db_default=0)  # what of both goes to the wallet
     refund_to = models.SmallIntegerField(choices=RefundTo)
+    # Which payment it goes back by, where that is not the one that paid the order: the first one.
+    payment_id = models.BigIntegerField(null=True)
     state = models.SmallIntegerField(choices=OrderRefundState)
     reason = models.CharField(max_length=200)
     asked_by = models.CharField(max_length=64)

@@ -4,7 +4,9 @@ A buyer who paid from the wallet looks at the goods already and gets no message;
 one, guests by e-mail with their link. A batch costs the same few statements however long it is.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -12,7 +14,13 @@ from django.utils.translation import override
 from kameng.core.events import LoggedEvent
 from kameng.messaging.rendering import mail_form
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
-from kameng.orders.events import OrderClosed, OrderDelivered, OrderPaid, OrderRefunded
+from kameng.orders.events import (
+    OrderClosed,
+    OrderDelivered,
+    OrderPaid,
+    OrderRefunded,
+    OrderRestAsked,
+)
 from kameng.orders.links import contact_digest, order_token
 from kameng.orders.models import PaidBy
 from kameng.orders.rules import State
@@ -20,8 +28,9 @@ from kameng.orders.selectors import OrderBrief, list_briefs, read_contact
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.addresses import Letterhead, list_letterheads
 
+CLOCK = ZoneInfo("Asia/Shanghai")
 LANGUAGE = "zh-hans"  # the site's language; a buyer's own choice is a cookie, unknown here
-FIELDS = ("site_name", "order_no", "title", "amount", "link")  # what a mail may say
+FIELDS = ("site_name", "order_no", "title", "amount", "until", "link")  # what a mail may say
 
 
 def send_notices(events: Sequence[LoggedEvent]) -> None:
@@ -48,10 +57,19 @@ def _message(event: LoggedEvent, order: OrderBrief) -> InboxDraft:
         site_id=order.site_id,
         customer_id=order.customer_id or 0,
         title=_kind(event, order)[1],
-        body=f"{order.title} × {order.quantity}",
+        body=_body(event, order),
         dedupe_key=_key(event),
         link=_path(order),
     )
+
+
+def _body(event: LoggedEvent, order: OrderBrief) -> str:
+    what = f"{order.title} × {order.quantity}"
+    if event.kind != OrderRestAsked.KIND:
+        return what
+    told = {"amount": _amount(event), "until": _until(event)}
+    text = _("还差 %(amount)s，请在 %(until)s（北京时间）前补付；没有补付，已付的钱会退给您。")
+    return f"{what}\n{text % told}"
 
 
 def _write_mails(news: Sequence[tuple[LoggedEvent, OrderBrief]]) -> Iterator[EmailDraft]:
@@ -79,9 +97,20 @@ def _values(event: LoggedEvent, order: OrderBrief, head: Letterhead) -> dict[str
         "site_name": head.name,
         "order_no": order.order_no,
         "title": order.title,
-        "amount": "¥" + format_yuan(Amount(int(event.payload.get("amount", 0)))),
+        "amount": _amount(event),
+        "until": _until(event),
         "link": f"{head.url}{_path(order)}?t={token}",
     }
+
+
+def _amount(event: LoggedEvent) -> str:
+    return "¥" + format_yuan(Amount(int(event.payload.get("amount", 0))))
+
+
+def _until(event: LoggedEvent) -> str:
+    """Return until when the buyer may act, in the time of the shops; empty where no time is set."""
+    told = event.payload.get("expires_at")
+    return f"{dt.datetime.fromisoformat(told).astimezone(CLOCK):%Y-%m-%d %H:%M}" if told else ""
 
 
 def _key(event: LoggedEvent) -> str:
@@ -107,6 +136,8 @@ def _kind(event: LoggedEvent, order: OrderBrief) -> tuple[str, str]:
     """Return the template of the mail and the title of the message."""
     if event.kind == OrderClosed.KIND:
         return "order_closed", _("订单已关闭")
+    if event.kind == OrderRestAsked.KIND:
+        return "order_rest", _("还差一点没付清，请补付")
     if event.kind == OrderRefunded.KIND:
         return "order_refunded", _("订单已退款")
     if event.kind == OrderDelivered.KIND or event.payload.get("delivered"):

@@ -61,6 +61,7 @@ class Settlement(IntEnum):
     ALREADY_PAID = 3  # a second payment of a paid order: give it back
     WALLET_SHORT = 4  # the wallet does not cover its part (any more): give the payment back
     AWAITS_PREPAID = 5  # paid; goes out as soon as the shop's prepaid balance covers it
+    REST_ALONE = 7  # the rest of a short payment that went back meanwhile: give it back too
     PREPAID_SHORT = 6  # would be paid from a wallet, but the shop's prepaid balance is short
 
 

@@ -4,6 +4,7 @@ from procrastinate.contrib.django import app
 
 from kameng.core.scope import platform_scope
 from kameng.orders.services.closing import expire_orders
+from kameng.orders.services.shortfalls import end_shortfalls
 from kameng.orders.services.waiting import deliver_waiting_everywhere
 
 
@@ -13,6 +14,13 @@ def expire_unpaid_orders(timestamp: int) -> None:
     """Expire unpaid orders whose time is over, every ten seconds."""
     with platform_scope("expire unpaid orders"):
         expire_orders()
+
+
+@app.periodic(cron="* * * * * */20")
+@app.task(queue="hot", queueing_lock="end_shortfalls", pass_context=False)
+def end_unpaid_shortfalls(timestamp: int) -> None:
+    """Give short payments back whose rest did not come in time, every 20 seconds."""
+    end_shortfalls()
 
 
 @app.periodic(cron="* * * * * */20")

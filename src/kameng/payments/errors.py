@@ -181,3 +181,23 @@ class BonusRuleNotFound(NotFound):
 class AcceptRefused(Conflict):
     code = "accept_refused"
     message = _("不能按这笔付款发货：订单已经付过，或没有库存、余额已到上限。请把钱退回。")
+
+
+class ShortfallRefused(Conflict):
+    code = "shortfall_refused"
+    message = _("这笔支付不能请买家补差价：没有少付、已经请过了，或订单已经付清。")
+
+
+class ShortfallOver(Conflict):
+    code = "shortfall_over"
+    message = _("补差价的时间已过，或这一单已经处理好了。请刷新订单页面查看，不用再付。")
+
+
+class EvidenceUnsupported(Refusal):
+    code = "evidence_unsupported"
+    message = _("这个争议不能在这里提交，请下载证据包，到支付平台上提交。")
+
+
+class AnswerMissing(Refusal):
+    code = "answer_missing"
+    message = _("请先写好答复并保存，再提交给平台。")

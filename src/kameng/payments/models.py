@@ -122,6 +122,9 @@ class PaymentState(models.IntegerChoices):
     MISMATCHED = 4, _("金额不符")  # another amount, or a second payment: a person decides
 
 
+IS_COMPLETING = Q(completes__isnull=False)
+
+
 class Payment(TenantModel):
     """One attempt to pay one thing through one gateway. `payment_no` is what the gateway knows."""
 
@@ -156,6 +159,12 @@ class Payment(TenantModel):
     query_count = models.SmallIntegerField(default=0)
     asked_at = models.DateTimeField(null=True)  # when the gateway was first told of it
     cap_day = models.DateField(null=True)  # the day of whose cap it holds its amount
+    # The short payment whose missing sum this one pays: an order that two payments pay together.
+    completes = models.ForeignKey(
+        "self", null=True, db_index=False, on_delete=models.PROTECT, related_name="+"
+    )  # indexed below: next to no payment completes another
+    # Of amount: what another payment, the wallet or the shop (a surcharge) bears.
+    completed_amount = AmountField(default=0, db_default=0)
     # Flagged at the gateway for a split, which was not ended yet: what is left of it is held there.
     will_split = models.BooleanField(default=False, db_default=False)
 
@@ -187,9 +196,16 @@ class Payment(TenantModel):
                 ),
                 name="payments_refund_within",
             ),
+            models.CheckConstraint(
+                condition=Q(completed_amount__gte=0)
+                & Q(completed_amount__lt=models.F("amount"))
+                & (Q(completed_amount=0) | Q(completes__isnull=True)),
+                name="payments_completed_within",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["purpose", "subject_id"], name="payments_by_subject"),
+            models.Index(fields=["completes"], name="payments_completing", condition=IS_COMPLETING),
             models.Index(
                 fields=["next_query_at"],
                 name="payments_to_query",
@@ -201,6 +217,45 @@ class Payment(TenantModel):
                 name="payments_to_split",
                 condition=Q(will_split=True, confirmed_at__isnull=False),
             ),
+        ]
+
+
+class ShortfallState(models.IntegerChoices):
+    """What became of the wish that a buyer pays the rest."""
+
+    OPEN = 1, _("等买家补差价")
+    PAID = 2, _("已补齐")
+    EXPIRED = 3, _("没有补，已退回")
+    ENDED = 4, _("已另行处理")  # staff took or returned the money, or it was paid otherwise
+
+
+class Shortfall(TenantModel):
+    """The buyer of a short payment is asked to pay the rest until a moment. One open a payment.
+
+    Changed under the lock of its payment alone.
+    """
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="+")
+    missing_amount = AmountField()
+    state = models.SmallIntegerField(choices=ShortfallState, default=ShortfallState.OPEN)
+    reason = models.CharField(max_length=200)
+    asked_by = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(missing_amount__gt=0), name="payments_shortfall_positive"
+            ),
+            models.UniqueConstraint(
+                fields=["payment"], condition=Q(state=1), name="payments_shortfall_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "-id"], name="payments_shortfall_by_site"),
+            models.Index(fields=["payment"], name="payments_shortfall_by_payment"),
         ]
 
 
@@ -500,4 +555,47 @@ class Dispute(TenantModel):
             models.Index(
                 fields=["site"], name="payments_dispute_open", condition=Q(state=DisputeState.OPEN)
             ),
+        ]
+
+
+class EvidenceState(models.IntegerChoices):
+    """How far the answer to a dispute has come at its gateway."""
+
+    WAITING = 1, _("正在提交")
+    SENT = 2, _("已提交")
+    REFUSED = 3, _("平台没有收下")
+
+
+class DisputeEvidence(TenantModel):
+    """What is handed in at the gateway of a dispute, as it is sent. One that was not refused each.
+
+    `document` is a PDF of facts without card keys and without addresses in clear.
+    """
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="+")
+    evidence_no = models.CharField(max_length=32, unique=True)
+    product = models.CharField(max_length=200)
+    delivered_at = models.DateTimeField(null=True)
+    text = models.TextField()
+    document = models.BinaryField()
+    state = models.SmallIntegerField(choices=EvidenceState, default=EvidenceState.WAITING)
+    external_no = models.CharField(max_length=64, blank=True)  # the gateway's, of the document
+    asked_count = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_default=TransactionNow())
+    last_error = models.CharField(max_length=200, blank=True)
+    asked_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["dispute"], condition=~Q(state=3), name="payments_evidence_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_attempt_at"], name="payments_evidence_due", condition=Q(state=1)
+            ),
+            models.Index(fields=["dispute"], name="payments_evidence_by_dispute"),
         ]

@@ -15,6 +15,7 @@ TOP_UP_MIN_AMOUNT = 10_000  # ¥1
 TOP_UP_MAX_AMOUNT = 50_000_000  # ¥5 000: the cap of a named single-purpose prepaid card
 
 
+FEN = 100
 PREPAID_MIN_AMOUNT = 10_000  # ¥1
 PREPAID_MAX_AMOUNT = 10_000_000_000  # ¥1 000 000
 
@@ -133,8 +134,22 @@ def needs_second_person(amount: int, *, threshold_amount: int) -> bool:
     return abs(amount) > threshold_amount
 
 
+def missing_sum(*, amount: int, surcharge_amount: int, received_amount: int) -> int:
+    """Return what a buyer who paid too little may be asked for; zero when nothing sensible.
+
+    The surcharge is not asked for: of an order that two payments pay the shop bears the fees. Whole
+    fen, because gateways take nothing smaller.
+    """
+    missing = amount - surcharge_amount - received_amount
+    return missing if received_amount > 0 and missing > 0 and missing % FEN == 0 else 0
+
+
+def share_of_fee(fee_amount: int, *, amount: int, received_amount: int) -> int:
+    """Return the fee of what came, from that of what was asked for: whole fen, half up."""
+    return (2 * fee_amount * received_amount + amount * FEN) // (2 * amount * FEN) * FEN
+
+
 RETURN_DAYS = 7  # how long a customer may ask for unused principal without a reason
-FEN = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

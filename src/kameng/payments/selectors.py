@@ -1,6 +1,7 @@
 """Reads of payments: what a buyer may choose, one payment, lists for the console."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from kameng.payments.choosing import suits as suits
 from kameng.payments.choosing import takes_own_money as takes_own_money
 from kameng.payments.models import (
     Dispute,
+    DisputeEvidence,
     Gateway,
     GatewayDay,
     GatewayRefund,
@@ -32,6 +34,8 @@ from kameng.payments.models import (
     RefundState,
     RejectedCallback,
     ReturnState,
+    Shortfall,
+    ShortfallState,
     TopUp,
     TopUpReturn,
 )
@@ -144,7 +148,12 @@ def find_open_payment(
     purpose: int, *, paid_for: int, gateway_id: int | None = None
 ) -> Payment | None:
     """Return the newest attempt (through one gateway) that may still be paid, of this site."""
-    rows = Payment.objects.filter(purpose=purpose, subject_id=paid_for, state=PaymentState.OPEN)
+    rows = Payment.objects.filter(
+        purpose=purpose,
+        subject_id=paid_for,
+        state=PaymentState.OPEN,
+        completes__isnull=True,  # the rest of a short payment has a page of its own
+    )
     if gateway_id is not None:
         rows = rows.filter(gateway_id=gateway_id)
     return rows.order_by("-id").first()
@@ -276,11 +285,12 @@ def list_rejected_callbacks(limit: int = 100) -> list[RejectedCallback]:
     return list(RejectedCallback.objects.order_by("-id")[:limit])
 
 
-def is_disputed(payment_id: int | None) -> bool:
-    """Tell whether a dispute about a payment of the site in force is open."""
-    if payment_id is None:
+def is_disputed(*payment_ids: int | None) -> bool:
+    """Tell whether a dispute about one of these payments of the site in force is open."""
+    known = [each for each in payment_ids if each is not None]
+    if not known:
         return False
-    return bool(Payment.objects.filter(id=payment_id, open_disputes__gt=0).exists())
+    return bool(Payment.objects.filter(id__in=known, open_disputes__gt=0).exists())
 
 
 def sum_lost(payment_id: int) -> int:
@@ -312,6 +322,12 @@ def get_dispute(dispute_id: int) -> Dispute:
     if found is None:
         raise errors.DisputeNotFound
     return found
+
+
+def find_evidence(dispute_id: int) -> DisputeEvidence | None:
+    """Return what was last handed in, or is, for a dispute of the site in force; no document."""
+    rows = DisputeEvidence.objects.filter(dispute_id=dispute_id).defer("document")
+    return rows.order_by("-id").first()
 
 
 def list_sent_refunds(
@@ -366,6 +382,30 @@ def find_prepaid(prepaid_no: str) -> PrepaidIn | None:
 def list_prepaid_nos(ids: set[int]) -> dict[int, str]:
     """Return the printed numbers of payments into the prepaid balance of the site in force."""
     return dict(PrepaidIn.objects.filter(id__in=ids).values_list("id", "prepaid_no"))
+
+
+def find_open_shortfall(purpose: int, *, paid_for: int) -> Shortfall | None:
+    """Return the wish that a buyer pays the rest of something of the site in force, or None."""
+    found: Shortfall | None = (
+        Shortfall.objects.filter(
+            payment__purpose=purpose, payment__subject_id=paid_for, state=ShortfallState.OPEN
+        )
+        .select_related("payment")
+        .first()
+    )
+    return found
+
+
+def find_open_completion(payment_id: int) -> Payment | None:
+    """Return the newest attempt to pay the rest of a payment that may still be paid, or None."""
+    rows = Payment.objects.filter(completes_id=payment_id, state=PaymentState.OPEN)
+    return rows.order_by("-id").first()
+
+
+def list_shortfalls_of(payment_ids: Collection[int]) -> dict[int, Shortfall]:
+    """Return the newest wish about each of these payments of the site in force."""
+    rows = Shortfall.objects.filter(payment_id__in=payment_ids).order_by("id")
+    return {row.payment_id: row for row in rows}
 
 
 def find_top_up_by_id(top_up_id: int) -> TopUp | None:

@@ -173,3 +173,19 @@ def note_answer(gateway_id: int, *, opened: bool) -> bool:
 def claim_probes(limit: int) -> list[tuple[int, int]]:
     """Take (gateway, site) pairs whose rest is over; skips what others took."""
     return [(row[0], row[1]) for row in fetch("select * from payments_claim_probes(%s)", (limit,))]
+
+
+def lock_waiting(payment_id: int) -> None:
+    """Lock a payment of another amount while it waits; one that waits no more is let alone."""
+    fetch("select payments_lock_waiting(%s)", (payment_id,))
+
+
+def give_up_rest(payment_id: int) -> None:
+    """Have open attempts to pay the rest of a payment asked about and closed; skips locked ones."""
+    fetch("select payments_give_up_rest(%s)", (payment_id,))
+
+
+def claim_evidence(limit: int) -> list[tuple[int, int]]:
+    """Take answers to disputes that are due to be handed in: (evidence, site) of each."""
+    rows = fetch("select * from payments_claim_evidence(%s)", (limit,))
+    return [(row[0], row[1]) for row in rows]

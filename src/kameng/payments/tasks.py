@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from procrastinate.contrib.django import app
 
+from kameng.payments.services.evidencing import send_due_evidence
 from kameng.payments.services.querying import query_due_payments
 from kameng.payments.services.refunding import ask_due_refunds
 from kameng.payments.services.resting import probe_resting_gateways
@@ -18,6 +19,7 @@ from kameng.payments.services.watching import watch_prepaid
 ROUNDS = 50  # batches one run takes at most; the next run goes on
 _querying = threading.Lock()
 _refunding = threading.Lock()
+_evidencing = threading.Lock()
 _probing = threading.Lock()
 
 
@@ -33,6 +35,13 @@ def query_payments(timestamp: int) -> None:
 def send_refunds(timestamp: int) -> None:
     """Ask gateways for refunds until the outcome is known."""
     _run_alone(_refunding, ask_due_refunds)
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queue="gateways", queueing_lock="send_evidence")
+def send_evidence(timestamp: int) -> None:
+    """Hand answers to disputes in at their gateways until the outcome is known."""
+    _run_alone(_evidencing, send_due_evidence)
 
 
 @app.periodic(cron="* * * * * */10")

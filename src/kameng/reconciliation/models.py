@@ -74,6 +74,7 @@ class BillFile(TenantModel):
     compressed = models.BinaryField()
     name = models.CharField(max_length=120, blank=True)
     received_by = models.CharField(max_length=100, blank=True)
+    is_account = models.BooleanField(default=False, db_default=False)  # silent about payments
     created_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta(TenantModel.Meta):

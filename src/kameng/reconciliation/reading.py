@@ -1,5 +1,7 @@
 """Bills that people export from a gateway's own pages: CSV or XLSX with columns to be guessed.
 
+A file of the merchant's account (shares, transfers) is known by its heading: `reading_accounts`.
+
 Promises that a line that cannot be understood is kept as such, never left out and never guessed at.
 """
 
@@ -11,6 +13,7 @@ from kameng.core.tabular import PROBLEM_TEXT, Row, Table, TableUnreadable, read_
 from kameng.payments.providers.abilities import Bill, BillLine, LineKind
 from kameng.pricing.money import Amount, MoneyInvalid, parse_yuan
 from kameng.reconciliation import errors
+from kameng.reconciliation.reading_accounts import find_columns, read_entry
 from kameng.reconciliation.rules import BEIJING
 
 OWN = "own"
@@ -72,6 +75,7 @@ TIMES = (
 )
 NOISE = re.compile(r"[\s`¥￥元,'\t]")
 NUMBER_NOISE = re.compile(r"[\s`'\t]")
+SUMS_BEGIN = "总笔数"
 SUMMARY_WORDS = ("合计", "总计", "汇总", "总笔数")
 
 
@@ -81,8 +85,9 @@ def read_bill_file(data: bytes, *, day: dt.date, filename: str) -> Bill:
         table = read_table(data, filename=filename)
     except TableUnreadable as fault:
         raise errors.BillUnreadable(why=fault.problem.text(PROBLEM_TEXT)) from None
-    columns = guess_columns(table)
-    if "amount" not in columns or not {OWN, "external"} & set(columns):
+    account = find_columns(table.header)
+    columns = account or guess_columns(table)
+    if account is None and ("amount" not in columns or not {OWN, "external"} & set(columns)):
         raise errors.BillWithoutColumns
     lines: list[BillLine] = []
     unread: list[str] = []
@@ -92,10 +97,15 @@ def read_bill_file(data: bytes, *, day: dt.date, filename: str) -> Bill:
         text = ",".join(row.cells)[:1000]
         if any(text.lstrip("#`").startswith(word) for word in SUMMARY_WORDS):
             continue
-        line = _read(row, columns, day=day, text=text)
+        if account is not None and text.startswith("#"):
+            continue
+        if account is not None and SUMS_BEGIN in row.cells[0]:
+            break  # from here on the file sums itself up under a heading of its own
+        read = _read if account is None else _read_account
+        line = read(row, columns, day=day, text=text)
         if line is None:
             unread.append(text)
-        elif line is not _UNPAID:
+        elif line is not _SKIPPED:
             lines.append(line)
     return Bill(
         day=day,
@@ -103,6 +113,7 @@ def read_bill_file(data: bytes, *, day: dt.date, filename: str) -> Bill:
         unread_lines=unread,
         raw=data,
         raw_digest=hashlib.sha256(data).hexdigest(),
+        is_account=account is not None,
     )
 
 
@@ -123,7 +134,7 @@ def guess_columns(table: Table) -> dict[str, int]:
     return found
 
 
-_UNPAID = BillLine(
+_SKIPPED = BillLine(
     kind=LineKind.OTHER,
     own_no="",
     payment_no="",
@@ -136,7 +147,7 @@ _UNPAID = BillLine(
 
 
 def _read(row: Row, columns: dict[str, int], *, day: dt.date, text: str) -> BillLine | None:
-    """Return the line, `_UNPAID` for an attempt that nobody paid, None for what is not clear."""
+    """Return the line, `_SKIPPED` for an attempt that nobody paid, None for what is not clear."""
 
     def cell(field: str) -> str:
         number = columns.get(field)
@@ -144,7 +155,7 @@ def _read(row: Row, columns: dict[str, int], *, day: dt.date, text: str) -> Bill
 
     state = cell("state").lower()
     if any(word in state for word in UNPAID_WORDS):
-        return _UNPAID
+        return _SKIPPED
     try:
         amount = _amount(cell("amount"))
         fee = _amount(cell("fee")) if cell("fee") else 0
@@ -163,6 +174,30 @@ def _read(row: Row, columns: dict[str, int], *, day: dt.date, text: str) -> Bill
         external_no=external_no,
         amount=Amount(abs(amount)),
         fee_amount=Amount(fee),
+        happened_at=when,
+        text=text,
+    )
+
+
+def _read_account(row: Row, columns: dict[str, int], *, day: dt.date, text: str) -> BillLine | None:
+    """Return the line of an account's file; `_SKIPPED` for what the bill of trades tells."""
+    entry = read_entry(row, columns)
+    if entry is None:
+        return _SKIPPED
+    try:
+        amount = abs(_amount(entry.amount))
+    except MoneyInvalid:
+        return None
+    when = _moment(entry.time, day=day)
+    if when is None or amount == 0 or not (entry.own_no or entry.external_no):
+        return None
+    return BillLine(
+        kind=entry.kind,
+        own_no=NUMBER_NOISE.sub("", entry.own_no),
+        payment_no=NUMBER_NOISE.sub("", entry.base_no),
+        external_no=NUMBER_NOISE.sub("", entry.external_no),
+        amount=Amount(amount),
+        fee_amount=Amount(0),
         happened_at=when,
         text=text,
     )

@@ -18,6 +18,8 @@ BOOK_KINDS = frozenset({1, 2, 3, 4})  # missing here or there, amount, fee
 
 
 FEE_KIND = 4
+# Kinds of lines that nothing here answers for: each is a case, and moved the gateway's account.
+CORRECTIONS = ("correction_in", "correction_out")
 ARROWS = {"closed": (1, 2), "reopened": (2, 1)}  # of a case: what is done, from state, to state
 
 
@@ -89,7 +91,8 @@ def suggest(
         return Correction.NOTE
     if kind in {2, 5} and line_kind == "payment":
         return Correction.QUERY
-    return Correction.BOOK if kind in {3, 4} else Correction.NOTE
+    is_correction = kind == 1 and line_kind in CORRECTIONS
+    return Correction.BOOK if kind in {3, 4} or is_correction else Correction.NOTE
 
 
 def sides_of(*, kind: int, line_kind: str, is_more: bool) -> tuple[Side, Side]:
@@ -100,7 +103,7 @@ def sides_of(*, kind: int, line_kind: str, is_more: bool) -> tuple[Side, Side]:
     """
     if kind == FEE_KIND:
         pair = (Side.DIFFERENCES, Side.FEES)
-    elif line_kind in {"payment", "split_return"}:
+    elif line_kind in {"payment", "split_return", "correction_in"}:
         pair = (Side.CLEARING, Side.DIFFERENCES)
     else:
         pair = (Side.DIFFERENCES, Side.CLEARING)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kameng.core.arrays import array_of_bytes, array_of_numbers, array_of_texts
 from kameng.core.database import fetch, fetch_one
 from kameng.reconciliation.books import BOOKS, compared_kinds
-from kameng.reconciliation.rules import FEE_SLACK
+from kameng.reconciliation.rules import CORRECTIONS, FEE_SLACK
 
 STORE_BATCH = 10_000
 
@@ -118,6 +118,7 @@ with lines as materialized (
            p.amount as our_amount, p.fee_amount as our_fee, p.state as our_state,
            p.happened_at as our_time, p.site_id as our_site,
            case when l.kind = 'unreadable' then 7
+                when l.kind = any (%(corrections)s) then case when l.nth > 1 then 6 else 1 end
                 when l.kind <> all (%(kinds)s) then -1
                 when l.nth > 1 then 6
                 when p.id is null then 1
@@ -209,6 +210,7 @@ def match_lines(
         "gateway": gateway_id,
         "day": day,
         "kinds": compared_kinds(),
+        "corrections": list(CORRECTIONS),
         "slack": FEE_SLACK,
         "seen_from": window.seen_from,
         "seen_until": window.seen_until,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from kameng.payments.models import Payment
-from kameng.payments.selectors import list_odd_payments
+from kameng.payments.models import Payment, Shortfall, ShortfallState
+from kameng.payments.selectors import list_odd_payments, list_shortfalls_of
 from kameng.pricing.money import Amount, format_yuan
+from kameng.web.templatetags.kameng import local_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,20 +20,32 @@ class OddPayment:
     title: str
     text: str
     is_returned: bool
+    is_asked: bool = False  # the buyer may pay the rest: the page shows where
 
 
 def describe_odd_payments(purpose: int, *, paid_for: int) -> list[OddPayment]:
     """Return what to tell the buyer of an order or a top-up, oldest first."""
-    return [_describe(payment) for payment in list_odd_payments(purpose, paid_for=paid_for)]
+    odd = list_odd_payments(purpose, paid_for=paid_for)
+    wishes = list_shortfalls_of([payment.id for payment in odd]) if odd else {}
+    return [_describe(payment, wishes.get(payment.id)) for payment in odd]
 
 
-def _describe(payment: Payment) -> OddPayment:
+def _describe(payment: Payment, wish: Shortfall | None) -> OddPayment:
     received = payment.received_amount or 0
     amounts = {
         "got": f"¥{format_yuan(Amount(received))}",
         "wanted": f"¥{format_yuan(Amount(payment.amount))}",
     }
     is_returned = payment.refunded_amount >= received
+    if wish is not None and wish.state == ShortfallState.OPEN:
+        missing = f"¥{format_yuan(Amount(wish.missing_amount))}"
+        until = {"missing": missing, "until": local_time(wish.expires_at, "minute")}
+        return OddPayment(
+            title=_("收到您付的 %(got)s，还差 %(missing)s") % {**amounts, **until},
+            text=_("请在 %(until)s 前补付 %(missing)s。没有补付，已付的钱会退给您。") % until,
+            is_returned=False,
+            is_asked=True,
+        )
     if payment.is_second:
         title = _("收到您重复付的 %(got)s") % amounts
         text = _("店家核实后会把这笔钱退给您。")

@@ -86,13 +86,15 @@ def read_part(request: KamengRequest, data: QueryDict) -> int:
 class Offer:
     """How ways are offered: which is chosen, `without` which way, and beside which purse.
 
-    The same `seed`, the same accounts; without a purse there is no wallet.
+    The same `seed`, the same accounts; without a purse there is no wallet. Without a fee the shop
+    bears what ways cost.
     """
 
     chosen: str = ""
     without: int = 0
     seed: str = ""
     purse: Purse | None = None
+    has_fee: bool = True
 
 
 def list_pay_options(request: KamengRequest, amount: int, offer: Offer) -> list[PayOption]:
@@ -100,18 +102,22 @@ def list_pay_options(request: KamengRequest, amount: int, offer: Offer) -> list[
     purse = offer.purse
     part = purse.offer if purse is not None else None
     wallet = [_wallet_row(purse.held_amount, amount)] if purse is not None else []
-    ways = _way_rows(request, amount, seed=offer.seed, offer=part)
+    if offer.has_fee:
+        ways = _way_rows(request, amount, seed=offer.seed, offer=part)
+    else:
+        ways = _plain_rows(request, amount, seed=offer.seed)
     kept = (row for row in ways if row[0] != str(offer.without))
     return _mark([*wallet, *kept], offer.chosen)
 
 
 def list_top_up_options(request: KamengRequest, amount: int, *, chosen: str) -> list[PayOption]:
     """Return by what the wallet may be filled: everything but itself; no fee is on the buyer."""
-    choices = list_pay_choices(request.site, amount=amount, device=device_of(request))
-    rows: list[Row] = [
-        (str(each.way_key), each.name, _device_note(each), each, False) for each in choices
-    ]
-    return _mark(rows, chosen)
+    return _mark(_plain_rows(request, amount, seed=""), chosen)
+
+
+def _plain_rows(request: KamengRequest, amount: int, *, seed: str) -> list[Row]:
+    choices = list_pay_choices(request.site, amount=amount, device=device_of(request), seed=seed)
+    return [(str(each.way_key), each.name, _device_note(each), each, False) for each in choices]
 
 
 def _way_rows(

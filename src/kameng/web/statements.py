@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from kameng.core import clock
 from kameng.core.errors import Refusal
+from kameng.core.pdf import PdfColumn, PdfTable, write_pdf
 from kameng.insight.references import Behind, name_references
 from kameng.ledger.accounts import ACCOUNT_NAMES, CODE_NAMES, Code, account_kind
 from kameng.ledger.statements import (
@@ -24,7 +25,6 @@ from kameng.ledger.statements import (
     sum_statement,
 )
 from kameng.pricing.money import Amount, format_yuan
-from kameng.web.pdf import PdfColumn, PdfTable, write_pdf
 from kameng.web.sheets import TYPES, Column, write_sheet
 
 DAYS_MAX: Final = 366

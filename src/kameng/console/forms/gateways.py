@@ -4,10 +4,12 @@ Promises that a secret is never written into a page: it is typed, sent once, and
 replaced.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from kameng.console.forms.fields import (
@@ -25,6 +27,9 @@ from kameng.pricing.money import ZERO
 from kameng.tenancy.settings import SiteSettings
 
 PREFIX: Final = "key_"
+FILE_PREFIX: Final = "file_"
+MAX_FILE_BYTES: Final = 16 << 10  # a PFX with its whole chain takes some 8
+PEM_START: Final = b"-----BEGIN"
 MAX_FEE_BPS: Final = 2000
 MAX_SEGMENTS: Final = 4  # more choices are a list
 MAX_TEXT: Final = 16_000  # a root certificate file holds several
@@ -122,6 +127,8 @@ class GatewayForm(forms.Form):
         self.fields["method"].choices = methods  # type: ignore[attr-defined]
         for each in provider.fields:
             self.fields[PREFIX + each.name] = _credential(each, is_stored=is_stored)
+            if each.accept:
+                self.fields[FILE_PREFIX + each.name] = _upload(each)
 
     def clean(self) -> dict[str, Any]:
         """Check that the range is one."""
@@ -129,12 +136,35 @@ class GatewayForm(forms.Form):
         low, high = values.get("min_amount"), values.get("max_amount")
         if low is not None and high is not None and low > high:
             self.add_error("max_amount", _("不能低于单笔最低。"))
+        for each in self.provider.fields:
+            if each.accept:
+                self._take_file(each, values)
         return values
+
+    def _take_file(self, each: Field, values: dict[str, Any]) -> None:
+        """Put what was uploaded in the place of what was pasted; not both at once."""
+        name, upload = PREFIX + each.name, values.get(FILE_PREFIX + each.name)
+        if upload is None:
+            return
+        if values.get(name):
+            self.add_error(FILE_PREFIX + each.name, _("选择文件和粘贴文本只用一种。"))
+            return
+        values[name] = read_credential_file(upload.read())
 
     @property
     def credentials(self) -> list[tuple[forms.BoundField, bool]]:
         """Return the fields of the credentials in order, and which are side by side."""
-        return [(self[PREFIX + each.name], _has_segments(each)) for each in self.provider.fields]
+        shown: list[tuple[forms.BoundField, bool]] = []
+        for each in self.provider.fields:
+            if each.accept:
+                shown.append((self[FILE_PREFIX + each.name], False))
+            shown.append((self[PREFIX + each.name], _has_segments(each)))
+        return shown
+
+    @property
+    def has_upload(self) -> bool:
+        """Tell whether the form must be sent as one with files."""
+        return any(each.accept for each in self.provider.fields)
 
     def typed_credentials(self) -> dict[str, str]:
         """Return the credentials as typed, by the provider's own names."""
@@ -168,6 +198,38 @@ class GatewayForm(forms.Form):
         )
 
 
+def read_credential_file(data: bytes) -> str:
+    """Return what a file holds as it would be pasted: PEM as it is, anything else in base64."""
+    if PEM_START in data:
+        return data.decode("ascii", errors="replace")
+    return base64.b64encode(data).decode("ascii")
+
+
+class UploadField(forms.FileField):
+    """A small file with a credential; its size is looked at before it is read."""
+
+    def __init__(self, *, accept: str, **options: Any) -> None:
+        widget = forms.FileInput(attrs={"accept": accept})
+        super().__init__(widget=widget, required=False, max_length=200, **options)
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Return the file; raise ValidationError for one that is empty or too large."""
+        file = super().clean(data, initial)
+        if file is not None and file.size > MAX_FILE_BYTES:
+            text = _("文件超过 %(limit)s KB，不是证书文件。") % {"limit": MAX_FILE_BYTES >> 10}
+            raise ValidationError(text)
+        return file
+
+
+def _upload(each: Field) -> UploadField:
+    return UploadField(
+        accept=each.accept,
+        label=_("%(name)s（选择文件）") % {"name": each.label},
+        help_text=_("最多 %(limit)s KB，加密保存，不再显示。") % {"limit": MAX_FILE_BYTES >> 10},
+        error_messages={"empty": _("文件是空的，请检查后重新选择。")},
+    )
+
+
 def _has_segments(each: Field) -> bool:
     return 0 < len(each.choices) <= MAX_SEGMENTS
 
@@ -176,7 +238,9 @@ def _credential(each: Field, *, is_stored: bool) -> forms.Field:
     options: dict[str, Any] = {
         "label": each.label,
         "help_text": each.help,
-        "required": not (each.default or each.is_optional or (each.secret and is_stored)),
+        "required": not (
+            each.default or each.is_optional or each.accept or (each.secret and is_stored)
+        ),
         "max_length": MAX_TEXT if each.multiline else 300,
     }
     if each.choices:

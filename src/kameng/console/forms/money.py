@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from kameng.console.forms.fields import LineField, PercentField, TextField, YuanField
+from kameng.console.forms.fields import LineField, PercentField, TextField, WholeField, YuanField
 from kameng.console.forms.orders import KeyedForm, ReasonForm
 
 REASON: Final = {"required": _("请写明原因，它会记入审计日志。")}
@@ -59,6 +59,19 @@ class AcceptForm(forms.Form):
         required=False,
         widget=forms.RadioSelect,
         error_messages={"invalid_choice": _("请选择怎么退。")},
+    )
+    reason = reason_field()
+
+
+class RestForm(forms.Form):
+    """For how long a buyer who paid too little may pay the rest, and why he is asked."""
+
+    hours = WholeField(
+        label=_("等几小时"),
+        low=1,
+        high=72,
+        initial=24,
+        help_text=_("1 到 72。到时没有补，已付的钱自动退回。"),
     )
     reason = reason_field()
 

@@ -28,7 +28,10 @@ class BillForm(forms.Form):
 
     file = forms.FileField(
         label=_("账单文件"),
-        help_text=_("CSV 或 XLSX，列名会自动识别，要有商户订单号（或交易号）和金额。"),
+        help_text=_(
+            "CSV 或 XLSX，列名会自动识别，要有商户订单号（或交易号）和金额。分账和转账请另传："
+            "微信的资金账单、分账账单，支付宝的账务明细。"
+        ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.xls"}),
         error_messages={
             "required": _("请选择账单文件。"),

@@ -42,6 +42,8 @@ LINE_KINDS = {
     "payout": gettext_lazy("转账"),
     "dispute": gettext_lazy("争议"),
     "settlement": gettext_lazy("结算到账"),
+    "correction_in": gettext_lazy("差错贷记（入账）"),
+    "correction_out": gettext_lazy("差错借记（扣款）"),
     "fee": gettext_lazy("手续费"),
     "other": gettext_lazy("其他"),
     "unreadable": gettext_lazy("看不懂的行"),

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from django.forms import Form
 from django.http import HttpResponse, HttpResponseRedirect
@@ -13,20 +14,23 @@ from kameng.accounts.models import Approval
 from kameng.accounts.selectors import list_approvals_about, list_customers_by_id
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.money import AnswerForm, DisputeForm, VerdictForm
+from kameng.console.forms.orders import EmptyForm
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.payments import get_payment_of_page, payer_of
 from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.orders.selectors import get_order
+from kameng.orders.services.evidence import collect_evidence
 from kameng.payments.models import Dispute, DisputeState, Purpose
-from kameng.payments.selectors import get_dispute, list_disputes
+from kameng.payments.selectors import find_evidence, get_dispute, list_disputes
 from kameng.payments.services.disputing import (
     Complaint,
     answer_dispute,
     close_dispute,
     file_dispute,
 )
+from kameng.payments.services.evidencing import submit_evidence, takes_evidence
 from kameng.payments.services.second_person import WRITE_OFF
 from kameng.tenancy.selectors import SiteView
 from kameng.web.pagination import paginate
@@ -67,8 +71,9 @@ def _dispute_page(
     *,
     answer: AnswerForm | None = None,
     verdict: VerdictForm | None = None,
+    submission: EmptyForm | None = None,
 ) -> HttpResponse:
-    payment, refused = found.payment, answer or verdict
+    payment, refused = found.payment, answer or verdict or submission
     customer_id = payer_of(payment)
     context = {
         "dispute": found,
@@ -76,6 +81,8 @@ def _dispute_page(
         "order": get_order(payment.subject_id) if payment.purpose == Purpose.ORDER else None,
         "customer": list_customers_by_id({customer_id}).get(customer_id) if customer_id else None,
         "is_due": is_due(found),
+        "takes_evidence": found.state == DisputeState.OPEN and takes_evidence(found),
+        "sent": find_evidence(found.id),
         "waiting": list_approvals_about([WRITE_OFF], about_id=found.id),
         "answer": answer or AnswerForm(initial={"evidence": found.evidence}),
         "verdict": verdict or VerdictForm(),
@@ -120,9 +127,35 @@ def answer(request: ConsoleRequest, site: SiteView, dispute_id: int) -> HttpResp
     def act(form: Form) -> str:
         evidence = form.cleaned_data["evidence"]
         answer_dispute(dispute_id=dispute_id, evidence=evidence, actor=actor_of(request))
-        return _("答复已保存。请到支付平台提交同样的内容。")
+        if takes_evidence(get_dispute(dispute_id)):
+            return _("答复已保存。核对以后，再提交给平台。")
+        return _("答复已保存。请下载证据包，到支付平台提交。")
 
     return _act(request, dispute_id, name="answer", form=AnswerForm(request.POST), act=act)
+
+
+@console_page("orders.refund")
+@confirmed
+def submit(request: ConsoleRequest, site: SiteView, dispute_id: int) -> HttpResponse:
+    """Have the answer handed in at the gateway, with a document of what the shop knows."""
+
+    def act(_form: Form) -> str:
+        facts = collect_evidence(get_dispute(dispute_id))
+        submit_evidence(dispute_id=dispute_id, facts=facts, actor=actor_of(request))
+        return _("正在提交给平台，结果会显示在这里。")
+
+    return _act(request, dispute_id, name="submission", form=EmptyForm(request.POST), act=act)
+
+
+@console_page("orders.refund")
+def package(request: ConsoleRequest, site: SiteView, dispute_id: int) -> HttpResponse:
+    """Give what the shop knows of a disputed sale as a PDF; raise `EvidenceHoldsKey`."""
+    found = get_dispute(dispute_id)
+    facts = collect_evidence(found)
+    response = HttpResponse(facts.document, content_type="application/pdf")
+    name = quote(f"dispute-{found.dispute_no}.pdf")
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return response
 
 
 @console_page("orders.refund")

@@ -109,7 +109,8 @@ def new_gateway(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     initial = NEW_VALUES | {"name": str(provider.label), "method": provider.methods[0].code}
     ways = _joinable()
-    form = GatewayForm(data, provider=provider, ways=ways, initial=initial)
+    files = request.FILES if request.method == "POST" else None
+    form = GatewayForm(data, files, provider=provider, ways=ways, initial=initial)
 
     def act() -> Gateway:
         typed = form.typed_credentials()
@@ -136,6 +137,7 @@ def gateway(request: ConsoleRequest, site: SiteView, gateway_id: int) -> HttpRes
     readable = read_open_config(stored)
     form = GatewayForm(
         data,
+        request.FILES if request.method == "POST" else None,
         provider=provider,
         is_stored=True,
         ways=_joinable(gateway_id),

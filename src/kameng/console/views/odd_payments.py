@@ -9,20 +9,28 @@ from django.utils.translation import gettext as _
 
 from kameng.console.answers import done, run_form
 from kameng.console.errors import PermissionMissing
-from kameng.console.forms.money import AcceptForm, VouchForm
+from kameng.console.forms.money import AcceptForm, RestForm, VouchForm
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.payments import get_payment_of_page, payer_of, payment_page
 from kameng.core.audit import Actor
+from kameng.orders.services.shortfalls import ask_rest
 from kameng.payments.models import Payment, PaymentState, Purpose
-from kameng.payments.selectors import list_gateways, list_mismatched, list_surpluses
+from kameng.payments.selectors import (
+    list_gateways,
+    list_mismatched,
+    list_shortfalls_of,
+    list_surpluses,
+)
 from kameng.payments.services.accepting import (
     SurplusWish,
     accept_short,
     accept_surplus,
     return_surplus,
 )
+from kameng.payments.services.shortfalls import ShortfallWish
 from kameng.payments.services.vouching import Vouched, Voucher, vouch_payment
+from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView
 
 WAITING = "approval"
@@ -32,9 +40,17 @@ WAITING = "approval"
 def odd_payments(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List the payments that wait for a decision, with what differs and what can be done."""
     names = {gateway.id: gateway.name for gateway in list_gateways()}
+    found = [*list_mismatched(200), *list_surpluses(200)]
+    asked = list_shortfalls_of([payment.id for payment in found])
     rows = [
-        (payment, case_of(payment), difference_of(payment), names.get(payment.gateway_id, ""))
-        for payment in [*list_mismatched(200), *list_surpluses(200)]
+        {
+            "payment": payment,
+            "case": case_of(payment),
+            "difference": difference_of(payment),
+            "name": names.get(payment.gateway_id, ""),
+            "shortfall": asked.get(payment.id),
+        }
+        for payment in found
     ]
     return show(request, "console/payments/odd.html", {"rows": rows})
 
@@ -69,6 +85,29 @@ def accept_payment(request: ConsoleRequest, site: SiteView, payment_no: str) -> 
     if said is None:
         return payment_page(request, found, forms={"accept": form})
     return done(request, said, to=url)
+
+
+@console_page("orders.view")
+@confirmed
+def ask_for_rest(request: ConsoleRequest, site: SiteView, payment_no: str) -> HttpResponse:
+    """Ask the buyer of a short payment for the rest, for some hours."""
+    url = reverse("console:payment", args=[site.slug, payment_no])
+    if request.method != "POST":
+        return HttpResponseRedirect(url)
+    if not request.person.can("orders.refund", site.site_id):
+        raise PermissionMissing
+    found, form = get_payment_of_page(payment_no), RestForm(request.POST)
+    said = run_form(form, lambda: _ask(found, form.cleaned_data, actor_of(request)))
+    if said is None:
+        return payment_page(request, found, forms={"rest": form})
+    return done(request, said, to=url)
+
+
+def _ask(found: Payment, data: Mapping[str, Any], actor: Actor) -> str:
+    wish = ShortfallWish(hold_seconds=data["hours"] * 3600, reason=data["reason"])
+    made = ask_rest(payment_id=found.id, wish=wish, actor=actor)
+    told = {"amount": format_yuan(Amount(made.missing_amount))}
+    return _("已通知买家补 ¥%(amount)s，补齐后自动发货；到时没有补，已付的自动退回。") % told
 
 
 def _accept(found: Payment, data: Mapping[str, Any], actor: Actor) -> str:

@@ -16,30 +16,33 @@ from kameng.console.answers import done, run_form, status_of
 from kameng.console.chips import list_chips, name_days
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.days import read_days
-from kameng.console.forms.money import AcceptForm, VouchForm
+from kameng.console.forms.money import AcceptForm, RestForm, VouchForm
 from kameng.console.forms.orders import EmptyForm, ReturnForm
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.repairs import ANSWERS
 from kameng.core.audit import Actor
 from kameng.orders.selectors import get_order
 from kameng.payments.errors import PaymentNotFound
-from kameng.payments.models import Payment, PaymentState, Purpose
+from kameng.payments.models import Payment, PaymentState, Purpose, ShortfallState
 from kameng.payments.selectors import (
     PaymentFilter,
     find_gateway,
     find_payment_by_no,
     find_proof,
     find_top_up_by_id,
+    get_payment,
     list_disputes_of,
     list_gateway_refunds,
     list_gateways,
     list_mismatched,
     list_payments,
     list_rejected_callbacks,
+    list_shortfalls_of,
 )
 from kameng.payments.services.confirming import confirm_by_staff
 from kameng.payments.services.deciding import give_back_mismatched, note_returned_by_hand
 from kameng.payments.services.second_person import PAYMENT_ACTS
+from kameng.payments.services.shortfalls import missing_of
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import find_choice, find_text
@@ -144,6 +147,7 @@ def payment_page(
         "payment": found,
         "gateway": find_gateway(found.gateway_id),
         "proof": find_proof(found.id),
+        "first": get_payment(found.completes_id) if found.completes_id else None,
         "order": order,
         "top_up": top_up,
         "customer": list_customers_by_id({customer_id}).get(customer_id) if customer_id else None,
@@ -156,6 +160,7 @@ def payment_page(
         "waiting_approvals": list_approvals_about(PAYMENT_ACTS, about_id=found.id),
         **_choices_of(found),
         "form": forms.get("return", ReturnForm()) if forms else ReturnForm(),
+        "rest_form": (forms or {}).get("rest") or RestForm(),
         "accept_form": (forms or {}).get("accept") or AcceptForm(),
         "vouch_form": (forms or {}).get("vouch") or VouchForm(),
         "refused": refused,
@@ -172,7 +177,13 @@ def _choices_of(found: Payment) -> dict[str, object]:
     is_odd = found.state == PaymentState.MISMATCHED and left > 0 and not found.open_disputes
     untouched = is_odd and not found.refunded_amount and not found.is_second
     difference = (found.received_amount or 0) - found.amount
+    missing = missing_of(found)
+    shortfall = list_shortfalls_of([found.id]).get(found.id)
+    is_asked = shortfall is not None and shortfall.state == ShortfallState.OPEN
     return {
+        "missing_amount": missing,
+        "shortfall": shortfall,
+        "can_ask_rest": untouched and missing > 0 and not is_asked,
         "left_amount": left,
         "can_query": is_open,
         "can_return": is_odd,

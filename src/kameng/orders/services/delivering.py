@@ -40,7 +40,7 @@ def collect_goods(order: Order, *, by_buyer: bool) -> list[Goods]:
     if not redelivers(order.state):
         return []
     if by_buyer and order.revealed_at is None:
-        if is_disputed(order.payment_id):
+        if is_disputed(order.payment_id, order.first_payment_id):
             return []
         Order.objects.filter(id=order.id, revealed_at__isnull=True).update(revealed_at=clock.now())
     marks = dict(UsedMark.objects.filter(order_id=order.id).values_list("key_id", "created_at"))
@@ -50,13 +50,15 @@ def collect_goods(order: Order, *, by_buyer: bool) -> list[Goods]:
             Goods(key_id=key.key_id, text=key.text, used_at=marks.get(key.key_id))
             for key in open_keys(order.id)
         ]
+    goods.extend(Goods(key_id=None, text=text, used_at=None) for text in list_written_goods(order))
+    return goods
+
+
+def list_written_goods(order: Order) -> list[str]:
+    """Return what operators delivered by hand, in clear; the caller has proved who may see it."""
     aad = binding(order.site_id, "delivery", order.order_no)
     written = Delivery.objects.filter(order_id=order.id).order_by("id")
-    goods.extend(
-        Goods(key_id=None, text=decrypt_text(bytes(row.content_cipher), aad), used_at=None)
-        for row in written
-    )
-    return goods
+    return [decrypt_text(bytes(row.content_cipher), aad) for row in written]
 
 
 def mark_used(*, order: Order, key_id: int, is_used: bool) -> None:

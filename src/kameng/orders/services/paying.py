@@ -90,7 +90,7 @@ def _open_another(order_id: int, choice: PayChoice, *, wallet_part: int | None =
             order.expires_at is not None and order.expires_at <= clock.now()
         ):
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
-        if owner_of_gateway(choice.gateway_id) != _payee(order):
+        if owner_of_gateway(choice.gateway_id) != payee_of(order):
             raise errors.GatewayUnavailable  # the shop settles in another way than when it sold
         rest = order.total_amount - order.wallet_amount
         known = find_open_payment(Purpose.ORDER, paid_for=order.id, gateway_id=choice.gateway_id)
@@ -109,7 +109,7 @@ def _open_another(order_id: int, choice: PayChoice, *, wallet_part: int | None =
         )
 
 
-def _payee(order: Order) -> int:
+def payee_of(order: Order) -> int:
     """Return whose merchant account takes the money of an order."""
     is_prepaid = order.settlement_way == SettlementWay.PREPAID
     return order.site_id if is_prepaid else order.main_site_id

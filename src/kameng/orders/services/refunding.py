@@ -3,7 +3,9 @@
 The sale is reversed at once (so nobody spends what is going back); the money reaches the wallet in
 the same transaction, or the source when its gateway says so. Of an order that wallet and gateway
 paid together, a refund to the source goes there first, up to what came from it, and what is more
-goes to the wallet. A surcharge goes back beside it, in proportion, the same way (ADR 0020).
+goes to the wallet. A surcharge goes back beside it, in proportion, the same way (ADR 0020). Of an
+order that two payments paid together it goes to the second, then to the first: each part is a
+refund of its own.
 """
 
 from dataclasses import dataclass
@@ -82,7 +84,7 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
             order_id=order.id, idempotency_key=wish.idempotency_key
         ).first()
         if known is not None:
-            if wish.amount is not None and known.amount != wish.amount:
+            if wish.amount is not None and wish.amount != _asked_with(known):
                 raise errors.KeyReused
             return known
         if order.state not in {State.AWAITING_DELIVERY, State.DELIVERED}:
@@ -91,20 +93,14 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
         _check_route(order, wish.refund_to)
         if order.payment_id is not None:
             admit_order_refund(
-                payment_id=order.payment_id,
+                payment_ids=[each for each in (order.payment_id, order.first_payment_id) if each],
                 amount=amount,
                 refunded_amount=order.refunded_amount,
                 total_amount=order.total_amount,
             )
         was_delivered = order.state == State.DELIVERED
-        refund = _write_refund(order, amount, wish, actor)
-        _move_money(order, refund)
-        _mark_refunding(order, amount)
-        if refund.refund_to == RefundTo.SOURCE:
-            _ask_source(order, refund)
-        else:
-            _finish(order, refund)
-        _tell_asked(order, refund)
+        parts = _divide(order, amount, wish.refund_to)
+        made = [_refund_part(order, part, wish, actor) for part in parts]
         if order.state == State.REFUNDING and not was_delivered:
             release_held(order_id=order.id)
             return_counted(order_id=order.id)
@@ -116,6 +112,58 @@ def refund_order(*, order_id: int, wish: RefundWish, actor: Actor) -> OrderRefun
                 subject=("order", order.order_no),
                 detail={"amount": amount, "to": wish.refund_to.name, "reason": wish.reason[:200]},
             )
+    return made[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What of a refund goes back by one payment: that of the order, or the first one (its id)."""
+
+    amount: int
+    first_payment_id: int | None = None
+    number: int = 0
+
+    def key(self, wish: RefundWish) -> str:
+        return wish.idempotency_key if not self.number else _second_key(wish.idempotency_key)
+
+
+def _second_key(key: str) -> str:
+    return f"{key[:61]}#2"
+
+
+def _asked_with(known: OrderRefund) -> int:
+    """Return what was asked for with the key of a refund: its second part has a key beside it."""
+    second = OrderRefund.objects.filter(
+        order_id=known.order_id,
+        idempotency_key=_second_key(known.idempotency_key),
+        payment_id__isnull=False,
+    ).first()
+    return int(known.amount + (second.amount if second is not None else 0))
+
+
+def _divide(order: Order, amount: int, refund_to: RefundTo) -> list[_Part]:
+    """Divide a refund to the source among the payments that paid the order together."""
+    if order.first_payment_id is None or refund_to != RefundTo.SOURCE:
+        return [_Part(amount=amount)]
+    room = order.total_amount - order.wallet_amount - order.first_amount - _sent_by(order, None)
+    by_last = min(amount, max(room, 0))
+    by_first = amount - by_last
+    first = _Part(
+        amount=by_first, first_payment_id=order.first_payment_id, number=1 if by_last else 0
+    )
+    last = [_Part(amount=by_last)] if by_last else []
+    return [*last, *([first] if by_first else [])]
+
+
+def _refund_part(order: Order, part: _Part, wish: RefundWish, actor: Actor) -> OrderRefund:
+    refund = _write_refund(order, part, wish, actor)
+    _move_money(order, refund)
+    _mark_refunding(order, part.amount)
+    if refund.refund_to == RefundTo.SOURCE:
+        _ask_source(order, refund)
+    else:
+        _finish(order, refund)
+    _tell_asked(order, refund)
     return refund
 
 
@@ -163,12 +211,14 @@ def given_back(order: Order, *, refunded_amount: int) -> SaleParts:
     return refund_parts(parts, refunded_amount=Amount(0), refund_amount=Amount(refunded_amount))
 
 
-def _write_refund(order: Order, amount: int, wish: RefundWish, actor: Actor) -> OrderRefund:
+def _write_refund(order: Order, part: _Part, wish: RefundWish, actor: Actor) -> OrderRefund:
     """Write down what a refund takes from each side, and which part of it goes which way."""
+    amount = part.amount
     after = order.refunded_amount + amount
     new, old = (given_back(order, refunded_amount=sum_) for sum_ in (after, order.refunded_amount))
     surcharge = _surcharge_back(order, after) - _surcharge_back(order, order.refunded_amount)
-    to_wallet = _wallet_share(order, amount, surcharge, wish.refund_to)
+    to_wallet = _wallet_share(order, part, surcharge, wish.refund_to)
+    is_by_source = wish.refund_to == RefundTo.SOURCE and amount + surcharge > to_wallet
     refund: OrderRefund = OrderRefund.objects.create(
         site_id=order.site_id,
         order_id=order.id,
@@ -180,10 +230,11 @@ def _write_refund(order: Order, amount: int, wish: RefundWish, actor: Actor) -> 
         surcharge_amount=surcharge,
         wallet_amount=to_wallet,
         refund_to=(wish.refund_to if amount + surcharge > to_wallet else RefundTo.WALLET),
+        payment_id=part.first_payment_id if is_by_source else None,
         state=OrderRefundState.WAITING,
         reason=wish.reason[:200],
         asked_by=actor.name[:64],
-        idempotency_key=wish.idempotency_key,
+        idempotency_key=part.key(wish),
     )
     return refund
 
@@ -196,16 +247,30 @@ def _surcharge_back(order: Order, refunded_amount: int) -> int:
     )
 
 
-def _wallet_share(order: Order, amount: int, surcharge: int, refund_to: RefundTo) -> int:
+def _wallet_share(order: Order, part: _Part, surcharge: int, refund_to: RefundTo) -> int:
     """Return what of a refund goes to the wallet: of one to the source, what did not come by it."""
     if refund_to == RefundTo.WALLET:
-        return amount + surcharge
+        return part.amount + surcharge
     if refund_to == RefundTo.HAND or not order.wallet_amount:
         return 0
-    to_source = OrderRefund.objects.filter(order_id=order.id, refund_to=RefundTo.SOURCE)
-    sent = sum(row.rest_amount - row.surcharge_amount for row in to_source)
-    left = order.total_amount - order.wallet_amount - sent
-    return int(amount - min(amount, left))
+    if part.first_payment_id is not None:
+        came = order.first_amount
+    else:
+        came = order.total_amount - order.wallet_amount - order.first_amount
+    left = came - _sent_by(order, part.first_payment_id)
+    return int(part.amount - min(part.amount, left))
+
+
+def _sent_by(order: Order, first_payment_id: int | None) -> int:
+    """Return what of the goods' price went back by the order's payment, or by the first one."""
+    rows = OrderRefund.objects.filter(
+        order_id=order.id, refund_to=RefundTo.SOURCE, payment_id=first_payment_id
+    )
+    if first_payment_id is None:
+        rows = OrderRefund.objects.filter(
+            order_id=order.id, refund_to=RefundTo.SOURCE, payment_id__isnull=True
+        )
+    return sum(row.rest_amount - row.surcharge_amount for row in rows)
 
 
 def _move_money(order: Order, refund: OrderRefund) -> None:
@@ -214,11 +279,16 @@ def _move_money(order: Order, refund: OrderRefund) -> None:
     before = order.refunded_amount
     suspense = account_id(AccountKind.ORDER_SUSPENSE, order.site_id)
     sales = account_id(AccountKind.SALES, order.main_site_id)
-    fees = _fee_account(order)
+    fees = _fee_account(order.payment_id)
     by_fee = _surcharge_fee_back(order, before + refund.amount) - _surcharge_fee_back(order, before)
     prepaid = order.settlement_way == SettlementWay.PREPAID
     taker = account_id(AccountKind.SITE_TAKINGS, order.site_id) if prepaid else sales
-    moves = [(fees, suspense, refund.fee_amount, Code.REFUND_FEE)]
+    by_first = _first_fee_back(order, before + refund.amount) - _first_fee_back(order, before)
+    first_fees = _fee_account(order.first_payment_id)
+    moves = [
+        (fees, suspense, refund.fee_amount - by_first, Code.REFUND_FEE),
+        (first_fees, suspense, by_first, Code.REFUND_FEE),
+    ]
     if prepaid:
         balance = account_id(AccountKind.PREPAID, order.site_id)
         takings = refund.own_amount + refund.margin_amount
@@ -256,10 +326,16 @@ def _payouts(order: Order, refund: OrderRefund) -> list[tuple[int, int, int, Cod
     return moves
 
 
-def _fee_account(order: Order) -> int:
-    gateway_id = 0
-    if order.payment_id is not None:
-        gateway_id = get_payment(order.payment_id).gateway_id
+def _first_fee_back(order: Order, refunded_amount: int) -> int:
+    """Return how much of all fees given back by then is that of the first payment's gateway."""
+    if not order.first_fee_amount:
+        return 0
+    back = given_back(order, refunded_amount=refunded_amount).fee_amount
+    return int(order.first_fee_amount * back // order.fee_amount)
+
+
+def _fee_account(payment_id: int | None) -> int:
+    gateway_id = get_payment(payment_id).gateway_id if payment_id is not None else 0
     return account_id(AccountKind.GATEWAY_FEES, gateway_id)
 
 
@@ -307,8 +383,9 @@ def _pay_otherwise(order: Order, refund: OrderRefund, refund_to: RefundTo) -> No
 
 
 def _ask_source(order: Order, refund: OrderRefund) -> None:
-    assert order.payment_id is not None  # noqa: S101 - checked by _check_route
-    payment = get_payment(order.payment_id)
+    payment_id = refund.payment_id or order.payment_id
+    assert payment_id is not None  # noqa: S101 - checked by _check_route
+    payment = get_payment(payment_id)
     try:
         request_refund(
             payment=payment,

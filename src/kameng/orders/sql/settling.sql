@@ -6,7 +6,8 @@
 -- part is not held (any more) is taken from the wallet again, what is held too much goes back to it. When
 -- the wallet does not cover it, nothing is changed (4): the money goes back to where it came from.
 -- When the prepaid balance is short, the order is paid, keeps what it holds and waits (5); an order that
--- would be paid from a wallet is refused instead (6).
+-- would be paid from a wallet is refused instead (6). A payment of the rest of a short one pays together
+-- with that one, which its confirmation has locked; when that is not there any more it pays for nothing (7).
 -- Locks the order, then its wallet and prepaid balance, then keys.
 create or replace function orders_settle(p_order bigint, p_payment bigint, p_fee bigint, p_source bigint)
 returns smallint language plpgsql security definer set search_path = public, pg_temp as $$
@@ -16,6 +17,10 @@ declare
     v_paid bigint;
     v_surcharge bigint := 0;
     v_part bigint := 0;  -- of the wallet, beside this payment
+    v_first bigint;  -- a short payment that this one completes
+    v_first_amount bigint := 0;
+    v_first_fee bigint := 0;
+    v_alone boolean := false;
     v_more bigint;  -- of it, what is not held
     flags boolean[];
     v_waits boolean := false;
@@ -31,8 +36,12 @@ begin
         return 3;
     end if;
     if p_payment is not null then
-        select t.gateway_id, t.amount, t.surcharge into v_gateway, v_paid, v_surcharge
+        select t.gateway_id, t.amount, t.surcharge, t.first_payment, t.first_amount, t.first_fee, t.is_alone
+          into v_gateway, v_paid, v_surcharge, v_first, v_first_amount, v_first_fee, v_alone
           from payments_terms_of(p_payment) t;
+        if v_alone then
+            return 7;
+        end if;
         v_part := o.total_amount - (v_paid - v_surcharge);
     end if;
     v_more := v_part - o.wallet_amount;
@@ -63,10 +72,15 @@ begin
     update orders_order
        set state = case when v_delivered then 3 else 2 end, path = v_path,
            paid_by = case when p_source < 0 then 1 else 2 end, payment_id = p_payment,
-           fee_amount = p_fee - least(p_fee, v_surcharge), surcharge_amount = v_surcharge,
-           surcharge_fee_amount = least(p_fee, v_surcharge), awaits_prepaid = v_waits, paid_at = now(),
+           fee_amount = p_fee + v_first_fee - least(p_fee, v_surcharge), surcharge_amount = v_surcharge,
+           surcharge_fee_amount = least(p_fee, v_surcharge), first_payment_id = v_first,
+           first_amount = v_first_amount, first_fee_amount = v_first_fee,
+           awaits_prepaid = v_waits, paid_at = now(),
            delivered_at = case when v_delivered then now() end, closed_at = null
      where id = o.id;
+    if v_first is not null then
+        perform payments_join(v_first);
+    end if;
     if o.state <> 1 then
         insert into orders_note (site_id, order_id, kind, text, actor_name)
         values (o.site_id, o.id, 'late_payment', '', 'system');
@@ -152,7 +166,8 @@ returns void language plpgsql set search_path = public, pg_temp as $$
 declare
     is_plain boolean;
 begin
-    select not bool_or(o.settlement_way = 2 or o.surcharge_amount > 0) into is_plain
+    select not bool_or(o.settlement_way = 2 or o.surcharge_amount > 0 or o.first_payment_id is not null)
+      into is_plain
       from orders_order o where o.id = any (p_order);
     perform ledger_apply(
         array_agg(o.site_id), array_agg(coalesce(v.debit, t.source)), array_agg(v.credit),
@@ -169,7 +184,8 @@ begin
         (null, o.site_id * 100 + 50,
          case when o.settlement_way = 2 then 0
               else o.total_amount - o.wholesale_amount - f.by_site end, 31::smallint),
-        (null, t.gateway * 100 + 60, o.fee_amount, 32::smallint)) v(debit, credit, amount, code)
+        (null, t.gateway * 100 + 60, o.fee_amount - o.first_fee_amount, 32::smallint))
+        v(debit, credit, amount, code)
      where v.amount <> 0;
     if is_plain then
         return;
@@ -180,6 +196,9 @@ begin
       from unnest(p_order, p_source, p_gateway) as t(id, source, gateway)
       join orders_order o on o.id = t.id,
       lateral (values
+        (t.source,
+         case when o.first_payment_id is not null then payments_gateway_of(o.first_payment_id) * 100 + 60
+         end, o.first_fee_amount, 32::smallint),
         (t.source, t.gateway * 100 + 60, o.surcharge_fee_amount, 33::smallint),
         (t.source,
          case when o.settlement_way = 2 then o.site_id * 100 + 51 else o.main_site_id * 100 + 40 end,

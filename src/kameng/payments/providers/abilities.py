@@ -31,6 +31,9 @@ class LineKind(StrEnum):
     DISPUTE = "dispute"
     SETTLEMENT = "settlement"  # the gateway paid its owner out
     FEE = "fee"
+    # The gateway put an earlier day right, in or out of the merchant's account: a person looks.
+    CORRECTION_IN = "correction_in"
+    CORRECTION_OUT = "correction_out"
     OTHER = "other"
 
 
@@ -59,6 +62,7 @@ class Bill:
     """A gateway's bill of one day (Beijing time): its lines and the digest of what was fetched.
 
     `raw` is the file as it came (for the evidence), `unread_lines` those that could not be read.
+    One of an account tells what moved beside payments and refunds and is silent about those.
     """
 
     day: dt.date
@@ -66,6 +70,7 @@ class Bill:
     unread_lines: Sequence[str]
     raw: bytes
     raw_digest: str
+    is_account: bool = False
 
 
 @runtime_checkable
@@ -214,6 +219,33 @@ class PayoutSender(Protocol):
 
     def query_payout(self, config: Any, request: PayoutRequest) -> TransferOutcome:
         """Ask what became of a payout. Raises ProviderUncertain, never ProviderRefused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRequest:
+    """What a shop answers to a dispute; `evidence_no` is ours and unique.
+
+    `document` is a PDF of facts. Nothing of it names a card key or the buyer's address in clear.
+    """
+
+    evidence_no: str
+    dispute_no: str
+    product: str
+    delivered_at: dt.datetime | None
+    text: str
+    document: bytes
+
+
+@runtime_checkable
+class EvidenceTaker(Protocol):
+    """A gateway that takes the answer to a dispute by its API, once for each dispute."""
+
+    def submit_evidence(self, config: Any, request: EvidenceRequest) -> TransferOutcome:
+        """Hand the evidence in; the same `evidence_no` again hands nothing in twice. Calls out.
+
+        `external_no` is the gateway's number of the document. Raises ProviderUncertain.
+        """
         ...
 
 

@@ -63,7 +63,8 @@ class Field:
     """One field of a gateway's form in the console. A `secret` is never shown again.
 
     `names_account` says that another value is another merchant account. One that `is_optional` may
-    stay empty.
+    stay empty. What lies in a file of one of the kinds that `accept` lists (".pfx,.p12") may be
+    uploaded instead of pasted: bytes that are no PEM text are handed on in base64.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Field:
     is_optional: bool = False
     default: str = ""
     choices: tuple[tuple[str, Text], ...] = ()
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,13 @@ from kameng.accounts.services.approving import ApprovalWish
 from kameng.core.audit import Actor, record
 from kameng.ledger.accounts import AccountKind, Code, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
-from kameng.payments import errors
+from kameng.payments import errors, store
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
 from kameng.payments.rules import ConfirmOutcome
 from kameng.payments.selectors import get_payment
 from kameng.payments.services.confirming import announce_confirmed
 from kameng.payments.services.deciding import account_of_hand, suspense_posting
+from kameng.payments.services.ending import end_shortfall
 from kameng.payments.services.refunding import check_undisputed, lock_payment, request_refund
 from kameng.payments.services.second_person import (
     SURPLUS_BY_HAND,
@@ -51,7 +52,7 @@ def accept_surplus(*, payment_id: int, wish: SurplusWish, actor: Actor) -> Appro
     """
     payment = get_payment(payment_id)
     with transaction.atomic():
-        payment = _lock_odd(payment.id)
+        payment = lock_odd(payment.id)
         surplus = (payment.received_amount or 0) - payment.amount
         if surplus <= 0:
             raise errors.PaymentClosed
@@ -68,7 +69,7 @@ def accept_short(*, payment_id: int, reason: str, actor: Actor) -> Approval | No
     """
     payment = get_payment(payment_id)
     with transaction.atomic():
-        payment = _lock_odd(payment.id)
+        payment = lock_odd(payment.id)
         short = payment.amount - (payment.received_amount or 0)
         if short <= 0:
             raise errors.PaymentClosed
@@ -88,15 +89,21 @@ def accept_short(*, payment_id: int, reason: str, actor: Actor) -> Approval | No
 
 def carry_out_waiver(approval: Approval) -> None:
     """Take the short payment that a second person approved, in the transaction of the approval."""
-    payment = _lock_odd(approval.subject_id)
+    payment = lock_odd(approval.subject_id)
     short = payment.amount - (payment.received_amount or 0)
     actor = Actor(kind="user", actor_id=approval.decided_by_id, name=approval.decided_by)
     _waive(payment, short, reason=approval.reason, actor=actor)
 
 
-def _lock_odd(payment_id: int) -> Payment:
-    """Lock a payment that waits for a decision, untouched: nothing of it went back yet."""
+def lock_odd(payment_id: int) -> Payment:
+    """Lock a payment that waits for a decision, untouched: nothing of it went back yet.
+
+    One that completes a short payment, with that one while it waits, as its confirmation does.
+    Raises `PaymentClosed`, `PaymentDisputed`.
+    """
     payment = lock_payment(payment_id)
+    if payment.completes_id is not None:
+        store.lock_waiting(payment.completes_id)
     if payment.state != PaymentState.MISMATCHED or payment.refunded_amount:
         raise errors.PaymentClosed
     check_undisputed(payment.id)
@@ -121,11 +128,22 @@ def _waive(payment: Payment, short: int, *, reason: str, actor: Actor) -> None:
     _record("payment.short_accepted", payment, short, actor, reason=reason)
 
 
+def accept_completed(payment: Payment) -> None:
+    """Confirm a short payment, locked by `lock_odd`, whose rest the buyer's wallet bears.
+
+    Raises `AcceptRefused` when what it pays for took nothing.
+    """
+    short = payment.amount - (payment.received_amount or 0)
+    Payment.objects.filter(id=payment.id).update(completed_amount=short)
+    _accept(payment, surplus_amount=0)
+
+
 def _accept(payment: Payment, *, surplus_amount: int) -> None:
     """Confirm it and tell what it pays for; refuse the decision when that took nothing."""
+    end_shortfall(payment.id)
     Payment.objects.filter(id=payment.id, state=PaymentState.MISMATCHED).update(
         state=PaymentState.CONFIRMED,
-        difference_amount=F("amount") - F("received_amount"),
+        difference_amount=F("amount") - F("received_amount") - F("completed_amount"),
         surplus_left_amount=surplus_amount,
     )
     done = Confirmed(

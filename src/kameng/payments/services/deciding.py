@@ -10,6 +10,7 @@ from kameng.ledger.services import Posting, post_transfers
 from kameng.payments import errors
 from kameng.payments.models import GatewayRefund, Payment, PaymentState
 from kameng.payments.selectors import get_payment
+from kameng.payments.services.ending import end_shortfall
 from kameng.payments.services.refunding import lock_payment, mark_returned, refund_mismatched
 from kameng.payments.services.second_person import RETURN_BY_HAND, ask_above_threshold
 
@@ -66,6 +67,7 @@ def carry_out_by_hand(approval: Approval) -> None:
 def _return_by_hand(payment: Payment, *, reason: str, actor: Actor) -> None:
     payment = lock_payment(payment.id)
     left = _left_of(payment)
+    end_shortfall(payment.id)
     mark_returned(payment_id=payment.id, amount=payment.refunded_amount + left)
     post_transfers([suspense_posting(payment, credit=account_of_hand(payment), amount=left)])
     record(

@@ -187,7 +187,7 @@ def answer_dispute(*, dispute_id: int, evidence: str, actor: Actor) -> Dispute:
     Raises `DisputeNotFound`, `DisputeOver`.
     """
     with transaction.atomic():
-        dispute = _get_open(dispute_id)
+        dispute = lock_open_dispute(dispute_id)
         Dispute.objects.filter(id=dispute.id).update(
             evidence=evidence[:20_000], answered_at=clock.now()
         )
@@ -204,7 +204,7 @@ def close_dispute(
     `DisputeNotFound`, `DisputeOver`.
     """
     with transaction.atomic():
-        dispute = _get_open(dispute_id)
+        dispute = lock_open_dispute(dispute_id)
         if is_lost:
             wish = ApprovalWish(
                 kind=WRITE_OFF,
@@ -223,7 +223,7 @@ def close_dispute(
 def carry_out_write_off(approval: Approval) -> None:
     """Write off what a second person approved; call in the transaction of the approval."""
     actor = Actor(kind="user", actor_id=approval.decided_by_id, name=approval.decided_by)
-    dispute = _get_open(approval.subject_id)
+    dispute = lock_open_dispute(approval.subject_id)
     _end_by_staff(dispute, is_lost=True, reason=approval.reason, actor=actor)
 
 
@@ -236,8 +236,11 @@ def _end_by_staff(dispute: Dispute, *, is_lost: bool, reason: str, actor: Actor)
     return dispute
 
 
-def _get_open(dispute_id: int) -> Dispute:
-    """Lock the payment of an open dispute of the site in force and return the dispute."""
+def lock_open_dispute(dispute_id: int) -> Dispute:
+    """Lock the payment of an open dispute of the site in force and return the dispute.
+
+    Call inside a transaction. Raises `DisputeNotFound`, `DisputeOver`.
+    """
     dispute: Dispute | None = Dispute.objects.filter(id=dispute_id).first()
     if dispute is None:
         raise errors.DisputeNotFound

@@ -4,6 +4,8 @@ reserve → call → finish: the wish is a row with its own number first; the ga
 any transaction, always with the same number; an unknown outcome is asked again, never re-issued.
 """
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models import F
 
@@ -26,6 +28,7 @@ from kameng.payments.providers.port import (
     RefundStatus,
 )
 from kameng.payments.rules import SLOW_FAULTS, next_refund_at
+from kameng.payments.services.ending import end_shortfall
 from kameng.payments.services.gateways import config_of, provider_of
 from kameng.pricing.money import Amount
 from kameng.tenancy.addresses import site_url
@@ -287,23 +290,25 @@ def refund_mismatched(*, payment: Payment, reason: str) -> GatewayRefund:
         left = (locked.received_amount or 0) - locked.refunded_amount - locked.disputed_amount
         if left <= 0:
             raise errors.RefundTooMuch
+        end_shortfall(locked.id)
         return request_refund(payment=locked, amount=left, reason=reason)
 
 
 def admit_order_refund(
-    *, payment_id: int, amount: int, refunded_amount: int, total_amount: int
+    *, payment_ids: Sequence[int], amount: int, refunded_amount: int, total_amount: int
 ) -> None:
-    """Refuse a refund of what a payment paid for, wherever the money shall go.
+    """Refuse a refund of what payments paid for together, wherever the money shall go.
 
-    Call before it, in its transaction: locks the payment, so that a dispute that comes at the same
-    moment waits or is seen. `refunded_amount` is what of `total_amount` is back already. Raises
-    `PaymentDisputed` while a dispute is open, `RefundTooMuch` beyond what came in and was not lost.
+    Call before it, in its transaction: locks them, ascending, so that a dispute that comes at the
+    same moment waits or is seen. `refunded_amount` is what of `total_amount` is back already.
+    Raises `PaymentDisputed` while a dispute is open, `RefundTooMuch` beyond what came in and was
+    not lost.
     """
-    payment = lock_payment(payment_id)
-    if payment.open_disputes:
+    locked = [lock_payment(payment_id) for payment_id in sorted(payment_ids)]
+    if any(payment.open_disputes for payment in locked):
         raise errors.PaymentDisputed
-    kept = total_amount - max(0, payment.difference_amount) - payment.disputed_amount
-    if refunded_amount + amount > kept:
+    lost = sum(max(0, each.difference_amount) + each.disputed_amount for each in locked)
+    if refunded_amount + amount > total_amount - lost:
         raise errors.RefundTooMuch
 
 

@@ -48,6 +48,9 @@ begin
                 where o.gateway_id = p_gateway and o.external_no = p_external) then
         outcome := 5; return next; return;
     end if;
+    -- The short payment that this one completes, while it waits: staff who take or return it, and its
+    -- expiry, hold the same lock. One that waits no more is not locked: it may belong to a refund.
+    perform payments_lock_waiting(p.completes_id);
     update payments_payment
        set state = case when p_amount = p.amount then 2 else 4 end, external_no = p_external,
            received_amount = p_amount, confirmed_at = now(), next_query_at = null
@@ -63,10 +66,52 @@ begin
 end $$;
 
 -- The gateway of a payment, what was to be paid there, and what of it is the fee that the buyer bears.
+-- Of one that completes a short payment: both together, without a surcharge (the shop bears the fees of
+-- such orders), and what the first one brings; it stands alone when the first is not to be had any more.
 create or replace function payments_terms_of(p_payment bigint)
-returns table (gateway_id bigint, amount bigint, surcharge bigint)
+returns table (gateway_id bigint, amount bigint, surcharge bigint, first_payment bigint,
+               first_amount bigint, first_fee bigint, is_alone boolean)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select gateway_id, amount, surcharge_amount from payments_payment where id = p_payment;
+    select p.gateway_id, p.amount - p.completed_amount + coalesce(f.received_amount, 0),
+           case when p.completes_id is null and p.completed_amount = 0 then p.surcharge_amount else 0 end,
+           f.id, coalesce(f.received_amount, 0), coalesce(f.fee_amount, 0),
+           p.completes_id is not null and f.id is null
+      from payments_payment p
+      left join payments_payment f
+        on f.id = p.completes_id and f.state = 4 and f.refunded_amount = 0 and f.open_disputes = 0
+           and f.disputed_amount = 0
+     where p.id = p_payment;
+$$;
+
+-- The gateway of a payment.
+create or replace function payments_gateway_of(p_payment bigint)
+returns bigint language sql stable set search_path = public, pg_temp as $$
+    select gateway_id from payments_payment where id = p_payment;
+$$;
+
+-- A short payment has been completed by another: it counts as made, and nobody is asked for its rest any
+-- more. Call with it locked, in the confirmation of the other.
+create or replace function payments_join(p_first bigint)
+returns void language sql set search_path = public, pg_temp as $$
+    update payments_payment set state = 2, completed_amount = amount - received_amount
+     where id = p_first and state = 4;
+    update payments_shortfall set state = 2, closed_at = now() where payment_id = p_first and state = 1;
+$$;
+
+-- Lock a payment of another amount, or made twice, while it waits for a decision.
+create or replace function payments_lock_waiting(p_payment bigint)
+returns void language sql set search_path = public, pg_temp as $$
+    select 1 from payments_payment where id = p_payment and state = 4 for no key update;
+$$;
+
+-- Nobody shall pay the rest of a short payment any more: ask the gateways of open attempts soon and close
+-- them there. The caller holds the short payment, which a confirmation of an attempt wants: those that are
+-- being confirmed right now are passed over.
+create or replace function payments_give_up_rest(p_first bigint)
+returns void language sql set search_path = public, pg_temp as $$
+    update payments_payment set next_query_at = now(), expires_at = least(expires_at, now())
+     where id in (select id from payments_payment where completes_id = p_first and state = 1
+                     for no key update skip locked);
 $$;
 
 -- What the payments are for was given up: ask the gateway soon and close them there. The caller holds
@@ -77,6 +122,7 @@ returns void language sql security definer set search_path = public, pg_temp as 
     update payments_payment set next_query_at = now(), expires_at = least(expires_at, now())
      where id in (select id from payments_payment
                    where purpose = p_purpose and subject_id = any (p_subject) and state = 1
+                     and completes_id is null  -- those have a time of their own
                      for no key update skip locked);
 $$;
 
@@ -102,6 +148,18 @@ language sql security definer set search_path = public, pg_temp as $$
              order by next_attempt_at limit p_limit for no key update skip locked) due
      where r.id = due.id
     returning r.id, r.site_id;
+$$;
+
+-- Answers to disputes that should be handed in now, put off by two minutes for the one who took them.
+create or replace function payments_claim_evidence(p_limit int)
+returns table (evidence_id bigint, site_id bigint)
+language sql set search_path = public, pg_temp as $$
+    update payments_disputeevidence e
+       set next_attempt_at = now() + interval '2 minutes', asked_count = e.asked_count + 1
+      from (select id from payments_disputeevidence where state = 1 and next_attempt_at <= now()
+             order by next_attempt_at limit p_limit for no key update skip locked) due
+     where e.id = due.id
+    returning e.id, e.site_id;
 $$;
 
 -- What stands in our books about a payment number, of whatever site.
@@ -135,7 +193,7 @@ begin
         on p.payment_no = t.no and p.gateway_id = t.gateway and p.amount = t.amount
      -- Nothing but the number may be looked up by: a plan made while the table was young would take
      -- the index that begins with the purpose, and read it whole for each number.
-     where p.state = 1 and p.purpose + 0 = 1
+     where p.state = 1 and p.purpose + 0 = 1 and p.completes_id is null
        and not exists (select 1 from payments_payment o
                         where o.gateway_id = t.gateway and o.external_no = t.external)
      order by p.id for no key update of p;

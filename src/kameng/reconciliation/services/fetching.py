@@ -188,6 +188,7 @@ def _take(bill: Bill, told: abilities.Bill, *, source: int, name: str, by: str) 
             "compressed": zlib.compress(told.raw, 6),
             "name": name[:120],
             "received_by": by[:100],
+            "is_account": told.is_account,
         },
     )
     lines = list(to_lines(told))[:LINES_MAX]

@@ -55,14 +55,16 @@ def _window_of(bill: Bill) -> Window:
     is_continued = Bill.objects.filter(
         gateway_id=bill.gateway_id, day=bill.day - ONE_DAY, matched_at__isnull=False
     ).exists()
-    is_fetched = BillFile.objects.filter(bill_id=bill.id, received_by="").exists()
+    files = BillFile.objects.filter(bill_id=bill.id)
+    is_fetched = files.filter(received_by="").exists()
+    tells_trades = files.filter(is_account=False).exists()
     edge = rules.TOLERANCE
     return Window(
         seen_from=begin - edge,
         seen_until=end,
         must_from=begin - edge if is_continued else begin + edge,
         must_until=end - edge,
-        must_kinds=told_kinds(is_fetched=is_fetched),
+        must_kinds=told_kinds(is_fetched=is_fetched) if tells_trades else [],
         near_bill_ids=list(
             Bill.objects.filter(
                 gateway_id=bill.gateway_id,

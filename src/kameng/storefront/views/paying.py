@@ -16,6 +16,7 @@ from kameng.orders.errors import NotAllowedNow, SignInNeeded
 from kameng.orders.models import Order, OrderState
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.paying import begin_payment, choose_attempt, pay_from_wallet
+from kameng.orders.services.shortfalls import find_rest
 from kameng.payments.errors import (
     GatewayAway,
     GatewayNotUsable,
@@ -60,6 +61,9 @@ def pay(request: KamengRequest, order_no: str) -> HttpResponse:
     order = open_for(request, order_no)
     if order.state != OrderState.AWAITING_PAYMENT:
         return _lead_on(request, order)
+    if find_rest(order) is not None:  # paid short: only the rest is to be paid, on its own page
+        url = order_address("pay_rest", order_no=order_no, token=read_token(request))
+        return keep_private(see_other(url))
     payment = find_open_payment(Purpose.ORDER, paid_for=order.id)
     way = find_way(request, payment.gateway_id) if payment is not None else None
     if way is None:

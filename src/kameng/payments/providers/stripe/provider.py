@@ -13,7 +13,12 @@ from django.utils.translation import gettext_lazy
 
 from kameng.core.clock import now
 from kameng.core.http import HttpClient, HttpLimits, HttpRequest
-from kameng.payments.providers.abilities import Bill, BillNotReady
+from kameng.payments.providers.abilities import (
+    Bill,
+    BillNotReady,
+    EvidenceRequest,
+    TransferOutcome,
+)
 from kameng.payments.providers.calling import exchange, question
 from kameng.payments.providers.decoding import digest_reply
 from kameng.payments.providers.port import (
@@ -30,7 +35,7 @@ from kameng.payments.providers.port import (
     RefundRequest,
     RefundStatus,
 )
-from kameng.payments.providers.stripe import bills, webhook, wire
+from kameng.payments.providers.stripe import bills, evidence, webhook, wire
 from kameng.payments.providers.stripe.config import FIELDS, Config
 
 METHODS = (
@@ -174,6 +179,10 @@ class StripeProvider:
             raise ProviderRefused("wrong_account", str(answer.get("id", ""))[:64])
         if answer.get("charges_enabled") is not True:
             raise ProviderRefused("charges_disabled")
+
+    def submit_evidence(self, config: Config, request: EvidenceRequest) -> TransferOutcome:
+        """Hand in what the shop answers to a dispute."""
+        return evidence.submit(config, request, call=self._call)
 
     # --- bills ---------------------------------------------------------------------------------
 

@@ -39,11 +39,12 @@ FIELDS: Final = (
         name="merchant_cert",
         label=gettext_lazy("商户私钥证书"),
         help=gettext_lazy(
-            "从 CFCA 下载的 .pfx 证书，转成 base64 文本粘贴（Windows 用 certutil -encode，"
-            "其他系统用 base64 命令）；也可以粘贴包含证书和私钥的 PEM。保存后不再显示。"
+            "直接选从 CFCA 下载的 .pfx 文件；也可以粘贴它的 base64 文本，"
+            "或包含证书和私钥的 PEM。保存后不再显示。"
         ),
         secret=True,
         multiline=True,
+        accept=".pfx,.p12,.pem",
     ),
     Field(
         name="cert_password",
@@ -169,7 +170,7 @@ class Config:
 
 def _find_key_problems(config: Config) -> dict[str, str]:
     if not config.merchant_cert:
-        return {"merchant_cert": _("请填写商户私钥证书，不能为空。")}
+        return {"merchant_cert": _("请选择或粘贴商户私钥证书，不能为空。")}
     is_pfx = "-----BEGIN" not in config.merchant_cert
     no_password = is_pfx and not config.cert_password
     try:
@@ -178,7 +179,8 @@ def _find_key_problems(config: Config) -> dict[str, str]:
         if fault.wrong_password:
             text = _("证书密码不正确，请填写导出 .pfx 时设置的密码。")
             return {"cert_password": text}
-        return {"merchant_cert": _("无法识别商户私钥证书，请重新转换后完整粘贴（RSA 2048 位）。")}
+        text = _("这不是商户私钥证书。请选择从 CFCA 下载的 .pfx 文件，或完整粘贴它的文本。")
+        return {"merchant_cert": text}
     if no_password:
         return {"cert_password": _("这个 .pfx 没有密码保护，请设置密码后重新导出。")}
     return {}

@@ -34,7 +34,7 @@ ZME_WIDTHS: Final = (3, 11, 11, 6, 10, 19, 12, 4, 2, 2, 6, 10, 4, 12, 13, 13)
 # Places in a record, counted from zero.
 _MOVED_AT, _AMOUNT, _QUERY_ID, _ORDER_ID = 4, 6, 9, 11
 _FEE, _TYPE, _OWN_PAYMENT = 15, 19, 40
-_CORRECTION_FEE = 14
+_NET = 15  # of a correction: C is credited to the merchant, D is debited
 _NAME = re.compile(r"INN\d{8}(ZME?)_")
 _KINDS = {PAY: LineKind.PAYMENT, REFUND: LineKind.REFUND, CANCEL: LineKind.REFUND}
 
@@ -119,16 +119,23 @@ def _read_line(row: bytes, day: dt.date) -> BillLine:
 
 
 def _read_correction(row: bytes, day: dt.date) -> BillLine:
-    """Read a correction: which payment it is about, its own words say better than we can."""
-    fields = cut_record(row, ZME_WIDTHS)
+    """Read a correction (差错): what it moves, in or out. A person looks at each.
+
+    It names the payment by card and trace number only, so none of ours: its own words stand in the
+    text. What moved is the net sum, the fee in it.
+    """
+    net = cut_record(row, ZME_WIDTHS)
+    side, fen = net[_NET][:1], int(net[_NET][1:])
+    if side not in {"C", "D"} or fen <= 0:
+        raise ValueError("no net sum")
     return BillLine(
-        kind=LineKind.OTHER,
+        kind=LineKind.CORRECTION_IN if side == "C" else LineKind.CORRECTION_OUT,
         own_no="",
         payment_no="",
         external_no="",
-        amount=from_fen(int(fields[_AMOUNT])),
-        fee_amount=_read_fee(fields[_CORRECTION_FEE]),
-        happened_at=_read_moment(fields[_MOVED_AT], day),
+        amount=from_fen(fen),
+        fee_amount=Amount(0),
+        happened_at=_read_moment(net[_MOVED_AT], day),
         text=_show(row),
     )
 

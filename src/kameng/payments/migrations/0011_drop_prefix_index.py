@@ -14,5 +14,5 @@ class Migration(migrations.Migration):
     it when it is opened, and again when it is made.
     """
 
-    dependencies = [("payments", "0008_dispute_open")]
+    dependencies = [("payments", "0010_dispute_evidence")]
     operations = [migrations.RunSQL(DROP, CREATE)]

@@ -14,5 +14,5 @@ class Migration(migrations.Migration):
     when it is placed, and again when it is paid.
     """
 
-    dependencies = [("orders", "0003_mixed_surcharged_prepaid")]
+    dependencies = [("orders", "0004_first_payment")]
     operations = [migrations.RunSQL(DROP, CREATE)]

@@ -3,7 +3,7 @@
 import re
 import zlib
 
-from kameng.web.pdf import GUTTER, PdfColumn, PdfTable, cut, width_of, write_pdf
+from kameng.core.pdf import GUTTER, PdfColumn, PdfTable, cut, width_of, write_pdf
 
 COLUMNS = [PdfColumn(label="项目", share=3), PdfColumn(label="金额", share=1, is_number=True)]
 
