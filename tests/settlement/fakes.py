@@ -86,6 +86,10 @@ class SplittingEpay(EpayProvider):
     max_split_bps = 3000
     payout_account_kinds = (("alipay", "支付宝"),)
 
+    def can_pay_out(self, config: Any) -> bool:
+        """Every account here can."""
+        return True
+
     def create(self, config: Any, request: Any) -> Any:
         """Remember which payments were flagged."""
         if request.will_split:

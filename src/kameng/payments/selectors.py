@@ -226,6 +226,11 @@ def list_top_up_nos(top_up_ids: set[int]) -> dict[int, str]:
     return dict(TopUp.objects.filter(id__in=top_up_ids).values_list("id", "top_up_no"))
 
 
+def list_dispute_nos(dispute_ids: set[int]) -> dict[int, str]:
+    """Return the platforms' numbers of disputes of the site in force."""
+    return dict(Dispute.objects.filter(id__in=dispute_ids).values_list("id", "dispute_no"))
+
+
 def list_mismatched(limit: int = 50) -> list[Payment]:
     """Return payments of another amount, or made twice, that were not given back yet."""
     rows = Payment.objects.filter(

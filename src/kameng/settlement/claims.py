@@ -15,6 +15,7 @@ from kameng.ledger.selectors import site_account_amount
 from kameng.orders.shares import held_margin
 from kameng.settlement.models import OwnerKind, Source, Split, Terms, Withdrawal
 from kameng.settlement.rules import OPEN_STATES, SplitState
+from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView, get_site_view
 
 ACCOUNT_KINDS = {
@@ -59,6 +60,11 @@ class Claim:
     def available_amount(self) -> int:
         """Return what may be withdrawn now."""
         return max(self.balance_amount - self.held_amount - self.to_split_amount, 0)
+
+    @property
+    def has_anything(self) -> bool:
+        """Tell whether there is, or soon will be, anything to show."""
+        return bool(self.balance_amount or self.held_amount or self.moving_amount)
 
     @property
     def owed_amount(self) -> int:
@@ -115,13 +121,17 @@ def read_claim(owner: Owner, source: Source, *, terms: Terms) -> Claim:
 
 
 def list_claims(view: SiteView) -> list[Claim]:
-    """Return the claims of a sub-site: its margin, and a prepaid balance where there is one."""
+    """Return the claims of a sub-site: its margin, and a prepaid balance where there is one.
+
+    Who takes the buyers' money earns no margin here: one that is empty is left out.
+    """
     owner, terms = site_owner(), find_terms(view)
-    claims = [read_claim(owner, Source.MARGIN, terms=terms)]
+    margin = read_claim(owner, Source.MARGIN, terms=terms)
     prepaid = read_claim(owner, Source.PREPAID, terms=terms)
-    if prepaid.balance_amount or prepaid.on_its_way_amount:
-        claims.append(prepaid)
-    return claims
+    if not (prepaid.balance_amount or prepaid.on_its_way_amount):
+        return [margin]
+    is_own = view.settlement_way == SettlementWay.PREPAID
+    return [prepaid] if is_own and not margin.has_anything else [margin, prepaid]
 
 
 def day_and_month(view: SiteView) -> tuple[dt.datetime, dt.datetime]:
