@@ -228,7 +228,7 @@ def test_the_console_reads_in_english_and_in_the_dark(visit: Visit) -> None:
 def _reads_in_english(ada: Visitor, text: str) -> bool:
     """Tell whether all Chinese in a text is of the shop's own making: names it gave."""
     titles = [goods["title"] for goods in ada.stack.facts["products"].values()]
-    names = "云桥数卡 星海点卡 柠檬会员铺 海盐会员 陈安达 林星 魏宁 海燕 专业版 普及版"
+    names = "云桥数卡 星海点卡 柠檬会员铺 海盐会员 陈安达 林星 安然 魏宁 海燕 专业版 普及版"
     own = [
         *titles,
         *names.split(),

@@ -338,6 +338,12 @@ def list_returns_of(top_up_id: int) -> list[TopUpReturn]:
     return list(TopUpReturn.objects.filter(top_up_id=top_up_id).order_by("id"))
 
 
+def list_customer_returns(customer_id: int, *, limit: int) -> list[TopUpReturn]:
+    """Return what of a customer's top-ups went back, or is on its way, newest first."""
+    rows = TopUpReturn.objects.filter(top_up__customer_id=customer_id)
+    return list(rows.select_related("top_up").order_by("-id")[:limit])
+
+
 def list_refused_returns(limit: int = 100) -> list[TopUpReturn]:
     """Return what gateways refused to give back and a person must decide, oldest first."""
     rows = TopUpReturn.objects.select_related("top_up").filter(state=ReturnState.REFUSED)
