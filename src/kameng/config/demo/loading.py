@@ -116,10 +116,11 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
         sharing.share_out_margins(opened, telling.diary)
         claims.tell_claims(opened)
     for shop in shops.list_own_takers(opened):
-        prepaying.watch_closely(shop)
+        prepaying.watch_closely(shop, main=opened[0])
     fill_queues(opened[1])
     say("核对最近几天的通道账单 …")
-    bring_bills(opened[0], now=now)
+    for shop in (opened[0], *shops.list_own_takers(opened)):
+        bring_bills(shop, now=now)
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
 
