@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nextIndex } from "../shared/suggest.ts";
-import { clampQuantity } from "./buying.ts";
+import { clampQuantity, dueOf } from "./buying.ts";
 
 test("a quantity stays inside its limits, whatever is typed", () => {
   assert.equal(clampQuantity("3", 1, 5), 3);
@@ -20,4 +20,10 @@ test("the selection goes around the ends", () => {
   assert.equal(nextIndex(2, 1, 3), 0);
   assert.equal(nextIndex(0, -1, 3), 2);
   assert.equal(nextIndex(0, 1, 0), -1);
+});
+
+test("what is paid follows the choice and the part that the wallet pays", () => {
+  assert.equal(dueOf({ due: "99.60", partDue: "49.30" }, false), 996_000);
+  assert.equal(dueOf({ due: "99.60", partDue: "49.30" }, true), 493_000);
+  assert.equal(dueOf({}, true), undefined);
 });

@@ -1,5 +1,5 @@
 /** The product page: variant, quantity and the total of both. The server counts again at checkout. */
-import { parseYuan, showPrice } from "../shared/money.ts";
+import { formatYuan, groupThousands, parseYuan, showPrice } from "../shared/money.ts";
 import { each } from "../shared/words.ts";
 
 /** Keep a quantity inside its limits; anything unreadable becomes the least. */
@@ -75,8 +75,30 @@ function startOnce(form: HTMLFormElement): void {
   });
 }
 
+/** What is paid by a choice: the server wrote both sums on it, without and with the wallet's part. */
+export function dueOf(choice: DOMStringMap, hasPart: boolean): number | undefined {
+  return parseYuan((hasPart ? choice["partDue"] : choice["due"]) ?? "");
+}
+
+/** The checkout's sums follow what is chosen. */
+function startPay(form: HTMLFormElement): void {
+  const box = form.querySelector<HTMLInputElement>("input[name=use_wallet]");
+  const refresh = () => {
+    const chosen = form.querySelector<HTMLInputElement>("input[name=pay]:checked");
+    const due = chosen ? dueOf(chosen.dataset, box?.checked === true) : undefined;
+    if (due === undefined) return;
+    for (const place of form.querySelectorAll<HTMLElement>("[data-due-price]")) showPrice(place, due);
+    for (const place of form.querySelectorAll<HTMLElement>("[data-due-text]")) place.textContent = `¥${groupThousands(formatYuan(due))}`;
+    const line = form.querySelector<HTMLElement>("[data-part-line]");
+    if (line) line.hidden = box?.checked !== true || chosen?.value === "wallet";
+  };
+  form.addEventListener("change", refresh);
+  window.addEventListener("pageshow", refresh); // the browser may have put back what was chosen
+}
+
 export function startBuying(): void {
   each<HTMLFormElement>("form[data-once]", startOnce);
   each<HTMLElement>("[data-stepper]", startStepper);
   each<HTMLFormElement>("form[data-buy]", startBuy);
+  each<HTMLFormElement>("form[data-pay]", startPay);
 }

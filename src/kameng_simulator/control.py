@@ -24,6 +24,8 @@ PAST_FIELDS = {
     "amount_fen": int,
     "paid_at": float,
 }
+HELD = "is_held"  # told of one that is held for a split; may be left out
+HELD_EXTRA = {"splits": True, "royalty_freeze": True}  # as WeChat Pay and Alipay remember it
 MAX_SPEED = 1_000_000
 
 
@@ -164,13 +166,16 @@ class Control:
         rows = data.get("payments")
         if not isinstance(rows, list) or not all(map(self._is_past_payment, rows)):
             raise Refusal("payments", fields=list(PAST_FIELDS))
-        return {"new": self._store.bring_paid(rows)}
+        extras = [json.dumps(HELD_EXTRA if row.get(HELD) else {}) for row in rows]
+        full = [{**row, "extra": extra} for row, extra in zip(rows, extras, strict=True)]
+        return {"new": self._store.bring_paid(full)}
 
     def _is_past_payment(self, row: object) -> bool:
-        if not isinstance(row, dict) or set(row) != set(PAST_FIELDS):
+        if not isinstance(row, dict) or set(row) - {HELD} != set(PAST_FIELDS):
             return False
         fits = all(isinstance(row[name], kind) for name, kind in PAST_FIELDS.items())
-        return fits and row["gateway"] in self.peers and row["amount_fen"] > 0
+        is_told = isinstance(row.get(HELD, False), bool)
+        return fits and is_told and row["gateway"] in self.peers and row["amount_fen"] > 0
 
     def _show(self, request: Request) -> Reply:
         number = request.query.get("out_trade_no")

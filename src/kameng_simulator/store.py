@@ -223,11 +223,11 @@ class Store:
         """Keep payments that were made before this program was there; return how many are new."""
         names = (
             "gateway, trade_no, out_trade_no, method, subject, amount_fen, paid_fen, notify_url,"
-            " created_at, expires_at, paid_at, state, is_opened"
+            " created_at, expires_at, paid_at, state, is_opened, extra"
         )
         values = (
             ":gateway, :trade_no, :out_trade_no, :method, :subject, :amount_fen, :amount_fen, '',"
-            " :paid_at, :paid_at, :paid_at, 'paid', 1"
+            " :paid_at, :paid_at, :paid_at, 'paid', 1, :extra"
         )
         sql = f"INSERT INTO payments ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
         with self.transaction():

@@ -49,6 +49,7 @@ class Wechat:
         self._money = Money(store, moves, keys=self.keys, find=self._find_trade)
         self._bills = Bills(store, moves, keys=self.keys, fee_bps=self.fee_bps)
         self._codes: dict[str, float] = {}
+        self._last_serial = ""  # the key that the shop's last call asks to be answered with
 
     def routes(self) -> Mapping[str, Route]:
         """Return the addresses of the API, of the payment page and of the app's platform."""
@@ -85,6 +86,7 @@ class Wechat:
         serial = request.headers.get("wechatpay-serial", "")
         try:
             self.keys.check(request)
+            self._last_serial = serial
             if request.path == "/v3/billdownload/file":
                 return self._bills.download(request)
             content = json.loads(request.body.decode()) if request.body else {}
@@ -357,7 +359,7 @@ class Wechat:
             "id": digest(event, payment.id, resource.get("refund_id", ""))[:36],
             "event_type": event,
             "original_type": original,
-            "serial": json.loads(payment.extra).get("serial", ""),
+            "serial": json.loads(payment.extra).get("serial") or self._last_serial,
             "resource": json.dumps(resource, ensure_ascii=False),
         }
 

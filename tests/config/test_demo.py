@@ -33,11 +33,14 @@ from kameng.payments.models import (
     Gateway,
     Payment,
     PaymentState,
+    PrepaidIn,
+    PrepaidWatch,
     TopUp,
     TopUpReturn,
 )
 from kameng.payments.services.gateways import config_of, switch_gateway
-from kameng.tenancy.models import Domain, Site
+from kameng.settlement.models import Split, SplitState, Withdrawal, WithdrawalState
+from kameng.tenancy.models import Domain, SettlementWay, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.web.cover_icons import ICON_PATHS
 from tests.factories import (
@@ -257,6 +260,7 @@ def test_a_load_that_was_cut_short_is_begun_anew_and_every_invariant_holds(
     _check_shops(files)
     _check_goods_and_keys(files)
     _check_history()
+    _check_settlement()
     before = _counts()
     assert load() == text
     assert _counts() == before
@@ -287,7 +291,8 @@ def _check_shops(files: DemoFiles) -> None:
     assert len(set(prices)) == 4
     with platform_scope("test"):
         gateways = Gateway.unscoped.all()
-        assert gateways.count() == len(files.shops["gateways"])
+        own = [row for site in files.shops["sites"] for row in site.get("gateways", ())]
+        assert gateways.count() == len(files.shops["gateways"]) + len(own)
         assert all(row.is_enabled and row.checked_at is not None for row in gateways)
 
 
@@ -347,6 +352,36 @@ def _check_money(first: dt.datetime) -> None:
     assert sample is not None
     dates = Transfer.unscoped.filter(reference_kind=1, reference_id=sample.id)
     assert set(dates.values_list("created_at", flat=True)) == {sample.paid_at}
+
+
+def _check_settlement() -> None:
+    now = clock.now()
+    ways = {site.slug: site.settlement_way for site in Site.objects.all()}
+    assert ways == {
+        "main": SettlementWay.CLAIM,
+        "star": SettlementWay.CLAIM,
+        "lemon": SettlementWay.SPLIT,
+        "ink": SettlementWay.PREPAID,
+    }
+    with platform_scope("test"):
+        splits = Split.unscoped.all()
+        assert {SplitState.DONE, SplitState.STAYS} <= set(splits.values_list("state", flat=True))
+        assert not splits.filter(done_at__gt=now).exists()
+        assert not splits.filter(done_at__lt=F("delivered_at")).exists()
+        withdrawals = Withdrawal.unscoped.all()
+        assert set(withdrawals.values_list("state", flat=True)) >= {
+            WithdrawalState.REQUESTED,
+            WithdrawalState.APPROVED,
+            WithdrawalState.IN_BATCH,
+            WithdrawalState.PAID,
+            WithdrawalState.REFUSED,
+            WithdrawalState.TAKEN_BACK,
+        }
+        assert withdrawals.filter(state=WithdrawalState.PAID, gateway_id__isnull=False).exists()
+        assert not withdrawals.filter(ended_at__lt=F("created_at")).exists()
+        assert PrepaidIn.unscoped.filter(credited_at__isnull=False).exists()
+        assert PrepaidWatch.unscoped.get().is_low
+        assert Order.unscoped.filter(settlement_way=SettlementWay.PREPAID).exists()
 
 
 def _counts() -> dict[str, int]:

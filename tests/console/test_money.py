@@ -327,7 +327,7 @@ def test_refunds_through_gateways_are_listed_and_hurried(
         refund = GatewayRefund.objects.get()
     page = text_of(desk.get("payments/refunds/", view="waiting"))
     assert refund.refund_no in page
-    assert "timeout" in page
+    assert "支付平台没有及时回应" in page
     assert refund.refund_no not in text_of(desk.get("payments/refunds/", view="done"))
     assert guest_desk.post(f"payments/refunds/{refund.id}/").status_code == 403
     assert desk.post(f"payments/refunds/{refund.id}/").status_code == 303

@@ -11,7 +11,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from kameng.accounts.models import Role
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
+from kameng.ledger.accounts import AccountKind as LedgerKind
 from kameng.payments.providers import registry
+from kameng.payments.providers.abilities import TransferOutcome
+from kameng.payments.providers.port import ProviderRefused
 from kameng.settlement.models import (
     AccountKind,
     PayoutAccount,
@@ -31,7 +34,7 @@ from tests.console.conftest import Desk
 from tests.console.pages import text_of
 from tests.factories import make_card_keys, make_product, make_variant
 from tests.people import Staff
-from tests.settlement.fakes import Bank, fresh_bank
+from tests.settlement.fakes import Bank, SplittingEpay, fresh_bank
 from tests.settlement.test_contesting import dispute
 from tests.settlement.world import Desk as Money
 
@@ -425,3 +428,49 @@ def test_a_request_is_taken_back_from_its_page(lin_desk: Desk, money: Money) -> 
 
     assert only_withdrawal().state == State.TAKEN_BACK
     assert lin_desk.post(f"settlement/{asked.withdrawal_no}/take-back/").status_code == 409
+
+
+def test_a_withdrawal_is_found_from_the_account_that_it_came_out_of(
+    lin_desk: Desk, site_a: Site, money: Money
+) -> None:
+    ask(lin_desk, money.add_account())
+
+    path = f"ledger/accounts/{LedgerKind.SITE_MARGIN.value}/{site_a.id}/"
+    page = lin_desk.get(path).content.decode()
+
+    assert f"settlement/{only_withdrawal().withdrawal_no}/" in page
+
+
+def test_what_a_gateway_says_by_a_code_is_said_in_words(
+    lin_desk: Desk, ada_desk: Desk, money: Money, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_asked: Any) -> TransferOutcome:
+        raise ProviderRefused("needs_certificate_mode", "x-1")
+
+    monkeypatch.setattr(SplittingEpay, "pay_out", refuse)
+    ask(lin_desk, money.add_account())
+    number = only_withdrawal().withdrawal_no
+    ada_desk.post(f"withdrawals/{number}/approve/", risks_read="on")
+    ada_desk.post(f"withdrawals/{number}/pay/", gateway=str(money.shop.choice.gateway_id))
+    send_due_payouts()
+
+    assert only_withdrawal().state == State.FAILED
+    for desk, path in ((lin_desk, f"settlement/{number}/"), (ada_desk, f"withdrawals/{number}/")):
+        page = text_of(desk.get(path))
+        assert "不是证书模式，不能打款（支付平台说：x-1）" in page
+        assert "needs_certificate_mode" not in page
+
+
+def test_a_gateway_that_cannot_pay_out_is_not_offered(
+    lin_desk: Desk, ada_desk: Desk, money: Money, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SplittingEpay, "can_pay_out", lambda _self, _config: False)
+    ask(lin_desk, money.add_account())
+    number = only_withdrawal().withdrawal_no
+    ada_desk.post(f"withdrawals/{number}/approve/", risks_read="on")
+
+    page = text_of(ada_desk.get(f"withdrawals/{number}/"))
+
+    assert only_withdrawal().state == State.APPROVED
+    assert "没有能打款到支付宝的支付通道" in page
+    assert "通过支付通道打款" not in page

@@ -49,6 +49,8 @@ def seed(simulator: str) -> dict[str, Any]:
     facts["products"] = _stock(facts["ada"])
     _connect(simulator, facts["ada"])
     _register_mei()
+    facts["anran"] = _hire_anran(facts["lin"])
+    _settle_at_once(facts["ada"])
     return facts
 
 
@@ -83,6 +85,7 @@ def _open_sites() -> dict[str, Any]:
                     slogan="付款即到账",
                     contact_text="客服 QQ 10000001，每天 9:00–22:00",
                     open_orders_limit=100,
+                    two_person_amount=2_000_000,
                 ),
             )
             (open_main_site if slug == "main" else open_sub_site)(opening, actor=SYSTEM)
@@ -194,14 +197,14 @@ def _connect(simulator: str, ada: int) -> None:
     actor = Actor(kind="user", actor_id=ada, name="陈安达")
     accounts = httpx.get(f"{simulator}/credentials").json()
     rows = (
-        ("epay", "微信支付", "wxpay"),
-        ("alipay", "支付宝", "qr"),
-        ("alipay", "支付宝网页", "page"),
-        ("alipay", "支付宝手机", "wap"),  # the same way on phones
+        ("epay", "epay", "微信支付", "wxpay"),
+        ("alipay", "alipay_cert", "支付宝", "qr"),  # by certificates it can pay out too
+        ("alipay", "alipay", "支付宝网页", "page"),
+        ("alipay", "alipay", "支付宝手机", "wap"),  # the same way on phones
     )
     page_id: int | None = None
     with site_scope(_main_site_id()):
-        for position, (kind, name, method) in enumerate(rows):
+        for position, (kind, account, name, method) in enumerate(rows):
             terms = GatewayTerms(
                 name=name,
                 method=method,
@@ -211,7 +214,7 @@ def _connect(simulator: str, ada: int) -> None:
                 position=position,
                 way_id=page_id if method == "wap" else None,
             )
-            form = {**accounts[kind], **({"opening": "page"} if kind == "epay" else {})}
+            form = {**accounts[account], **({"opening": "page"} if kind == "epay" else {})}
             gateway = create_gateway(kind=kind, form=form, terms=terms, actor=actor)
             page_id = gateway.id if method == "page" else page_id
             test_gateway(gateway_id=gateway.id, actor=actor)
@@ -269,6 +272,55 @@ def _register_mei() -> None:
             reason="开业赠送",
             actor=SYSTEM,
         )
+
+
+def _hire_anran(lin: int) -> int:
+    """Give star somebody who keeps its money beside its owner: two persons to decide."""
+    from kameng.accounts.models import Role
+    from kameng.accounts.services.staff import create_user, grant_role
+    from kameng.core.audit import Actor
+    from kameng.core.scope import platform_scope
+    from kameng.tenancy.models import Site
+    from kameng.tenancy.selectors import site_scope
+
+    actor = Actor(kind="user", actor_id=lin, name="林星")
+    with platform_scope("the journeys hire somebody"):
+        user = create_user(
+            login_text="anran",
+            display_name="安然",
+            password=PASSWORD,
+            is_platform=False,
+            actor=actor,
+        )
+    with site_scope(Site.objects.get(slug="star").id):
+        grant_role(user_id=user.id, role=Role.FINANCE, actor=actor)
+    return int(user.id)
+
+
+def _settle_at_once(ada: int) -> None:
+    """Let lemon's margin be settled with the delivery, and its payout accounts usable at once."""
+    from kameng.core.audit import Actor
+    from kameng.settlement.services.terms import TermsWish, change_terms
+    from kameng.tenancy.models import Site
+    from kameng.tenancy.selectors import site_scope
+
+    wish = TermsWish(
+        hold_hours=0,
+        minimum_amount=10_000,
+        maximum_amount=500_000_000,
+        day_limit_amount=1_000_000_000,
+        month_limit_amount=10_000_000_000,
+        fee_bps=0,
+        fee_minimum_amount=0,
+        tax_bps=0,
+        withholds_tax=False,
+        second_amount=100_000_000,
+        large_amount=200_000_000,
+        cooling_hours=0,
+    )
+    actor = Actor(kind="user", actor_id=ada, name="陈安达")
+    with site_scope(_main_site_id()):
+        change_terms(site_id=Site.objects.get(slug="lemon").id, wish=wish, actor=actor)
 
 
 def make_due(order_no: str) -> bool:

@@ -187,7 +187,20 @@ PAGES = (
     "imports/products/",
     "customers/",
     "ledger/",
+    "ledger/accounts/",
     "payments/",
+    "payments/odd/",
+    "payments/approvals/",
+    "payments/refunds/",
+    "payments/top-ups/",
+    "payments/disputes/",
+    "withdrawals/",
+    "withdrawals/batches/",
+    "splits/",
+    "settlement-terms/",
+    "reconciliation/",
+    "reconciliation/cases/",
+    "reconciliation/closing/",
     "gateways/",
     "gateways/new/",
     "sites/",
@@ -228,13 +241,15 @@ def test_the_console_reads_in_english_and_in_the_dark(visit: Visit) -> None:
 def _reads_in_english(ada: Visitor, text: str) -> bool:
     """Tell whether all Chinese in a text is of the shop's own making: names it gave."""
     titles = [goods["title"] for goods in ada.stack.facts["products"].values()]
-    names = "云桥数卡 星海点卡 柠檬会员铺 海盐会员 陈安达 林星 魏宁 海燕 专业版 普及版"
+    names = "云桥数卡 星海点卡 柠檬会员铺 海盐会员 陈安达 林星 安然 魏宁 海燕 专业版 普及版"
     own = [
         *titles,
         *names.split(),
         "微信支付",
         "支付宝网页",
+        "支付宝手机",
         "支付宝",
+        "QQ 钱包二号",
         "QQ 钱包",
         "简体中文",
         "开业备货",

@@ -310,6 +310,18 @@ def test_payout_moves_money_once(world: World, cert_account: tuple[Any, Any]) ->
     assert sent_of(world, request) == [1234]
 
 
+def test_an_account_without_certificates_cannot_pay_out(
+    world: World, cert_account: tuple[Any, Any]
+) -> None:
+    provider, config = cert_account
+    plain = dataclasses.replace(config, mode="key", app_cert="", alipay_cert="")
+
+    assert provider.can_pay_out(config)
+    assert not provider.can_pay_out(plain)
+    with pytest.raises(ProviderRefused, match="needs_certificate_mode"):
+        provider.pay_out(plain, payout())
+
+
 def test_lost_reply_of_a_payout_is_found_by_the_query(
     world: World, cert_account: tuple[Any, Any]
 ) -> None:

@@ -90,6 +90,10 @@ class SplittingEpay(EpayProvider):
     payout_account_kinds = (("alipay", "支付宝"),)
     may_come_back = True
 
+    def can_pay_out(self, config: Any) -> bool:
+        """Every account here can."""
+        return True
+
     def create(self, config: Any, request: Any) -> Any:
         """Remember which payments were flagged."""
         if request.will_split:

@@ -83,3 +83,23 @@ def test_a_payment_of_the_past_is_known_and_can_be_refunded_once(world: World) -
     assert (asked["status"], asked["money"], asked["trade_no"]) == (1, "12.50", past["trade_no"])
     assert json.loads(call(f"{world.url}/api.php?act=refund", data=who.encode())[1])["code"] == 1
     assert world.state("P7")["refunded_fen"] == 1250
+
+
+def test_a_payment_of_the_past_may_be_held_for_a_split(world: World) -> None:
+    past = {
+        "gateway": "wechat",
+        "trade_no": "4200002026090110203000001",
+        "out_trade_no": "P8",
+        "method": "native",
+        "subject": "月卡",
+        "amount_fen": 1250,
+        "paid_at": 1_788_200_000.0,
+        "is_held": True,
+    }
+
+    told = call(world.url + "/control/history", data=json.dumps({"payments": [past]}).encode())
+    odd = json.dumps({"payments": [{**past, "is_held": "yes"}]}).encode()
+
+    assert json.loads(told[1]) == {"new": 1}
+    assert world.state("P8")["extra"] == {"splits": True, "royalty_freeze": True}
+    assert call(world.url + "/control/history", data=odd)[0] == 400

@@ -43,6 +43,19 @@ def test_the_checkout_offers_the_part_and_what_is_left(
 
     assert "用余额抵扣 ¥4.00，还需支付 ¥6.00" in page
     assert 'name="wallet_part" value="4.00"' in page
+    assert 'data-due="10.00" data-part-due="6.00"' in page
+    assert "支付 <span data-due-text>¥10.00</span>" in page
+
+
+def test_a_refused_checkout_keeps_the_tick_and_says_the_rest_on_its_button(
+    browser: Client, cards: Goods, gateway: Gateway
+) -> None:
+    values = cards.order(pay=str(gateway.id), agree="", **TICKED)
+
+    page = text(browser.post("/checkout/", values))
+
+    assert "支付 <span data-due-text>¥6.00</span>" in page
+    assert "-¥4.00" in page
 
 
 def test_a_ticked_part_is_held_and_the_gateway_asks_for_the_rest(

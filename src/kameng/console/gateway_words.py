@@ -30,6 +30,21 @@ _REASONS: Final = {
     "own_gateways_off": _("您的店由主站统一收款，不能启用自己的支付通道。"),
     "merchant_inactive": _("商户在支付平台未启用，请联系支付平台。"),
 }
+_SAID: Final = {  # of one refund, share or payout
+    "processing": _("支付平台正在处理"),
+    "refund_not_seen": _("支付平台还没有这笔退款的记录"),
+    "payout_not_seen": _("支付平台还没有这笔打款的记录"),
+    "payment_not_paid": _("支付平台说这笔没有付款"),
+    "partial_refund_unsupported": _("这个通道只能整笔退"),
+    "timeout": _("支付平台没有及时回应，请稍后再试。"),
+    "connection_lost": _("和支付平台的连接中断，请稍后再试。"),
+    "unreachable": _("连不上支付平台"),
+    "needs_certificate_mode": _("这个支付宝账户不是证书模式，不能打款"),
+    "name_needed": _("没有收款人姓名，支付平台不打款"),
+    "name_missing": _("没有收款人姓名，支付平台不打款"),
+    "unknown_account_kind": _("这个通道打不到这种账户"),
+    "bad_amount": _("支付平台不接受这个金额"),
+}
 
 
 def explain_rest(gateway: Gateway) -> str:
@@ -55,3 +70,14 @@ def explain_refusal(refusal: Refusal) -> str:
         words = {"reason": reason, "said": said}
         reason = gettext("%(reason)s（支付平台说：%(said)s）") % words
     return gettext("通道没有通过测试：%(why)s") % {"why": reason}
+
+
+def explain_said(text: str) -> str:
+    """Return what a gateway said of one refund, share or payout; unknown words as they are."""
+    code, _sep, said = text.partition(" ")
+    if code not in _SAID:
+        return text
+    words = {"reason": str(_SAID[code]), "said": said}
+    if not said:
+        return words["reason"]
+    return gettext("%(reason)s（支付平台说：%(said)s）") % words

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from kameng.console.gateway_words import explain_said
 from kameng.settlement.models import Split, SplitState, Withdrawal, WithdrawalState
 from kameng.settlement.services.batching import LineOutcome
 
@@ -94,7 +95,7 @@ def say_reason(withdrawal: Withdrawal) -> Any:
     """Return the reason of a withdrawal as a person reads it."""
     if withdrawal.reason.startswith(WAITS_FOR_RECEIVER):
         return _("等收款人在微信里确认收款，24 小时内不确认会自动退回")
-    return withdrawal.reason
+    return explain_said(withdrawal.reason)
 
 
 def list_risks(withdrawal: Withdrawal) -> list[Any]:

@@ -1,13 +1,17 @@
-"""What stands behind a transfer: the printed number of its order, top-up or case, on its site."""
+"""What stands behind a transfer: the printed number of its order, top-up, withdrawal, case ….
+
+Read on the site that it belongs to. A share stands for its order.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from kameng.core.scope import open_scope
 from kameng.ledger.accounts import Reference
 from kameng.orders.selectors import list_order_nos
-from kameng.payments.selectors import list_top_up_nos
+from kameng.payments.selectors import list_dispute_nos, list_prepaid_nos, list_top_up_nos
+from kameng.settlement.selectors import list_split_order_nos, list_withdrawal_nos
 from kameng.tenancy.selectors import get_site_view, scope_of
 
 Key = tuple[int, int, int]  # site, kind of reference, id
@@ -20,6 +24,7 @@ class Behind:
     kind: int
     number: str
     site_slug: str
+    reference_id: int
 
 
 def name_references(keys: Iterable[Key]) -> dict[Key, Behind]:
@@ -31,14 +36,25 @@ def name_references(keys: Iterable[Key]) -> dict[Key, Behind]:
     for site_id, kinds in wanted.items():
         site = get_site_view(site_id)
         with open_scope(scope_of(site)):
-            numbers = {
-                Reference.ORDER: list_order_nos(kinds.get(Reference.ORDER, set())),
-                Reference.TOP_UP: list_top_up_nos(kinds.get(Reference.TOP_UP, set())),
-                Reference.CASE: {each: f"C{each:08d}" for each in kinds.get(Reference.CASE, set())},
-            }
+            numbers = _read_numbers(kinds)
         for kind, named in numbers.items():
+            shown_as = Reference.ORDER if kind == Reference.SPLIT else kind
             for reference_id, number in named.items():
                 found[site_id, kind, reference_id] = Behind(
-                    kind=kind, number=number, site_slug=site.slug
+                    kind=shown_as, number=number, site_slug=site.slug, reference_id=reference_id
                 )
     return found
+
+
+def _read_numbers(kinds: Mapping[int, set[int]]) -> dict[Reference, dict[int, str]]:
+    """Return the numbers of the site in force by kind and id; a query for each kind that is."""
+    readers: dict[Reference, Callable[[set[int]], dict[int, str]]] = {
+        Reference.ORDER: list_order_nos,
+        Reference.TOP_UP: list_top_up_nos,
+        Reference.SPLIT: list_split_order_nos,
+        Reference.WITHDRAWAL: list_withdrawal_nos,
+        Reference.DISPUTE: list_dispute_nos,
+        Reference.PREPAID: list_prepaid_nos,
+        Reference.CASE: lambda ids: {each: f"C{each:08d}" for each in ids},
+    }
+    return {kind: read(kinds[kind]) for kind, read in readers.items() if kinds.get(kind)}

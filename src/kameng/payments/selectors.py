@@ -235,6 +235,11 @@ def list_top_up_nos(top_up_ids: set[int]) -> dict[int, str]:
     return dict(TopUp.objects.filter(id__in=top_up_ids).values_list("id", "top_up_no"))
 
 
+def list_dispute_nos(dispute_ids: set[int]) -> dict[int, str]:
+    """Return the platforms' numbers of disputes of the site in force."""
+    return dict(Dispute.objects.filter(id__in=dispute_ids).values_list("id", "dispute_no"))
+
+
 def list_mismatched(limit: int = 50) -> list[Payment]:
     """Return payments of another amount, or made twice, that were not given back yet."""
     rows = Payment.objects.filter(
@@ -353,6 +358,12 @@ def list_all_top_ups(*, before_id: int | None = None, limit: int = 50) -> list[T
 def list_returns_of(top_up_id: int) -> list[TopUpReturn]:
     """Return what of one top-up went back, or is on its way, oldest first."""
     return list(TopUpReturn.objects.filter(top_up_id=top_up_id).order_by("id"))
+
+
+def list_customer_returns(customer_id: int, *, limit: int) -> list[TopUpReturn]:
+    """Return what of a customer's top-ups went back, or is on its way, newest first."""
+    rows = TopUpReturn.objects.filter(top_up__customer_id=customer_id)
+    return list(rows.select_related("top_up").order_by("-id")[:limit])
 
 
 def list_refused_returns(limit: int = 100) -> list[TopUpReturn]:

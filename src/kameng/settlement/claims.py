@@ -15,6 +15,7 @@ from kameng.ledger.selectors import site_account_amount
 from kameng.orders.shares import disputed_margin, held_margin, list_contested
 from kameng.settlement.models import OwnerKind, Payee, Source, Split, Terms, Withdrawal
 from kameng.settlement.rules import OPEN_STATES, SplitState
+from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 ACCOUNT_KINDS = {
@@ -65,6 +66,11 @@ class Claim:
     def is_short(self) -> bool:
         """Tell whether the balance no longer covers what is not settled: too much is on its way."""
         return self.balance_amount < self.held_amount
+
+    @property
+    def has_anything(self) -> bool:
+        """Tell whether there is, or soon will be, anything to show."""
+        return bool(self.balance_amount or self.held_amount or self.moving_amount)
 
     @property
     def owed_amount(self) -> int:
@@ -132,13 +138,17 @@ def read_claim_of(withdrawal: Withdrawal) -> Claim:
 
 
 def list_claims(view: SiteView) -> list[Claim]:
-    """Return the claims of a sub-site: its margin, and a prepaid balance where there is one."""
+    """Return the claims of a sub-site: its margin, and a prepaid balance where there is one.
+
+    Who takes the buyers' money earns no margin here: one that is empty is left out.
+    """
     owner, terms = site_owner(), find_terms(view)
-    claims = [read_claim(owner, Source.MARGIN, terms=terms)]
+    margin = read_claim(owner, Source.MARGIN, terms=terms)
     prepaid = read_claim(owner, Source.PREPAID, terms=terms)
-    if prepaid.balance_amount or prepaid.on_its_way_amount:
-        claims.append(prepaid)
-    return claims
+    if not (prepaid.balance_amount or prepaid.on_its_way_amount):
+        return [margin]
+    is_own = view.settlement_way == SettlementWay.PREPAID
+    return [prepaid] if is_own and not margin.has_anything else [margin, prepaid]
 
 
 def day_and_month(view: SiteView) -> tuple[dt.datetime, dt.datetime]:

@@ -264,3 +264,19 @@ def list_pending() -> list[Pending]:
 def _pending(code: str, rows: "QuerySet[Withdrawal] | QuerySet[Split]", column: str) -> Pending:
     moments = list(rows.order_by(column).values_list(column, flat=True)[: LIMIT + 1])
     return Pending(code=code, count=len(moments), since=moments[0] if moments else None)
+
+
+def list_withdrawal_nos(withdrawal_ids: set[int]) -> dict[int, str]:
+    """Return the printed numbers of withdrawals of the site in force."""
+    rows = Withdrawal.objects.filter(id__in=withdrawal_ids)
+    return dict(rows.values_list("id", "withdrawal_no"))
+
+
+def list_split_order_nos(split_ids: set[int]) -> dict[int, str]:
+    """Return the printed numbers of the orders whose shares these are, of the site in force."""
+    rows = Split.objects.filter(id__in=split_ids, order_id__isnull=False)
+    orders = dict(rows.values_list("id", "order_id"))
+    numbers = list_order_nos(set(orders.values()))
+    return {
+        split_id: numbers[order_id] for split_id, order_id in orders.items() if order_id in numbers
+    }

@@ -1,6 +1,6 @@
 """The ways to pay as a buyer chooses: the wallet first where it covers, then gateways."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.http import QueryDict
@@ -23,7 +23,10 @@ Row = tuple[str, str, str, PayChoice | None, bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayOption:
-    """One large choice."""
+    """One large choice, with what is paid by it: without and with the wallet's part.
+
+    Zero where no sum is known yet.
+    """
 
     value: str
     name: str
@@ -32,6 +35,8 @@ class PayOption:
     css_class: str
     is_chosen: bool
     is_disabled: bool = False
+    due_amount: int = 0
+    part_due_amount: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,31 @@ def list_pay_options(request: KamengRequest, amount: int, offer: Offer) -> list[
     else:
         ways = _plain_rows(request, amount, seed=offer.seed)
     kept = (row for row in ways if row[0] != str(offer.without))
-    return _mark([*wallet, *kept], offer.chosen)
+    rows = [*wallet, *kept]
+    choices = {row[0]: row[3] for row in rows}
+    rest = part.rest_amount if part is not None else amount
+    return [
+        replace(
+            option,
+            due_amount=_due(choices[option.value], amount),
+            part_due_amount=_due(choices[option.value], rest),
+        )
+        for option in _mark(rows, offer.chosen)
+    ]
+
+
+def _due(choice: PayChoice | None, amount: int) -> int:
+    """Return what is paid by a choice, a surcharge included; the wallet alone takes none."""
+    return amount if choice is None else choice.terms_for(amount).amount
+
+
+def due_of(options: list[PayOption], part: PartOffer | None, *, total_amount: int) -> int:
+    """Return what the button of a page says: what is paid by what is chosen on it."""
+    chosen = next((option for option in options if option.is_chosen), None)
+    if chosen is None:
+        return total_amount
+    is_part = part is not None and part.is_chosen
+    return chosen.part_due_amount if is_part else chosen.due_amount
 
 
 def list_top_up_options(request: KamengRequest, amount: int, *, chosen: str) -> list[PayOption]:

@@ -48,18 +48,18 @@ class _Entry:
         )
 
 
-def bring_bills(main: Shop, *, now: dt.datetime) -> None:
-    """Take in the bills of the last days of each gateway and settle some of what differs."""
-    with site_scope(main.site_id):
+def bring_bills(shop: Shop, *, now: dt.datetime) -> None:
+    """Take in the bills of the last days of a shop's own gateways, settle some of what differs."""
+    with site_scope(shop.site_id):
         gateways = list_own_gateways()
     today = day_of(now)
     for number, gateway in enumerate(gateways):
         for back in range(DAYS, 0, -1):
-            _bring(main, gateway, today - dt.timedelta(days=back), is_odd=(back + number) % 4 == 2)
-    _settle(main)
+            _bring(shop, gateway, today - dt.timedelta(days=back), is_odd=(back + number) % 4 == 2)
+    _settle(shop)
 
 
-def _bring(main: Shop, gateway: Gateway, day: dt.date, *, is_odd: bool) -> None:
+def _bring(shop: Shop, gateway: Gateway, day: dt.date, *, is_odd: bool) -> None:
     lines = [entry.text() for entry in _entries(gateway, day)]
     entries = _entries(gateway, day)
     if is_odd and len(entries) >= 4:
@@ -67,13 +67,13 @@ def _bring(main: Shop, gateway: Gateway, day: dt.date, *, is_odd: bool) -> None:
         del lines[-1]  # on no bill
         lines.append(f"9{day:%y%m%d}0001,T{day:%Y%m%d}7719,收款码,18.80,0.11,{day} 15:21:07")
     data = "\n".join((HEADING, *lines, "")).encode("gb18030")
-    with site_scope(main.site_id):
+    with site_scope(shop.site_id):
         upload_bill(
             gateway_id=gateway.id,
             day=day,
             data=data,
             name=f"{gateway.kind}-{day:%Y%m%d}.csv",
-            actor=main.owner,
+            actor=shop.owner,
         )
 
 
@@ -117,10 +117,10 @@ def _entries(gateway: Gateway, day: dt.date) -> list[_Entry]:
     return sorted(found, key=lambda entry: (entry.at, entry.number))
 
 
-def _settle(main: Shop) -> None:
+def _settle(shop: Shop) -> None:
     """Deal with the older differences as staff would, and leave the newest open."""
-    actor = main.owner
-    with site_scope(main.site_id):
+    actor = shop.owner
+    with site_scope(shop.site_id):
         waiting = list_cases(CaseFilter(state=CaseState.OPEN), limit=200)
         by_kind = {kind: [each for each in waiting if each.kind == kind] for kind in CaseKind}
         for case in by_kind[CaseKind.MISSING_HERE][1:]:

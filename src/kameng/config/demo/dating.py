@@ -8,7 +8,8 @@ this transaction alone. Audit rows are dated before they are sealed.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections, transaction
@@ -25,6 +26,8 @@ create temp table demo_order (
     closed timestamptz, refunded timestamptz, repaired timestamptz) on commit drop;
 create temp table demo_customer (id bigint primary key, at timestamptz) on commit drop;
 create temp table demo_top_up (id bigint primary key, at timestamptz) on commit drop;
+create temp table demo_prepaid (id bigint primary key, at timestamptz) on commit drop;
+create temp table demo_switch (id bigint primary key, at timestamptz) on commit drop;
 create temp table demo_import (id bigint primary key, at timestamptz) on commit drop;
 create temp table demo_site (id bigint primary key, at timestamptz) on commit drop;
 """
@@ -64,6 +67,11 @@ update payments_payment p
   from demo_top_up m where p.purpose = 2 and p.subject_id = m.id;
 update payments_topup t set created_at = m.at - interval '25 seconds', credited_at = m.at
   from demo_top_up m where t.id = m.id;
+update payments_payment p
+   set created_at = m.at - interval '25 seconds', confirmed_at = m.at
+  from demo_prepaid m where p.purpose = 8 and p.subject_id = m.id;
+update payments_prepaidin t set created_at = m.at - interval '25 seconds', credited_at = m.at
+  from demo_prepaid m where t.id = m.id;
 update payments_proof f set created_at = p.confirmed_at
   from payments_payment p where p.id = f.payment_id and p.confirmed_at is not null;
 update payments_gatewayrefund g
@@ -79,11 +87,13 @@ delete from ledger_sealbatch;  -- of minutes ago, by a worker: nobody has relied
 delete from ledger_sealmark;
 alter table ledger_transfer disable trigger user;
 update ledger_transfer t
-   set created_at = case when t.code in (40, 41, 42, 50, 51, 53) then m.refunded
+   set created_at = case when t.code between 40 and 53 then m.refunded
                          else coalesce(m.paid, m.placed) end
   from demo_order m where t.reference_kind = 1 and t.reference_id = m.id;
 update ledger_transfer t set created_at = m.at
   from demo_top_up m where t.reference_kind = 2 and t.reference_id = m.id;
+update ledger_transfer t set created_at = m.at
+  from demo_prepaid m where t.reference_kind = 8 and t.reference_id = m.id;
 alter table ledger_transfer enable trigger user;
 update ledger_balance b set updated_at = t.at
   from (select account, max(created_at) as at from (
@@ -142,6 +152,16 @@ update inventory_cardbatch b set created_at = m.at
   from demo_import m where m.id = b.import_job_id;
 """
 
+# Shares that were planned with the deliveries of their orders.
+SPLITS = """
+update settlement_split s
+   set delivered_at = o.delivered_at, created_at = o.delivered_at + interval '3 seconds',
+       finish_by = s.finish_by + (o.paid_at - s.delivered_at),
+       next_attempt_at = case when s.next_attempt_at is not null
+                              then s.next_attempt_at + (o.delivered_at - s.delivered_at) end
+  from orders_order o where o.id = s.order_id;
+"""
+
 # What was set up before the first day, with each site.
 SETTING_UP = """
 update tenancy_site t set created_at = s.at from demo_site s where s.id = t.id;
@@ -165,27 +185,119 @@ update core_auditentry a
 update core_auditentry a set created_at = m.at
   from demo_import m
  where a.subject_kind = 'import' and a.subject_id = m.id::text and a.sealed_hash is null;
+update core_auditentry a set created_at = m.at
+  from demo_prepaid m join payments_prepaidin p on p.id = m.id
+ where a.subject_kind = 'prepaid' and a.subject_id = p.prepaid_no and a.sealed_hash is null;
+update core_auditentry a set created_at = m.at
+  from demo_switch m
+ where a.action = 'site.settlement_way.changed' and a.subject_id = m.id::text
+   and a.sealed_hash is null;
 update core_auditentry a set created_at = s.at
   from demo_site s
- where a.subject_kind not in ('order', 'import') and a.sealed_hash is null
+ where a.subject_kind not in ('order', 'import', 'prepaid') and a.sealed_hash is null
+   and not (a.action = 'site.settlement_way.changed'
+            and a.subject_id in (select id::text from demo_switch))
    and a.action <> 'stock.level.set'  -- of today
    and s.id = coalesce(a.site_id, (select min(id) from demo_site));
+"""
+
+# What is done after the history was dated, moved in steps of its own.
+RECEIVERS = """
+update settlement_splitreceiver r
+   set created_at = m.at + interval '10 minutes', usable_at = m.at + interval '1 day'
+  from demo_switch m where r.site_id = m.id;
+"""
+SHARES = """
+alter table ledger_transfer disable trigger user;
+update settlement_split s
+   set done_at = least(now(), s.delivered_at + make_interval(hours => %(hours)s)
+                              + make_interval(secs => 4 + s.id %% 9))
+ where s.state in (3, 6);
+update ledger_transfer t set created_at = s.done_at - interval '1 second' * (81 - t.code)
+  from settlement_split s
+ where t.reference_kind = 5 and t.reference_id = s.id and s.state = 3 and t.code in (80, 81);
+alter table ledger_transfer enable trigger user;
+"""
+ACCOUNTS = """
+update settlement_payoutaccount set created_at = created_at - %(age)s where id = any(%(ids)s);
+"""
+# The gateway was asked at the end of the load; the clock of who decided stood at the moment.
+CLAIMS = """
+update settlement_withdrawal w
+   set created_at = m.at,
+       ended_at = case when w.gateway_id is not null and w.ended_at is not null
+                       then w.decided_at + interval '40 seconds' else w.ended_at end
+  from demo_claim m where w.id = m.id;
+update settlement_approval a set created_at = w.decided_at
+  from settlement_withdrawal w join demo_claim m on m.id = w.id
+ where a.withdrawal_id = w.id and w.decided_at is not null;
+update settlement_payoutbatch b set created_at = w.decided_at + interval '20 seconds'
+  from settlement_withdrawal w join demo_claim m on m.id = w.id where w.batch_id = b.id;
+alter table ledger_transfer disable trigger user;
+update ledger_transfer t
+   set created_at = case t.code when 70 then m.at else coalesce(w.ended_at, m.at) end
+  from settlement_withdrawal w join demo_claim m on m.id = w.id
+ where t.reference_kind = 6 and t.reference_id = w.id;
+alter table ledger_transfer enable trigger user;
+update core_auditentry a
+   set created_at = case a.action when 'settlement.withdrawal.requested' then m.at
+                                  when 'settlement.withdrawal.approved' then w.decided_at
+                                  else coalesce(w.ended_at, w.decided_at, m.at) end
+  from settlement_withdrawal w join demo_claim m on m.id = w.id
+ where a.subject_kind = 'withdrawal' and a.subject_id = w.withdrawal_no and a.sealed_hash is null;
 """
 
 
 def date_back(diary: Diary, *, now: dt.datetime) -> None:
     """Move every stamp of the history to its moment, as the owner of the tables."""
+    with _owner() as cursor:
+        cursor.execute(TABLES)
+        _fill(cursor, diary)
+        _copy(cursor, "demo_site", _opening_days(cursor, now))
+        for part in (ORDERS, PAYMENTS, LEDGER, MESSAGES, PEOPLE, SPLITS, SETTING_UP, AUDIT):
+            cursor.execute(part)
+
+
+def date_receivers(diary: Diary) -> None:
+    """Let receivers of shares be as old as the splits of their site."""
+    with _owner() as cursor:
+        cursor.execute(TABLES)
+        _copy(cursor, "demo_switch", diary.switches.items())
+        cursor.execute(RECEIVERS)
+
+
+def date_shares(*, hold_hours: int) -> None:
+    """Let shares have been handed over, and payments freed, when they fell due."""
+    with _owner() as cursor:
+        cursor.execute(SHARES, {"hours": hold_hours})
+
+
+def date_accounts(account_ids: Sequence[int], *, by: dt.timedelta) -> None:
+    """Let payout accounts be older by so much."""
+    with _owner() as cursor:
+        cursor.execute(ACCOUNTS, {"ids": list(account_ids), "age": by})
+
+
+def date_claims(asked: Mapping[int, dt.datetime]) -> None:
+    """Let withdrawals, by id, have been asked for at these moments and gone on from there."""
+    with _owner() as cursor:
+        cursor.execute(
+            "create temp table demo_claim (id bigint primary key, at timestamptz) on commit drop"
+        )
+        _copy(cursor, "demo_claim", asked.items())
+        cursor.execute(CLAIMS)
+
+
+@contextmanager
+def _owner() -> Iterator[Any]:
+    """Write as the owner of the tables, in one transaction."""
     alias = MIGRATION_ALIAS
     with (
         platform_scope("the demo's history is dated back"),
         transaction.atomic(using=alias),
         connections[alias].cursor() as cursor,
     ):
-        cursor.execute(TABLES)
-        _fill(cursor, diary)
-        _copy(cursor, "demo_site", _opening_days(cursor, now))
-        for part in (ORDERS, PAYMENTS, LEDGER, MESSAGES, PEOPLE, SETTING_UP, AUDIT):
-            cursor.execute(part)
+        yield cursor
     connections[alias].close()
 
 
@@ -207,6 +319,8 @@ def _fill(cursor: Any, diary: Diary) -> None:
         "demo_customer": diary.customers,
         "demo_top_up": diary.top_ups,
         "demo_import": diary.imports,
+        "demo_prepaid": diary.prepaid,
+        "demo_switch": diary.switches,
     }
     for table, moments in named.items():
         _copy(cursor, table, moments.items())

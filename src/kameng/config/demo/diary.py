@@ -27,6 +27,8 @@ class Diary:
     customers: dict[int, dt.datetime] = field(default_factory=dict)
     top_ups: dict[int, dt.datetime] = field(default_factory=dict)
     imports: dict[int, dt.datetime] = field(default_factory=dict)
+    prepaid: dict[int, dt.datetime] = field(default_factory=dict)
+    switches: dict[int, dt.datetime] = field(default_factory=dict)
 
     def add(self, other: "Diary") -> None:
         """Take over what another one says."""
@@ -34,6 +36,8 @@ class Diary:
         self.customers |= other.customers
         self.top_ups |= other.top_ups
         self.imports |= other.imports
+        self.prepaid |= other.prepaid
+        self.switches |= other.switches
 
     def note_order(
         self, order_id: int, *, placed_at: dt.datetime, paid_at: dt.datetime | None
@@ -68,3 +72,11 @@ class Diary:
     def note_import(self, job_id: int, *, at: dt.datetime) -> None:
         """Note when keys or goods were brought in."""
         self.imports[job_id] = at
+
+    def note_prepaid(self, paid_in_id: int, *, at: dt.datetime) -> None:
+        """Note when an operator paid wholesale in ahead."""
+        self.prepaid[paid_in_id] = at
+
+    def note_switch(self, site_id: int, *, at: dt.datetime) -> None:
+        """Note since when a site is settled another way."""
+        self.switches[site_id] = at

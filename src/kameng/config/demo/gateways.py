@@ -22,7 +22,7 @@ from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.options import read_options
 from kameng.config.launch.processes import die_with_parent
 from kameng.core.audit import Actor
-from kameng.payments.models import Gateway
+from kameng.payments.selectors import list_own_gateways
 from kameng.payments.services.gateways import (
     GatewayTerms,
     change_gateway,
@@ -125,7 +125,7 @@ def enter_gateways(
             weight=row.get("weight", 100),
             daily_cap_amount=row.get("daily_cap_amount"),
         )
-        form = {"opening": "page", **accounts[row["kind"]]}
+        form = {"opening": "page", **accounts[row.get("account", row["kind"])]}
         gateway = create_gateway(kind=row["kind"], form=form, terms=terms, actor=actor)
         ids[row["name"]] = gateway.id
         test_gateway(gateway_id=gateway.id, actor=actor)
@@ -141,7 +141,7 @@ def follow_simulator(*, actor: Actor) -> int:
     port = read_options().simulator_port
     moved = [
         (gateway, addresses)
-        for gateway in Gateway.objects.order_by("id")
+        for gateway in list_own_gateways()
         if (addresses := _list_moved(config_of(gateway).to_json(), port=port))
     ]
     if not moved:

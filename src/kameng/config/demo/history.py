@@ -72,6 +72,7 @@ class History:
         shelves = {name: loves.get(name, 1.0) for name, _icon, _position in self.files.categories}
         life = Life(
             shop=shop,
+            main=self.shops[0],
             files=self.files,
             diary=self.diary,
             simulator=self.simulator,

@@ -20,7 +20,7 @@ from kameng.catalog.inputs import InputKind
 from kameng.catalog.models import DeliveryKind
 from kameng.catalog.selectors import get_catalogue
 from kameng.catalog.snapshot import ProductView, VariantView
-from kameng.config.demo import crowd, rhythm
+from kameng.config.demo import crowd, prepaying, rhythm
 from kameng.config.demo.crowd import Customer
 from kameng.config.demo.diary import Diary
 from kameng.config.demo.files import DemoFiles
@@ -30,7 +30,13 @@ from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.scope import open_scope
 from kameng.inventory.claims import open_keys
-from kameng.orders.errors import KeyNotReplaceable, NotEnoughMoney, OutOfStock, TooManyOpenOrders
+from kameng.orders.errors import (
+    KeyNotReplaceable,
+    NotEnoughMoney,
+    OutOfStock,
+    ShopPaused,
+    TooManyOpenOrders,
+)
 from kameng.orders.models import Order, OrderRefund, RefundTo
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.delivering import (
@@ -42,14 +48,18 @@ from kameng.orders.services.delivering import (
 )
 from kameng.orders.services.placing import Buyer, PlacedOrder, Wish, place_order
 from kameng.orders.services.refunding import RefundWish, refund_order
+from kameng.orders.services.settling import switch_settlement
+from kameng.payments.choosing import find_known_gateway
 from kameng.payments.models import GatewayRefund, Payment, Purpose
 from kameng.payments.providers.port import Confirmation, PaidStatus
 from kameng.payments.selectors import PayChoice, find_open_payment, list_pay_choices
 from kameng.payments.services.confirming import confirm_payment
+from kameng.payments.services.holding import flag_for_split
 from kameng.payments.services.paying import start_top_up
 from kameng.payments.services.refunding import ask_refund
 from kameng.pricing.money import Amount
 from kameng.risk.services import assess_checkout
+from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 UNNAMED_CAP = 10_000_000  # what the wallet of a customer without a known name may hold
@@ -68,6 +78,7 @@ class Life:
     """One shop while its history is told."""
 
     shop: Shop
+    main: Shop
     files: DemoFiles
     diary: Diary
     simulator: Simulator
@@ -81,10 +92,16 @@ class Life:
     plans: list[tuple[dt.datetime, int, Callable[[], None]]] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     shelf: list[tuple[ProductView, str, float]] = field(default_factory=list)
+    accounts: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def open(self) -> None:
         """Read what the shop sells and plan who joins when."""
         self.view = get_site_view(self.shop.site_id)
+        self.accounts = {  # of the simulator, by kind and name of the way to pay
+            (row["kind"], row["name"]): row["account"]
+            for row in self.files.shops["gateways"]
+            if "account" in row
+        }
         with open_scope(scope_of(self.view)):
             catalogue = get_catalogue(self.view)
         names = {each.id: each.name for each in catalogue.categories}
@@ -96,6 +113,7 @@ class Life:
         for customer in self.customers:
             self.plan(customer.joined_at, partial(self._join, customer))
         self.customers = []
+        self._plan_settlement()
 
     def plan(self, moment: dt.datetime, act: Callable[[], None]) -> None:
         """Let something happen at a moment."""
@@ -114,6 +132,41 @@ class Life:
         for minutes in (4, 19, 33, 41):
             moment = self.ends_at - dt.timedelta(minutes=minutes, seconds=self.rng.randrange(60))
             self.plan(moment, lambda: self.visit(by_hand=True))
+
+    def _plan_settlement(self) -> None:
+        """Plan how the operator comes to his share, where it is not by claims alone."""
+        begins_at = self.ends_at - dt.timedelta(days=rhythm.DAYS)
+        if self.view.settlement_way == SettlementWay.PREPAID:
+            self.plan(begins_at, self._begin_prepaid)
+            for day in range(1, rhythm.DAYS):
+                self.plan(begins_at + dt.timedelta(days=day), self._pay_in)
+        split_days = self.shop.plan.get("split_days")
+        if split_days:
+            self.plan(self.ends_at - dt.timedelta(days=split_days), self._begin_splits)
+
+    def _begin_prepaid(self) -> None:
+        first = prepaying.book_first(self.shop, main=self.main)
+        self.diary.note_prepaid(first.id, at=clock.now())
+
+    def _pay_in(self) -> None:
+        """Pay wholesale in ahead where little is left of it."""
+        is_late = clock.now() > self.ends_at - prepaying.LAST_DAYS
+        begun = prepaying.pay_in(self.shop, main=self.main, is_late=is_late)
+        if begun is not None:
+            paid_in, payment, choice = begun
+            self._confirm(payment, choice, subject="预存货款")
+            self.diary.note_prepaid(paid_in.id, at=clock.now())
+
+    def _begin_splits(self) -> None:
+        """From now on the gateway hands the operator his share itself, where it can."""
+        switch_settlement(
+            site_id=self.shop.site_id,
+            way=SettlementWay.SPLIT,
+            reason="与分站约定，利润由支付通道直接分账",
+            actor=self.main.owner,
+        )
+        self.view = get_site_view(self.shop.site_id)
+        self.diary.note_switch(self.shop.site_id, at=clock.now())
 
     def visit(self, *, by_hand: bool = False) -> None:
         """Somebody buys something, by their own way; `by_hand`: what a person delivers."""
@@ -218,7 +271,7 @@ class Life:
         clearance = assess_checkout(site_id=self.shop.site_id, actor=buyer.actor, ip=buyer.ip)
         try:
             placed = place_order(view=self.view, buyer=buyer, wish=wish, clearance=clearance)
-        except (OutOfStock, NotEnoughMoney, TooManyOpenOrders):
+        except (OutOfStock, NotEnoughMoney, TooManyOpenOrders, ShopPaused):
             return
         total = variant.unit.price_amount * quantity
         if choice is None and customer is not None:
@@ -282,6 +335,8 @@ class Life:
     def _confirm(self, payment: Payment, choice: PayChoice, *, subject: str) -> None:
         """Say what the gateway's callback says, and let the simulator know of the payment."""
         moment = clock.now()
+        gateway = find_known_gateway(self.view, gateway_id=choice.gateway_id)
+        is_held = gateway is not None and flag_for_split(payment, gateway=gateway)
         local = moment.astimezone(rhythm.ZONE)
         tail = f"{secrets.randbelow(10**15):015d}"  # never that of an earlier load
         if choice.kind == "epay":
@@ -306,13 +361,14 @@ class Life:
         )
         self.simulator.remember(
             {
-                "gateway": choice.kind,
+                "gateway": self.accounts.get((choice.kind, choice.name), choice.kind),
                 "trade_no": external_no,
                 "out_trade_no": payment.payment_no,
                 "method": choice.kind if choice.kind in {"alipay", "unionpay"} else choice.method,
                 "subject": subject,
                 "amount_fen": payment.amount // 100,
                 "paid_at": moment.timestamp(),
+                "is_held": is_held,
             }
         )
 

@@ -10,7 +10,17 @@ import time
 from django.conf import settings
 from django.db import connection, connections
 
-from kameng.config.demo import claims, history, keys, rhythm, shelves, shops, wiping
+from kameng.config.demo import (
+    claims,
+    history,
+    keys,
+    prepaying,
+    rhythm,
+    sharing,
+    shelves,
+    shops,
+    wiping,
+)
 from kameng.config.demo.bills import bring_bills
 from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
@@ -27,7 +37,7 @@ from kameng.config.settings import MIGRATION_ALIAS
 from kameng.core import clock
 from kameng.core.audit import SYSTEM
 from kameng.tenancy.models import Site
-from kameng.tenancy.selectors import get_main_site, site_scope
+from kameng.tenancy.selectors import site_scope
 from kameng.web import logs
 
 CARD_SHARE = 0.72  # of all orders, as the mix of goods makes it
@@ -72,8 +82,10 @@ def _prepare_process() -> None:
 
 def _follow_simulator() -> None:
     _prepare_process()
-    with site_scope(get_main_site().id):
-        count = follow_simulator(actor=SYSTEM)
+    count = 0
+    for site in Site.objects.order_by("id"):
+        with site_scope(site.id):
+            count += follow_simulator(actor=SYSTEM)
     if count:
         say(f"模拟支付换了端口，{count} 个支付通道已跟着改。")
 
@@ -99,10 +111,16 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     say("整理时间线 …")
     connection.close()
     date_back(telling.diary, now=now)
-    claims.tell_claims(opened)
+    say("结算：分账、提现与预存 …")
+    with open_simulator():
+        sharing.share_out_margins(opened, telling.diary)
+        claims.tell_claims(opened)
+    for shop in shops.list_own_takers(opened):
+        prepaying.watch_closely(shop, main=opened[0])
     fill_queues(opened[1])
     say("核对最近几天的通道账单 …")
-    bring_bills(opened[0], now=now)
+    for shop in (opened[0], *shops.list_own_takers(opened)):
+        bring_bills(shop, now=now)
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
 
@@ -124,6 +142,9 @@ def _stock(telling: History, files: DemoFiles, main: Shop) -> None:
         say(f"装入卡密：{sum(brought.values())} 条，另有一份未整理的文件 …")
     with site_scope(main.site_id):
         enter_gateways(files.shops["gateways"], simulator=telling.simulator, actor=main.owner)
+    for shop in shops.list_own_takers(telling.shops):
+        with site_scope(shop.site_id):
+            enter_gateways(shop.plan["gateways"], simulator=telling.simulator, actor=shop.owner)
     for job_id in (listed, *brought, messy):
         telling.diary.note_import(job_id, at=first_day)
 

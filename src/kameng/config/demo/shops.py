@@ -18,9 +18,10 @@ from kameng.catalog.snapshot import Catalogue, ProductView
 from kameng.core.audit import SYSTEM, Actor
 from kameng.core.scope import platform_scope
 from kameng.inventory.selectors import Stock, forget_stock, stock_of
+from kameng.orders.services.settling import switch_settlement
 from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import ZERO, Amount, parse_yuan
-from kameng.tenancy.models import Plan
+from kameng.tenancy.models import Plan, SettlementWay
 from kameng.tenancy.selectors import site_scope
 from kameng.tenancy.services import add_domain, change_settings, save_plan
 
@@ -51,9 +52,23 @@ def open_shops(entry: Mapping[str, Any]) -> list[Shop]:
             )
             for row in entry["plans"]
         }
-        return [
+        opened = [
             _open_shop(site, plans=plans, password=entry["password"]) for site in entry["sites"]
         ]
+    for shop in list_own_takers(opened):
+        with site_scope(shop.site_id):
+            switch_settlement(
+                site_id=shop.site_id,
+                way=SettlementWay.PREPAID,
+                reason="分站有自己的商户号，货款自收，预存进货",
+                actor=opened[0].owner,
+            )
+    return opened
+
+
+def list_own_takers(shops: Sequence[Shop]) -> list[Shop]:
+    """Return the sub-sites whose operators take the buyers' money by gateways of their own."""
+    return [shop for shop in shops[1:] if "gateways" in shop.plan]
 
 
 def _open_shop(site: Mapping[str, Any], *, plans: Mapping[str, Plan], password: str) -> Shop:

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
+from kameng.console.gateway_words import explain_said
 from kameng.console.settlement_words import SPLIT_TONES, TONES, say_reason
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
@@ -164,3 +165,9 @@ def short_money(amount: int) -> str:
     tenths = yuan // 1_000
     figure = f"{tenths // 10}.{tenths % 10}".removesuffix(".0")
     return gettext("%(figure)s万") % {"figure": figure}
+
+
+@register.filter
+def gateway_said(text: str) -> str:
+    """Print what a gateway said in words; what a person wrote stays as it is."""
+    return explain_said(text)

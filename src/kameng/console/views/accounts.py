@@ -1,5 +1,8 @@
 """The ledger's accounts: what each holds, its statement with what stands behind each line."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -29,6 +32,16 @@ from kameng.web.statements import (
 )
 
 PAGE_SIZE = 50
+# The page of what stands behind a transfer, by its printed number or by its key.
+BY_NUMBER: Final[Mapping[int, str]] = {
+    Reference.ORDER: "console:order",
+    Reference.TOP_UP: "console:top_up",
+    Reference.WITHDRAWAL: "console:withdrawal",
+}
+BY_ID: Final[Mapping[int, str]] = {
+    Reference.CASE: "console:case",
+    Reference.DISPUTE: "console:dispute",
+}
 
 
 @console_page("money.view")
@@ -105,10 +118,12 @@ def _behind_url(line: StatementLine) -> str:
     behind = line.behind
     if behind is None:
         return ""
-    if behind.kind == Reference.ORDER:
-        return reverse("console:order", args=[behind.site_slug, behind.number])
-    if behind.kind == Reference.CASE:
-        return reverse("console:case", args=[behind.site_slug, int(behind.number[1:])])
+    if behind.kind == Reference.PREPAID:
+        return reverse("console:prepaid", args=[behind.site_slug])
+    if behind.kind in BY_ID:
+        return reverse(BY_ID[behind.kind], args=[behind.site_slug, behind.reference_id])
+    if behind.kind in BY_NUMBER:
+        return reverse(BY_NUMBER[behind.kind], args=[behind.site_slug, behind.number])
     return ""
 
 

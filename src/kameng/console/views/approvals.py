@@ -8,7 +8,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kameng.accounts.models import Approval
-from kameng.accounts.selectors import get_approval, list_past_approvals, list_waiting_approvals
+from kameng.accounts.selectors import (
+    get_approval,
+    list_customers_by_id,
+    list_past_approvals,
+    list_waiting_approvals,
+)
 from kameng.accounts.services.approving import approve_wish, refuse_wish, withdraw_wish
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.errors import PermissionMissing
@@ -30,6 +35,7 @@ ACTS: Final[dict[str, Any]] = {
     "order.refund_by_hand": gettext_lazy("订单线下退款"),
     "order.settle_by_hand": gettext_lazy("被拒退款改为线下退"),
 }
+ABOUT_A_CUSTOMER: Final = "wallet.adjust"
 STATE_TONES: Final = {1: "warn", 2: "ok", 3: "bad", 4: "", 5: ""}
 
 
@@ -44,9 +50,19 @@ def _page(request: ConsoleRequest, form: DecideForm) -> HttpResponse:
     page = paginate(
         request, lambda before_id, limit: list_past_approvals(before_id=before_id, limit=limit)
     )
+    asked = list_waiting_approvals()
+    customers = list_customers_by_id(
+        {each.subject_id for each in asked if each.kind == ABOUT_A_CUSTOMER}
+    )
     waiting = [
-        (each, describe_act(each), each.asked_by_id == me, _may(request, each, site_id))
-        for each in list_waiting_approvals()
+        (
+            each,
+            describe_act(each),
+            customers.get(each.subject_id) if each.kind == ABOUT_A_CUSTOMER else None,
+            each.asked_by_id == me,
+            _may(request, each, site_id),
+        )
+        for each in asked
     ]
     context = {
         "waiting": waiting,

@@ -3,11 +3,12 @@
 import calendar
 import datetime as dt
 import zlib
-from typing import Any
+from typing import Any, Final
 
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from kameng.console.answers import done, run_form, status_of
@@ -47,6 +48,15 @@ from kameng.web.pagination import paginate
 PAGE_SIZE = 50
 CASES_SHOWN = 20
 MONTHS_SHOWN = 12
+WEEKDAYS: Final = (
+    gettext_lazy("周一"),
+    gettext_lazy("周二"),
+    gettext_lazy("周三"),
+    gettext_lazy("周四"),
+    gettext_lazy("周五"),
+    gettext_lazy("周六"),
+    gettext_lazy("周日"),
+)
 
 
 @console_page("money.reconcile")
@@ -61,6 +71,7 @@ def reconciliation(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "month": month,
         "earlier": (month - dt.timedelta(days=1)).replace(day=1),
         "later": days[-1] + dt.timedelta(days=1) if days[-1] < today else None,
+        "weekdays": WEEKDAYS,
         "blank": range(month.weekday()),
         "today": today,
         "rows": [(each, marks[each.id], is_fetchable(each)) for each in gateways],

@@ -210,6 +210,10 @@ class PayoutSender(Protocol):
     payout_account_kinds: Sequence[tuple[str, Any]]  # (code, label)
     may_come_back: bool  # a query may say RETURNED of what it said DONE of before
 
+    def can_pay_out(self, config: Any) -> bool:
+        """Tell whether this very account may: some must be set up in a certain way."""
+        ...
+
     def pay_out(self, config: Any, request: PayoutRequest) -> TransferOutcome:
         """Send money; the same `payout_no` again moves none. Calls out.
 

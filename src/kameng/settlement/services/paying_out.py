@@ -39,7 +39,7 @@ def list_payout_gateways(account_kind: str) -> list[OpenGateway]:
     return [
         each
         for each in list_open_gateways(require_site_id())
-        if sender_kind(each, account_kind=account_kind)
+        if sender_kind(each, account_kind=account_kind) and each.provider.can_pay_out(each.config)
     ]
 
 

@@ -35,6 +35,7 @@ from kameng.payments.models import Payment, Purpose, TopUp
 from kameng.payments.selectors import (
     find_open_payment,
     find_top_up,
+    list_customer_returns,
     list_returns_of,
     list_top_ups,
 )
@@ -72,6 +73,7 @@ from kameng.web.pagination import paginate
 from kameng.web.requests import KamengRequest, actor_of
 
 RECENT: Final = 3
+RETURNS_SHOWN: Final = 5
 ORDER_GROUPS: Final[dict[str, tuple[int, ...]]] = {
     "": (),
     "unpaid": (OrderState.AWAITING_PAYMENT,),
@@ -221,6 +223,7 @@ def _wallet_page(
         "tiers": list_tiers_for(customer_id),
         **_limits_of(customer_id),
         "issuer": request.site,
+        "returns": list_customer_returns(customer_id, limit=RETURNS_SHOWN),
         "returnables": [each for each in list_returnable(customer_id)[:20] if each.amount],
         "open_top_ups": [
             each

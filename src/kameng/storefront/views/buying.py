@@ -57,6 +57,7 @@ from kameng.storefront.paychoices import (
     WALLET,
     Offer,
     check_wallet,
+    due_of,
     list_pay_options,
     open_purse,
     read_gateway,
@@ -215,6 +216,10 @@ def _show(
     is_own_place = isinstance(refusal, ContactInvalid | ConsentMissing)
     total = quoted.quote.total_amount
     purse = open_purse(request, total, is_ticked=request.POST.get("use_wallet") == "1")
+    part = purse.offer if purse is not None else None
+    options = list_pay_options(
+        request, total, Offer(chosen=form.pay, seed=form.idempotency_key, purse=purse)
+    )
     context = {
         **_goods_context(request, quoted, form),
         "slots": make_slots(quoted.product.input_fields, form.answers, is_checked=is_checked),
@@ -225,10 +230,9 @@ def _show(
         "consent_error": refusal.text() if isinstance(refusal, ConsentMissing) else "",
         "problem": refusal.text() if refusal is not None and not is_own_place else "",
         "idempotency_key": form.idempotency_key,
-        "part_offer": purse.offer if purse is not None else None,
-        "pay_options": list_pay_options(
-            request, total, Offer(chosen=form.pay, seed=form.idempotency_key, purse=purse)
-        ),
+        "part_offer": part,
+        "pay_options": options,
+        "due_amount": due_of(options, part, total_amount=total),
     }
     status = refusal.status if refusal is not None else 200
     return answer_personal(request, "storefront/checkout.html", context, status=status)

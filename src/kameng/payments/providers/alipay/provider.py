@@ -264,6 +264,10 @@ class AlipayProvider:
 
     # --- payouts -------------------------------------------------------------------------------
 
+    def can_pay_out(self, config: Config) -> bool:
+        """Tell whether the account works by certificates: Alipay asks it of who sends money."""
+        return config.has_certificates
+
     def pay_out(self, config: Config, request: PayoutRequest) -> TransferOutcome:
         """Send money to a person; a refusal is believed only when the query knows of none."""
         outcome = self._ask(

@@ -299,6 +299,10 @@ class WechatProvider:
 
     # --- payouts ---
 
+    def can_pay_out(self, config: Config) -> bool:
+        """Every merchant's account can."""
+        return True
+
     def pay_out(self, config: Config, request: PayoutRequest) -> TransferOutcome:
         """Send money to a user, who confirms it in WeChat."""
         name = request.name if request.amount >= transfers.NAME_BELOW else ""
