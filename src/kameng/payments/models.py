@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from kameng.core.fields import AmountField
 from kameng.tenancy.scoping import SharedDownModel, TenantModel
 
+IS_COMPLETING = Q(completes__isnull=False)  # next to no payment does: others need no index
+
 
 class FeeBearer(models.IntegerChoices):
     """Who bears what the gateway keeps of a payment."""
@@ -22,9 +24,9 @@ class FeeBearer(models.IntegerChoices):
 class Gateway(SharedDownModel):
     """A merchant account at a payment provider, by one of the methods it offers.
 
-    The main site's is used by its sub-sites too, unless they take money by their own.
-    A buyer chooses a way to pay: a gateway that names no `way` is one, those that name it are
-    further accounts behind it. Health is written by payments_note_fault and its like alone.
+    The main site's is used by its sub-sites too, unless they take money by their own. A buyer
+    chooses a way to pay: a gateway that names no `way` is one, those that name it are further
+    accounts behind it. Health is written by payments_note_fault and its like.
     """
 
     kind = models.CharField(max_length=24)  # registry key: epay, alipay
@@ -122,9 +124,6 @@ class PaymentState(models.IntegerChoices):
     MISMATCHED = 4, _("金额不符")  # another amount, or a second payment: a person decides
 
 
-IS_COMPLETING = Q(completes__isnull=False)
-
-
 class Payment(TenantModel):
     """One attempt to pay one thing through one gateway. `payment_no` is what the gateway knows."""
 
@@ -162,10 +161,10 @@ class Payment(TenantModel):
     # The short payment whose missing sum this one pays: an order that two payments pay together.
     completes = models.ForeignKey(
         "self", null=True, db_index=False, on_delete=models.PROTECT, related_name="+"
-    )  # indexed below: next to no payment completes another
+    )
     # Of amount: what another payment, the wallet or the shop (a surcharge) bears.
     completed_amount = AmountField(default=0, db_default=0)
-    # Flagged at the gateway for a split, which was not ended yet: what is left of it is held there.
+    # Flagged at the gateway for a split that has not ended: what is left of it is held there.
     will_split = models.BooleanField(default=False, db_default=False)
 
     @property
