@@ -4,8 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 import pytest
