@@ -12,7 +12,8 @@ from kameng.orders.models import Order, OrderRefund, OrderRefundState, RefundTo
 from kameng.orders.rules import State
 from kameng.orders.services import paying
 from kameng.orders.services.paying import pay_from_wallet
-from kameng.payments.models import GatewayRefund, Payment, PaymentState
+from kameng.orders.services.refunding import settle_refused_refund
+from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
 from kameng.payments.providers.epay.provider import EpayProvider
 from kameng.payments.providers.port import RefundOutcome, RefundStatus
 from kameng.payments.services.refunding import ask_refund
@@ -22,6 +23,7 @@ from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import (
+    STAFF,
     Shop,
     cancel,
     connect_gateway,
@@ -50,6 +52,10 @@ def held(shop: Shop, customer_id: int) -> int:
 
 def suspense(shop: Shop) -> int:
     return balance_of(account_id(AccountKind.ORDER_SUSPENSE, shop.site.id))
+
+
+def outside(shop: Shop) -> int:
+    return balance_of(account_id(AccountKind.ADJUSTMENTS, shop.site.id))
 
 
 def test_the_wallets_part_is_held_and_the_gateway_asks_for_the_rest(shop: Shop) -> None:
@@ -225,6 +231,33 @@ def test_a_refund_goes_to_the_source_first_and_what_is_more_to_the_wallet(
     assert fresh(shop, placed).state == State.REFUNDED
     assert suspense(shop) == 0
     assert find_breaches() == []
+
+
+def test_of_a_refund_that_the_gateway_refused_its_part_alone_is_paid_by_hand(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = RefundOutcome(status=RefundStatus.REFUSED, reason="BALANCE_SHORT")
+    monkeypatch.setattr(EpayProvider, "refund", lambda *_: refused)
+    (mei,) = make_buyers(shop.site, 1, amount=PART)
+    placed = order(shop, customer=mei, wallet_part=PART)
+    notify(shop, payment_of(shop, placed))
+    back, before = refund(shop, placed, key="all"), outside(shop)
+    with site_scope(shop.site.id):
+        ask_refund(GatewayRefund.objects.get().id)
+
+        settle_refused_refund(refund_id=back.id, way="hand", reason="已转账", actor=STAFF)
+
+        back.refresh_from_db()
+    assert (back.refund_to, back.state) == (RefundTo.HAND, OrderRefundState.DONE)
+    assert back.wallet_amount == held(shop, mei.id) == PART
+    assert back.rest_amount == price_of(shop) - PART
+    assert outside(shop) - before == back.rest_amount
+    assert suspense(shop) == 0
+    assert find_breaches() == []
+
+    with site_scope(shop.site.id):  # without a refusal the wallet gets nothing beside a hand
+        GatewayRefund.objects.update(state=RefundState.DONE)
+    assert any(breach.startswith("I5: order") for breach in find_breaches())
 
 
 def test_a_fee_that_the_buyer_bears_leaves_every_part_of_the_sale_whole(
