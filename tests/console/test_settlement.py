@@ -450,7 +450,8 @@ def test_what_a_gateway_says_by_a_code_is_said_in_words(
     monkeypatch.setattr(SplittingEpay, "pay_out", refuse)
     ask(lin_desk, money.add_account())
     number = only_withdrawal().withdrawal_no
-    ada_desk.post(f"withdrawals/{number}/approve/", risks_read="on")
+    read = ",".join(only_withdrawal().risk_codes)
+    ada_desk.post(f"withdrawals/{number}/approve/", risks_read="on", risks=read)
     ada_desk.post(f"withdrawals/{number}/pay/", gateway=str(money.shop.choice.gateway_id))
     send_due_payouts()
 
@@ -467,7 +468,8 @@ def test_a_gateway_that_cannot_pay_out_is_not_offered(
     monkeypatch.setattr(SplittingEpay, "can_pay_out", lambda _self, _config: False)
     ask(lin_desk, money.add_account())
     number = only_withdrawal().withdrawal_no
-    ada_desk.post(f"withdrawals/{number}/approve/", risks_read="on")
+    read = ",".join(only_withdrawal().risk_codes)
+    ada_desk.post(f"withdrawals/{number}/approve/", risks_read="on", risks=read)
 
     page = text_of(ada_desk.get(f"withdrawals/{number}/"))
 
