@@ -1,4 +1,5 @@
 /** The console's script. Pages work without it; it adds the palette, bulk acts, previews and drafts. */
+import { startReceiving } from "../shared/bridge.ts";
 import { startForms } from "../shared/forms.ts";
 import { startLive } from "../shared/live.ts";
 import { startOverlays } from "../shared/overlay.ts";
@@ -14,6 +15,7 @@ startOverlays();
 startOpenDialogs();
 startForms();
 startLive();
+startReceiving();
 startTables();
 startRowForms();
 startEditing();

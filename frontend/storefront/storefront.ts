@@ -1,4 +1,5 @@
 /** The shop's script. Everything works without it; it saves a press here and a look there. */
+import { startReceiving } from "../shared/bridge.ts";
 import { startForms } from "../shared/forms.ts";
 import { startLive } from "../shared/live.ts";
 import { startOverlays } from "../shared/overlay.ts";
@@ -9,6 +10,7 @@ import { startSearch } from "./search.ts";
 startOverlays();
 startForms();
 startLive();
+startReceiving();
 startBuying();
 startPaying();
 startSearch();

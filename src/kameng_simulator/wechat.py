@@ -57,6 +57,7 @@ class Wechat:
             "/v3/*": Route(serve=self.serve),
             "/mweb/*": Route(serve=self._open_in_app, is_api=False),
             "/wechat/bridge": Route(serve=self._take_bridge, is_api=False),
+            "/wechat/receive": Route(serve=self._money.take_bridge, is_api=False),
             "/wechat/transfer/*": Route(serve=self._money.show_transfer, is_api=False),
             "/connect/oauth2/authorize": Route(serve=self._authorize, is_api=False),
             "/sns/oauth2/access_token": Route(serve=self._give_openid),

@@ -4,6 +4,7 @@ A share, its return and an ending are PROCESSING in the first answer and through
 a transfer waits until its receiver confirms it on a page of its own.
 """
 
+import base64
 import html
 import json
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 from kameng_simulator.moves import Moves, Transfer
 from kameng_simulator.pages import render_page, render_problem
 from kameng_simulator.store import Payment, Store
-from kameng_simulator.web import Reply, Request, redirect
+from kameng_simulator.web import Reply, Request, redirect, reply_json
 from kameng_simulator.wechat_wire import Keys, Refused, digest, print_time
 
 KIND = "wechat"
@@ -22,7 +23,14 @@ NAMED_FROM_FEN = 200_000
 WRONG_NAME = "不符"  # in a receiver's name: the platform knows them by another
 UNNAMED_BELOW_FEN = 30
 SCENES = {"1000": {"活动名称", "奖励说明"}, "1005": {"岗位类型", "报酬说明"}}
-PAYOUT_STATES = {"wait": "WAIT_USER_CONFIRM", "done": "SUCCESS", "refused": "CANCELLED"}
+PAYOUT_STATES = {
+    "wait": "WAIT_USER_CONFIRM",
+    "done": "SUCCESS",
+    "refused": "CANCELLED",
+    "expired": "FAIL",
+}
+PAYOUT_ENDS = {"take": "done", "refuse": "refused", "expire": "expired"}
+PAYOUT_REASONS = {"refused": "RECEIVE_REFUSED", "expired": "OVERDUE_CLOSE"}
 
 
 class Money:
@@ -273,8 +281,10 @@ class Money:
             detail={"remark": str(content["transfer_remark"])},
         )
         answer = self._print_payout(transfer)
-        names = ("out_bill_no", "transfer_bill_no", "create_time", "state", "package_info")
-        return {name: answer[name] for name in names if name in answer}
+        names = ("out_bill_no", "transfer_bill_no", "create_time", "state")
+        said = {name: answer[name] for name in names}
+        # Only this answer holds it, the first time and each time; a query does not.
+        return {**said, "package_info": _package(transfer)} if transfer.state == "wait" else said
 
     def _print_payout(self, transfer: Transfer) -> dict[str, Any]:
         answer = {
@@ -289,26 +299,39 @@ class Money:
             "create_time": print_time(transfer.created_at),
             "update_time": print_time(transfer.created_at),
         }
-        if transfer.state == "wait":
-            answer["package_info"] = digest("package", transfer.id)[:40]
-        if transfer.state == "refused":
-            answer["fail_reason"] = "RECEIVE_REFUSED"
+        if transfer.state in PAYOUT_REASONS:
+            answer["fail_reason"] = PAYOUT_REASONS[transfer.state]
         return answer
 
+    def take_bridge(self, request: Request) -> Reply:
+        """Take what a page inside WeChat hands to `requestMerchantTransfer`; tell the next page."""
+        fields = json.loads(request.body.decode())
+        ours = (fields.get("mchId"), fields.get("appId")) == (self._keys.mchid, self._keys.appid)
+        waiting = [
+            each
+            for each in self._moves.list_transfers(KIND, kind="payout")
+            if each.state == "wait" and _package(each) == fields.get("package")
+        ]
+        if not ours or set(fields) != {"mchId", "appId", "package"} or not waiting:
+            return reply_json({"err_msg": "requestMerchantTransfer:fail"}, status=400)
+        address = f"{request.base_url}/wechat/transfer/{waiting[0].own_no}"
+        return reply_json({"err_msg": "requestMerchantTransfer:ok", "page": address})
+
     def show_transfer(self, request: Request) -> Reply:
-        """The page on which a receiver takes a transfer or refuses it."""
+        """The page on which a receiver takes a transfer, refuses it, or lets a day go by."""
         number = request.path.rpartition("/")[2]
         transfer = self._moves.find_transfer(KIND, "payout", number)
         if transfer is None:
             return render_problem("没有这笔转账。", status=404)
         if request.method == "POST" and transfer.state == "wait":
-            state = "done" if request.read_form().get("act") == "take" else "refused"
+            state = PAYOUT_ENDS.get(request.read_form().get("act", ""), "refused")
             self._moves.change_transfer(transfer.id, state=state, detail=transfer.detail)
             return redirect(request.path, status=303)
-        words = {"wait": "待你收款", "done": "已收款", "refused": "已取消"}
+        words = {"wait": "待你收款", "done": "已收款", "refused": "已取消", "expired": "已过期"}
         buttons = (
             '<form method="post"><button class=main name=act value=take>确认收款</button>'
-            "<button name=act value=refuse>拒绝</button></form>"
+            "<button name=act value=refuse>拒绝</button>"
+            "<button name=act value=expire>过 24 小时</button></form>"
         )
         body = (
             f"<main><h1>微信转账</h1><p>¥{transfer.amount_fen / 100:.2f}</p>"
@@ -316,3 +339,9 @@ class Money:
             f"{buttons if transfer.state == 'wait' else ''}</main>"
         )
         return render_page("微信转账", body)
+
+
+def _package(transfer: Transfer) -> str:
+    """Return what opens a transfer inside WeChat: as long as the real one, and as odd."""
+    raw = "".join(digest("package", place, transfer.id) for place in range(4)).encode()
+    return base64.b64encode(raw[:127]).decode()

@@ -367,9 +367,16 @@ def test_a_receiver_is_forgotten(provider: WechatProvider, config: Any, world: W
 # --- payouts -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("act", "end"), [("take", "DONE"), ("refuse", "REFUSED")])
+@pytest.mark.parametrize(
+    ("act", "end", "reason"),
+    [
+        ("take", "DONE", ""),
+        ("refuse", "REFUSED", "RECEIVE_REFUSED"),
+        ("expire", "REFUSED", "OVERDUE_CLOSE"),
+    ],
+)
 def test_a_payout_waits_for_its_receiver(
-    provider: WechatProvider, by_certificate: Any, world: World, act: str, end: str
+    provider: WechatProvider, by_certificate: Any, world: World, act: str, end: str, reason: str
 ) -> None:
     wish = PayoutRequest(
         payout_no=new_number(),
@@ -386,12 +393,18 @@ def test_a_payout_waits_for_its_receiver(
 
     assert first == again
     assert first.status is TransferStatus.PROCESSING
-    assert first.reason.startswith("WAIT_USER_CONFIRM ")
-    assert len(first.reason) > len("WAIT_USER_CONFIRM ")
+    assert first.reason == "WAIT_USER_CONFIRM"
+    assert len(first.confirmation) > 160
+    asked = provider.query_payout(by_certificate, wish)
+    assert (asked.reason, asked.confirmation) == ("WAIT_USER_CONFIRM", "")
+    fields = provider.confirm_fields(by_certificate, first.confirmation)
+    assert set(fields) == {"mchId", "appId", "package"}
+    assert json.loads(world.post_bridge(fields))["page"].endswith(wish.payout_no)
     page = f"{world.url}/wechat/transfer/{wish.payout_no}"
     assert "待你收款" in world.browse(page)
     urllib.request.urlopen(page, data=f"act={act}".encode(), timeout=5).close()
-    assert provider.query_payout(by_certificate, wish).status is TransferStatus[end]
+    ended = provider.query_payout(by_certificate, wish)
+    assert (ended.status, ended.reason) == (TransferStatus[end], reason)
     [kept] = world.simulator.moves.list_transfers("wechat", kind="payout", limit=1)
     assert (kept.name, kept.amount_fen) == ("张三", 200_000)
     dearer = dataclasses.replace(wish, amount=Amount(20_000_100))

@@ -110,7 +110,10 @@ def test_a_payout_is_done_when_its_receiver_took_it(state: str, status: Transfer
 
     assert outcome.status is status
     if state == "WAIT_USER_CONFIRM":
-        assert outcome.reason == "WAIT_USER_CONFIRM abc=="
+        assert (outcome.reason, outcome.confirmation) == ("WAIT_USER_CONFIRM", "abc==")
+        assert "abc==" not in repr(outcome)
+    else:
+        assert outcome.confirmation == ""
 
 
 def test_a_payout_names_whom_it_must(config: Config) -> None:

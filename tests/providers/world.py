@@ -138,6 +138,14 @@ class World:
             text: str = reply.read().decode()
         return text
 
+    def post_bridge(self, fields: Mapping[str, str]) -> str:
+        """Hand over what a page inside WeChat gives to its bridge; return the answer."""
+        data = json.dumps(dict(fields)).encode()
+        request = urllib.request.Request(f"{self.url}/wechat/receive", data=data)
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            text: str = reply.read().decode()
+        return text
+
     def _get(self, path: str) -> Any:
         return json.loads(self.browse(self.url + path))
 

@@ -257,3 +257,46 @@ def test_shares_of_the_largest_sums_are_exact() -> None:
     for sum_ in (quote.fee_amount, share_through(1, received=1, total=3)):
         assert type(sum_) is int
     assert type(share_to_ask(9, received=1, max_bps=1)[0]) is int
+
+
+NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A withdrawal as plain values."""
+
+    state: int = State.SENDING
+    reason: str = ""
+    ended_at: dt.datetime | None = None
+
+
+@pytest.mark.parametrize(
+    ("found", "until", "is_ready", "receipt"),
+    [
+        (Ended(), NOW + HOUR, True, "open"),
+        (Ended(), NOW + HOUR, False, "preparing"),
+        (Ended(), NOW, True, "closing"),
+        (Ended(), NOW - 48 * HOUR, False, "closing"),
+        (Ended(state=State.PAID, ended_at=NOW), NOW + HOUR, False, "taken"),
+        (Ended(state=State.PAID, ended_at=NOW - 23 * HOUR), NOW - HOUR, False, "taken"),
+        (Ended(state=State.PAID, ended_at=NOW - 24 * HOUR), NOW - HOUR, False, "over"),
+        (Ended(state=State.FAILED, reason="LATE", ended_at=NOW), NOW, False, "expired"),
+        (Ended(state=State.FAILED, reason="other", ended_at=NOW), NOW, False, "failed"),
+        (Ended(state=State.FAILED, reason="LATE", ended_at=NOW - 25 * HOUR), NOW, False, "over"),
+        (Ended(state=State.RETURNED, ended_at=NOW), NOW, False, "over"),
+    ],
+)
+def test_where_a_payout_stands_for_its_receiver(
+    found: Ended, until: dt.datetime, is_ready: bool, receipt: str
+) -> None:
+    said = rules.find_receipt(found, until=until, is_ready=is_ready, now=NOW, expired="LATE")
+
+    assert said == receipt
+
+
+def test_a_payout_that_waits_for_a_person_is_asked_about_four_times_an_hour() -> None:
+    waits = [rules.next_confirm_at(NOW, asked_count=count) - NOW for count in (0, 2, 7, 200)]
+
+    assert waits == [dt.timedelta(seconds=each) for each in (5, 60, 900, 900)]

@@ -55,6 +55,10 @@ OF_AN_ORDER = {  # route → what its owner gets by GET
     "o/<str:order_no>/keys.txt": 200,
     "o/<str:order_no>/used/": 405,
 }
+OF_A_PAYOUT = (  # opened by its token alone
+    "receive/<str:withdrawal_no>/",
+    "receive/<str:withdrawal_no>/status/",
+)
 OF_A_CUSTOMER = (
     "account/",
     "account/orders/",
@@ -89,13 +93,14 @@ def fill(route: str, cards: Goods, order_no: str = "0" * 18) -> str:
     path = route.replace("<int:product_id>", str(cards.product.id))
     path = path.replace("<int:category_id>", str(cards.product.category_id))
     path = path.replace("<slug:version>", "0").replace("<str:top_up_no>", "1" * 18)
+    path = path.replace("<str:withdrawal_no>", "2" * 18)
     return "/" + path.replace("<str:order_no>", order_no)
 
 
 def test_the_table_is_whole() -> None:
     routes = {str(each.pattern) for each in urlpatterns}
 
-    assert routes == {*OPEN, *OF_AN_ORDER, *OF_A_CUSTOMER}
+    assert routes == {*OPEN, *OF_AN_ORDER, *OF_A_PAYOUT, *OF_A_CUSTOMER}
 
 
 def test_what_is_open_is_open_to_everybody(

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from kameng.console.gateway_words import explain_said
+from kameng.payments.providers.abilities import NOT_CONFIRMED, WAITS_FOR_RECEIVER
 from kameng.settlement.models import Split, SplitState, Withdrawal, WithdrawalState
 from kameng.settlement.services.batching import LineOutcome
 
@@ -88,13 +89,12 @@ SPLIT_VIEWS: Final[Mapping[str, tuple[Any, tuple[int, ...] | None]]] = {
 }
 
 
-WAITS_FOR_RECEIVER: Final = "WAIT_USER_CONFIRM"  # WeChat's word, before what its app needs
-
-
 def say_reason(withdrawal: Withdrawal) -> Any:
     """Return the reason of a withdrawal as a person reads it."""
-    if withdrawal.reason.startswith(WAITS_FOR_RECEIVER):
+    if withdrawal.reason == WAITS_FOR_RECEIVER:
         return _("等收款人在微信里确认收款，24 小时内不确认会自动退回")
+    if withdrawal.reason == NOT_CONFIRMED:
+        return _("收款人没有在 24 小时内确认收款，微信已关闭这笔转账")
     return explain_said(withdrawal.reason)
 
 

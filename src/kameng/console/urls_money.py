@@ -15,6 +15,9 @@ operator_urls: list[URLPattern | URLResolver] = [
     path("settlement/receivers/remove/", settlement.close_receiver, name="close_receiver"),
     path("settlement/splits/", settlement.own_splits, name="own_splits"),
     path("settlement/<str:withdrawal_no>/", settlement.withdrawal, name="withdrawal"),
+    path(
+        "settlement/<str:withdrawal_no>/receipt/", settlement.receipt_status, name="receipt_status"
+    ),
     path("settlement/<str:withdrawal_no>/take-back/", settlement.take_back, name="take_back"),
 ]
 main_urls: list[URLPattern | URLResolver] = [

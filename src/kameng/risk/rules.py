@@ -24,6 +24,7 @@ CODE_BY_CONTACT_MINUTE = Limit(1, 60)
 CODE_BY_CONTACT_DAY = Limit(10, 86_400)
 CODE_BY_IP = Limit(20, 3600)
 CODE_TRY_BY_IP = Limit(30, 600)
+LINK_TRY_BY_IP = Limit(30, 600)  # wrong ones only
 FORGED_CALLBACK_BY_IP = Limit(60, 60)  # refused ones; a gateway under load is never turned away
 PASSWORD_BY_PERSON = Limit(10, 900)
 TOP_UP_BY_PERSON = Limit(20, 3600)  # each one is asked about at its gateway for more than a day

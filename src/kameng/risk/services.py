@@ -23,6 +23,7 @@ from kameng.risk.rules import (
     EXPORT_BY_PERSON,
     FORGED_CALLBACK_BY_IP,
     KNOWN_LINE_SECONDS,
+    LINK_TRY_BY_IP,
     ORDERS_BY_PERSON,
     ORDERS_BY_SITE,
     PASSWORD_BY_PERSON,
@@ -148,6 +149,11 @@ def admit_code(*, site_id: int, contact: str, ip: str) -> None:
 def admit_code_try(*, ip: str) -> None:
     """Count a try of a code by address; raise `TooManyAttempts`."""
     hit("code_try", key=network_of(ip), limit=CODE_TRY_BY_IP)
+
+
+def admit_link_try(*, ip: str) -> None:
+    """Count a link that opened nothing by address; raise `TooManyAttempts`."""
+    hit("link_try", key=network_of(ip), limit=LINK_TRY_BY_IP)
 
 
 def assess_checkout(*, site_id: int, actor: str, ip: str) -> Clearance:

@@ -10,6 +10,11 @@ class WithdrawalNotFound(NotFound):
     message = _("没有这笔提现。")
 
 
+class PayoutLinkInvalid(NotFound):
+    code = "payout_link_invalid"
+    message = _("收款链接无效，请让对方重新发一次。")
+
+
 class BatchNotFound(NotFound):
     code = "payout_batch_not_found"
     message = _("没有这个打款批次。")

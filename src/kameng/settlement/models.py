@@ -184,6 +184,8 @@ class Withdrawal(TenantModel):
     decided_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     recheck_at = models.DateTimeField(null=True)  # paid: when to ask whether it came back
+    confirm_cipher = models.BinaryField(null=True)  # what the receiver's app needs, until the end
+    confirm_until = models.DateTimeField(null=True)  # set when it first waited for its receiver
     returned_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):

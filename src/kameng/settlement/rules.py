@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 FEN: Final = 100
@@ -14,6 +14,11 @@ RECEIVER_WAIT_SECONDS: Final = 1800
 FORGET_AFTER_DAYS: Final = 30  # a share may still have to come back from its receiver
 FORGET_TRIES: Final = 10
 RETURN_PATIENCE_SECONDS: Final = 900  # a refund waits so long for the share, then it goes on
+CONFIRM_HOURS: Final = 24  # then WeChat begins to close what its receiver has not confirmed
+CONFIRM_WAIT_SECONDS: Final = 900  # asked at least so often while the receiver may confirm
+LOOKED_AT_SECONDS: Final = 5  # and so often while somebody looks at it
+LOOKED_AFTER_HOURS: Final = 1  # past the end of the time to confirm
+LINK_HOURS: Final = 24  # so long after its end a payout is told to who has its link
 RECHECK_DAYS: Final = (1, 3, 7, 15, 30)  # after a payout: did it come back?
 YOUNG_DAYS: Final = 7
 LARGE_FACTOR: Final = 3
@@ -211,3 +216,46 @@ def next_recheck_at(paid_at: dt.datetime, *, now: dt.datetime) -> dt.datetime | 
 def next_attempt_at(now: dt.datetime, *, asked_count: int) -> dt.datetime:
     """Return when to ask again; the last wait repeats: an open outcome is never given up."""
     return now + dt.timedelta(seconds=WAITS_SECONDS[min(asked_count, len(WAITS_SECONDS) - 1)])
+
+
+class Receipt(StrEnum):
+    """Where a payout stands for its receiver, who confirms it in an app."""
+
+    PREPARING = "preparing"  # what the app needs is not here yet
+    OPEN = "open"
+    CLOSING = "closing"  # the time is over, the gateway has not said so yet
+    TAKEN = "taken"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    OVER = "over"  # ended long ago, or turned round since: nothing is told any more
+
+
+class WaitingLike(Protocol):
+    """What the receipt needs of a withdrawal."""
+
+    state: int
+    reason: str
+    ended_at: dt.datetime | None
+
+
+def find_receipt(
+    found: WaitingLike, *, until: dt.datetime, is_ready: bool, now: dt.datetime, expired: str
+) -> Receipt:
+    """Return where a payout stands for its receiver; `expired` is its gateway's word for that."""
+    if found.state == State.SENDING:
+        if now >= until:
+            return Receipt.CLOSING
+        return Receipt.OPEN if is_ready else Receipt.PREPARING
+    if found.ended_at is None or now >= found.ended_at + dt.timedelta(hours=LINK_HOURS):
+        return Receipt.OVER
+    if found.state == State.PAID:
+        return Receipt.TAKEN
+    if found.state == State.FAILED:
+        return Receipt.EXPIRED if found.reason == expired else Receipt.FAILED
+    return Receipt.OVER
+
+
+def next_confirm_at(now: dt.datetime, *, asked_count: int) -> dt.datetime:
+    """Return when to ask again about a payout that its receiver may confirm at any moment."""
+    later = next_attempt_at(now, asked_count=asked_count)
+    return min(later, now + dt.timedelta(seconds=CONFIRM_WAIT_SECONDS))

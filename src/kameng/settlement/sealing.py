@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from kameng.core.crypto import binding, blind_digest, decrypt_text, encrypt_text
-from kameng.settlement.models import PayoutAccount, SplitReceiver
+from kameng.settlement.models import PayoutAccount, SplitReceiver, Withdrawal
 
 ACCOUNT, RECEIVER = "payout_account", "split_receiver"
+CONFIRMATION = "payout_confirmation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,25 @@ def _open(row: PayoutAccount | SplitReceiver, table: str, number: str) -> tuple[
     account = decrypt_text(bytes(row.account_cipher), binding(row.site_id, table, number))
     name = decrypt_text(bytes(row.name_cipher), binding(row.site_id, f"{table}_name", number))
     return account, name
+
+
+def seal_confirmation(row: Withdrawal, text: str) -> bytes:
+    """Encrypt what the app of a payout's receiver needs to show it."""
+    return encrypt_text(text, binding(row.site_id, CONFIRMATION, row.payout_no))
+
+
+def open_confirmation(row: Withdrawal) -> str:
+    """Return that in clear, empty when there is none: for the receiver's own page only."""
+    if row.confirm_cipher is None:
+        return ""
+    aad = binding(row.site_id, CONFIRMATION, row.payout_no)
+    return decrypt_text(bytes(row.confirm_cipher), aad)
+
+
+def mask_payee(row: PayoutAccount) -> str:
+    """Return the holder's name of an account so that they know themselves: "林**"."""
+    name = _open(row, ACCOUNT, row.account_no)[1].strip()
+    return f"{name[:1]}**" if name else ""
 
 
 def digest_account(kind: str, account: str) -> bytes:

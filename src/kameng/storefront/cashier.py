@@ -4,20 +4,20 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-import segno
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from kameng.payments.providers.port import Device, PayInstruction
 from kameng.payments.selectors import PayChoice, find_known_gateway
 from kameng.payments.selectors import suits as suits_device
 from kameng.payments.services.paying import Payer
-from kameng.storefront.forms import device_of
 from kameng.storefront.frame import absolute_url
 from kameng.storefront.payers import read_payer_ids
 from kameng.web.csp import allow_form_target
+from kameng.web.devices import device_of
+from kameng.web.qr import draw_qr
 from kameng.web.requests import KamengRequest
 
 NOTIFY_PATH: Final = "/notify/"
@@ -57,7 +57,7 @@ def instruction_context(
     if instruction is None:
         return context
     if instruction.kind == "qr":
-        context["qr_svg"] = draw_qr(instruction.qr_text)
+        context["qr_svg"] = draw_qr(instruction.qr_text, title=_("付款二维码"))
         if instruction.qr_text.startswith(("http://", "https://")):
             context["pay_url"] = instruction.qr_text
     elif instruction.kind == "redirect":
@@ -97,14 +97,14 @@ def guide_elsewhere(request: KamengRequest, way: PayChoice, *, path: str) -> Gui
             title=_("%(name)s要在微信里打开") % {"name": way.name},
             steps=(_("用微信扫一扫，或把链接发到微信里打开"), _("在微信里付款")),
             url=url,
-            qr_svg=draw_qr(url),
+            qr_svg=draw_qr(url, title=_("付款二维码")),
         )
     if works_on("mobile", "alipay"):
         return Guidance(
             title=_("%(name)s要在手机上打开") % {"name": way.name},
             steps=(_("用手机扫码打开本页"), _("在手机上付款")),
             url=url,
-            qr_svg=draw_qr(url),
+            qr_svg=draw_qr(url, title=_("付款二维码")),
         )
     if works_on("pc"):
         return Guidance(
@@ -113,17 +113,3 @@ def guide_elsewhere(request: KamengRequest, way: PayChoice, *, path: str) -> Gui
             url=url,
         )
     return None
-
-
-def draw_qr(text: str) -> SafeString:
-    """Draw a QR code as an SVG without any style of its own but its colours."""
-    code = segno.make(text, error="m", micro=False)
-    svg = code.svg_inline(
-        border=0,
-        dark="#141a26",
-        omitsize=True,
-        svgclass=None,
-        lineclass=None,
-        title=_("付款二维码"),
-    )
-    return mark_safe(str(svg))  # noqa: S308 - made of numbers

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,15 +19,12 @@ from kameng.catalog.errors import InputInvalid, InputMissing
 from kameng.catalog.inputs import InputField, InputKind, clean_answer
 from kameng.core.errors import Refusal
 from kameng.orders.errors import ContactInvalid
-from kameng.payments.providers.port import Device
 from kameng.pricing.money import MoneyInvalid, parse_fen_yuan
 from kameng.storefront.errors import FormInvalid
 from kameng.storefront.patterns import for_browser
 from kameng.web.forms import parse_whole
 
 FIELD_PREFIX: Final = "field_"
-DEVICE_COOKIE: Final = "kameng_device"
-SAID_DEVICES: Final[Mapping[str, Device]] = {"pc": "pc", "mobile": "mobile"}
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 ORDER_NO: Final = re.compile(r"[0-9]{6,32}")
 MAX_ID: Final = 10**18 - 1
@@ -171,19 +168,3 @@ def make_slots(
                 error = refusal.text()
         slots.append(Slot(field=field, name=FIELD_PREFIX + field.name, value=value, error=error))
     return slots
-
-
-def device_of(request: HttpRequest) -> Device:
-    """Return what the buyer holds: gateways show other pages inside WeChat and on phones.
-
-    Who is taken for the wrong one says so (a cookie); in which program he is, he cannot say.
-    """
-    agent = request.headers.get("User-Agent", "")
-    if "MicroMessenger" in agent:
-        return "wechat"
-    if "AlipayClient" in agent:
-        return "alipay"
-    told = request.COOKIES.get(DEVICE_COOKIE, "")
-    if told in SAID_DEVICES:
-        return SAID_DEVICES[told]
-    return "mobile" if "Mobi" in agent or "Android" in agent else "pc"

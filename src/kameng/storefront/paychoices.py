@@ -13,7 +13,8 @@ from kameng.payments.selectors import find_way as find_known_way
 from kameng.pricing.margins import is_wallet_part, most_wallet_part
 from kameng.pricing.money import Amount, MoneyInvalid, format_yuan, parse_fen_yuan
 from kameng.storefront.errors import FormInvalid, PayMissing, WalletOff
-from kameng.storefront.forms import MAX_ID, device_of, read_text
+from kameng.storefront.forms import MAX_ID, read_text
+from kameng.web.devices import device_of
 from kameng.web.forms import parse_whole
 from kameng.web.requests import KamengRequest
 

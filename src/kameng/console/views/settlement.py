@@ -1,11 +1,12 @@
 """Settlement as an operator sees it: what is mine, what is on its way, and asking for it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from kameng.console.answers import done, run_form, see_other, status_of
 from kameng.console.errors import PermissionMissing
@@ -16,6 +17,7 @@ from kameng.console.views.confirming import confirmed, confirmed_page
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
 from kameng.settlement.claims import find_terms, list_claims, site_owner
+from kameng.settlement.errors import WithdrawalNotFound
 from kameng.settlement.selectors import (
     get_withdrawal,
     list_accounts,
@@ -32,13 +34,16 @@ from kameng.settlement.services.receivers import (
     list_splitters,
     prove_receiver,
 )
+from kameng.settlement.services.receiving import hasten_answer, read_receiving
 from kameng.settlement.services.requesting import request_withdrawal, take_back_withdrawal
 from kameng.tenancy.models import SettlementWay
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import find_choice
 from kameng.web.pagination import paginate
+from kameng.web.receiving import keep_secret, receiving_context
 
 PAGE_SIZE = 30
+RECEIVE = "settlement.request"  # who chooses where money goes may have it confirmed there
 
 
 @console_page("money.view")
@@ -96,14 +101,34 @@ def withdrawal(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> H
 
 def _withdrawal_page(request: ConsoleRequest, withdrawal_no: str, form: Any) -> HttpResponse:
     found = get_withdrawal(withdrawal_no[:32])
+    site = request.working
     context = {
         "row": found,
         "risks": list_risks(found),
         "approvals": list_approvals(found),
         "form": form,
         "is_reviewer": False,
+        "now": clock.now(),
     }
-    return show(request, "console/settlement/detail.html", context, status=status_of(form))
+    receiving = read_receiving(found) if request.person.can(RECEIVE, site.site_id) else None
+    if receiving is not None and receiving.is_moving:
+        url = reverse("console:receipt_status", args=[site.slug, found.withdrawal_no])
+        query = urlencode({"s": receiving.receipt.value})
+        context |= {**receiving_context(request, receiving), "status_url": f"{url}?{query}"}
+    page = show(request, "console/settlement/detail.html", context, status=status_of(form))
+    return keep_secret(page)
+
+
+@require_safe
+@console_page(RECEIVE)
+def receipt_status(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> JsonResponse:
+    """Tell whether the page of a payout shows it as it is; asking lets the worker look soon."""
+    receiving = read_receiving(get_withdrawal(withdrawal_no[:32]))
+    if receiving is None:
+        raise WithdrawalNotFound
+    hasten_answer(receiving)
+    state = receiving.receipt.value
+    return JsonResponse({"state": state, "reload": request.GET.get("s") != state})
 
 
 @require_POST

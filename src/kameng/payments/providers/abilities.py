@@ -5,10 +5,10 @@ failure, and everything that is repeated carries our own number.
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from kameng.payments.providers.port import Provider
 from kameng.pricing.money import Amount
@@ -99,13 +99,23 @@ class TransferStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+# The reasons of WeChat that more than its words hang on: its receiver has not confirmed a payout
+# yet, or has not done so in time.
+WAITS_FOR_RECEIVER: Final = "WAIT_USER_CONFIRM"
+NOT_CONFIRMED: Final = "OVERDUE_CLOSE"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferOutcome:
-    """The outcome of a split or payout; `reason` is for the operator and holds no secret."""
+    """The outcome of a split or payout; `reason` is for the operator and holds no secret.
+
+    `confirmation` is one: what the receiver's app needs to show a payout that waits for them.
+    """
 
     status: TransferStatus
     external_no: str = ""
     reason: str = ""
+    confirmation: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +260,15 @@ class EvidenceTaker(Protocol):
 
         `external_no` is the gateway's number of the document. Raises ProviderUncertain.
         """
+        ...
+
+
+@runtime_checkable
+class ReceiverConfirmed(Protocol):
+    """A gateway that pays out only what its receiver confirms in the gateway's own app."""
+
+    def confirm_fields(self, config: Any, confirmation: str) -> Mapping[str, str]:
+        """Return what a page inside the app hands to its bridge; secret as the confirmation is."""
         ...
 
 

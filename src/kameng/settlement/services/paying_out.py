@@ -24,8 +24,9 @@ from kameng.pricing.money import Amount
 from kameng.settlement import errors
 from kameng.settlement.events import WithdrawalPaid
 from kameng.settlement.models import Withdrawal, WithdrawalState
-from kameng.settlement.rules import State, next_attempt_at, next_recheck_at
+from kameng.settlement.rules import State, next_recheck_at
 from kameng.settlement.sealing import open_account
+from kameng.settlement.services.receiving import complete_answer, put_off
 from kameng.settlement.services.requesting import held_account, move, release
 from kameng.settlement.services.reviewing import find_reviewed
 from kameng.settlement.store import claim_payouts
@@ -118,10 +119,8 @@ def send_payout(withdrawal_id: int) -> TransferStatus | None:
                 reason=outcome.reason,
             )
     else:
-        Withdrawal.objects.filter(id=found.id, state=State.SENDING).update(
-            next_attempt_at=next_attempt_at(clock.now(), asked_count=found.asked_count),
-            reason=outcome.reason[:200],
-        )
+        rows = Withdrawal.objects.filter(id=found.id, state=State.SENDING)
+        rows.update(**put_off(found, outcome=outcome))
     return outcome.status
 
 
@@ -159,7 +158,7 @@ def _call(found: Withdrawal, gateway: OpenGateway) -> TransferOutcome:
         if found.asked_count > 1:  # asked before: first find out what became of that
             outcome: TransferOutcome = sender.query_payout(gateway.config, request)
             if outcome.status != TransferStatus.UNKNOWN:
-                return outcome
+                return complete_answer(found, gateway=gateway, request=request, known=outcome)
         said: TransferOutcome = sender.pay_out(gateway.config, request)
     except ProviderUncertain as fault:
         return TransferOutcome(status=TransferStatus.UNKNOWN, reason=fault.code)
@@ -185,6 +184,7 @@ def finish_payout(found: Withdrawal, *, external_no: str) -> bool:
             ended_at=now,
             next_attempt_at=None,
             reason="",
+            confirm_cipher=None,
             recheck_at=next_recheck_at(now, now=now) if found.gateway_id else None,
         )
         if not moved:

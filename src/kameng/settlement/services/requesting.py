@@ -231,7 +231,11 @@ def release(
     """
     now = clock.now()
     moved = Withdrawal.objects.filter(id=withdrawal.id, state__in=sources).update(
-        state=state, reason=reason[:200], ended_at=now, next_attempt_at=None
+        state=state,
+        reason=reason[:200],
+        ended_at=now,
+        next_attempt_at=None,
+        confirm_cipher=None,
     )
     if not moved:
         return False

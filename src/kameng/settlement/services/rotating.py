@@ -1,4 +1,4 @@
-"""Re-encryption of payout accounts and receivers under the current key. Resumable."""
+"""Re-encryption of accounts, receivers and confirmations under the current key. Resumable."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ from django.db import transaction
 
 from kameng.core.crypto import binding, decrypt, encrypt, opens, ring
 from kameng.core.scope import platform_scope
-from kameng.settlement.models import PayoutAccount, SplitReceiver
-from kameng.settlement.sealing import ACCOUNT, RECEIVER
+from kameng.settlement.models import PayoutAccount, SplitReceiver, Withdrawal
+from kameng.settlement.sealing import ACCOUNT, CONFIRMATION, RECEIVER
 
 BATCH = 500
 SAMPLE = 20
@@ -26,6 +26,7 @@ def rotate_settlement() -> Iterator[int]:
     current = ring().current % 256
     for model, table, number in TABLES:
         yield from _rotate(model, table, number, current)
+    yield from _rotate_confirmations(current)
 
 
 def _rotate(model: Any, table: str, number: str, current: int) -> Iterator[int]:
@@ -42,6 +43,25 @@ def _rotate(model: Any, table: str, number: str, current: int) -> Iterator[int]:
                     aad = binding(row.site_id, place, getattr(row, number))
                     setattr(row, column, encrypt(decrypt(bytes(getattr(row, column)), aad), aad))
             model.unscoped.bulk_update(stale, ["account_cipher", "name_cipher"])
+        yield len(stale)
+
+
+def _rotate_confirmations(current: int) -> Iterator[int]:
+    """Encrypt what waiting receivers need; one that ends meanwhile stays forgotten."""
+    last_id = 0
+    while True:
+        with platform_scope("rotate the keys of payouts that wait"), transaction.atomic():
+            waiting = Withdrawal.unscoped.filter(id__gt=last_id, confirm_cipher__isnull=False)
+            page = list(waiting.order_by("id")[:BATCH])
+            if not page:
+                return
+            last_id = page[-1].id
+            stale = [row for row in page if bytes(row.confirm_cipher)[0] != current]
+            for row in stale:
+                aad, old = binding(row.site_id, CONFIRMATION, row.payout_no), row.confirm_cipher
+                Withdrawal.unscoped.filter(id=row.id, confirm_cipher=old).update(
+                    confirm_cipher=encrypt(decrypt(bytes(old), aad), aad)
+                )
         yield len(stale)
 
 

@@ -35,7 +35,7 @@ from kameng.storefront.cashier import (
     let_form_go,
     make_payer,
 )
-from kameng.storefront.forms import DEVICE_COOKIE, read_text
+from kameng.storefront.forms import read_text
 from kameng.storefront.frame import answer_personal, comes_back, keep_private, see_other
 from kameng.storefront.odd_payments import describe_odd_payments
 from kameng.storefront.opening import open_for, read_token
@@ -49,6 +49,7 @@ from kameng.storefront.paychoices import (
 )
 from kameng.storefront.payers import ask_payer, keep_payers, take_payer
 from kameng.web.cookies import safe_next
+from kameng.web.devices import DEVICE_COOKIE
 from kameng.web.flash import flash
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest, actor_of

@@ -317,6 +317,10 @@ class WechatProvider:
             answer = self._call(config, "GET", transfers.payout_target(request))
             return _unseen() if transfers.unseen(answer) else transfers.read_payout(request, answer)
 
+    def confirm_fields(self, config: Config, confirmation: str) -> Mapping[str, str]:
+        """Return what a page inside WeChat hands to its bridge, so that the receiver confirms."""
+        return transfers.confirm_fields(config, confirmation)
+
     # --- calls and keys ---
 
     def _call(

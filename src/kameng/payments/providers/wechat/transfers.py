@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from django.utils.translation import gettext
 
 from kameng.payments.providers.abilities import (
+    WAITS_FOR_RECEIVER,
     PayoutRequest,
     Receiver,
     SplitRequest,
@@ -27,6 +28,7 @@ from kameng.pricing.money import FEN, Amount, to_fen
 MERCHANT: Final = "MERCHANT_ID"
 OPENID: Final = "PERSONAL_OPENID"
 TEXT_BYTES: Final = 80
+PACKAGE_MAX: Final = 1024
 NAME_FROM: Final = Amount(20_000_000)  # from ¥2000 a transfer must name its receiver
 NAME_BELOW: Final = Amount(3000)  # below ¥0.30 it must not
 _SPLIT_PATH = "/v3/profitsharing/orders"
@@ -234,8 +236,8 @@ def payout_target(request: PayoutRequest) -> str:
 def read_payout(request: PayoutRequest, answer: Answer) -> TransferOutcome:
     """Return what became of a payout.
 
-    One that waits for its receiver tells what their WeChat needs to show it, behind
-    `WAIT_USER_CONFIRM`.
+    The first answer about one that waits for its receiver holds what their WeChat needs to show
+    it; an answer to a query does not.
     """
     if answer.code == "ALREADY_EXISTS":  # made before, with other words: only the query tells
         raise ProviderUncertain(answer.code)
@@ -249,11 +251,24 @@ def read_payout(request: PayoutRequest, answer: Answer) -> TransferOutcome:
     if "transfer_amount" in data and data["transfer_amount"] != str(_fen(request.amount)):
         raise ProviderUncertain("other_payout")
     reason = bound_text(data.get("fail_reason"))
-    if said == "WAIT_USER_CONFIRM":
-        reason = f"{said} {bound_text(data.get('package_info'), limit=160)}".strip()
+    waits = said == WAITS_FOR_RECEIVER
     return TransferOutcome(
-        status=status, external_no=bound_text(data.get("transfer_bill_no"), limit=64), reason=reason
+        status=status,
+        external_no=bound_text(data.get("transfer_bill_no"), limit=64),
+        reason=said if waits else reason,
+        confirmation=_read_package(data.get("package_info")) if waits else "",
     )
+
+
+def _read_package(value: object) -> str:
+    """Return what a receiver's WeChat is handed, whole: cut short it would open nothing."""
+    text = value if isinstance(value, str) else ""
+    return text if len(text) <= PACKAGE_MAX and text.isascii() and text.isprintable() else ""
+
+
+def confirm_fields(config: Config, confirmation: str) -> dict[str, str]:
+    """Return what WeChat's bridge takes for `requestMerchantTransfer`."""
+    return {"mchId": config.mchid, "appId": config.appid, "package": confirmation}
 
 
 def unseen(answer: Answer) -> bool:
