@@ -5,6 +5,7 @@ The simulator plays WeChat over loopback; what the page hands to the bridge is h
 
 import datetime as dt
 import html
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -148,11 +150,13 @@ def test_a_payout_is_confirmed_on_its_page_and_paid(
 def test_a_payout_that_is_not_taken_says_so_and_the_money_is_back(
     desk: LiveDesk, asked: Withdrawal, phone: Client, act: str, state: str, words: str
 ) -> None:
+    held = desk.margin()
     confirm(desk, asked, act=act)
     send(desk)
 
     ended = desk.fresh(asked)
     assert (ended.state, ended.confirm_cipher) == (State.FAILED, None)
+    assert desk.margin() == held + asked.amount
     told = poll(phone, asked)
     assert (told["state"], told["done"]) == (state, True)
     assert words in told["html"]
@@ -174,6 +178,16 @@ def test_the_link_ends_with_the_transfer(desk: LiveDesk, asked: Withdrawal, phon
     assert "链接已失效" in page
     for told_no_more in ("0.50", "林**", asked.withdrawal_no + "</dd>"):
         assert told_no_more not in page
+
+
+def test_the_page_speaks_english_too(asked: Withdrawal, phone: Client) -> None:
+    phone.post("/language/", {"language": "en"})
+
+    page = look(phone, link(asked))
+
+    assert "Confirm in WeChat to receive" in page
+    assert "Confirm before" in page
+    assert "收款" not in page
 
 
 # --- the secret --------------------------------------------------------------------------------
@@ -209,6 +223,24 @@ def test_a_new_key_takes_the_secret_along(
     after = desk.fresh(asked)
     assert bytes(after.confirm_cipher)[0] == keyring.load(ring).current != 1
     assert open_confirmation(after) == before
+
+
+def test_the_migration_takes_the_secret_out_of_the_reason(
+    desk: LiveDesk, asked: Withdrawal, phone: Client
+) -> None:
+    with platform_scope("a test writes as it was written once"):
+        Withdrawal.unscoped.update(
+            reason="WAIT_USER_CONFIRM ABBQO+oY==", confirm_cipher=None, confirm_until=None
+        )
+    migration = importlib.import_module("kameng.settlement.migrations.0005_receiver_confirms")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.FORGET)
+    assert desk.fresh(asked).reason == "WAIT_USER_CONFIRM"
+    assert phone.get(link(asked)).status_code == 404
+
+    send(desk)
+
+    assert "ok" in desk.world.post_bridge(fields_on(look(phone, link(asked))))
 
 
 @pytest.mark.parametrize("fault", LOSSES)
@@ -369,6 +401,18 @@ def test_the_operator_shows_a_code_or_confirms_at_once(
     page = console(browser, asked)
     assert "receive-link" not in page
     assert "已打款" in page
+
+
+def test_the_operator_reads_why_nothing_arrived(
+    desk: LiveDesk, asked: Withdrawal, client_for: ClientFor, lin: Staff, site_a: Site
+) -> None:
+    confirm(desk, asked, act="expire")
+    send(desk)
+
+    page = console(client_for(site_a, lin), asked)
+    assert "收款人没有在 24 小时内确认收款" in page
+    assert "OVERDUE" not in page
+    assert "receive-link" not in page
 
 
 def test_the_link_is_for_who_may_ask_for_money(

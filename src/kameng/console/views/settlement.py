@@ -121,14 +121,14 @@ def _withdrawal_page(request: ConsoleRequest, withdrawal_no: str, form: Any) -> 
 
 @require_safe
 @console_page(RECEIVE)
-def receipt_status(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> JsonResponse:
+def receipt_status(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> HttpResponse:
     """Tell whether the page of a payout shows it as it is; asking lets the worker look soon."""
     receiving = read_receiving(get_withdrawal(withdrawal_no[:32]))
     if receiving is None:
         raise WithdrawalNotFound
     hasten_answer(receiving)
     state = receiving.receipt.value
-    return JsonResponse({"state": state, "reload": request.GET.get("s") != state})
+    return keep_secret(JsonResponse({"state": state, "reload": request.GET.get("s") != state}))
 
 
 @require_POST

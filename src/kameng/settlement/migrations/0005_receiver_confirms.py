@@ -4,7 +4,9 @@ from django.db import migrations, models
 
 # What stood there was cut short and opens nothing: the gateway is asked for it again.
 FORGET = """
-update settlement_withdrawal set reason = 'WAIT_USER_CONFIRM' where reason like 'WAIT_USER_CONFIRM %'
+select set_config('app.platform', 'on', true);
+update settlement_withdrawal set reason = 'WAIT_USER_CONFIRM' where reason ~ '^WAIT_USER_CONFIRM ';
+select set_config('app.platform', '', true);
 """
 
 
