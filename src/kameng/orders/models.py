@@ -143,7 +143,11 @@ class Order(TenantModel):
                 name="orders_queue",
                 condition=Q(state__in=(2, 6)),
             ),
-            models.Index(fields=["site", "paid_at"], name="orders_by_day"),
+            models.Index(
+                fields=["site", "paid_at"],
+                name="orders_by_day",
+                condition=Q(paid_at__isnull=False),
+            ),
             models.Index(
                 fields=["site", "paid_at", "id"],
                 name="orders_awaiting_prepaid",

@@ -144,14 +144,18 @@ def list_pay_choices(
     A way whose accounts all rest, are full, or do not fit is left out. Inside another program's
     browser a way that needs the phone's own is shown, marked as one for elsewhere.
     """
-    asked = Asked(amount=amount, device=device, seed=seed)
+    return _list_choices(view, Asked(amount=amount, device=device, seed=seed))
+
+
+def _list_choices(view: SiteView, asked: Asked, *, only: int | None = None) -> list[PayChoice]:
+    """Return the choices of all ways, or of one alone."""
     ways: dict[int, list[Gateway]] = {}
     for row in list_known_gateways(view):
         ways.setdefault(row.way_key, []).append(row)
     leaders = {row.id: row for row in list_known_gateways(view) if row.way_id is None}
     hidden = set(view.settings.hidden_gateway_ids)
     keys = sorted(
-        (key for key in ways if key not in hidden and key in leaders),
+        (key for key in ways if key not in hidden and key in leaders and only in {None, key}),
         key=lambda key: (leaders[key].position, key),
     )
     found = (
@@ -174,9 +178,9 @@ def get_pay_choice(
     Raises `GatewayNotUsable` when the site does not offer it for that.
     """
     way = next((row.way_key for row in list_known_gateways(view) if row.id == gateway_id), None)
-    for choice in list_pay_choices(view, amount=amount, device=device, seed=seed):
-        if choice.way_key == way:
-            return choice
+    asked = Asked(amount=amount, device=device, seed=seed)
+    for choice in _list_choices(view, asked, only=way) if way is not None else ():
+        return choice
     raise errors.GatewayNotUsable
 
 

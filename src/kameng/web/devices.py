@@ -16,7 +16,7 @@ def device_of(request: HttpRequest) -> Device:
 
     Who is taken for the wrong one says so (a cookie); in which program he is, he cannot say.
     """
-    agent = request.headers.get("User-Agent", "")
+    agent = request.META.get("HTTP_USER_AGENT", "")
     if "MicroMessenger" in agent:
         return "wechat"
     if "AlipayClient" in agent:

@@ -37,6 +37,7 @@ class Buyer:
     contact: str  # e-mail or phone, already cleaned; may be empty for a customer
     ip: str
     actor: str
+    digest: bytes | None = None  # of the contact, where the caller has made it already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,7 @@ def _placement(
         order_no=order_no,
         customer_id=buyer.customer_id,
         contact_cipher=encrypt_text(buyer.contact, aad) if buyer.contact else None,
-        contact_digest=contact_digest(view.site_id, buyer.contact) if buyer.contact else None,
+        contact_digest=_contact_digest(view, buyer),
         product_id=quoted.product.id,
         variant_id=quoted.variant.id,
         title=f"{quoted.product.title} {quoted.variant.name}"[:130].strip(),
@@ -242,6 +243,12 @@ def _placement(
         wallet_part=wish.wallet_part,
         settlement_way=view.settlement_way,
     )
+
+
+def _contact_digest(view: SiteView, buyer: Buyer) -> bytes | None:
+    if not buyer.contact:
+        return None
+    return buyer.digest or contact_digest(view.site_id, buyer.contact)
 
 
 def _holder(buyer: Buyer) -> str:

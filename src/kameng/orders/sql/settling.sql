@@ -360,40 +360,53 @@ returns table (i int, done boolean)
 language plpgsql security definer set search_path = public, pg_temp as $$
 #variable_conflict use_column
 declare
-    numbers int[];
+    numbers int[];  -- of the statements; in step with the arrays below, by ascending payment
     payments bigint[];
+    sites bigint[];
     orders bigint[];
     fees bigint[];
     surcharges bigint[];
-    goods bigint[];  -- what each payment is for
-    plain int[];  -- places in the arrays above whose order is unpaid
+    received bigint[];
+    plain int[];  -- places in these arrays whose order is unpaid
     has_prepaid boolean;
+    dones boolean[] := array_fill(false, array[cardinality(p_payment_no)]);
+    k int;
 begin
-    select array_agg(l.i), array_agg(l.payment_id), array_agg(l.order_id), array_agg(l.fee),
-           array_agg(l.surcharge), array_agg(l.amount - l.surcharge)
-      into numbers, payments, orders, fees, surcharges, goods
+    select array_agg(l.i), array_agg(l.payment_id), array_agg(l.site_id), array_agg(l.order_id),
+           array_agg(l.fee), array_agg(l.surcharge), array_agg(l.amount)
+      into numbers, payments, sites, orders, fees, surcharges, received
       from payments_lock_plain(p_payment_no, p_gateway, p_external, p_amount) l;
     select array_agg(distinct t.k), bool_or(o.settlement_way = 2) into plain, has_prepaid from (
         select o.id, o.settlement_way, o.total_amount - o.wallet_amount as due from orders_order o
          where o.id = any (orders) and o.state = 1 order by o.id for no key update) o
-      join (select distinct on (u.id) u.id, u.k::int as k, u.goods
-              from unnest(orders, goods) with ordinality as u(id, goods, k) order by u.id, u.k) t
+      join (select distinct on (u.id) u.id, u.k::int as k, u.received - u.surcharge as goods
+              from unnest(orders, received, surcharges) with ordinality as u(id, received, surcharge, k)
+             order by u.id, u.k) t
         on t.id = o.id and t.goods = o.due;
     if has_prepaid then
         plain := orders_covered(plain, orders);
     end if;
     if plain is null then
-        return query select k::int, false from generate_subscripts(p_payment_no, 1) k;
+        return query select t.k::int, t.done from unnest(dones) with ordinality as t(done, k);
         return;
     end if;
+    -- In the usual case all are plain and the arrays go on as they are (see orders_place).
+    if cardinality(plain) < cardinality(numbers) then
+        select array_agg(numbers[x] order by x), array_agg(payments[x] order by x),
+               array_agg(sites[x] order by x), array_agg(orders[x] order by x),
+               array_agg(fees[x] order by x), array_agg(surcharges[x] order by x),
+               array_agg(received[x] order by x)
+          into numbers, payments, sites, orders, fees, surcharges, received
+          from unnest(plain) x;
+    end if;
     perform orders_settle_plain(
-        array_agg(numbers[k] order by k), array_agg(payments[k] order by k),
-        array_agg(orders[k] order by k), array_agg(fees[k] order by k),
-        array_agg(surcharges[k] order by k), p_gateway, p_external, p_amount, p_source, p_digest)
-      from unnest(plain) k;
-    return query
-    select k::int, exists (select 1 from unnest(plain) x where numbers[x] = k)
-      from generate_subscripts(p_payment_no, 1) k order by 1;
+        payments, sites, orders, fees, surcharges, received, array_agg(p_gateway[n] order by o),
+        array_agg(p_external[n] order by o), array_agg(p_digest[n] order by o), p_source)
+      from unnest(numbers) with ordinality as u(n, o);
+    foreach k in array numbers loop
+        dones[k] := true;
+    end loop;
+    return query select t.k::int, t.done from unnest(dones) with ordinality as t(done, k);
 end $$;
 
 -- orders_confirm for callbacks that may carry a nonce (empty: none): those of what was confirmed are
@@ -444,22 +457,16 @@ begin
               from unnest(p_plain) with ordinality as t(place, k) where flags[t.k]);
 end $$;
 
--- The second half of orders_confirm: p_number to p_surcharge are the plain ones, locked; the rest are the
--- statements by number. Raises KM001 when an order does not hold what it must.
+-- The second half of orders_confirm, of what is plain and locked, in arrays in step. Raises KM001 when an
+-- order does not hold what it must.
 create or replace function orders_settle_plain(
-    p_number int[], p_payment bigint[], p_order bigint[], p_fee bigint[], p_surcharge bigint[],
-    p_gateway bigint[], p_external text[], p_amount bigint[], p_source text, p_digest bytea[])
+    p_payment bigint[], p_site bigint[], p_order bigint[], p_fee bigint[], p_surcharge bigint[],
+    p_amount bigint[], p_gateway bigint[], p_external text[], p_digest bytea[], p_source text)
 returns void language plpgsql set search_path = public, pg_temp as $$
 declare
-    sites bigint[] := (select array_agg(o.site_id order by t.k)
-                         from unnest(p_order) with ordinality as t(id, k)
-                         join orders_order o on o.id = t.id);
     ready int;
 begin
-    perform payments_mark_plain(
-        p_payment, sites, array_agg(p_external[n] order by k), array_agg(p_amount[n] order by k),
-        p_source, array_agg(p_digest[n] order by k))
-      from unnest(p_number) with ordinality as t(n, k);
+    perform payments_mark_plain(p_payment, p_site, p_external, p_amount, p_source, p_digest);
     select count(*) into ready
       from inventory_sell_held(p_order) h join orders_order o on o.id = h.order_id
      where o.delivery_kind <> 1 or h.keys = o.quantity;
@@ -476,16 +483,15 @@ begin
       from unnest(p_order, p_payment, p_fee, p_surcharge) as t(id, payment, fee, surcharge)
      where o.id = t.id;
     perform orders_post_sales(
-        p_order, array_agg(s.id * 100 + 30 order by s.k), array_agg(p_gateway[p_number[s.k]] order by s.k),
-        array_agg(p_amount[p_number[s.k]] order by s.k))
-      from unnest(sites) with ordinality as s(id, k);
+        p_order, (select array_agg(s.id * 100 + 30 order by s.k)
+                    from unnest(p_site) with ordinality as s(id, k)), p_gateway, p_amount);
     perform core_publish(
         array_agg(e.kind), array_agg(o.site_id), array_agg(e.subject), array_agg(e.payload))
-      from unnest(p_order, p_payment, p_number) as t(id, payment, n)
+      from unnest(p_order, p_payment, p_amount) as t(id, payment, amount)
       join orders_order o on o.id = t.id,
       lateral (values
         ('payments.confirmed', t.payment, jsonb_build_object(
-            'purpose', 1, 'paid_for', o.id, 'amount', p_amount[t.n],
+            'purpose', 1, 'paid_for', o.id, 'amount', t.amount,
             'fee_amount', o.fee_amount + o.surcharge_fee_amount)),
         ('orders.paid', o.id, jsonb_build_object(
             'customer_id', o.customer_id, 'product_id', o.product_id, 'quantity', o.quantity,

@@ -165,14 +165,17 @@ def _read(request: KamengRequest, form: CheckoutForm) -> _Order:
         choice = read_gateway(
             request, form.pay, amount=max(total - part, 0), seed=form.idempotency_key
         )
-    actor = (
-        f"guest:{contact_digest(view.site_id, contact).hex()}"
-        if customer_id is None
-        else f"customer:{customer_id}"
-    )
+    digest = contact_digest(view.site_id, contact)
+    actor = f"guest:{digest.hex()}" if customer_id is None else f"customer:{customer_id}"
     return _Order(
         view=view,
-        buyer=Buyer(customer_id=customer_id, contact=contact, ip=request.client_ip, actor=actor),
+        buyer=Buyer(
+            customer_id=customer_id,
+            contact=contact,
+            ip=request.client_ip,
+            actor=actor,
+            digest=digest,
+        ),
         wish=Wish(
             variant_id=form.variant_id,
             quantity=form.quantity,
