@@ -49,22 +49,30 @@ def load(stack: Stack, kind: str, shop: dict[str, Any], **limits: Any) -> dict[s
     return result
 
 
-def in_turns(stack: Stack, shop: dict[str, Any], *, seconds: int) -> tuple[dict[str, Any], float]:
-    """Return the orders by wallet and the database's own limit a second.
+def in_turns(
+    stack: Stack, shop: dict[str, Any], *, seconds: int
+) -> tuple[dict[str, Any], dict[str, Any], float]:
+    """Return the orders by wallet, those through the gateway and the database's own limit a second.
 
     Measured in slices side by side: a machine that others share changes its pace within a minute.
     """
-    parts, limits = [], []
+    parts: dict[str, list[dict[str, Any]]] = {"wallet": [], "gateway": []}
+    limits = []
     for _ in range(TURNS):
-        parts.append(load(stack, "wallet", shop, clients=CLIENTS, seconds=seconds / TURNS))
+        for kind, slices in parts.items():
+            slices.append(load(stack, kind, shop, clients=CLIENTS, seconds=seconds / TURNS))
         wanted = ("--seconds", str(max(1, seconds // TURNS)), "--clients", str(CLIENTS))
         limits.append(float(stack.run("-m", "bench.limit", *wanted)))
-    summed = {
-        name: sum(part[name] for part in parts)
-        for name in ("count", "seconds", "cpu_seconds", "refused", "errors")
-    }
-    p50 = sorted(part["p50_ms"] for part in parts)[TURNS // 2]
-    return {**summed, "p50_ms": p50, "p99_ms": max(p["p99_ms"] for p in parts)}, sum(limits) / TURNS
+    wallet, gateway = (_sum_up(slices) for slices in parts.values())
+    return wallet, gateway, sum(limits) / TURNS
+
+
+def _sum_up(slices: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the slices as one: the middle median, the worst 99th."""
+    names = ("count", "seconds", "cpu_seconds", "refused", "errors")
+    p50 = sorted(each["p50_ms"] for each in slices)[len(slices) // 2]
+    p99 = max(each["p99_ms"] for each in slices)
+    return {**{n: sum(each[n] for each in slices) for n in names}, "p50_ms": p50, "p99_ms": p99}
 
 
 def figures(result: dict[str, Any], limit: float) -> dict[str, Any]:
@@ -98,11 +106,10 @@ def measure(*, quick: bool) -> dict[str, Any]:
         pids = family(stack.process.pid, home=str(stack.home))
         memory = {"idle": round(pss_mib(pids), 1)}
         report: dict[str, Any] = {}
-        load(stack, "wallet", shop, clients=CLIENTS, seconds=2)  # warm: caches, plans, files
-        say("orders by wallet, and the database alone, in turns …")
-        wallet, limit = in_turns(stack, shop, seconds=seconds)
-        say("orders through the gateway …")
-        gateway = load(stack, "gateway", shop, clients=CLIENTS, seconds=seconds)
+        for kind in ("wallet", "gateway"):  # warm: caches, plans, files
+            load(stack, kind, shop, clients=CLIENTS, seconds=2)
+        say("orders by wallet, through the gateway, and the database alone, in turns …")
+        wallet, gateway, limit = in_turns(stack, shop, seconds=seconds)
         report["order"] = figures(wallet, limit)
         report["gateway_order"] = figures(gateway, limit)
         ours = report["gateway_order"]["per_second"] / (report["order"]["per_second"] or 1.0)

@@ -143,9 +143,9 @@ def _columns(batch: Sequence[Placement]) -> list[str]:
 
 wallet_lane: Lane[Placement, Placed] = Lane(PLACE, columns=wallet_columns, read=read_placed)
 # Guests meet here first, and what follows costs less, the more come together (measured at 32
-# clients: 6 ms save an order through a gateway a sixth of its processor time). A lone one never
+# clients: 8 ms save an order through a gateway a sixth of its processor time). A lone one never
 # waits.
-LINGER_MS = 6
+LINGER_MS = 8
 open_lane: Lane[Placement, Placed] = Lane(
     PLACE, columns=open_columns, read=read_placed, linger_ms=LINGER_MS
 )
