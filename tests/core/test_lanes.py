@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import connections
 
-from kameng.core.lanes import Lane
+from kameng.core.lanes import Lane, RareLane
 
 ECHO = "select u, pg_backend_pid() from unnest(%s::int[]) with ordinality as t(u, k) order by k"
 # Fails the whole statement for any zero in it.
@@ -63,6 +63,43 @@ def test_a_batch_is_bounded_and_the_rest_follows(counting: Counting) -> None:
 
     assert together(lane, *range(40)) == list(range(40))
     assert counting.sizes == [16, 16, 8]
+
+
+def test_who_comes_a_few_turns_later_comes_along(counting: Counting) -> None:
+    """As long as each turn of the loop brings more; who comes after one that brought none waits."""
+    lane = Lane(ECHO, columns=literal, read=counting)
+
+    async def ask(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return int(await lane.submit(turns))
+
+    async def work() -> list[int]:
+        try:
+            return list(await asyncio.gather(*map(ask, [0, 1, 2, 3, 9])))
+        finally:
+            await lane.close()
+
+    assert asyncio.run(work()) == [0, 1, 2, 3, 9]
+    assert counting.sizes == [4, 1]
+
+
+@pytest.mark.parametrize(("kind", "kept"), [(Lane, True), (RareLane, False)])
+def test_a_rare_lane_keeps_no_connection(
+    committed_db: None, kind: type[Lane[int, int]], *, kept: bool
+) -> None:
+    lane = kind(ECHO, columns=literal, read=lambda rows, _batch: [row[1] for row in rows])
+
+    async def work() -> list[int]:
+        sessions = []
+        for number in range(2):
+            sessions.append(await lane.submit(number))
+            await asyncio.sleep(0.05)  # the lane has hung up by then, or never will
+        await lane.close()
+        return sessions
+
+    first, second = asyncio.run(work())
+    assert (first == second) is kept
 
 
 def test_a_lone_one_does_not_linger(counting: Counting) -> None:

@@ -104,6 +104,8 @@ class Lane(Generic[T, R]):
     `columns` turns a batch into the statement's parameters, `read` its rows into one result each.
     """
 
+    keeps_connection = True
+
     def __init__(
         self,
         sql: str,
@@ -181,6 +183,8 @@ class Lane(Generic[T, R]):
             if runner is not self._runners[0]:  # it was for a trouble that is over
                 self._runners.remove(runner)
                 await runner.connection.close()
+            elif not self.keeps_connection and not self._waiting:
+                await runner.connection.close()
 
     async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let come along what arrives in these very turns of the loop, or is on its way.
@@ -220,6 +224,12 @@ class Lane(Generic[T, R]):
             _fail(batch, fault)
         except Exception as fault:  # every asker must learn of it
             _fail(batch, fault)
+
+
+class RareLane(Lane[T, R]):
+    """A lane for what is asked now and then: idle, it keeps no connection (2 MB of memory)."""
+
+    keeps_connection = False
 
 
 def _finish(lingering: asyncio.Future[None]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from kameng.core.arrays import array_of_numbers
 from kameng.core.database import fetch_one
-from kameng.core.lanes import Lane
+from kameng.core.lanes import RareLane
 
 Row = tuple[Any, ...]
 
@@ -35,7 +35,8 @@ def find_primary_host(site_id: int) -> str | None:
     return row[0] if row else None
 
 
-stamped_sites: Lane[int, Row] = Lane(
+# Asked once for each change of a site.
+stamped_sites: RareLane[int, Row] = RareLane(
     "select s.* from unnest(%s::bigint[]) with ordinality as u(id, k)"
     " left join lateral tenancy_stamped_site(u.id) s on true order by u.k",
     columns=lambda batch: [array_of_numbers(batch)],

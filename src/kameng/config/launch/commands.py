@@ -120,6 +120,7 @@ def load_demo(arguments: Sequence[str]) -> int:
 
 def worker(arguments: Sequence[str]) -> int:
     """Run scheduled and slow work."""
+    _leave_out_rich()
     with database_session(find_home(), needs_schema=True):
         _program("worker").run()
     return 0
@@ -127,11 +128,20 @@ def worker(arguments: Sequence[str]) -> int:
 
 def serve_web(arguments: Sequence[str]) -> int:
     """Run the web server alone."""
+    _leave_out_rich()
     from kameng.config.launch import web  # too large for the supervisor to carry
 
     with database_session(find_home(), needs_schema=True):
         web.serve(read_options())
     return 0
+
+
+def _leave_out_rich() -> None:
+    """Let structlog do without rich, which a developer's tools bring: 3 MB a process for nothing.
+
+    It draws tracebacks for a terminal; these processes log JSON.
+    """
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 
 
 def simulate(arguments: Sequence[str]) -> int:
