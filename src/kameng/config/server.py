@@ -12,11 +12,13 @@ import re
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # re-exported, unmarked
 
+from kameng.config.idling import IDLE_SECONDS, Seats
 from kameng.config.wsgi import Application, application
 from kameng.openapi.views.callbacks import take_on_the_loop
 from kameng.storefront.views.buying import place_on_the_loop
@@ -49,11 +51,21 @@ class Server:
         self._pages = pages
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
+        self._seats = Seats()
+        self._timer: asyncio.TimerHandle | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="page")
+        self._look_for_idle(loop)
+
+    def _look_for_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        # In a thread: Django lets nobody close a connection where a loop runs.
+        loop.run_in_executor(self._pool, partial(self._seats.close_idle, seconds=IDLE_SECONDS))
+        self._timer = loop.call_later(IDLE_SECONDS / 2, self._look_for_idle, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -109,6 +121,10 @@ class Server:
 
     def _serve(self, environ: dict[str, Any]) -> tuple[int, Headers, Any]:
         """Run Django for one request; the answer is one piece, or a file still to be read."""
+        with self._seats.taken():
+            return self._run(environ)
+
+    def _run(self, environ: dict[str, Any]) -> tuple[int, Headers, Any]:
         started: list[tuple[int, Headers]] = []
 
         def start(status: str, headers: Headers, _exc_info: Any = None) -> None:
