@@ -20,9 +20,10 @@ from kameng_simulator.store import Notice
 
 @dataclass
 class Shop:
-    """Takes callbacks: keeps each one and answers as told."""
+    """Takes callbacks: keeps each one and answers as told, when it `may_answer`."""
 
     url: str
+    may_answer: threading.Event = field(default_factory=threading.Event)
     callbacks: list[CallbackRequest] = field(default_factory=list)
     answers: list[bytes] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -42,6 +43,7 @@ def wait_until(holds: Callable[[], bool], *, seconds: float = 5) -> None:
 @contextmanager
 def open_shop() -> Iterator[Shop]:
     shop = Shop(url="")
+    shop.may_answer.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -64,6 +66,7 @@ def open_shop() -> Iterator[Shop]:
             answer = shop.answers.pop(0) if shop.answers else b"success"
             status = shop.statuses.pop(0) if shop.statuses else 200
             shop.callbacks.append(callback)
+            shop.may_answer.wait(timeout=5)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -76,6 +79,7 @@ def open_shop() -> Iterator[Shop]:
     try:
         yield shop
     finally:
+        shop.may_answer.set()
         server.shutdown()
         server.server_close()
 

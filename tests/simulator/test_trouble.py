@@ -102,6 +102,18 @@ def test_a_replay_is_the_same_bytes(world: World, shop: Shop) -> None:
     assert (first.query, first.body) == (second.query, second.body)
 
 
+def test_a_replay_need_not_wait_for_the_answer_to_the_first(world: World, shop: Shop) -> None:
+    open_epay(world, "P1", notify_url=f"{shop.url}/n")
+    shop.may_answer.clear()
+    world.pay("P1", "success")
+    shop.wait_for(1)
+
+    world.pay("P1", "replayed")
+
+    first, second = shop.wait_for(2, seconds=4)
+    assert first.query == second.query
+
+
 def test_who_waits_behind_is_sent_after_the_next(world: World, shop: Shop) -> None:
     for number in ("P1", "P2"):
         open_epay(world, number, notify_url=f"{shop.url}/{number}")
