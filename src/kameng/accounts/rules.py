@@ -102,6 +102,7 @@ PERMISSIONS = frozenset(
         "prices.edit",
         "keys.import",
         "keys.reveal",
+        "design.edit",  # pages, look, pictures of the shop
         "customers.view",
         "customers.edit",
         "customers.adjust",  # move a wallet by hand

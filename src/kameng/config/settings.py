@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "kameng.orders.apps.OrdersConfig",
     "kameng.settlement.apps.SettlementConfig",
     "kameng.reconciliation.apps.ReconciliationConfig",
+    "kameng.pages.apps.PagesConfig",
     "kameng.insight.apps.InsightConfig",
     "kameng.web.apps.WebConfig",
     "kameng.storefront.apps.StorefrontConfig",
@@ -67,7 +68,14 @@ TEMPLATES = [
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
-                    ["django.template.loaders.app_directories.Loader"],
+                    [
+                        "django.template.loaders.app_directories.Loader",
+                        # sections/<type>/template.html
+                        (
+                            "django.template.loaders.filesystem.Loader",
+                            [Path(__file__).resolve().parent.parent / "pages"],
+                        ),
+                    ],
                 )
             ],
             "context_processors": ["kameng.web.context.page_context"],

@@ -93,6 +93,18 @@ NAV: tuple[Entry, ...] = (
         icon="users",
     ),
     Entry(
+        route="design",
+        label=pgettext_lazy("navigation", "装修"),
+        permission="design.edit",
+        icon="palette",
+        children=(
+            Entry(route="design", label=_("页面"), permission="design.edit"),
+            Entry(route="templates", label=_("一键装修"), permission="design.edit"),
+            Entry(route="pictures", label=_("图片库"), permission="design.edit"),
+            Entry(route="skins", label=_("节日皮肤"), permission="design.edit"),
+        ),
+    ),
+    Entry(
         route="ledger",
         label=_("资金"),
         permission="money.view",

@@ -20,19 +20,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from kameng.accounts.people import CustomerPerson, Person
-from kameng.catalog.selectors import get_catalogue
 from kameng.core import clock
 from kameng.orders.errors import SignInNeeded
+from kameng.pages.selectors import get_design
 from kameng.storefront.shells import get_shell
 from kameng.storefront.unread import has_unread
 from kameng.tenancy.addresses import host_url
-from kameng.tenancy.selectors import SiteView
 from kameng.web import flash
 from kameng.web.answers import wants_json
 from kameng.web.requests import KamengRequest
+from kameng.web.shop import THEMES, frame_values
 from kameng.web.templatetags.kameng import icon
 
-THEMES: Final = ("auto", "light", "dark")
 NEXT_LIMIT: Final = 300
 View = Callable[..., HttpResponse]
 
@@ -52,7 +51,8 @@ def answer_shared(
 
     if flash.COOKIE in request.COOKIES:  # something to say to this person, once
         return render(request, template, {**values(), **personal_values(request)})
-    versions = (view.site_id, view.catalogue_version, view.main_version)
+    skin = get_design(view).skin_at(clock.now())
+    versions = (view.site_id, view.catalogue_version, view.main_version, skin)
     shell = get_shell((*versions, get_language(), template, key), template=template, build=values)
     return HttpResponse(shell.fill(personal_values(request)))
 
@@ -88,21 +88,9 @@ def keep_private(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def frame_values(view: SiteView) -> dict[str, Any]:
-    """Return what the frame shows of a site, to anybody."""
-    return {
-        "site": view,
-        "site_name": view.name,
-        "palette": view.settings.palette,
-        "settings": view.settings,
-        "categories": get_catalogue(view).categories,
-        "year": clock.now().astimezone(view.settings.zone).year,
-    }
-
-
 def personal_values(request: KamengRequest) -> dict[str, str]:
     """Return what the frame shows of a person: the values of the shells' holes."""
-    theme = request.COOKIES.get("theme", "auto")
+    theme = request.COOKIES.get("theme") or get_design(request.site).look["root"]["mode"]
     person = request.person
     is_customer = person.is_customer
     return {

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 
 from kameng.catalog.selectors import get_catalogue
 from kameng.orders.models import Order, OrderState
+from kameng.pages.shelf import category_names, cover_url
 from kameng.storefront.addresses import next_address
-from kameng.storefront.shelf import category_names, cover_url
 from kameng.tenancy.selectors import SiteView
 
 CSS_CLASSES: Final = {

@@ -21,7 +21,7 @@ STRICT_TRANSPORT = "max-age=31536000"
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'self'; style-src 'self'; img-src 'self' data:;"
     " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'{targets};"
-    " base-uri 'none'; frame-ancestors 'none'"
+    "{frames} base-uri 'none'; frame-ancestors {ancestors}"
 )
 
 
@@ -31,6 +31,17 @@ def allow_form_target(response: HttpResponseBase, url: str) -> None:
     if parts.scheme in {"http", "https"} and parts.netloc and not set(parts.netloc) & set(" ;,'\""):
         known = getattr(response, "form_targets", "")
         response.form_targets = f"{known} {parts.scheme}://{parts.netloc}"  # type: ignore[attr-defined]
+
+
+def allow_own_frames(response: HttpResponseBase) -> None:
+    """Let this page show pages of this host in frames."""
+    response.own_frames = " frame-src 'self';"  # type: ignore[attr-defined]
+
+
+def allow_framing(response: HttpResponseBase) -> None:
+    """Let pages of this host show this page in a frame; other hosts may not."""
+    response.frame_ancestors = "'self'"  # type: ignore[attr-defined]
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
 
 
 def protect(response: HttpResponseBase, *, nonce: str, is_secure: bool) -> None:
@@ -44,6 +55,11 @@ def protect(response: HttpResponseBase, *, nonce: str, is_secure: bool) -> None:
         headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
     if "Content-Security-Policy" not in headers:
         targets = getattr(response, "form_targets", "")
-        headers["Content-Security-Policy"] = POLICY.format(nonce=nonce, targets=targets)
+        headers["Content-Security-Policy"] = POLICY.format(
+            nonce=nonce,
+            targets=targets,
+            frames=getattr(response, "own_frames", ""),
+            ancestors=getattr(response, "frame_ancestors", "'none'"),
+        )
     # What depends on a person or a site is never shared; views of public pictures say otherwise.
     headers.setdefault("Cache-Control", "private, no-cache")

@@ -79,13 +79,14 @@ def find_text(request: HttpRequest, name: str, *, limit: int) -> str:
     return clean_text(request.GET.get(name, "")[:limit], limit=limit) or ""
 
 
-def read_json(request: HttpRequest) -> dict[str, Any]:
+def read_json(request: HttpRequest, *, limit: int = JSON_MAX) -> dict[str, Any]:
     """Return the JSON object in the body; raise `BodyMalformed` for anything else.
 
-    Refuses more than 64 KiB, deep nesting, doubled names, NaN, NUL and lone surrogates.
+    Refuses more than `limit` bytes (64 KiB unless told otherwise), deep nesting, doubled names,
+    NaN, NUL and lone surrogates.
     """
     body = request.body
-    if len(body) > JSON_MAX:
+    if len(body) > limit:
         raise BodyMalformed
     try:
         text = body.decode("utf-8")

@@ -37,6 +37,7 @@ from kameng.orders.services.placing import (
     place_prepared,
     prepare_order,
 )
+from kameng.pages.shelf import category_name_of, consent_of, cover_url, promise_of
 from kameng.payments.selectors import are_gateways_at_hand
 from kameng.pricing.money import Amount, format_yuan
 from kameng.pricing.trace import explain_step
@@ -63,7 +64,6 @@ from kameng.storefront.paychoices import (
     read_gateway,
     read_part,
 )
-from kameng.storefront.shelf import category_name_of, consent_of, cover_url, promise_of
 from kameng.tenancy.selectors import SiteView, forget_stamped_view
 from kameng.web.answers import wants_json
 from kameng.web.requests import KamengRequest

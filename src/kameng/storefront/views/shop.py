@@ -13,11 +13,8 @@ from django.views.decorators.http import require_safe
 from kameng.catalog.errors import CategoryNotFound, ProductNotFound
 from kameng.catalog.selectors import get_catalogue
 from kameng.catalog.snapshot import Catalogue, ProductView, VariantView
-from kameng.pricing.money import format_yuan
-from kameng.pricing.quote import OrderLine, quote_line
-from kameng.storefront.forms import make_slots
-from kameng.storefront.frame import answer_personal, answer_shared
-from kameng.storefront.shelf import (
+from kameng.pages.models import PageKind
+from kameng.pages.shelf import (
     OUT,
     Level,
     category_name_of,
@@ -29,28 +26,21 @@ from kameng.storefront.shelf import (
     promise_of,
     was_amount,
 )
+from kameng.pricing.money import format_yuan
+from kameng.pricing.quote import OrderLine, quote_line
+from kameng.storefront.forms import make_slots
+from kameng.storefront.frame import answer_personal, answer_shared
+from kameng.storefront.views.pages import answer_page
 from kameng.web.covers import draw_cover, split_label
 from kameng.web.forms import find_choice, find_text, find_whole
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
 PAGE_SIZE: Final = 40
-SHELF_SIZE: Final = 10
-SHELVES: Final = 6
 RELATED: Final = 5
 QUERY_CHARS: Final = 60
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 FOR_NOW: Final = "public, max-age=300"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """A titled row of cards."""
-
-    title: str
-    icon: str
-    url: str
-    cards: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,53 +55,8 @@ class Option:
 
 @require_safe
 def home(request: KamengRequest) -> HttpResponse:
-    """Show the shop's front: categories, pinned and hot goods, a shelf for each category."""
-    return answer_shared(
-        request,
-        "storefront/home.html",
-        key="home",
-        build=lambda: _home(get_catalogue(request.site)),
-    )
-
-
-def _home(catalogue: Catalogue) -> dict[str, Any]:
-    all_url = reverse("storefront:search")
-    rows: list[tuple[str, str, str, Sequence[ProductView]]] = [
-        (_("推荐"), "sparkles", all_url, catalogue.list_pinned()[:SHELF_SIZE]),
-        (_("热卖"), "flame", f"{all_url}?sort=sold", catalogue.list_hot(SHELF_SIZE)),
-    ]
-    for category in catalogue.categories[:SHELVES]:
-        url = reverse("storefront:category", args=(category.id,))
-        products = catalogue.by_category(category.id)[:SHELF_SIZE]
-        rows.append((category.name, category.icon, url, products))
-    rows = [row for row in rows if row[3]]
-    cards = iter(make_cards(catalogue, [product for row in rows for product in row[3]]))
-    shelves = [
-        Shelf(
-            title=title,
-            icon=icon,
-            url=url,
-            # What is sold out goes to the end of its row.
-            cards=sorted(
-                (next(cards) for _product in products), key=lambda card: card.level_word == OUT
-            ),
-        )
-        for title, icon, url, products in rows
-    ]
-    hot = make_art(catalogue)
-    return {"shelves": shelves, "art": hot, "nav": "home", "tab": "home"}
-
-
-def make_art(catalogue: Catalogue) -> list[str]:
-    """Return three covers of different shelves for the banner."""
-    names = category_names(catalogue.categories)
-    chosen: dict[int, ProductView] = {}
-    for product in catalogue.list_hot():
-        chosen.setdefault(product.category_id, product)
-    return [
-        cover_url(product, category_name=names.get(product.category_id, ""))
-        for product in list(chosen.values())[:3]
-    ]
+    """Show the shop's front, as its operator made it."""
+    return answer_page(request, (PageKind.HOME, 0, ""), nav="home", tab="home")
 
 
 SORTS: Final[dict[str, Callable[[ProductView], int]]] = {

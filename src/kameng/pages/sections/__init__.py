@@ -1,0 +1,1 @@
+"""The sections of pages, a folder each; registry.py lists them."""

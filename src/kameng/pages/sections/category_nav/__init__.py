@@ -1,0 +1,1 @@
+"""The shelves of the shop as icons, chips or a list."""

@@ -1,0 +1,1 @@
+"""A titled row of goods for each shelf of the shop."""

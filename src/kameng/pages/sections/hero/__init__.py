@@ -1,0 +1,1 @@
+"""One large statement with a picture or covers, and up to two buttons."""

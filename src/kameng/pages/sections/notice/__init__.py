@@ -1,0 +1,1 @@
+"""One line that buyers should read."""

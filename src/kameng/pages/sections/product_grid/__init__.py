@@ -1,0 +1,1 @@
+"""Goods as a grid of cards, in one of several card shapes."""

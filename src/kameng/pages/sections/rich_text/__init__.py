@@ -1,0 +1,1 @@
+"""Words with headings, lists and links."""

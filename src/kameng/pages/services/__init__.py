@@ -1,0 +1,1 @@
+"""Writes of pages: drafts, publication, decoration, pictures, preview links."""

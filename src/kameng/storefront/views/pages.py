@@ -1,0 +1,113 @@
+"""Pages that operators make: the home page, landing pages, the look's style sheet, pictures."""
+
+from typing import Final
+
+from django.http import Http404, HttpResponse
+from django.views.decorators.http import require_safe
+
+from kameng.core import clock
+from kameng.pages.drawing import draw_content
+from kameng.pages.errors import PageNotFound
+from kameng.pages.fields import is_safe_url
+from kameng.pages.looks import find_sheet
+from kameng.pages.models import MANY_KINDS, PageKind
+from kameng.pages.selectors import current_content, find_picture_data, get_design
+from kameng.pages.services.previewing import open_preview
+from kameng.storefront.frame import answer_personal, answer_shared, keep_private
+from kameng.web.forms import find_text
+from kameng.web.middleware.people import open_when_suspended
+from kameng.web.requests import KamengRequest
+from kameng.web.shop import draw_for_nobody
+
+FOR_NOW: Final = "public, max-age=300"
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
+URL_CHARS: Final = 300
+TOKEN_CHARS: Final = 64
+
+
+def answer_page(
+    request: KamengRequest, key: tuple[int, int, str], *, nav: str = "", tab: str = ""
+) -> HttpResponse:
+    """Answer with a published page of this site. Raises `PageNotFound`."""
+    design = get_design(request.site)
+    content = design.contents.get(key)
+    if content is None:
+        raise PageNotFound
+    title = "" if key[0] == PageKind.HOME else design.titles[key]
+    return answer_shared(
+        request,
+        "storefront/page.html",
+        key=key,
+        build=lambda: {
+            "sections": draw_content(content, site=request.site, now=clock.now()),
+            "page_title": title,
+            "nav": nav,
+            "tab": tab,
+        },
+    )
+
+
+@require_safe
+def page(request: KamengRequest, slug: str) -> HttpResponse:
+    """Show a landing or custom page."""
+    design = get_design(request.site)
+    for kind in MANY_KINDS:
+        if (kind, 0, slug) in design.contents:
+            return answer_page(request, (kind, 0, slug))
+    raise PageNotFound
+
+
+@require_safe
+def about(request: KamengRequest) -> HttpResponse:
+    """Show who runs the shop."""
+    return answer_page(request, (PageKind.ABOUT, 0, ""))
+
+
+@require_safe
+def preview(request: KamengRequest, token: str) -> HttpResponse:
+    """Show a draft to whoever holds its link. Raises `PreviewInvalid`."""
+    shown = open_preview(token[:TOKEN_CHARS])
+    content, site = current_content(shown, site=request.site), request.site
+    look = content if shown.kind == PageKind.LOOK else None
+    sections = get_design(site).contents[PageKind.HOME, 0, ""] if look else content
+    context = {
+        "sections": draw_content(sections, site=site, now=clock.now()),
+        "page_title": shown.title,
+        "is_preview": True,
+    }
+    html = draw_for_nobody(site, "storefront/page.html", context, look=look)
+    return keep_private(HttpResponse(html))
+
+
+@require_safe
+def leaving(request: KamengRequest) -> HttpResponse:
+    """Warn before a link of an operator leads to another host."""
+    target = find_text(request, "to", limit=URL_CHARS)
+    if not is_safe_url(target) or target.startswith("/"):
+        raise Http404
+    return answer_personal(request, "storefront/leaving.html", {"target": target})
+
+
+@open_when_suspended
+@require_safe
+def look(request: KamengRequest, name: str) -> HttpResponse:
+    """Serve a style sheet. The address says what it is made from, its query what came out."""
+    sheet = find_sheet(name)
+    if sheet is None:
+        raise Http404
+    response = HttpResponse(sheet.css, content_type="text/css; charset=utf-8")
+    is_known = request.META.get("QUERY_STRING") == sheet.digest
+    response["Cache-Control"] = FOR_GOOD if is_known else FOR_NOW
+    return response
+
+
+@open_when_suspended
+@require_safe
+def picture(request: KamengRequest, picture_id: int, digest: str, width: int) -> HttpResponse:
+    """Serve one size of an uploaded picture."""
+    data = find_picture_data(picture_id, digest=digest, width=width)
+    if data is None:
+        raise Http404
+    response = HttpResponse(data, content_type="image/webp")
+    response["Cache-Control"] = FOR_GOOD
+    return response
