@@ -23,6 +23,9 @@ const ENTRIES = [
   ["storefront.js", "storefront/storefront.ts"],
   ["console.css", "console/console.css"],
   ["console.js", "console/console.ts"],
+  ["builder.css", "builder/builder.css"],
+  ["builder.js", "builder/builder.ts"],
+  ["builder-frame.css", "builder/frame.css"],
 ];
 const STOREFRONT_LIMIT_BYTES = 40 * 1024;
 

@@ -118,11 +118,26 @@ class Section:
 
 TYPES: Final = (
     "hero",
-    "category_nav",
-    "notice",
+    "carousel",
+    "tiles",
     "product_grid",
+    "product_list",
+    "product_carousel",
     "category_shelves",
+    "category_nav",
+    "search_box",
+    "countdown",
+    "notice",
     "rich_text",
+    "picture",
+    "columns",
+    "compare",
+    "steps",
+    "faq",
+    "trust_badges",
+    "customer_service",
+    "spacer",
+    "divider",
     "footer",
 )
 

@@ -223,3 +223,9 @@ def list_publications() -> list[Publication]:
 def list_skins() -> list[Skin]:
     """Return the skins worn and planned, and those of the last months."""
     return list(Skin.in_site().order_by("-ends_at")[:60])
+
+
+def find_picture(picture_id: int) -> Picture | None:
+    """Return one picture of the site, offered or not; None where it is another's."""
+    found: Picture | None = Picture.in_site().filter(id=picture_id).first()
+    return found

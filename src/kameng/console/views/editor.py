@@ -11,16 +11,22 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.catalog.selectors import get_catalogue
-from kameng.console.design_words import builder_words, page_url
+from kameng.console.design_words import ICONS, builder_words, page_url
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
 from kameng.pages.content import Content, Fault, check_content, root_fields, tidy
 from kameng.pages.drawing import draw_content, draw_section, make_world
 from kameng.pages.errors import ContentInvalid, DraftMoved, NotPublishable, TimeInvalid
 from kameng.pages.fields import field_json, parse_moment
-from kameng.pages.models import Page, PageKind
+from kameng.pages.models import MANY_KINDS, Page, PageKind
 from kameng.pages.registry import GROUPS, Section, all_sections
-from kameng.pages.selectors import current_content, find_publication, get_design, get_page
+from kameng.pages.selectors import (
+    current_content,
+    find_publication,
+    get_design,
+    get_page,
+    list_pages,
+)
 from kameng.pages.services.drafting import replace_draft, save_draft
 from kameng.pages.services.previewing import make_preview_link
 from kameng.pages.services.publishing import (
@@ -70,6 +76,10 @@ def _boot(page: Page, site: SiteView) -> dict[str, Any]:
         "sections": [_section_json(section, page.kind) for section in all_sections().values()],
         "groups": [[key, str(label)] for key, label in GROUPS.items()],
         "root_fields": [field_json(field) for field in root_fields(page.kind)],
+        "icons": ICONS,
+        "pages": [
+            {"id": row.id, "title": row.title} for row in list_pages() if row.kind in MANY_KINDS
+        ],
         "categories": [
             {"id": each.id, "name": each.name, "count": each.product_count}
             for each in catalogue.categories

@@ -11,7 +11,7 @@ from kameng.console.answers import done
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.pages.errors import PictureInvalid
 from kameng.pages.models import Picture
-from kameng.pages.selectors import list_library
+from kameng.pages.selectors import find_picture, list_library
 from kameng.pages.services.picturing import Crop, add_picture, remove_picture
 from kameng.tenancy.selectors import SiteView
 from kameng.web.answers import wants_json
@@ -37,7 +37,11 @@ def pictures(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 @require_safe
 def list_pictures(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List pictures for the editor, the newest first."""
-    rows = list_library(before_id=find_whole(request, "before") or 0, limit=PAGE_SIZE)
+    named = find_whole(request, "id")
+    if named:
+        rows = [row for row in (find_picture(named),) if row is not None]
+    else:
+        rows = list_library(before_id=find_whole(request, "before") or 0, limit=PAGE_SIZE)
     return JsonResponse({"items": [_picture_json(row) for row in rows]})
 
 

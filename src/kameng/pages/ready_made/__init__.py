@@ -92,7 +92,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, bool)) or value is None else str(value)
 
 
-KEYS: Final = ("starry", "paper")
+KEYS: Final = ("starry", "paper", "sample")
 
 
 @cache

@@ -26,6 +26,12 @@ def edit(context: Context, path: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def edit_item(context: Context, name: str, position: int, path: str) -> SafeString:
+    """Mark a text of one entry of a list: <p{% edit_item "slides" forloop.counter0 "title" %}>."""
+    return edit(context, f"{name}.{position}.{path}")
+
+
+@register.simple_tag(takes_context=True)
 def picture(
     context: Context, value: Props | None, css_class: str = "", *, sizes: str = "100vw"
 ) -> SafeString:

@@ -1,0 +1,276 @@
+/**
+ * The real page in the middle: sections are chosen, moved and typed into where they stand. What the
+ * server draws replaces a section's markup, but never while somebody types in it.
+ */
+import { makeIcon } from "../shared/words.ts";
+import { draggable, type Drag } from "./dragging.ts";
+import { make, say } from "./dom.ts";
+import { editRich, type RichText } from "./rich.ts";
+import type { Content } from "./types.ts";
+
+export interface FrameHooks {
+  select: (id: string) => void;
+  act: (id: string, act: "up" | "down" | "duplicate" | "hide" | "remove") => void;
+  insertAt: (index: number) => void;
+  type: (id: string, path: string, value: string) => void;
+  kindOf: (id: string, path: string) => string;
+  valueOf: (id: string, path: string) => string;
+  drag: (id: string) => Drag | undefined;
+  nameOf: (id: string) => string;
+}
+
+const EDGE = 60;
+
+function following(element: Element): HTMLElement | null {
+  let next = element.nextElementSibling;
+  while (next && !next.hasAttribute("data-section")) next = next.nextElementSibling;
+  return next as HTMLElement | null;
+}
+
+export class Frame {
+  private selected = "";
+  private stale = new Map<string, string>();
+  private rich: { id: string; text: RichText; bar: HTMLElement } | undefined;
+  private scale = 1;
+  private readonly iframe: HTMLIFrameElement;
+  private readonly hooks: FrameHooks;
+  private readonly line = make("div", { class: "frame-line", hidden: true });
+
+  constructor(iframe: HTMLIFrameElement, hooks: FrameHooks) {
+    this.iframe = iframe;
+    this.hooks = hooks;
+    iframe.addEventListener("load", () => this.attach());
+  }
+
+  private get page(): Document | undefined {
+    return this.iframe.contentDocument ?? undefined;
+  }
+
+  private get root(): HTMLElement | undefined {
+    return this.page?.querySelector<HTMLElement>(".sections") ?? undefined;
+  }
+
+  /** Show the page at a width of the device, shrunk to what there is room for. */
+  fit(width: number, room: DOMRect): void {
+    this.scale = Math.min(1, room.width / width);
+    this.iframe.style.width = `${width}px`;
+    this.iframe.style.height = `${room.height / this.scale}px`;
+    this.iframe.style.transform = `scale(${this.scale})`;
+    this.iframe.style.marginLeft = `${Math.max(0, (room.width - width * this.scale) / 2)}px`;
+  }
+
+  reload(): void {
+    const at = this.iframe.contentWindow?.scrollY ?? 0;
+    this.iframe.addEventListener("load", () => this.iframe.contentWindow?.scrollTo(0, at), { once: true });
+    this.iframe.contentWindow?.location.reload();
+  }
+
+  /** Bring the order of the page's sections to that of a content; what is gone goes. */
+  sync(content: Content): void {
+    const root = this.root;
+    if (!root) return;
+    const ids = content.sections.map((section) => section.id);
+    for (const element of root.querySelectorAll<HTMLElement>("[data-section]"))
+      if (!ids.includes(element.dataset["section"] ?? "")) element.remove();
+    // Only what stands elsewhere is moved: moving an element takes the caret out of it.
+    let next = root.querySelector<HTMLElement>(":scope > [data-section]");
+    for (const id of ids) {
+      const element = this.find(id) ?? root.ownerDocument.adoptNode(make("section", { class: "s s-waiting", "data-section": id, id: `s-${id}` }));
+      if (element === next) next = following(element);
+      else root.insertBefore(element, next);
+      element.classList.toggle("is-hidden", content.sections.find((each) => each.id === id)?.hidden === true);
+    }
+    root.classList.toggle("is-empty", ids.length === 0);
+    root.dataset["empty"] = say("empty");
+    this.select(this.selected);
+  }
+
+  /** Put in what the server drew; a section in which somebody types is drawn when they leave it. */
+  draw(drawn: Record<string, string>): void {
+    for (const [id, html] of Object.entries(drawn)) {
+      const element = this.find(id);
+      if (!element) continue;
+      if (this.isTyping(element)) this.stale.set(id, html);
+      else this.put(element, html);
+    }
+    this.select(this.selected);
+  }
+
+  select(id: string, scrolls = false): void {
+    this.selected = id;
+    const page = this.page;
+    if (!page) return;
+    if (id && this.find(id)?.querySelector(":scope > .frame-tools") && page.querySelectorAll(".frame-tools").length === 1) return;
+    for (const element of page.querySelectorAll(".is-selected")) element.classList.remove("is-selected");
+    page.querySelector(".frame-tools")?.remove();
+    const element = id ? this.find(id) : undefined;
+    if (!element) return;
+    element.classList.add("is-selected");
+    element.prepend(page.adoptNode(this.makeTools(id)));
+    if (scrolls) element.scrollIntoView({ block: "center", behavior: "smooth" });
+  }
+
+  /** Say before which section a point of the editor lies; undefined when it is beside the page. */
+  indexAt(x: number, y: number): number | undefined {
+    const box = this.iframe.getBoundingClientRect();
+    if (x < box.left || x > box.right || y < box.top || y > box.bottom) return undefined;
+    const inner = (y - box.top) / this.scale;
+    this.scrollNear(inner, box.height / this.scale);
+    const middles = this.elements().map((element) => {
+      const rect = element.getBoundingClientRect();
+      return rect.top + rect.height / 2;
+    });
+    return middles.filter((middle) => middle < inner).length;
+  }
+
+  /** Draw the line where a drop would put something. */
+  mark(index: number | undefined): void {
+    const root = this.root;
+    if (!root) return;
+    const elements = this.elements();
+    this.line.hidden = index === undefined;
+    if (index === undefined) return this.line.remove();
+    if (this.line.ownerDocument !== root.ownerDocument) root.ownerDocument.adoptNode(this.line);
+    root.insertBefore(this.line, elements[index] ?? null);
+  }
+
+  private elements(): HTMLElement[] {
+    return [...(this.root?.querySelectorAll<HTMLElement>(":scope > [data-section]") ?? [])];
+  }
+
+  private find(id: string): HTMLElement | undefined {
+    return this.page?.querySelector<HTMLElement>(`[data-section="${CSS.escape(id)}"]`) ?? undefined;
+  }
+
+  private scrollNear(y: number, height: number): void {
+    const window = this.iframe.contentWindow;
+    if (y < EDGE) window?.scrollBy(0, -14);
+    else if (y > height - EDGE) window?.scrollBy(0, 14);
+  }
+
+  private put(element: HTMLElement, html: string): void {
+    const holder = element.ownerDocument.createElement("template");
+    holder.innerHTML = html; // drawn by our server from checked values
+    const fresh = holder.content.firstElementChild;
+    if (fresh) element.replaceWith(fresh);
+  }
+
+  private isTyping(element: HTMLElement): boolean {
+    const focused = element.ownerDocument.activeElement;
+    return focused instanceof element.ownerDocument.defaultView!.HTMLElement && element.contains(focused) && focused.isContentEditable;
+  }
+
+  private attach(): void {
+    const page = this.page;
+    if (!page) return;
+    const sheet = page.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = this.iframe.dataset["css"] ?? "";
+    page.head.append(sheet);
+    page.documentElement.classList.add("is-framed");
+    page.addEventListener("click", (event) => this.click(event), true);
+    page.addEventListener("submit", (event) => event.preventDefault(), true);
+    page.addEventListener("keydown", (event) => this.key(event));
+    page.addEventListener("focusout", (event) => this.leave(event));
+    page.addEventListener("input", (event) => this.input(event));
+    this.select(this.selected);
+    this.iframe.dispatchEvent(new CustomEvent("ready"));
+  }
+
+  private click(event: MouseEvent): void {
+    const target = event.target as Element | null;
+    if (target?.closest(".frame-tools, .rich-bar")) return;
+    if (!target?.closest("summary")) event.preventDefault();
+    const element = target?.closest<HTMLElement>("[data-section]");
+    const id = element?.dataset["section"] ?? "";
+    if (id !== this.selected) this.hooks.select(id);
+    const text = target?.closest<HTMLElement>("[data-edit]");
+    if (element && text) this.edit(id, text);
+  }
+
+  private edit(id: string, text: HTMLElement): void {
+    if (text.isContentEditable) return;
+    const path = text.dataset["edit"] ?? "";
+    if (this.hooks.kindOf(id, path) === "rich") return this.editRich(id, path, text);
+    text.textContent = this.hooks.valueOf(id, path);
+    text.setAttribute("contenteditable", "plaintext-only");
+    if (!text.isContentEditable) text.setAttribute("contenteditable", "true");
+    text.setAttribute("role", "textbox");
+    text.focus();
+    const window = text.ownerDocument.defaultView;
+    const range = text.ownerDocument.createRange();
+    range.selectNodeContents(text);
+    range.collapse(false);
+    window?.getSelection()?.removeAllRanges();
+    window?.getSelection()?.addRange(range);
+  }
+
+  private editRich(id: string, path: string, element: HTMLElement): void {
+    this.rich?.text.destroy();
+    const bar = element.ownerDocument.adoptNode(make("div", { class: "rich-bar", role: "toolbar" }));
+    element.before(bar);
+    const text = editRich(element, this.hooks.valueOf(id, path), bar, (html) => this.hooks.type(id, path, html));
+    this.rich = { id, text, bar };
+    text.focus();
+  }
+
+  private input(event: Event): void {
+    const text = (event.target as Element | null)?.closest<HTMLElement>("[data-edit][contenteditable]");
+    const id = text?.closest<HTMLElement>("[data-section]")?.dataset["section"];
+    const path = text?.dataset["edit"] ?? "";
+    if (!text || !id || this.hooks.kindOf(id, path) === "rich") return;
+    this.hooks.type(id, path, text.innerText.replace(/\n$/, ""));
+  }
+
+  private leave(event: FocusEvent): void {
+    const element = (event.target as Element | null)?.closest<HTMLElement>("[data-section]");
+    const next = event.relatedTarget as Node | null;
+    if (!element || (next && element.contains(next))) return;
+    (event.target as Element).closest("[data-edit]")?.removeAttribute("contenteditable");
+    const id = element.dataset["section"] ?? "";
+    if (this.rich?.id === id) {
+      this.rich.text.destroy();
+      this.rich.bar.remove();
+      this.rich = undefined;
+    }
+    const html = this.stale.get(id);
+    this.stale.delete(id);
+    if (html !== undefined) queueMicrotask(() => this.draw({ [id]: html }));
+  }
+
+  private key(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    if (target.isContentEditable) {
+      const path = target.dataset["edit"] ?? "";
+      const kind = this.hooks.kindOf(this.selected, path);
+      if (event.key === "Escape" || (event.key === "Enter" && kind === "text")) {
+        event.preventDefault();
+        target.blur();
+      }
+      return;
+    }
+    this.iframe.dispatchEvent(new KeyboardEvent("keydown", { key: event.key, altKey: event.altKey, ctrlKey: event.ctrlKey, metaKey: event.metaKey, shiftKey: event.shiftKey, bubbles: true }));
+    if ((event.ctrlKey || event.metaKey) && ["z", "y", "s"].includes(event.key.toLowerCase())) event.preventDefault();
+  }
+
+  private makeTools(id: string): HTMLElement {
+    const tools = make("div", { class: "frame-tools", role: "toolbar", "aria-label": this.hooks.nameOf(id) });
+    const handle = make("button", { type: "button", class: "frame-handle", title: say("drag"), "aria-label": say("drag") }, makeIcon("grip-vertical", "icon-sm"), this.hooks.nameOf(id));
+    const origin = () => {
+      const box = this.iframe.getBoundingClientRect();
+      return { x: box.left, y: box.top, scale: this.scale };
+    };
+    draggable(handle, () => this.hooks.drag(id), origin);
+    const acts = [["chevron-up", "up"], ["chevron-down", "down"], ["copy", "duplicate"], ["eye-off", "hide"], ["trash", "remove"]] as const;
+    tools.append(handle);
+    for (const [icon, act] of acts) {
+      const made = make("button", { type: "button", title: say(act), "aria-label": say(act) }, makeIcon(icon, "icon-sm"));
+      made.addEventListener("click", () => this.hooks.act(id, act));
+      tools.append(made);
+    }
+    const add = make("button", { type: "button", class: "frame-add", title: say("add"), "aria-label": say("add") }, makeIcon("plus", "icon-sm"));
+    add.addEventListener("click", () => this.hooks.insertAt(this.elements().findIndex((each) => each.dataset["section"] === id) + 1));
+    tools.append(add);
+    return tools;
+  }
+}

@@ -1,0 +1,1 @@
+"""Several pictures that follow one another, by hand or by themselves."""

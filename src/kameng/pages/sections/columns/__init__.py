@@ -1,0 +1,1 @@
+"""Two to four short texts side by side."""

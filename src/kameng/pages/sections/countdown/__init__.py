@@ -1,0 +1,1 @@
+"""The time until something begins or ends."""

@@ -1,0 +1,1 @@
+"""A line between sections, with a word in it if wanted."""

@@ -1,0 +1,1 @@
+"""One picture, with words below it if wanted."""

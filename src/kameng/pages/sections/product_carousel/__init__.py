@@ -1,0 +1,1 @@
+"""Goods in one row that is pushed sideways."""

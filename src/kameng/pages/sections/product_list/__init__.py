@@ -1,0 +1,1 @@
+"""Goods as rows: dense, quick to scan."""

@@ -1,0 +1,1 @@
+"""A search field in the page."""

@@ -1,0 +1,1 @@
+"""Why one can buy here: promises in a row."""
