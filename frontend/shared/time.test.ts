@@ -25,3 +25,9 @@ test("polling grows patient and never faster than once a second", () => {
   assert.equal(pollDelay(2, 61_000), 5_000);
   assert.equal(pollDelay(2, 301_000), 15_000);
 });
+
+test("what is left is split into its parts, rounded up", () => {
+  assert.deepEqual(countdownParts(90_061_000), { days: 1, hours: 1, minutes: 1, seconds: 1 });
+  assert.deepEqual(countdownParts(1), { days: 0, hours: 0, minutes: 0, seconds: 1 });
+  assert.deepEqual(countdownParts(-5), { days: 0, hours: 0, minutes: 0, seconds: 0 });
+});

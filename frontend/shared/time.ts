@@ -23,6 +23,12 @@ export function describeRemaining(milliseconds: number, words: TimeWords): strin
   return fill(words.minutes, { m: minutes, s: String(seconds % 60).padStart(2, "0") });
 }
 
+/** Split what is left into days, hours, minutes and seconds, rounded up to the second. */
+export function countdownParts(milliseconds: number): { days: number; hours: number; minutes: number; seconds: number } {
+  const seconds = Math.max(0, Math.ceil(milliseconds / SECOND));
+  return { days: Math.floor(seconds / 86_400), hours: Math.floor(seconds / 3600) % 24, minutes: Math.floor(seconds / 60) % 60, seconds: seconds % 60 };
+}
+
 /** How long to wait before asking again: patient after a minute, and after five. */
 export function pollDelay(firstSeconds: number, elapsedMilliseconds: number): number {
   const first = Math.min(Math.max(firstSeconds, 1), 30) * SECOND;

@@ -6,6 +6,7 @@ import { startOverlays } from "../shared/overlay.ts";
 import { startBuying } from "./buying.ts";
 import { startPaying } from "./paying.ts";
 import { startSearch } from "./search.ts";
+import { startSections } from "./sections.ts";
 
 startOverlays();
 startForms();
@@ -14,3 +15,4 @@ startReceiving();
 startBuying();
 startPaying();
 startSearch();
+startSections();

@@ -92,7 +92,22 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, bool)) or value is None else str(value)
 
 
-KEYS: Final = ("starry", "paper", "sample")
+KEYS: Final = (
+    "shore",
+    "starry",
+    "hongfu",
+    "mint",
+    "paper",
+    "salon",
+    "corner",
+    "terminal",
+    "gazette",
+    "candy",
+    "depot",
+    "bazaar",
+    "grove",
+    "pixel",
+)
 
 
 @cache

@@ -8,7 +8,10 @@ DESIGN = Design(
     key="starry",
     name=_("星河"),
     hint=_("深色科技感，适合游戏点卡和代充。"),
-    tags=(_("游戏"), _("深色")),
+    tags=(
+        _("游戏"),
+        _("深色"),
+    ),
     look={
         "brand": "#7c5cff",
         "accent": "#22d3ee",
@@ -33,9 +36,15 @@ DESIGN = Design(
         ),
         part("category_nav", layout="tiles"),
         part(
-            "product_grid", title=_("本周热卖"), icon="flame", source=goods("hot", 8), card="poster"
+            "product_grid",
+            title=_("本周热卖"),
+            icon="flame",
+            source=goods("hot", 6),
+            card="poster",
+            columns="3",
         ),
-        part("product_grid", title=_("新上架"), icon="sparkles", source=goods("new", 10)),
+        part("product_carousel", title=_("新上架"), icon="sparkles", source=goods("new", 12)),
         part("category_shelves", each=5),
+        part("trust_badges", ground="card"),
     ),
 )
