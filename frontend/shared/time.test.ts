@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeRemaining, fill, pollDelay } from "./time.ts";
+import { countdownParts, describeRemaining, fill, pollDelay } from "./time.ts";
 
 const words = { minutes: "{m} 分 {s} 秒", hours: "{h} 小时 {m} 分", days: "{d} 天 {h} 小时" };
 

@@ -5,6 +5,7 @@ WCAG 2.2, 1.4.3. Colours travel as "#rrggbb".
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,13 +63,13 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def darken_until(colour: Lch, *, against: str, ratio: float = TEXT_CONTRAST) -> str:
-    """Return the lightest shade of a colour that reaches a contrast; black when none does."""
+def darken_until(colour: Lch, *, against: Sequence[str], ratio: float = TEXT_CONTRAST) -> str:
+    """Return the lightest shade of a colour that reaches a contrast on every ground, or black."""
     return _walk(colour, against, ratio, step=-0.01)
 
 
-def lighten_until(colour: Lch, *, against: str, ratio: float = TEXT_CONTRAST) -> str:
-    """Return the darkest tint of a colour that reaches a contrast; white when none does."""
+def lighten_until(colour: Lch, *, against: Sequence[str], ratio: float = TEXT_CONTRAST) -> str:
+    """Return the darkest tint of a colour that reaches a contrast on every ground, or white."""
     return _walk(colour, against, ratio, step=0.01)
 
 
@@ -77,11 +78,11 @@ def ink_on(ground: str) -> str:
     return max(("#ffffff", "#10131a"), key=lambda ink: contrast(ink, ground))
 
 
-def _walk(colour: Lch, against: str, ratio: float, *, step: float) -> str:
+def _walk(colour: Lch, against: Sequence[str], ratio: float, *, step: float) -> str:
     light = colour.light
     while 0.0 <= light <= 1.0:
         shown = print_hex(colour.with_light(light))
-        if contrast(shown, against) >= ratio:
+        if all(contrast(shown, ground) >= ratio for ground in against):
             return shown
         light += step
     return "#000000" if step < 0 else "#ffffff"

@@ -205,7 +205,7 @@ def _light(brand: Lch, accent: Lch, neutral: str) -> dict[str, str]:
 
     bg = grey(0.995 if neutral == "pure" else 0.974)
     sunken = grey(0.962)
-    solid = darken_until(brand, against=WHITE, ratio=4.6)
+    solid = darken_until(brand, against=[WHITE], ratio=4.6)
     return {
         "bg": bg,
         "surface": WHITE,
@@ -214,12 +214,14 @@ def _light(brand: Lch, accent: Lch, neutral: str) -> dict[str, str]:
         "line-strong": grey(0.868),
         "text": grey(0.21),
         "text-2": grey(0.44),
-        "text-3": darken_until(Lch(0.56, chroma, hue), against=sunken, ratio=4.6),
+        "text-3": darken_until(Lch(0.56, chroma, hue), against=[sunken, bg], ratio=4.6),
         "brand": print_hex(brand),
         "brand-2": print_hex(accent),
         "brand-solid": solid,
         "brand-solid-2": print_hex(_shift(solid, -0.06)),
-        "brand-ink": darken_until(brand, against=_mix(print_hex(brand), WHITE, 0.16), ratio=4.6),
+        "brand-ink": darken_until(
+            brand, against=[_mix(print_hex(brand), WHITE, 0.16), sunken, bg], ratio=4.6
+        ),
         "on-solid": WHITE,
         **_banner(brand, accent),
     }
@@ -236,7 +238,7 @@ def _dark(brand: Lch, accent: Lch, neutral: str) -> dict[str, str]:
     solid = print_hex(brand.with_light(min(max(brand.light, 0.5), 0.62)))
     on_solid = ink_on(solid)
     if contrast(on_solid, solid) < 4.5:
-        solid = darken_until(parse(solid), against=WHITE)
+        solid = darken_until(parse(solid), against=[WHITE])
         on_solid = WHITE
     raised = grey(0.29)
     return {
@@ -248,13 +250,15 @@ def _dark(brand: Lch, accent: Lch, neutral: str) -> dict[str, str]:
         "line-strong": grey(0.385),
         "text": grey(0.955),
         "text-2": grey(0.79),
-        "text-3": lighten_until(Lch(0.66, 0.012, hue or 262.0), against=raised, ratio=4.6),
+        "text-3": lighten_until(
+            Lch(0.66, 0.012, hue or 262.0), against=[raised, surface], ratio=4.6
+        ),
         "brand": shown,
         "brand-2": print_hex(accent.with_light(max(accent.light, 0.66))),
         "brand-solid": solid,
         "brand-solid-2": print_hex(_shift(solid, -0.05 if on_solid == WHITE else 0.05)),
         "brand-ink": lighten_until(
-            brand.with_light(0.7), against=_mix(shown, surface, 0.26), ratio=4.6
+            brand.with_light(0.7), against=[_mix(shown, surface, 0.26), raised], ratio=4.6
         ),
         "on-solid": on_solid,
         **_banner(brand, accent),
@@ -264,8 +268,8 @@ def _dark(brand: Lch, accent: Lch, neutral: str) -> dict[str, str]:
 def _banner(brand: Lch, accent: Lch) -> dict[str, str]:
     """Return a gradient that carries white text from end to end."""
     return {
-        "banner-1": darken_until(brand, against=WHITE, ratio=5.2),
-        "banner-2": darken_until(accent, against=WHITE, ratio=5.2),
+        "banner-1": darken_until(brand, against=[WHITE], ratio=5.2),
+        "banner-2": darken_until(accent, against=[WHITE], ratio=5.2),
         "banner-ink": WHITE,
     }
 

@@ -26,8 +26,8 @@ def clean_html(text: str) -> str:
     )
 
 
-def _keep(_tag: str, _name: str, value: str) -> str | None:
-    return value if is_safe_url(value) else None
+def _keep(_tag: str, name: str, value: str) -> str | None:
+    return value if name != "href" or is_safe_url(value) else None
 
 
 def clean_rich(fields: Iterable[Field], props: Props) -> Props:
