@@ -73,7 +73,21 @@ function startCountdown(clock: HTMLElement): void {
   draw();
 }
 
+/** Load the player of a film where its picture stood, once somebody wants it. */
+function startFilm(film: HTMLElement): void {
+  film.querySelector("a")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    const player = document.createElement("iframe");
+    player.src = film.dataset["player"] ?? "";
+    player.allow = "autoplay; fullscreen";
+    player.title = film.innerText;
+    film.replaceChildren(player);
+    player.focus();
+  });
+}
+
 export function startSections(): void {
   each<HTMLElement>("[data-slides]", startSlides);
   each<HTMLElement>("[data-until]", startCountdown);
+  each<HTMLElement>("[data-player]", startFilm);
 }

@@ -4,6 +4,7 @@ from procrastinate.contrib.django import app
 
 from kameng.accounts import tasks as accounts
 from kameng.messaging import tasks as messaging
+from kameng.pages import tasks as pages
 from kameng.payments import tasks as payments
 from kameng.risk import tasks as risk
 
@@ -13,6 +14,13 @@ from kameng.risk import tasks as risk
 def deliver_emails(timestamp: int) -> None:
     """Send the e-mails that are due."""
     messaging.deliver_emails()
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queue="mail", queueing_lock="publish_pages")
+def publish_pages(timestamp: int) -> None:
+    """Publish the pages whose time has come."""
+    pages.publish_pages()
 
 
 @app.periodic(cron="*/10 * * * *")

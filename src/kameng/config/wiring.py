@@ -21,6 +21,7 @@ from kameng.orders.events import (
     OrderRefunded,
     OrderRestAsked,
 )
+from kameng.pages import handlers as pages
 from kameng.payments import handlers as payments
 from kameng.payments.events import (
     DisputeClosed,
@@ -60,6 +61,7 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         handler=orders.notify_buyers,
     ),
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
+    Consumer(name="pages.note_sales", events=(OrderPaid,), handler=pages.note_sales),
     Consumer(
         name="orders.deliver_prepaid", events=(PrepaidRaised,), handler=orders.deliver_prepaid
     ),

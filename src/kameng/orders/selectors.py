@@ -265,3 +265,9 @@ def find_order_place(order_id: int) -> tuple[int, str] | None:
     with platform_scope("where a key was sold"):
         row = Order.unscoped.filter(id=order_id).values_list("site_id", "order_no").first()
     return None if row is None else (int(row[0]), str(row[1]))
+
+
+def list_paid_times(order_ids: Sequence[int]) -> dict[int, dt.datetime]:
+    """Return when orders of the site were paid, those that are. One query by key."""
+    rows = Order.objects.filter(id__in=order_ids, paid_at__isnull=False)
+    return dict(rows.values_list("id", "paid_at"))

@@ -17,7 +17,7 @@ from kameng.catalog.snapshot import Catalogue
 from kameng.pages.content import Content
 from kameng.pages.fields import Field, Props
 from kameng.pages.registry import PictureView, Section, World, find_section
-from kameng.pages.selectors import list_page_addresses, list_pictures
+from kameng.pages.selectors import list_page_addresses, list_pictures, list_recent_sales
 from kameng.pages.shelf import make_cards
 from kameng.tenancy.selectors import SiteView
 
@@ -85,6 +85,7 @@ def make_world(
     cards = make_cards(catalogue, list(products.values())) if products else []
     ids = {value["id"] for value in _values(content, "image") if value}
     links = [value for value in _values(content, "link") if value and value["to"] == "page"]
+    needs_sales = any(known.needs_sales for _section, known in _known(content))
     return World(
         site=site,
         catalogue=catalogue,
@@ -92,6 +93,7 @@ def make_world(
         cards={card.product.id: card for card in cards},
         pictures=list_pictures(ids) if ids else {},
         pages=list_page_addresses() if links else {},
+        sales=list_recent_sales() if needs_sales else (),
         is_editing=is_editing,
     )
 

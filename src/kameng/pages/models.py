@@ -172,6 +172,22 @@ class PictureFile(TenantModel):
         ]
 
 
+class Sale(TenantModel):
+    """That a product was bought on a site lately: the newest of each site are kept, no names."""
+
+    order_id = models.BigIntegerField()
+    product_id = models.BigIntegerField()
+    sold_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "order_id"], name="pages_one_sale_an_order"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "-sold_at"], name="pages_sale_by_time"),
+        ]
+
+
 class PreviewLink(TenantModel):
     """Who holds it sees a page's draft without signing in."""
 

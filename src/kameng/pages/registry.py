@@ -30,6 +30,7 @@ class World:
     cards: Mapping[int, Card]
     pictures: Mapping[int, "PictureView"]
     pages: Mapping[int, str]  # addresses of this site's own pages
+    sales: Sequence["RecentSale"] = ()
     is_editing: bool = False
 
 
@@ -42,6 +43,14 @@ class PictureView:
     width: int
     height: int
     widths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentSale:
+    """That a product was sold, and when."""
+
+    product_id: int
+    sold_at: datetime
 
 
 def _same(props: Props, _version: int) -> Props:
@@ -102,6 +111,7 @@ class Section:
     fields: tuple[Field, ...]
     kinds: frozenset[int] = frozenset(set(PageKind) - {PageKind.LOOK})
     is_single: bool = False
+    needs_sales: bool = False  # fetches what was sold lately
     upgrade: Callable[[Props, int], Props] = _same
     products: Callable[[Props, Catalogue], Sequence[ProductView]] = _no_products
     context: Callable[[Props, World], Mapping[str, Any]] = _plain
@@ -130,11 +140,14 @@ TYPES: Final = (
     "notice",
     "rich_text",
     "picture",
+    "hot_spots",
+    "video",
     "columns",
     "compare",
     "steps",
     "faq",
     "trust_badges",
+    "sales_ticker",
     "customer_service",
     "spacer",
     "divider",

@@ -27,14 +27,16 @@ from kameng.pages.models import (
     PictureFile,
     Publication,
     Revision,
+    Sale,
     Skin,
 )
-from kameng.pages.registry import PictureView
+from kameng.pages.registry import PictureView, RecentSale
 from kameng.tenancy.selectors import SiteView
 
 FRESH_SECONDS: Final = 300
 CACHED_SECTIONS: Final = 20_000  # of all sites together, about 40 MB in the worst case
 REVISIONS_SHOWN: Final = 100
+SALES_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,12 @@ def find_picture_data(picture_id: int, *, digest: str, width: int) -> bytes | No
 def list_publications() -> list[Publication]:
     """Return the timed publications that wait."""
     return list(Publication.in_site().filter(state=0).order_by("publish_at"))
+
+
+def list_recent_sales() -> list[RecentSale]:
+    """Return what was sold on the site lately, the newest first. One query by index."""
+    rows = Sale.in_site().order_by("-sold_at").values_list("product_id", "sold_at")
+    return [RecentSale(product_id=row[0], sold_at=row[1]) for row in rows[:SALES_SHOWN]]
 
 
 def list_skins() -> list[Skin]:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from django.http.response import HttpResponseBase
 
+from kameng.pages.players import HOSTS
+
 HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -36,6 +38,11 @@ def allow_form_target(response: HttpResponseBase, url: str) -> None:
 def allow_own_frames(response: HttpResponseBase) -> None:
     """Let this page show pages of this host in frames."""
     response.own_frames = " frame-src 'self';"  # type: ignore[attr-defined]
+
+
+def allow_players(response: HttpResponseBase) -> None:
+    """Let this page frame the players of films that operators put on pages."""
+    response.own_frames = f" frame-src {' '.join(HOSTS)};"  # type: ignore[attr-defined]
 
 
 def allow_framing(response: HttpResponseBase) -> None:

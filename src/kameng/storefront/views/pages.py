@@ -14,6 +14,7 @@ from kameng.pages.models import MANY_KINDS, PageKind
 from kameng.pages.selectors import current_content, find_picture_data, get_design
 from kameng.pages.services.previewing import open_preview
 from kameng.storefront.frame import answer_personal, answer_shared, keep_private
+from kameng.web.csp import allow_players
 from kameng.web.forms import find_text
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
@@ -34,7 +35,7 @@ def answer_page(
     if content is None:
         raise PageNotFound
     title = "" if key[0] == PageKind.HOME else design.titles[key]
-    return answer_shared(
+    response = answer_shared(
         request,
         "storefront/page.html",
         key=key,
@@ -45,6 +46,9 @@ def answer_page(
             "tab": tab,
         },
     )
+    if any(section["type"] == "video" for section in content["sections"]):
+        allow_players(response)
+    return response
 
 
 @require_safe

@@ -1,0 +1,1 @@
+"""What was bought here lately: real sales only, no names."""

@@ -1,0 +1,1 @@
+"""A film of a well-known player, loaded when it is wanted."""
