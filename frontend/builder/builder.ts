@@ -285,7 +285,7 @@ class Builder {
     if (content === this.content) return;
     this.history.push(content, key);
     this.frame.sync(content);
-    this.refresh(key === "");
+    this.refresh(key === "" || document.activeElement === this.iframe); // typed on the page: show it
     this.saver.touch();
   }
 

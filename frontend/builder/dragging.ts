@@ -19,6 +19,7 @@ const HOLD_MS = 220;
 export function draggable(handle: HTMLElement, begin: () => Drag | undefined, offset: () => { x: number; y: number; scale: number } = () => ({ x: 0, y: 0, scale: 1 })): void {
   handle.addEventListener("pointerdown", (start) => {
     if (start.button !== 0) return;
+    handle.setPointerCapture(start.pointerId); // a quick pull leaves the handle before it is told
     let drag: Drag | undefined;
     let ghost: HTMLElement | undefined;
     let isReady = start.pointerType === "mouse";
@@ -34,7 +35,6 @@ export function draggable(handle: HTMLElement, begin: () => Drag | undefined, of
         if (!far) return;
         drag = begin();
         if (!drag) return finish();
-        handle.setPointerCapture(event.pointerId);
         ghost = make("div", { class: "drag-ghost", "aria-hidden": "true" }, drag.label);
         document.body.append(ghost);
       }

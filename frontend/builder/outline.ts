@@ -57,8 +57,12 @@ export class Outline {
     name.addEventListener("keydown", (event) => {
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         event.preventDefault();
+        event.stopPropagation(); // the page's own shortcut would move the chosen section as well
         this.hooks.move(section.id, event.key === "ArrowUp" ? index - 1 : index + 2);
-      } else if (event.key === "Delete") this.hooks.act(section.id, "remove");
+      } else if (event.key === "Delete") {
+        event.stopPropagation();
+        this.hooks.act(section.id, "remove");
+      }
     });
     draggable(name, () => this.hooks.drag(section.id));
     return make("li", { class: `outline-item${section.hidden ? " is-hidden" : ""}${isBad ? " is-bad" : ""}`, "data-id": section.id },
