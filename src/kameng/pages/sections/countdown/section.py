@@ -40,7 +40,7 @@ SECTION = Section(
             kind="choice",
             options=(("hide", _("不再显示")), ("say", _("显示“已结束”"))),
         ),
-        Field(name="button", label=_("按钮文字"), kind="text", most=12),
+        Field(name="button", label=_("按钮文字"), kind="text", most=24),
         Field(name="link", label=_("按钮链接"), kind="link"),
     ),
     context=_context,

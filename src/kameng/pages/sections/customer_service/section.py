@@ -36,7 +36,7 @@ SECTION = Section(
             most=6,
             fields=(
                 Field(name="icon", label=_("图标"), kind="icon", default="message"),
-                Field(name="name", label=_("方式"), kind="text", most=12, is_required=True),
+                Field(name="name", label=_("方式"), kind="text", most=24, is_required=True),
                 Field(name="value", label=_("号码"), kind="text", most=60, is_required=True),
             ),
         ),

@@ -29,7 +29,7 @@ SECTION = Section(
             kind="items",
             most=4,
             fields=(
-                Field(name="title", label=_("栏名"), kind="text", most=12, is_required=True),
+                Field(name="title", label=_("栏名"), kind="text", most=24, is_required=True),
                 Field(
                     name="links",
                     label=_("链接"),

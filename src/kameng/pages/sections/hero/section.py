@@ -83,9 +83,9 @@ SECTION = Section(
             kind="switch",
             default=True,
         ),
-        Field(name="button", label=_("按钮文字"), kind="text", most=12, is_inline=True),
+        Field(name="button", label=_("按钮文字"), kind="text", most=24, is_inline=True),
         Field(name="link", label=_("按钮链接"), kind="link"),
-        Field(name="second", label=_("第二个按钮文字"), kind="text", most=12, is_inline=True),
+        Field(name="second", label=_("第二个按钮文字"), kind="text", most=24, is_inline=True),
         Field(name="second_link", label=_("第二个按钮链接"), kind="link"),
         Field(
             name="points",
@@ -94,7 +94,7 @@ SECTION = Section(
             most=4,
             fields=(
                 Field(name="icon", label=_("图标"), kind="icon", default="bolt"),
-                Field(name="text", label=_("文字"), kind="text", most=16, is_required=True),
+                Field(name="text", label=_("文字"), kind="text", most=32, is_required=True),
             ),
             default=(
                 {"icon": "bolt", "text": _("自动发货")},

@@ -26,7 +26,7 @@ SECTION = Section(
             label=_("热词"),
             kind="items",
             most=8,
-            fields=(Field(name="text", label=_("词"), kind="text", most=12, is_required=True),),
+            fields=(Field(name="text", label=_("词"), kind="text", most=24, is_required=True),),
         ),
     ),
 )
