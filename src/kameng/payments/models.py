@@ -9,9 +9,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import AmountField
+from kameng.payments.conditions import IS_COMPLETING, IS_ODD
 from kameng.tenancy.scoping import SharedDownModel, TenantModel
-
-IS_COMPLETING = Q(completes__isnull=False)  # next to no payment does: others need no index
 
 
 class FeeBearer(models.IntegerChoices):
@@ -216,6 +215,7 @@ class Payment(TenantModel):
                 name="payments_to_split",
                 condition=Q(will_split=True, confirmed_at__isnull=False),
             ),
+            models.Index(fields=["site", "-id"], name="payments_odd", condition=IS_ODD),
         ]
 
 
