@@ -8,14 +8,24 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from kameng.accounts.models import Role
 from kameng.ledger.models import Transfer
+from kameng.payments.models import Gateway
 from kameng.payments.providers.port import ProviderRefused
 from kameng.reconciliation.models import Bill, Case, CaseState, MonthClose
-from kameng.reconciliation.services import fetching
+from kameng.reconciliation.services import closing, fetching
 from kameng.tenancy.selectors import site_scope
 from tests.console.conftest import Desk
 from tests.console.pages import text_of
 from tests.people import Staff, make_operator
-from tests.reconciliation.conftest import DAY, STAFF, YUAN, Books, books, line
+from tests.reconciliation.conftest import (
+    DAY,
+    STAFF,
+    YUAN,
+    Books,
+    books,
+    closing_read,
+    line,
+    noon,
+)
 
 __all__ = ["books"]
 
@@ -162,6 +172,28 @@ def test_closing_is_refused_with_the_reason_and_changes_nothing(books: Books, de
     with site_scope(books.main.id):
         assert MonthClose.objects.count() == 0
     assert desk.get("reconciliation/closing/").status_code == 200
+
+
+def test_a_month_over_uncompared_takings_needs_the_tick_and_the_reason(
+    books: Books, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = (DAY.replace(day=1) - dt.timedelta(days=1)).replace(day=9)  # surely over
+    books.pay(at=noon(day))
+    with site_scope(books.main.id):
+        Gateway.objects.update(created_at=noon(day.replace(day=1)))
+    monkeypatch.setattr(closing, "read_month", lambda *_a, **_k: closing_read())
+    path, month = "reconciliation/closing/", f"{day:%Y-%m}"
+
+    page = desk.get(path).content.decode()
+    refused = desk.post(path, month=month, reason="通道停了")
+    closed = desk.post(path, month=month, reason="通道停了", accepts_uncompared="on")
+
+    assert f"/reconciliation/{books.gateway.id}/{day}/" in page
+    assert 'name="accepts_uncompared"' in page
+    assert refused.status_code == 400
+    assert "收银 1 天" in text_of(refused)
+    assert closed.status_code == 303
+    assert "通道停了" in text_of(desk.get(path))
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SERVICE, Role.GOODS])

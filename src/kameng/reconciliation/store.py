@@ -259,3 +259,14 @@ def claim_bills(limit: int) -> list[tuple[int, int]]:
         (limit,),
     )
     return [(row[0], row[1]) for row in sorted(rows, key=lambda row: (row[2], row[0]))]
+
+
+def list_taken_days(
+    gateway_ids: Sequence[int], *, since: dt.datetime, until: dt.datetime
+) -> set[tuple[int, dt.date]]:
+    """Return (gateway, Beijing day) of each day on which one of these gateways took money."""
+    rows = fetch(
+        "select gateway_id, day from payments_taken_days(%s::bigint[], %s, %s)",
+        (array_of_numbers(gateway_ids), since, until),
+    )
+    return {(row[0], row[1]) for row in rows}
