@@ -254,6 +254,12 @@ def list_approvals_about(kinds: Collection[str], *, about_id: int) -> list[Appro
     return list(rows.order_by("id"))
 
 
+def list_every_approval_about(kinds: Collection[str], *, about_id: int) -> list[Approval]:
+    """Return the wishes of these kinds about one thing, decided or not, oldest first."""
+    rows = Approval.objects.filter(kind__in=kinds, subject_id=about_id)
+    return list(rows.order_by("id")[:PAGE_SIZE])
+
+
 def list_past_approvals(*, before_id: int | None = None, limit: int = PAGE_SIZE) -> list[Approval]:
     """Return the wishes of the site in force that wait no more, newest first; keyset by id."""
     waiting = Q(state=ApprovalState.WAITING, expires_at__gt=clock.now())
