@@ -321,6 +321,10 @@ class Alipay:
         body = make(rows, seller_id=self.seller_id, day=day)
         return Reply(body=body, content_type="application/zip")
 
+    def return_payout(self, own_no: str) -> None:
+        """Let a transfer that arrived come back (退票); raise ValueError when there is none."""
+        self._extra.return_payout(own_no)
+
     def tell_paid(self, payment: Payment) -> dict[str, str]:
         """Return the fields of a callback."""
         return self._tell(payment)

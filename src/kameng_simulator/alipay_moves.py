@@ -6,6 +6,7 @@ A tester makes trouble by the name of who receives: see NAMES.
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -246,6 +247,7 @@ class AlipayMoves:
                     "name": name,
                     "amount_fen": fen,
                     "state": state,
+                    "returned_at": time.time() if state == "back" else None,
                 }
             )
         except ValueError:
@@ -266,6 +268,11 @@ class AlipayMoves:
             self._moves.change_transfer(sent.id, state="done", detail=sent.detail)
             return {**told, "status": "DEALING"}
         return {**told, "status": "SUCCESS", "pay_date": print_time(sent.created_at)}
+
+    def return_payout(self, own_no: str) -> None:
+        """Let a transfer that arrived come back; raise ValueError when there is none."""
+        if not self._moves.return_payout(self._kind, own_no):
+            raise ValueError(own_no)
 
     def _tell_transfer(self, sent: Transfer) -> dict[str, str]:
         return {

@@ -97,6 +97,7 @@ COLUMNS = (
     ("notices", "follows", "INTEGER"),
     ("notices", "address", "TEXT NOT NULL DEFAULT ''"),
     ("attempts", "packed", "TEXT NOT NULL DEFAULT ''"),
+    ("transfers", "returned_at", "REAL"),
 )
 NEVER = 1e12
 KEPT_MAILS = 500

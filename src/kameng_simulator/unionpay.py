@@ -22,7 +22,7 @@ from kameng_simulator.certificates import (
     public_key_of,
     read_papers,
 )
-from kameng_simulator.moves import DAY_SECONDS, Moves
+from kameng_simulator.moves import DAY_SECONDS, Correction, Moves
 from kameng_simulator.pages import render_page, render_problem
 from kameng_simulator.peers import Outgoing, Route, Twist
 from kameng_simulator.store import Notice, Payment, Store
@@ -361,9 +361,12 @@ class UnionPay:
             for row in self._moves.list_bill(self.kind, day=day, fee_bps=self.fee_bps)
             if start - 3600 <= row.happened_at < start + DAY_SECONDS - 3600
         ]
-        if not rows or start + DAY_SECONDS > time.time():
+        corrections = self._list_corrections(second)
+        if not (rows or corrections) or start + DAY_SECONDS > time.time():
             raise Refused("98")
-        name, content = render_files(rows, mer_id=self.mer_id, settle_date=settle, year=year)
+        name, content = render_files(
+            rows, corrections, mer_id=self.mer_id, settle_date=settle, year=year
+        )
         return {
             "txnType": "76",
             "txnSubType": "01",
@@ -375,6 +378,26 @@ class UnionPay:
             "respCode": "00",
             "respMsg": MESSAGES["00"],
         }
+
+    def _list_corrections(self, day: str) -> list[tuple[Correction, str, str]]:
+        """Return what was put right on a day, with the payment's trace number and moment."""
+        found = []
+        for each in self._moves.list_corrections(self.kind, day=day):
+            payment = self.store.find_payment(self.kind, each.own_no)
+            if payment is not None:
+                said = self._describe(payment, "")
+                found.append((each, said["traceNo"], said["traceTime"]))
+        return found
+
+    def correct(self, payment: Payment, *, day: str, is_in: bool, amount_fen: int) -> None:
+        """Put a paid payment right in the file of corrections of a settlement day."""
+        self._moves.add_correction(
+            gateway=self.kind,
+            day=day,
+            is_in=is_in,
+            own_no=payment.out_trade_no,
+            amount_fen=amount_fen,
+        )
 
     def tell_paid(self, payment: Payment) -> dict[str, str]:
         """Return the facts of a back notification."""

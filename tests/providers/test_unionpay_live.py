@@ -210,6 +210,27 @@ def test_the_files_of_a_settlement_day(
     assert bill.raw.startswith(b"PK")
 
 
+def test_corrections_come_in_a_file_of_their_own(
+    provider: UnionPayProvider, config: Any, own_world: World
+) -> None:
+    day = (OPENED_AT + dt.timedelta(hours=8)).date() - dt.timedelta(days=40)
+    noon = dt.datetime(day.year, day.month, day.day, 4, tzinfo=dt.UTC)
+    bring(own_world, "260101000000000041", noon, fen=2000)
+    later = day + dt.timedelta(days=3)
+    for way, fen in (("out", 2000), ("in", 500)):
+        wish = {"out_trade_no": "260101000000000041", "day": later.isoformat()}
+        assert post(own_world, "/control/correct", way=way, amount_fen=fen, **wish)["ok"]
+
+    bill = provider.fetch_bill(config, later)
+
+    assert [(line.kind, line.amount) for line in bill.lines] == [
+        (LineKind.CORRECTION_OUT, Amount(200_000)),
+        (LineKind.CORRECTION_IN, Amount(50_000)),
+    ]
+    assert bill.unread_lines == []
+    assert [line.kind for line in provider.fetch_bill(config, day).lines] == [LineKind.PAYMENT]
+
+
 def test_a_day_without_files_is_waited_for_and_then_empty(
     provider: UnionPayProvider, config: Any
 ) -> None:
