@@ -113,12 +113,10 @@ class Moves:
         rows = self._store.fetch(sql, gateway, kind, payment_id, payment_id, limit)
         return [_read_transfer(dict(row)) for row in rows]
 
-    def change_transfer(self, transfer_id: int, *, state: str, detail: Mapping[str, Any]) -> None:
-        """Move a transfer on."""
-        text = json.dumps(dict(detail), ensure_ascii=False)
-        self._store.run(
-            "UPDATE transfers SET state=?, detail=? WHERE id=?", state, text, transfer_id
-        )
+    def end_transfer(self, transfer: Transfer, *, state: str) -> bool:
+        """Move a transfer on from the state in which it was seen; say whether this call did it."""
+        sql = "UPDATE transfers SET state=? WHERE id=? AND state=?"
+        return self._store.run(sql, state, transfer.id, transfer.state).rowcount == 1
 
     def return_payout(self, gateway: str, own_no: str) -> bool:
         """Let a payout that arrived come back now; say whether this call did it."""

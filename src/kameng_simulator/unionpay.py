@@ -8,7 +8,6 @@ import calendar
 import hashlib
 import html
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -69,7 +68,6 @@ class UnionPay:
     def __init__(self, store: Store, moves: Moves) -> None:
         self.store = store
         self._moves = moves
-        self._refunding = threading.Lock()
         self.mer_id = store.remember("unionpay_mer", lambda: "7772900" + signing.make_digits(8))
         text = store.remember("unionpay_papers", lambda: make_papers(self.mer_id).to_text())
         self._papers = read_papers(text)
@@ -77,7 +75,8 @@ class UnionPay:
         self._merchant_serial = str(load(self._papers.merchant).serial_number)
         signer = [self._papers.signer, self._papers.signer_key]
         kept = json.loads(store.remember("unionpay_signer", lambda: json.dumps(signer)))
-        self._certificate, self._key = kept[0], signing.load_key(kept[1])
+        # One value, so that nobody signs with a key and shows the certificate of another.
+        self._signer = kept[0], signing.load_key(kept[1])
 
     def routes(self) -> Mapping[str, Route]:
         """Return the addresses of the gateway and of the files."""
@@ -132,7 +131,12 @@ class UnionPay:
         }
         try:
             self._check(fields, kinds=kinds)
-            said = act(fields)
+            if "76" in kinds:  # files are read only, and may be long
+                said = act(fields)
+            else:
+                # One call at a time, and whole or not at all: with what it will be told by.
+                with self.store.transaction():
+                    said = act(fields)
         except Refused as refusal:
             said = {"respCode": refusal.code, "respMsg": MESSAGES[refusal.code]}
             for name in ("orderId", "txnTime", "txnType", "txnSubType"):
@@ -144,8 +148,8 @@ class UnionPay:
         return Reply(body=body.encode(), content_type="text/html;charset=UTF-8")
 
     def _sign(self, fields: Mapping[str, str], twist: str = "") -> dict[str, str]:
-        said = {**fields, "signPubKeyCert": self._certificate}
-        key = self._key
+        certificate, key = self._signer
+        said = {**fields, "signPubKeyCert": certificate}
         if twist == Twist.FORGED:
             key = signing.load_key(signing.make_private_key())
         return {**said, "signature": signing.sign_rsa(digest(said), key)}
@@ -270,28 +274,27 @@ class UnionPay:
             raise Refused("13")
         if not (amount.isascii() and amount.isdigit() and int(amount) > 0):
             raise Refused("10")
-        with self._refunding:
-            if self._find_refund(number, "") or self.store.find_payment(self.kind, number):
-                raise Refused("12")
-            payment = self.store.find_trade(fields["origQryId"])
-            if payment is None or payment.gateway != self.kind or payment.paid_at is None:
-                raise Refused("35")
-            if fields["txnType"] == "31":
-                self._check_cancel(payment, int(amount))
-            try:
-                self.store.refund(payment.id, refund_no=number, amount_fen=int(amount))
-            except ValueError:
-                raise Refused("33") from None
-            refund = {
-                "txnTime": fields["txnTime"],
-                "txnType": fields["txnType"],
-                "txnAmt": amount,
-                "queryId": time.strftime("45%m%d%H%M%S") + signing.make_digits(9),
-                "at": time.time(),
-            }
-            extra = _extra(payment)
-            extra["refunds"] = {**extra.get("refunds", {}), number: refund}
-            self.store.change_extra(payment.id, extra)
+        if self._find_refund(number, "") or self.store.find_payment(self.kind, number):
+            raise Refused("12")
+        payment = self.store.find_trade(fields["origQryId"])
+        if payment is None or payment.gateway != self.kind or payment.paid_at is None:
+            raise Refused("35")
+        if fields["txnType"] == "31":
+            self._check_cancel(payment, int(amount))
+        try:
+            self.store.refund(payment.id, refund_no=number, amount_fen=int(amount))
+        except ValueError:
+            raise Refused("33") from None
+        refund = {
+            "txnTime": fields["txnTime"],
+            "txnType": fields["txnType"],
+            "txnAmt": amount,
+            "queryId": time.strftime("45%m%d%H%M%S") + signing.make_digits(9),
+            "at": time.time(),
+        }
+        extra = _extra(payment)
+        extra["refunds"] = {**extra.get("refunds", {}), number: refund}
+        self.store.change_extra(payment.id, extra)
         said = self._describe_refund(payment, number, refund)
         if fields["backUrl"] != NO_NOTICE_URL:
             self.store.add_notice(
@@ -447,8 +450,8 @@ class UnionPay:
     def rotate_keys(self) -> str:
         """Sign with a new certificate of the same authority: shops need to do nothing."""
         certificate, key = make_signer(self._papers.middle, self._papers.middle_key)
-        self._certificate, self._key = certificate, signing.load_key(key)
         self.store.overwrite("unionpay_signer", json.dumps([certificate, key]))
+        self._signer = certificate, signing.load_key(key)
         return "签名证书已更换，由同一中级证书签发，商户不用改动"
 
 
