@@ -11,6 +11,7 @@ from kameng.ledger.models import Transfer
 from kameng.payments.models import Gateway
 from kameng.payments.providers.port import ProviderRefused
 from kameng.reconciliation.models import Bill, Case, CaseState, MonthClose
+from kameng.reconciliation.rules import day_of
 from kameng.reconciliation.services import closing, fetching
 from kameng.tenancy.selectors import site_scope
 from tests.console.conftest import Desk
@@ -18,6 +19,7 @@ from tests.console.pages import text_of
 from tests.people import Staff, make_operator
 from tests.reconciliation.conftest import (
     DAY,
+    NOW,
     STAFF,
     YUAN,
     Books,
@@ -165,7 +167,9 @@ def test_any_number_of_a_case_finds_it(books: Books, desk: Desk) -> None:
 
 
 def test_closing_is_refused_with_the_reason_and_changes_nothing(books: Books, desk: Desk) -> None:
-    answer = desk.post("reconciliation/closing/", month=f"{DAY:%Y-%m}", reason="")
+    this_month = f"{day_of(NOW):%Y-%m}"  # yesterday's is over on the first of a month
+
+    answer = desk.post("reconciliation/closing/", month=this_month, reason="")
 
     assert answer.status_code == 400
     assert "月底过去一小时以后才能关账" in text_of(answer)
