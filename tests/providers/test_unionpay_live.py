@@ -23,7 +23,7 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.providers.unionpay.provider import UnionPayProvider
 from kameng.pricing.money import Amount
-from tests.providers.cases import OPENED_AT, make_refund, make_request
+from tests.providers.cases import OPENED_AT, PATIENT, make_refund, make_request
 from tests.providers.test_contract import new_number
 from tests.providers.world import Shop, World, open_world, wait_until
 
@@ -37,7 +37,7 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def provider() -> UnionPayProvider:
-    return UnionPayProvider(HttpClient(allow_plain=True)).at(OPENED_AT)
+    return UnionPayProvider(HttpClient(limits=PATIENT, allow_plain=True)).at(OPENED_AT)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_payment_is_known_by_its_second_only(
     assert provider.query(config, number).status is PaidStatus.PAID
     assert other.query(config, number).status is PaidStatus.NOT_FOUND
     with pytest.raises(ProviderUncertain):
-        UnionPayProvider(HttpClient(allow_plain=True)).query(config, number)
+        UnionPayProvider(HttpClient(limits=PATIENT, allow_plain=True)).query(config, number)
 
 
 def test_a_refund_is_told_at_its_own_address(
