@@ -181,7 +181,7 @@ def test_killed_database_comes_back_and_the_others_stay(home: Home, supervise: R
     assert wait_until(lambda: read_processes(home)["postgres"] != before["postgres"], seconds=60)
     assert read_processes(home)["web"] == before["web"]
     supervisor.send_signal(signal.SIGTERM)
-    said = supervisor.communicate(timeout=60)[0]
+    said = supervisor.communicate(timeout=120)[0]
     assert "The database server runs again." in said
 
 
@@ -209,7 +209,7 @@ def test_signal_stops_everything_in_order(
 
     supervisor.send_signal(number)
 
-    assert supervisor.wait(timeout=60) == 0
+    assert supervisor.wait(timeout=120) == 0
     assert all(map(is_gone, pids.values()))
     assert read_processes(home) == {}
 
@@ -222,7 +222,7 @@ def test_child_that_does_not_listen_is_ended_after_its_grace(home: Home, supervi
 
     supervisor.send_signal(signal.SIGTERM)
 
-    assert supervisor.wait(timeout=60) == 0
+    assert supervisor.wait(timeout=120) == 0
     assert is_gone(worker)
 
 
@@ -237,13 +237,13 @@ def test_second_request_does_not_wait_for_the_grace(home: Home, supervise: Run) 
     assert supervisor.poll() is None
     supervisor.send_signal(signal.SIGINT)
 
-    assert supervisor.wait(timeout=60) == 0
+    assert supervisor.wait(timeout=120) == 0
 
 
 def test_web_server_that_dies_at_once_ends_the_start_with_its_last_words(supervise: Run) -> None:
     supervisor = supervise(web=BROKEN)
 
-    said = supervisor.communicate(timeout=60)[0]
+    said = supervisor.communicate(timeout=120)[0]
 
     assert "web: the reason of it all" in said
     assert "end: The web process ends as soon as it is started." in said
