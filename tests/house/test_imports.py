@@ -24,7 +24,7 @@ def lint(folder: pathlib.Path, source: pathlib.Path) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -24,7 +24,7 @@ from kameng.payments.providers.port import (
 from kameng.payments.providers.unionpay.provider import UnionPayProvider
 from kameng.pricing.money import Amount
 from kameng_simulator.store import Store
-from tests.providers.cases import OPENED_AT, make_refund, make_request
+from tests.providers.cases import OPENED_AT, PATIENT, make_refund, make_request
 from tests.providers.test_contract import new_number
 from tests.providers.world import Shop, World, open_world, wait_until
 from tests.simulator.test_races import forget_to_tell, no_transaction
@@ -39,7 +39,7 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def provider() -> UnionPayProvider:
-    return UnionPayProvider(HttpClient(allow_plain=True)).at(OPENED_AT)
+    return UnionPayProvider(HttpClient(limits=PATIENT, allow_plain=True)).at(OPENED_AT)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_payment_is_known_by_its_second_only(
     assert provider.query(config, number).status is PaidStatus.PAID
     assert other.query(config, number).status is PaidStatus.NOT_FOUND
     with pytest.raises(ProviderUncertain):
-        UnionPayProvider(HttpClient(allow_plain=True)).query(config, number)
+        UnionPayProvider(HttpClient(limits=PATIENT, allow_plain=True)).query(config, number)
 
 
 def test_a_refund_is_told_at_its_own_address(
