@@ -51,7 +51,7 @@ def noon_of(day: dt.date) -> float:
 
 def tell(world: World, what: str, **data: object) -> None:
     body = json.dumps(data).encode()
-    with urllib.request.urlopen(f"{world.url}/control/{what}", data=body, timeout=5) as reply:
+    with urllib.request.urlopen(f"{world.url}/control/{what}", data=body, timeout=60) as reply:
         assert reply.status == 200
 
 
