@@ -8,6 +8,7 @@ neither has no database at all.
 import contextlib
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.database import TestServer, Wiper, clone, given_server, private_serve
 from tests.parallel import run_together
 
 R = TypeVar("R")
+HOUR_ENDS_SECONDS = 20  # no test that asks for the day takes as long
 
 # Neither a busy machine nor the luck of a seed may fail a property, whichever file is run alone:
 # the same examples every time. For new ones: HYPOTHESIS_SEARCH=1.
@@ -79,9 +81,16 @@ def django_db_setup(database_url: str) -> str:
 
 
 def pytest_runtest_setup() -> None:
-    """Let no test go on in the language or the time zone of another one's last request."""
+    """Let no test go on in the language or the time zone of another one's last request.
+
+    Nor begin just before an hour is full: days end then, here and in Beijing, and what was sold
+    today would be yesterday's when the test looks.
+    """
     translation.deactivate()
     timezone.deactivate()
+    left_seconds = 3600 - time.time() % 3600
+    if left_seconds < HOUR_ENDS_SECONDS:
+        time.sleep(left_seconds)
 
 
 @pytest.fixture(scope="session", autouse=True)

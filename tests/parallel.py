@@ -9,7 +9,7 @@ from django.db import connection
 
 R = TypeVar("R")
 S = TypeVar("S")
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 def run_together(count: int, function: Callable[[int], R]) -> list[R | Exception]:

@@ -103,6 +103,13 @@ def check_foreign_managers(source: Source) -> Iterator[Breach]:
                 yield node.lineno, f"queries {owner.id}; ask its owner's selectors or services"
 
 
+def check_tables_by_their_app(source: Source) -> Iterator[Breach]:
+    """Where an app has many tables, which file they stand in is its own affair."""
+    for line, owner, inside, _ in _foreign_imports(source):
+        if inside[:1] == ["models"] and len(inside) > 1:
+            yield line, f"reaches into {owner}.models.{inside[1]}; import from {owner}.models"
+
+
 def check_no_http_in_domain(source: Source) -> Iterator[Breach]:
     """The domain below the faces knows nothing of HTTP or templates."""
     if source.app in INTERFACES or source.relative in WEB_ALLOWED:
@@ -240,6 +247,7 @@ def check_docstring(source: Source) -> Iterator[Breach]:
 RULES: tuple[Rule, ...] = (
     check_private_modules,
     check_foreign_managers,
+    check_tables_by_their_app,
     check_no_http_in_domain,
     check_views_ask,
     check_raw_sql,

@@ -26,6 +26,7 @@ ENTRIES = {
     "split": ("交易分账", False),
     "split_return": ("退分账", True),
     "payout": ("转账", False),
+    "payout_return": ("转账退回", True),
 }
 
 

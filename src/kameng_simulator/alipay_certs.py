@@ -21,6 +21,7 @@ from kameng_simulator import signing
 from kameng_simulator.store import Store
 
 YEARS = 20
+SERIALS = "alipay_cert_serials"
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -57,7 +58,7 @@ class Authority:
                 is_authority=False,
             ),
         )
-        self._serials: list[str] = json.loads(store.remember("alipay_cert_serials", lambda: "[]"))
+        self._serials: list[str] = json.loads(store.remember(SERIALS, lambda: "[]"))
         if not self._serials:
             self.renew()
 
@@ -82,9 +83,8 @@ class Authority:
             return None
         return self._store.remember(f"alipay_cert_{sn}", lambda: "") + self._class2
 
-    def current_key(self) -> rsa.RSAPrivateKey:
-        """Return the key that Alipay signs with now; loading it takes milliseconds."""
-        sn = self.current_sn
+    def find_key(self, sn: str) -> rsa.RSAPrivateKey:
+        """Return the key of one of Alipay's certificates; loading it takes milliseconds."""
         if sn not in self._keys:
             text = self._store.remember(f"alipay_key_{sn}", lambda: "")
             self._keys[sn] = signing.load_key(text)
@@ -102,8 +102,10 @@ class Authority:
         sn = number(pem)
         self._store.remember(f"alipay_key_{sn}", lambda: text)
         self._store.remember(f"alipay_cert_{sn}", lambda: pem)
-        self._serials.append(sn)
-        self._store.overwrite("alipay_cert_serials", json.dumps(self._serials))
+        with self._store.transaction():
+            kept: list[str] = json.loads(self._store.remember(SERIALS, lambda: "[]"))
+            self._serials = [*kept, sn]
+            self._store.overwrite(SERIALS, json.dumps(self._serials))
         return sn
 
     def _keep(self, name: str, make: Callable[[], str]) -> str:

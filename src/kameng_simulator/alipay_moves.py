@@ -5,7 +5,7 @@ A tester makes trouble by the name of who receives: see NAMES.
 
 import hashlib
 import json
-import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,7 +26,7 @@ SLOW_NAME, BACK_NAME, WRONG_NAME = "处理中", "退回", "不符"
 
 
 class AlipayMoves:
-    """Splits, returns and transfers of one account."""
+    """Splits, returns and transfers of one account; each call is in a transaction of its peer."""
 
     def __init__(
         self, store: Store, moves: Moves, *, kind: str, find: Callable[[Answer], Payment]
@@ -35,36 +35,33 @@ class AlipayMoves:
         self._moves = moves
         self._kind = kind
         self._find = find
-        self._lock = threading.RLock()
 
     # --- splits --------------------------------------------------------------------------------
 
     def bind(self, content: Answer) -> Answer:
         """Make receivers known; a number that was heard before does nothing."""
-        with self._lock:
-            if self._heard(content):
-                return {"result_code": "SUCCESS"}
-            known = self._relations()
-            for entry in _list(content, "receiver_list"):
-                account, kind = str(entry.get("account", "")), str(entry.get("type", ""))
-                if not account or kind not in ("userId", "loginName", "openId"):
-                    raise Refused("ACQ.INVALID_PARAMETER", "参数无效")
-                name = str(entry.get("name", ""))
-                if WRONG_NAME in name or (kind == "loginName" and not name):
-                    raise Refused("ACQ.INVALID_PARAMETER", "分账接收方姓名不匹配")
-                known[account] = {"type": kind, "name": name}
-            self._store.overwrite(self._relations_name, json.dumps(known, ensure_ascii=False))
+        if self._heard(content):
+            return {"result_code": "SUCCESS"}
+        known = self._relations()
+        for entry in _list(content, "receiver_list"):
+            account, kind = str(entry.get("account", "")), str(entry.get("type", ""))
+            if not account or kind not in ("userId", "loginName", "openId"):
+                raise Refused("ACQ.INVALID_PARAMETER", "参数无效")
+            name = str(entry.get("name", ""))
+            if WRONG_NAME in name or (kind == "loginName" and not name):
+                raise Refused("ACQ.INVALID_PARAMETER", "分账接收方姓名不匹配")
+            known[account] = {"type": kind, "name": name}
+        self._store.overwrite(self._relations_name, json.dumps(known, ensure_ascii=False))
         return {"result_code": "SUCCESS"}
 
     def unbind(self, content: Answer) -> Answer:
         """Forget receivers; a number that was heard before does nothing."""
-        with self._lock:
-            if self._heard(content):
-                return {"result_code": "SUCCESS"}
-            known = self._relations()
-            for entry in _list(content, "receiver_list"):
-                known.pop(str(entry.get("account", "")), None)
-            self._store.overwrite(self._relations_name, json.dumps(known, ensure_ascii=False))
+        if self._heard(content):
+            return {"result_code": "SUCCESS"}
+        known = self._relations()
+        for entry in _list(content, "receiver_list"):
+            known.pop(str(entry.get("account", "")), None)
+        self._store.overwrite(self._relations_name, json.dumps(known, ensure_ascii=False))
         return {"result_code": "SUCCESS"}
 
     def _heard(self, content: Answer) -> bool:
@@ -108,10 +105,9 @@ class AlipayMoves:
         extra = json.loads(payment.extra)
         if known is None and extra.get("royalty_finished"):
             raise Refused("ACQ.TRADE_SETTLE_ERROR", "该笔交易分账已完结")
-        with self._lock:
-            transfer = self._open_split(
-                payment, number, shares[0] if shares else {}, is_known=bool(known)
-            )
+        transfer = self._open_split(
+            payment, number, shares[0] if shares else {}, is_known=bool(known)
+        )
         if ends:
             self._store.change_extra(payment.id, {**extra, "royalty_finished": True})
         return {"trade_no": payment.trade_no, "settle_no": f"S{transfer.id:015d}"}
@@ -180,10 +176,6 @@ class AlipayMoves:
 
     def take_back(self, payment: Payment, number: str, share: Answer) -> None:
         """Take a share back, as a refund says."""
-        with self._lock:
-            self._take_back(payment, number, share)
-
-    def _take_back(self, payment: Payment, number: str, share: Answer) -> None:
         account = str(share.get("trans_out", ""))
         try:
             fen = parse_fen(str(share.get("amount")))
@@ -246,6 +238,7 @@ class AlipayMoves:
                     "name": name,
                     "amount_fen": fen,
                     "state": state,
+                    "returned_at": time.time() if state == "back" else None,
                 }
             )
         except ValueError:
@@ -263,9 +256,14 @@ class AlipayMoves:
         if sent.state == "back":
             return {**told, "status": "REFUND", "fail_reason": "收款方退回"}
         if sent.state == "dealing":
-            self._moves.change_transfer(sent.id, state="done", detail=sent.detail)
+            self._moves.end_transfer(sent, state="done")
             return {**told, "status": "DEALING"}
         return {**told, "status": "SUCCESS", "pay_date": print_time(sent.created_at)}
+
+    def return_payout(self, own_no: str) -> None:
+        """Let a transfer that arrived come back; raise ValueError when there is none."""
+        if not self._moves.return_payout(self._kind, own_no):
+            raise ValueError(own_no)
 
     def _tell_transfer(self, sent: Transfer) -> dict[str, str]:
         return {

@@ -25,8 +25,8 @@ class Signer(Protocol):
         """Return a signature in base64."""
         ...
 
-    def member(self) -> str:
-        """Return what a reply says of the signing certificate, as JSON text."""
+    def seal(self, text: str) -> tuple[str, str]:
+        """Return what a reply says of its certificate, as JSON text, and the signature by it."""
         ...
 
     def methods(self) -> Mapping[str, Callable[[Answer], Answer]]:
@@ -55,9 +55,9 @@ class PlainSigner:
         """Return a signature in base64."""
         return signing.sign_rsa(text, self._key)
 
-    def member(self) -> str:
-        """Return nothing."""
-        return ""
+    def seal(self, text: str) -> tuple[str, str]:
+        """Return nothing, and the signature."""
+        return "", self.sign(text)
 
     def methods(self) -> Mapping[str, Callable[[Answer], Answer]]:
         """Return none."""
@@ -93,11 +93,13 @@ class CertificateSigner:
 
     def sign(self, text: str) -> str:
         """Return a signature in base64, by the newest certificate."""
-        return signing.sign_rsa(text, self._authority.current_key())
+        return self.seal(text)[1]
 
-    def member(self) -> str:
-        """Return the number of the newest certificate."""
-        return f',"alipay_cert_sn":"{self._authority.current_sn}"'
+    def seal(self, text: str) -> tuple[str, str]:
+        """Return the number of the newest certificate and the signature by its key."""
+        sn = self._authority.current_sn
+        signature = signing.sign_rsa(text, self._authority.find_key(sn))
+        return f',"alipay_cert_sn":"{sn}"', signature
 
     def methods(self) -> Mapping[str, Callable[[Answer], Answer]]:
         """Return the download of certificates, and the transfers."""

@@ -67,6 +67,13 @@ class Cashier:
         peer = self._peers[payment.gateway]
         if mode not in list_modes(peer):
             raise ValueError(mode)
+        # The money and the word of it are kept together: a kill in between would lose the word.
+        with self._store.transaction():
+            self._act(payment, mode, delay_seconds=delay_seconds)
+        return self._store.find_trade(payment.trade_no) or payment
+
+    def _act(self, payment: Payment, mode: str, *, delay_seconds: float | None) -> None:
+        peer = self._peers[payment.gateway]
         self._store.mark_opened(payment.id)
         self._store.set_remark(payment.id, MODES[mode].label)
         if mode == "late":
@@ -80,11 +87,11 @@ class Cashier:
             )
         elif mode != "fail":
             self._take(payment, mode, delay_seconds=delay_seconds)
-        return self._store.find_trade(payment.trade_no) or payment
 
     def take_late(self, payment: Payment) -> None:
         """Take a payment that was planned for later."""
-        self._take(payment, "late")
+        with self._store.transaction():
+            self._take(payment, "late")
 
     def address_after(self, payment: Payment) -> str:
         """Return where the browser goes after a paid payment, or an empty text."""

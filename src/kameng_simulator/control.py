@@ -10,7 +10,7 @@ from kameng_simulator.courier import Clockwork, Courier
 from kameng_simulator.faults import FAULTS, Faults
 from kameng_simulator.mail import read_mail
 from kameng_simulator.moves import CHANGES, Moves
-from kameng_simulator.peers import Disputer, Peer, Twist
+from kameng_simulator.peers import Corrector, Disputer, Peer, Returner, Twist
 from kameng_simulator.store import Payment, Store
 from kameng_simulator.web import Reply, Request, reply_json
 
@@ -75,6 +75,8 @@ class Control:
             "/control/rotate": self.rotate,
             "/control/bill": self.change_bill,
             "/control/dispute": self.dispute,
+            "/control/correct": self.correct,
+            "/control/return": self.return_payout,
         }
         try:
             if request.method == "GET" and request.path in reads:
@@ -149,6 +151,34 @@ class Control:
             raise Refusal(f"status: {problem}") from None
         self._courier.wake()
         return self._describe(payment)
+
+    def correct(self, data: Mapping[str, Any]) -> object:
+        """Let a platform put a payment right on a day, in or out, as its files then say."""
+        payment = self._find(data)
+        peer, fen, way = self.peers[payment.gateway], data.get("amount_fen"), data.get("way")
+        if not isinstance(peer, Corrector) or payment.state != "paid":
+            raise Refusal("this payment cannot be corrected")
+        if isinstance(fen, bool) or not isinstance(fen, int) or not 0 < fen < 10**12:
+            raise Refusal("amount_fen")
+        if way not in ("in", "out"):
+            raise Refusal("way", ways=["in", "out"])
+        try:
+            day = str(data.get("day", ""))
+            peer.correct(payment, day=day, is_in=way == "in", amount_fen=fen)
+        except ValueError:
+            raise Refusal("day") from None
+        return {"ok": True}
+
+    def return_payout(self, data: Mapping[str, Any]) -> object:
+        """Let a payout that arrived come back, as a bank does days later."""
+        peer = self.peers.get(str(data.get("gateway")))
+        if not isinstance(peer, Returner):
+            raise Refusal("this platform's payouts do not come back")
+        try:
+            peer.return_payout(str(data.get("own_no", "")))
+        except ValueError:
+            raise Refusal("no such payout has arrived", status=404) from None
+        return {"ok": True}
 
     def _find(self, data: Mapping[str, Any]) -> Payment:
         number, wanted = str(data.get("out_trade_no", "")), str(data.get("gateway", ""))

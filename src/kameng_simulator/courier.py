@@ -49,8 +49,9 @@ class Courier:
         self._clockwork = clockwork
         self._any_host = any_host
         self._pay_late = pay_late
-        # What is being sent, by payment: a replay may be asked for before the shop has answered.
-        self._on_the_way: dict[int, str] = {}
+        # The first that is being sent of each payment, with the number of its notice: a replay may
+        # be asked for before the shop has answered.
+        self._on_the_way: dict[int, tuple[int, str]] = {}
         self._wake = threading.Event()
         self._stopped = False
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
@@ -88,7 +89,7 @@ class Courier:
             outgoing = self._pack(notice)
             packed = _freeze(outgoing)
             if notice.twist == Twist.NONE:
-                self._on_the_way.setdefault(notice.payment_id, packed)
+                self._on_the_way.setdefault(notice.payment_id, (notice.id, packed))
             status, reply = self._send(notice, outgoing)
         except (OSError, http.client.HTTPException, ValueError) as problem:
             status, reply = 0, f"{type(problem).__name__}: {problem}"[:200]
@@ -107,12 +108,13 @@ class Courier:
             done=done,
             packed=packed,
         )
-        self._on_the_way.pop(notice.payment_id, None)
+        if self._on_the_way.get(notice.payment_id, (0, ""))[0] == notice.id:  # not another's
+            self._on_the_way.pop(notice.payment_id, None)
 
     def _pack(self, notice: Notice) -> Outgoing:
         if notice.twist == Twist.REPLAYED:
             # In this order: bytes leave `_on_the_way` only after the store has them.
-            sending = self._on_the_way.get(notice.payment_id)
+            _, sending = self._on_the_way.get(notice.payment_id, (0, ""))
             packed = self._store.find_packed(notice.payment_id) or sending
             if not packed:
                 raise ValueError("还没有发过通知，没有可以重放的")

@@ -1,7 +1,7 @@
 """Money that moves besides payments, and the bills of a day.
 
-Owns splits, their returns and payouts (once per own number, as the platforms promise), and what a
-bill says: what happened that day, and what a tester changed in it.
+Owns splits, their returns and payouts (once per own number, as the platforms promise), payouts that
+came back, and what a bill says: what happened that day, and what a tester changed in it.
 """
 
 import calendar
@@ -15,13 +15,17 @@ from kameng_simulator.peers import round_fee
 from kameng_simulator.store import TWIN, Store
 
 CHANGES = ("missing", "extra", "amount", "fee", "twice")
+CORRECTIONS = ("correction_in", "correction_out")  # kept beside them; of lists of their own
 BEIJING_SECONDS = 8 * 3600
 DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """A split, a return or a payout; `detail` is what its peer wants to remember."""
+    """A split, a return or a payout; `detail` is what its peer wants to remember.
+
+    A payout of state `back` arrived and came back at `returned_at`.
+    """
 
     id: int
     gateway: str
@@ -34,11 +38,23 @@ class Transfer:
     state: str
     detail: dict[str, Any]
     created_at: float
+    returned_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What a platform moved to put a payment of an earlier day right: in, or out."""
+
+    id: int
+    is_in: bool
+    own_no: str
+    amount_fen: int
+    happened_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillRow:
-    """One thing that happened: `kind` is payment, refund, split, split_return or payout.
+    """One thing that happened: a payment, refund, split, split_return, payout or payout_return.
 
     `own_no` is the merchant's number of it, `external_no` the platform's.
     """
@@ -97,12 +113,53 @@ class Moves:
         rows = self._store.fetch(sql, gateway, kind, payment_id, payment_id, limit)
         return [_read_transfer(dict(row)) for row in rows]
 
-    def change_transfer(self, transfer_id: int, *, state: str, detail: Mapping[str, Any]) -> None:
-        """Move a transfer on."""
-        text = json.dumps(dict(detail), ensure_ascii=False)
-        self._store.run(
-            "UPDATE transfers SET state=?, detail=? WHERE id=?", state, text, transfer_id
+    def end_transfer(self, transfer: Transfer, *, state: str) -> bool:
+        """Move a transfer on from the state in which it was seen; say whether this call did it."""
+        sql = "UPDATE transfers SET state=? WHERE id=? AND state=?"
+        return self._store.run(sql, state, transfer.id, transfer.state).rowcount == 1
+
+    def return_payout(self, gateway: str, own_no: str) -> bool:
+        """Let a payout that arrived come back now; say whether this call did it."""
+        sql = (
+            "UPDATE transfers SET state='back', returned_at=?"
+            " WHERE gateway=? AND kind='payout' AND own_no=? AND state='done'"
         )
+        return self._store.run(sql, time.time(), gateway, own_no).rowcount == 1
+
+    def add_correction(
+        self, *, gateway: str, day: str, is_in: bool, own_no: str, amount_fen: int
+    ) -> None:
+        """Let the platform put a payment right on a day. Raises ValueError for no day."""
+        _read_day(day)
+        change = CORRECTIONS[0] if is_in else CORRECTIONS[1]
+        self._keep_change(gateway, day, change, own_no, amount_fen)
+
+    def list_corrections(self, gateway: str, *, day: str) -> list[Correction]:
+        """Return what was put right on a day, each at noon."""
+        noon = _read_day(day) + DAY_SECONDS / 2
+        sql = (
+            "SELECT id, change, own_no, amount_fen FROM bill_changes"
+            " WHERE gateway=? AND day=? AND change IN (?, ?) ORDER BY id"
+        )
+        return [
+            Correction(
+                id=row["id"],
+                is_in=row["change"] == CORRECTIONS[0],
+                own_no=row["own_no"],
+                amount_fen=row["amount_fen"],
+                happened_at=noon,
+            )
+            for row in self._store.fetch(sql, gateway, day, *CORRECTIONS)
+        ]
+
+    def _keep_change(
+        self, gateway: str, day: str, change: str, own_no: str, amount_fen: int
+    ) -> None:
+        sql = (
+            "INSERT INTO bill_changes (gateway, day, change, own_no, amount_fen)"
+            " VALUES (?, ?, ?, ?, ?)"
+        )
+        self._store.run(sql, gateway, day, change, own_no, amount_fen)
 
     def change_bill(
         self, *, gateway: str, day: str, change: str, own_no: str, amount_fen: int
@@ -111,11 +168,7 @@ class Moves:
         if change not in CHANGES:
             raise ValueError(change)
         _read_day(day)
-        sql = (
-            "INSERT INTO bill_changes (gateway, day, change, own_no, amount_fen)"
-            " VALUES (?, ?, ?, ?, ?)"
-        )
-        self._store.run(sql, gateway, day, change, own_no, amount_fen)
+        self._keep_change(gateway, day, change, own_no, amount_fen)
 
     def list_bill(self, gateway: str, *, day: str, fee_bps: int) -> list[BillRow]:
         """Return what a bill of a Beijing day (YYYY-MM-DD) says; raise ValueError for no day."""
@@ -123,8 +176,11 @@ class Moves:
         rows = self._list_payments(gateway, start, fee_bps)
         rows += self._list_refunds(gateway, start, fee_bps)
         rows += self._list_moved(gateway, start)
-        sql = "SELECT * FROM bill_changes WHERE gateway=? AND day=? ORDER BY id"
-        for change in self._store.fetch(sql, gateway, day):
+        sql = (
+            "SELECT * FROM bill_changes WHERE gateway=? AND day=? AND change NOT IN (?, ?)"
+            " ORDER BY id"
+        )
+        for change in self._store.fetch(sql, gateway, day, *CORRECTIONS):
             rows = _apply(rows, dict(change), start)
         return sorted(rows, key=lambda row: (row.happened_at, row.own_no))
 
@@ -171,14 +227,18 @@ class Moves:
         ]
 
     def _list_moved(self, gateway: str, start: float) -> list[BillRow]:
-        sql = (
-            "SELECT t.*, p.trade_no, p.out_trade_no FROM transfers t"
-            " LEFT JOIN payments p ON p.id = t.payment_id"
-            " WHERE t.gateway=? AND t.state='done' AND t.created_at >= ? AND t.created_at < ?"
+        """Return what went out or came in; what came back later did both, each on its day."""
+        whole = (
+            "SELECT t.*, {kind} AS line_kind, {moment} AS happened_at, p.trade_no, p.out_trade_no"
+            " FROM transfers t LEFT JOIN payments p ON p.id = t.payment_id"
+            " WHERE t.gateway=? AND t.state IN ({states}) AND {moment} >= ? AND {moment} < ?"
         )
+        out = whole.format(kind="t.kind", moment="t.created_at", states="'done', 'back'")
+        back = whole.format(kind="'payout_return'", moment="t.returned_at", states="'back'")
+        span = (gateway, start, start + DAY_SECONDS)
         return [
             BillRow(
-                kind=row["kind"],
+                kind=row["line_kind"],
                 own_no=row["own_no"],
                 external_no=f"T{row['id']:015d}",
                 trade_no=row["trade_no"] or "",
@@ -188,9 +248,9 @@ class Moves:
                 amount_fen=row["amount_fen"],
                 fee_fen=0,
                 paid_fen=row["amount_fen"],
-                happened_at=row["created_at"],
+                happened_at=row["happened_at"],
             )
-            for row in self._store.fetch(sql, gateway, start, start + DAY_SECONDS)
+            for row in (*self._store.fetch(out, *span), *self._store.fetch(back, *span))
         ]
 
 

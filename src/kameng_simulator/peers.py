@@ -116,6 +116,24 @@ class Disputer(Protocol):
         ...
 
 
+@runtime_checkable
+class Returner(Protocol):
+    """A peer whose payouts may come back after they arrived."""
+
+    def return_payout(self, own_no: str) -> None:
+        """Let one come back; raise ValueError when none of this number arrived."""
+        ...
+
+
+@runtime_checkable
+class Corrector(Protocol):
+    """A peer that puts payments right days later, and says so in its files."""
+
+    def correct(self, payment: Payment, *, day: str, is_in: bool, amount_fen: int) -> None:
+        """Move money in or out for a paid payment on a day (YYYY-MM-DD); raise ValueError."""
+        ...
+
+
 def round_fee(amount_fen: int, *, fee_bps: int) -> int:
     """Return the fee of an amount in fen, half a fen upwards."""
     return (amount_fen * fee_bps + 5000) // 10_000

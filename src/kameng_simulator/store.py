@@ -97,6 +97,13 @@ COLUMNS = (
     ("notices", "follows", "INTEGER"),
     ("notices", "address", "TEXT NOT NULL DEFAULT ''"),
     ("attempts", "packed", "TEXT NOT NULL DEFAULT ''"),
+    ("transfers", "returned_at", "REAL"),
+)
+# How a transaction begins, ends and is undone: the outermost, and one inside it. Savepoints of one
+# name are found innermost first.
+STEPS = (
+    ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",)),
+    ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part")),
 )
 NEVER = 1e12
 KEPT_MAILS = 500
@@ -163,6 +170,7 @@ class Store:
 
     def __init__(self, path: pathlib.Path) -> None:
         self._lock = threading.RLock()
+        self._depth = 0  # of transactions of who holds the lock
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
@@ -178,15 +186,24 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the lock and one transaction."""
+        """Hold the lock and one transaction; inside another, a part that can fail by itself.
+
+        Who holds it is alone: what they read stays true until they are through.
+        """
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            begin, end, undo = STEPS[self._depth > 0]
+            self._db.execute(begin)
+            self._depth += 1
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                for step in undo:
+                    self._db.execute(step)
                 raise
-            self._db.execute("COMMIT")
+            else:
+                self._db.execute(end)
+            finally:
+                self._depth -= 1
 
     def run(self, sql: str, *values: object) -> sqlite3.Cursor:
         """Run one statement of this package."""

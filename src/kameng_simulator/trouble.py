@@ -8,6 +8,7 @@ from kameng_simulator.control import Control, Refusal
 from kameng_simulator.faults import FAULTS
 from kameng_simulator.moves import CHANGES
 from kameng_simulator.pages import draw_navigation, render_page
+from kameng_simulator.peers import Returner
 from kameng_simulator.web import Reply, Request
 
 TWISTS = {
@@ -25,6 +26,7 @@ DISPUTES = {
     "won": "商户赢",
     "lost": "商户输",
 }
+WAYS = {"out": "借记（从商户扣款）", "in": "贷记（给商户入账）"}
 CHANGE_NAMES = {
     "missing": "账单里少了这一笔",
     "extra": "账单里多出一笔",
@@ -50,6 +52,10 @@ class Trouble:
             "dispute": lambda form: control.dispute(
                 {**form, "amount_fen": _number(form, "amount_fen")}
             ),
+            "correct": lambda form: control.correct(
+                {**form, "amount_fen": _number(form, "amount_fen")}
+            ),
+            "return": control.return_payout,
             "speed": lambda form: control.set_speed({"speed": _number(form, "speed")}),
             "rotate": control.rotate,
             "bill": lambda form: control.change_bill(
@@ -74,16 +80,23 @@ class Trouble:
     def _show(self, told: str, *, is_good: bool) -> Reply:
         peers = self._control.describe_peers()
         gateways = {str(peer["gateway"]): str(peer["label"]) for peer in peers}
+        returning = {
+            kind: label
+            for kind, label in gateways.items()
+            if isinstance(self._control.peers[kind], Returner)
+        }
         mark = "good" if is_good else "bad"
         note = f'<p class="told {mark}" role="status">{html.escape(told)}</p>' if told else ""
         body = f"""{draw_navigation("trouble")}<main class="wide"><h1>故障台</h1>{note}
 <p class="quiet">让模拟的支付平台出各种毛病，看商店怎么办。同样的事可以用接口做：
-<code>POST /control/pay|notice|fault|speed|rotate|bill</code>。</p>
-<div class="forms">{self._draw_forms(gateways)}</div>
+<code>POST /control/</code> 后接
+<code>pay</code> <code>notice</code> <code>fault</code> <code>bill</code> <code>dispute</code>
+<code>return</code> <code>correct</code> <code>speed</code> <code>rotate</code>。</p>
+<div class="forms">{self._draw_forms(gateways, returning)}</div>
 <h2>已安排的接口故障</h2>{_draw_planned(peers)}</main>"""
         return render_page("故障台", body)
 
-    def _draw_forms(self, gateways: Mapping[str, str]) -> str:
+    def _draw_forms(self, gateways: Mapping[str, str], returning: Mapping[str, str]) -> str:
         number = _field("out_trade_no", "商户订单号", required=True)
         at = _choose("gateway", "平台", gateways)
         speed = f"{self._control.clockwork.speed:g}"
@@ -125,6 +138,22 @@ class Trouble:
                 + _choose("status", "银行说", DISPUTES)
                 + _field("amount_fen", "分（0 为全额）", value="0"),
                 "发送",
+            ),
+            (
+                "return",
+                "转账退票",
+                _choose("gateway", "平台", returning)
+                + _field("own_no", "商户转账单号", required=True),
+                "退回",
+            ),
+            (
+                "correct",
+                "银联差错",
+                number
+                + _choose("way", "方向", WAYS)
+                + _field("day", "清算日（2026-01-31）", required=True)
+                + _field("amount_fen", "分", required=True),
+                "写进差错文件",
             ),
             ("speed", "重发日历的倍速", _field("speed", "倍", value=speed), "设置"),
             ("rotate", "平台换密钥", at, "更换"),

@@ -8,7 +8,6 @@ import calendar
 import hashlib
 import html
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +21,7 @@ from kameng_simulator.certificates import (
     public_key_of,
     read_papers,
 )
-from kameng_simulator.moves import DAY_SECONDS, Moves
+from kameng_simulator.moves import DAY_SECONDS, Correction, Moves
 from kameng_simulator.pages import render_page, render_problem
 from kameng_simulator.peers import Outgoing, Route, Twist
 from kameng_simulator.store import Notice, Payment, Store
@@ -69,7 +68,6 @@ class UnionPay:
     def __init__(self, store: Store, moves: Moves) -> None:
         self.store = store
         self._moves = moves
-        self._refunding = threading.Lock()
         self.mer_id = store.remember("unionpay_mer", lambda: "7772900" + signing.make_digits(8))
         text = store.remember("unionpay_papers", lambda: make_papers(self.mer_id).to_text())
         self._papers = read_papers(text)
@@ -77,7 +75,8 @@ class UnionPay:
         self._merchant_serial = str(load(self._papers.merchant).serial_number)
         signer = [self._papers.signer, self._papers.signer_key]
         kept = json.loads(store.remember("unionpay_signer", lambda: json.dumps(signer)))
-        self._certificate, self._key = kept[0], signing.load_key(kept[1])
+        # One value, so that nobody signs with a key and shows the certificate of another.
+        self._signer = kept[0], signing.load_key(kept[1])
 
     def routes(self) -> Mapping[str, Route]:
         """Return the addresses of the gateway and of the files."""
@@ -132,7 +131,12 @@ class UnionPay:
         }
         try:
             self._check(fields, kinds=kinds)
-            said = act(fields)
+            if "76" in kinds:  # files are read only, and may be long
+                said = act(fields)
+            else:
+                # One call at a time, and whole or not at all: with what it will be told by.
+                with self.store.transaction():
+                    said = act(fields)
         except Refused as refusal:
             said = {"respCode": refusal.code, "respMsg": MESSAGES[refusal.code]}
             for name in ("orderId", "txnTime", "txnType", "txnSubType"):
@@ -144,8 +148,8 @@ class UnionPay:
         return Reply(body=body.encode(), content_type="text/html;charset=UTF-8")
 
     def _sign(self, fields: Mapping[str, str], twist: str = "") -> dict[str, str]:
-        said = {**fields, "signPubKeyCert": self._certificate}
-        key = self._key
+        certificate, key = self._signer
+        said = {**fields, "signPubKeyCert": certificate}
         if twist == Twist.FORGED:
             key = signing.load_key(signing.make_private_key())
         return {**said, "signature": signing.sign_rsa(digest(said), key)}
@@ -270,28 +274,27 @@ class UnionPay:
             raise Refused("13")
         if not (amount.isascii() and amount.isdigit() and int(amount) > 0):
             raise Refused("10")
-        with self._refunding:
-            if self._find_refund(number, "") or self.store.find_payment(self.kind, number):
-                raise Refused("12")
-            payment = self.store.find_trade(fields["origQryId"])
-            if payment is None or payment.gateway != self.kind or payment.paid_at is None:
-                raise Refused("35")
-            if fields["txnType"] == "31":
-                self._check_cancel(payment, int(amount))
-            try:
-                self.store.refund(payment.id, refund_no=number, amount_fen=int(amount))
-            except ValueError:
-                raise Refused("33") from None
-            refund = {
-                "txnTime": fields["txnTime"],
-                "txnType": fields["txnType"],
-                "txnAmt": amount,
-                "queryId": time.strftime("45%m%d%H%M%S") + signing.make_digits(9),
-                "at": time.time(),
-            }
-            extra = _extra(payment)
-            extra["refunds"] = {**extra.get("refunds", {}), number: refund}
-            self.store.change_extra(payment.id, extra)
+        if self._find_refund(number, "") or self.store.find_payment(self.kind, number):
+            raise Refused("12")
+        payment = self.store.find_trade(fields["origQryId"])
+        if payment is None or payment.gateway != self.kind or payment.paid_at is None:
+            raise Refused("35")
+        if fields["txnType"] == "31":
+            self._check_cancel(payment, int(amount))
+        try:
+            self.store.refund(payment.id, refund_no=number, amount_fen=int(amount))
+        except ValueError:
+            raise Refused("33") from None
+        refund = {
+            "txnTime": fields["txnTime"],
+            "txnType": fields["txnType"],
+            "txnAmt": amount,
+            "queryId": time.strftime("45%m%d%H%M%S") + signing.make_digits(9),
+            "at": time.time(),
+        }
+        extra = _extra(payment)
+        extra["refunds"] = {**extra.get("refunds", {}), number: refund}
+        self.store.change_extra(payment.id, extra)
         said = self._describe_refund(payment, number, refund)
         if fields["backUrl"] != NO_NOTICE_URL:
             self.store.add_notice(
@@ -361,9 +364,12 @@ class UnionPay:
             for row in self._moves.list_bill(self.kind, day=day, fee_bps=self.fee_bps)
             if start - 3600 <= row.happened_at < start + DAY_SECONDS - 3600
         ]
-        if not rows or start + DAY_SECONDS > time.time():
+        corrections = self._list_corrections(second)
+        if not (rows or corrections) or start + DAY_SECONDS > time.time():
             raise Refused("98")
-        name, content = render_files(rows, mer_id=self.mer_id, settle_date=settle, year=year)
+        name, content = render_files(
+            rows, corrections, mer_id=self.mer_id, settle_date=settle, year=year
+        )
         return {
             "txnType": "76",
             "txnSubType": "01",
@@ -375,6 +381,26 @@ class UnionPay:
             "respCode": "00",
             "respMsg": MESSAGES["00"],
         }
+
+    def _list_corrections(self, day: str) -> list[tuple[Correction, str, str]]:
+        """Return what was put right on a day, with the payment's trace number and moment."""
+        found = []
+        for each in self._moves.list_corrections(self.kind, day=day):
+            payment = self.store.find_payment(self.kind, each.own_no)
+            if payment is not None:
+                said = self._describe(payment, "")
+                found.append((each, said["traceNo"], said["traceTime"]))
+        return found
+
+    def correct(self, payment: Payment, *, day: str, is_in: bool, amount_fen: int) -> None:
+        """Put a paid payment right in the file of corrections of a settlement day."""
+        self._moves.add_correction(
+            gateway=self.kind,
+            day=day,
+            is_in=is_in,
+            own_no=payment.out_trade_no,
+            amount_fen=amount_fen,
+        )
 
     def tell_paid(self, payment: Payment) -> dict[str, str]:
         """Return the facts of a back notification."""
@@ -424,8 +450,8 @@ class UnionPay:
     def rotate_keys(self) -> str:
         """Sign with a new certificate of the same authority: shops need to do nothing."""
         certificate, key = make_signer(self._papers.middle, self._papers.middle_key)
-        self._certificate, self._key = certificate, signing.load_key(key)
         self.store.overwrite("unionpay_signer", json.dumps([certificate, key]))
+        self._signer = certificate, signing.load_key(key)
         return "签名证书已更换，由同一中级证书签发，商户不用改动"
 
 

@@ -7,6 +7,7 @@ that is in use); callbacks under that which the payment was opened with.
 import calendar
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -48,6 +49,7 @@ class Wechat:
         self.keys = Keys(store)
         self._money = Money(store, moves, keys=self.keys, find=self._find_trade)
         self._bills = Bills(store, moves, keys=self.keys, fee_bps=self.fee_bps)
+        self._lock = threading.Lock()  # of the codes
         self._codes: dict[str, float] = {}
         self._last_serial = ""  # the key that the shop's last call asks to be answered with
 
@@ -93,7 +95,12 @@ class Wechat:
             content = json.loads(request.body.decode()) if request.body else {}
             if not isinstance(content, dict):
                 raise Refused(400, "PARAM_ERROR", "请求体不是 JSON 对象")
-            answer = self._dispatch(request, content)
+            if request.path.startswith("/v3/bill/"):  # read only, and may be long
+                answer = self._dispatch(request, content)
+            else:
+                # One call at a time, and whole or not at all: with what it will be told by.
+                with self._store.transaction():
+                    answer = self._dispatch(request, content)
         except Refused as refusal:
             if not refusal.signed:
                 return reply_json(refusal.body, status=refusal.status)
@@ -443,8 +450,9 @@ class Wechat:
         if urlsplit(back).scheme not in {"http", "https"}:
             return render_problem("微信：redirect_uri 域名与后台配置不一致，错误码：10003")
         code = secrets.token_hex(16)
-        self._codes = {k: v for k, v in self._codes.items() if v > time.time()}
-        self._codes[code] = time.time() + CODE_SECONDS
+        with self._lock:
+            self._codes = {k: v for k, v in self._codes.items() if v > time.time()}
+            self._codes[code] = time.time() + CODE_SECONDS
         joint = "&" if "?" in back else "?"
         more = urlencode({"code": code, "state": query.get("state", "")})
         return redirect(f"{back}{joint}{more}")
@@ -456,7 +464,9 @@ class Wechat:
             return reply_json({"errcode": 40013, "errmsg": "invalid appid"})
         if query.get("secret") != self.keys.app_secret:
             return reply_json({"errcode": 40125, "errmsg": "invalid appsecret"})
-        if self._codes.pop(query.get("code", ""), 0) < time.time():
+        with self._lock:
+            lasts_until = self._codes.pop(query.get("code", ""), 0)
+        if lasts_until < time.time():
             return reply_json({"errcode": 40163, "errmsg": "code been used"})
         return reply_json(
             {

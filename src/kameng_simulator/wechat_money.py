@@ -45,7 +45,7 @@ class Money:
         self._find = find
 
     def serve(self, request: Request, parts: list[str], content: dict[str, Any]) -> dict[str, Any]:
-        """Answer a call of these parts of the API; raise Refused."""
+        """Answer a call of these parts of the API, in a transaction; raise Refused."""
         serial, query = request.headers.get("wechatpay-serial", ""), request.query
         match request.method, parts:
             case "POST", ["profitsharing", "receivers", "add"]:
@@ -325,7 +325,7 @@ class Money:
             return render_problem("没有这笔转账。", status=404)
         if request.method == "POST" and transfer.state == "wait":
             state = PAYOUT_ENDS.get(request.read_form().get("act", ""), "refused")
-            self._moves.change_transfer(transfer.id, state=state, detail=transfer.detail)
+            self._moves.end_transfer(transfer, state=state)  # or somebody was quicker
             return redirect(request.path, status=303)
         words = {"wait": "待你收款", "done": "已收款", "refused": "已取消", "expired": "已过期"}
         buttons = (

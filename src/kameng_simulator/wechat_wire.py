@@ -83,8 +83,9 @@ class Keys:
     def rotate(self) -> str:
         """Sign with a new certificate from now on; return its serial."""
         new = make_certificate()
-        listed = [*self.list_certificates(), new][-LISTED:]
-        self._store.overwrite("wechat_certificates", json.dumps(listed))
+        with self._store.transaction():
+            listed = [*self.list_certificates(), new][-LISTED:]
+            self._store.overwrite("wechat_certificates", json.dumps(listed))
         return new["serial"]
 
     def sign(self, text: str, *, serial: str = "") -> tuple[str, str]:

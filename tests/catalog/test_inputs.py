@@ -1,6 +1,5 @@
 """What buyers fill in: clean answers go through, everything else is refused by name."""
 
-import time
 import unicodedata
 
 import pytest
@@ -18,6 +17,7 @@ from kameng.catalog.inputs import (
     load_fields,
 )
 from kameng.core.errors import Refusal
+from tests.yardstick import count_yards
 
 QQ = InputField(name="qq", label="QQ号", pattern="[1-9][0-9]{4,11}")
 REGION = InputField(
@@ -137,9 +137,9 @@ def test_any_text_is_cleaned_or_refused(text: str) -> None:
 def test_the_worst_safe_pattern_answers_at_once() -> None:
     field = InputField(name="a", label="a", pattern="[a-z]*[a-z]*[a-z]*[0-9]")
     assert is_safe_pattern(field.pattern)
-    start = time.process_time()
 
-    with pytest.raises(InputInvalid):
-        clean_answer(field, "a" * 200)
+    def answer() -> None:
+        with pytest.raises(InputInvalid):
+            clean_answer(field, "a" * 200)
 
-    assert time.process_time() - start < 0.5
+    assert count_yards(answer, tries=3) < 60  # it is 6

@@ -24,6 +24,7 @@ from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.tenancy.services import change_site
 from tests.factories import make_category, make_plan, make_product, make_variant
+from tests.yardstick import count_yards
 
 RATE_10 = RuleTerms(kind=MarkupKind.RATE, rate_bps=1000)
 RATE_20 = RuleTerms(kind=MarkupKind.RATE, rate_bps=2000)
@@ -278,14 +279,14 @@ def test_an_aged_value_is_served_while_one_thread_builds_the_next() -> None:
 
     def slow() -> int:
         entered.set()
-        leave.wait(5)
+        leave.wait(60)
         return 2
 
     later = time.monotonic_ns() + 61 * 10**9
     with mock.patch("kameng.catalog.caching.time.monotonic_ns", return_value=later):
         builder = threading.Thread(target=lambda: cache.get("key", slow))
         builder.start()
-        assert entered.wait(5)
+        assert entered.wait(60)
         assert cache.get("key", lambda: 3) == 1
         leave.set()
         builder.join()
@@ -346,12 +347,9 @@ def test_a_thousand_products_are_priced_quickly(main_site: Site, site_a: Site) -
             ]
         )
     view = get_site_view(site_a.id)
-    times = []
-    for _ in range(3):
-        forget_catalogues()
-        start = time.process_time()
-        catalogue = selectors.get_catalogue(view)
-        times.append(time.process_time() - start)
 
-    assert len(catalogue.variants_by_id) == 2001
-    assert min(times) < 0.3  # 0.06 s on a quiet machine; the bound is for a busy one
+    def build() -> None:
+        forget_catalogues()
+        assert len(selectors.get_catalogue(view).variants_by_id) == 2001
+
+    assert count_yards(build, tries=3) < 150  # it is 15, or 0.06 s

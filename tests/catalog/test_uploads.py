@@ -65,7 +65,8 @@ def test_the_file_shows_nothing_and_belongs_to_the_owner_alone() -> None:
 def test_a_cut_damaged_or_moved_file_is_refused() -> None:
     path = stored(SECRET)
     whole = path.read_bytes()
-    for broken in (whole[:-1], whole[: len(whole) // 2], b"", whole[:40] + b"x" + whole[41:]):
+    changed = whole[:40] + bytes((whole[40] ^ 1,)) + whole[41:]  # never what stood there
+    for broken in (whole[:-1], whole[: len(whole) // 2], b"", changed):
         path.write_bytes(broken)
         with pytest.raises(UploadMissing):
             read(path)

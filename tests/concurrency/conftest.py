@@ -91,11 +91,11 @@ def together(any_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def place(batch: Sequence[Placement], *, by_wallet: bool) -> list[Placed]:
         lane = store.wallet_lane if by_wallet else store.open_lane
         asked = [asyncio.run_coroutine_threadsafe(lane.submit(each), loop) for each in batch]
-        return [each.result(60) for each in asked]
+        return [each.result(120) for each in asked]
 
     monkeypatch.setattr(store, "place", place)
     yield
-    asyncio.run_coroutine_threadsafe(close_lanes(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(close_lanes(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
     loop.close()

@@ -1,6 +1,7 @@
 """Twenty at once on payments: one credit, one delivery; whatever meets the payment, one end."""
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -112,11 +113,18 @@ def test_cancel_against_pay_ends_delivered_and_nobody_waits_in_a_circle(
 def test_control_without_the_look_at_the_state_a_paid_order_is_cancelled(
     wrecked_db: None, shop: Shop, run_parallel: Parallel
 ) -> None:
+    """In the race above it hangs on luck who is first: here it is who pays."""
     placed = order(shop)
     payment = payment_of(shop, placed)
+    paid = threading.Event()
 
     def act(index: int) -> Any:
-        return notify(shop, payment) if index % 2 else cancel(shop, placed)
+        if index % 2:
+            reply = notify(shop, payment)
+            paid.set()
+            return reply
+        paid.wait(60)
+        return cancel(shop, placed)
 
     with without_guard(
         "orders_close", ("where id = p_order and state = 1 and", "where id = p_order and")

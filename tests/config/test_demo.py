@@ -1,7 +1,6 @@
 """The demo: its files fit together, its rhythm is believable, its load is whole or begun anew."""
 
 import datetime as dt
-import socket
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +42,7 @@ from kameng.settlement.models import Split, SplitState, Withdrawal, WithdrawalSt
 from kameng.tenancy.models import Domain, SettlementWay, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.web.cover_icons import ICON_PATHS
+from tests import ports
 from tests.factories import (
     make_card_keys,
     make_category,
@@ -63,9 +63,7 @@ def files() -> DemoFiles:
 @pytest.fixture
 def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Give the demo a port whose next one, the simulator's, is free too."""
-    with socket.socket() as first:
-        first.bind(("127.0.0.1", 0))
-        port = int(first.getsockname()[1]) - 1
+    port = ports.free_port(in_a_row=2)
     monkeypatch.setenv("KAMENG_PORT", str(port))
     return port
 
@@ -170,9 +168,7 @@ def test_gateways_follow_the_simulator_to_another_port(
         off = Gateway.objects.order_by("id")[0]
         switch_gateway(gateway_id=off.id, is_enabled=False, actor=SYSTEM)
         assert gateways.follow_simulator(actor=SYSTEM) == 0
-        with socket.socket() as other:
-            other.bind(("127.0.0.1", 0))
-            port = int(other.getsockname()[1])
+        port = ports.free_port()
         monkeypatch.setenv("KAMENG_PORT", str(port - 1))
 
         assert gateways.follow_simulator(actor=SYSTEM) == len(rows)

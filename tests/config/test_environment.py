@@ -26,7 +26,7 @@ def read_settings(home: Path, **values: str) -> subprocess.CompletedProcess[str]
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={**clean, "KAMENG_HOME": str(home), "KAMENG_SECRET_KEY": "x" * 40, **values},
     )
 

@@ -28,7 +28,7 @@ from kameng.config.launch.options import NAMES, find_strange, read_options
 
 
 def kameng(
-    *words: str, home: Path, timeout: float = 60, **environment: str
+    *words: str, home: Path, timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("KAMENG_")}
     return subprocess.run(
@@ -240,7 +240,7 @@ def test_home_and_secrets_are_made_once_by_commands_at_once(tmp_path: Path) -> N
         for _ in range(6)
     ]
 
-    texts = {maker.communicate(timeout=60)[0] for maker in makers}
+    texts = {maker.communicate(timeout=300)[0] for maker in makers}
 
     assert len(texts) == 1
     assert all(maker.returncode == 0 for maker in makers)

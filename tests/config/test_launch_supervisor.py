@@ -33,6 +33,7 @@ from kameng.config.launch.report import recorded
 from kameng.config.launch.signals import Signals
 from kameng.config.launch.supervisor import Child, Supervisor, describe_code
 from kameng.config.launch.up import find_port_fault, read_processes
+from tests.ports import free_port
 
 WEB = """
 import http.server, sys
@@ -44,7 +45,12 @@ http.server.ThreadingHTTPServer.allow_reuse_address = True
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Page).serve_forever()
 """
 IDLE = "import time; print('worker here', flush=True); time.sleep(600)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(600)
+"""
 BROKEN = "raise SystemExit('the reason of it all')"
 
 DRIVER = """
@@ -83,13 +89,6 @@ with claim(home), Signals() as signals:
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def home() -> Iterator[Home]:
     """A home that the database server's user can enter, empty of processes at the end."""
@@ -97,7 +96,7 @@ def home() -> Iterator[Home]:
     path.chmod(0o755)
     yield Home(path)
     end_processes(list_marked(SUPERVISED, str(path)), grace_seconds=5.0)
-    assert wait_until(lambda: find_server(Home(path)) is None, seconds=20)
+    assert wait_until(lambda: find_server(Home(path)) is None, seconds=60)
     shutil.rmtree(path)
 
 
@@ -149,6 +148,11 @@ def wait_ready(process: subprocess.Popen[str]) -> list[str]:
     raise AssertionError(lines)
 
 
+def wait_deaf(home: Home) -> None:
+    """Wait until the stubborn worker refuses the signal."""
+    assert wait_until(lambda: "deaf" in tail(home.log("worker")), seconds=60)
+
+
 def is_gone(pid: int) -> bool:
     facts = read_process(pid)
     return facts is None or not facts.is_alive
@@ -162,7 +166,7 @@ def test_killed_child_comes_back(home: Home, supervise: Run, name: str) -> None:
 
     os.kill(before[name], signal.SIGKILL)
 
-    assert wait_until(lambda: read_processes(home)[name] != before[name], seconds=5)
+    assert wait_until(lambda: read_processes(home)[name] != before[name], seconds=60)
     others = {key: pid for key, pid in before.items() if key != name}
     assert {key: read_processes(home)[key] for key in others} == others
 
@@ -174,10 +178,10 @@ def test_killed_database_comes_back_and_the_others_stay(home: Home, supervise: R
 
     os.kill(before["postgres"], signal.SIGKILL)
 
-    assert wait_until(lambda: read_processes(home)["postgres"] != before["postgres"], seconds=20)
+    assert wait_until(lambda: read_processes(home)["postgres"] != before["postgres"], seconds=60)
     assert read_processes(home)["web"] == before["web"]
     supervisor.send_signal(signal.SIGTERM)
-    said = supervisor.communicate(timeout=30)[0]
+    said = supervisor.communicate(timeout=120)[0]
     assert "The database server runs again." in said
 
 
@@ -188,7 +192,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing(home: Home, supervise: Run) -> 
 
     supervisor.kill()
 
-    assert wait_until(lambda: all(map(is_gone, pids.values())), seconds=10)
+    assert wait_until(lambda: all(map(is_gone, pids.values())), seconds=60)
     assert find_supervisor(home) is None
     again = supervise(with_server=True)
     wait_ready(again)
@@ -205,7 +209,7 @@ def test_signal_stops_everything_in_order(
 
     supervisor.send_signal(number)
 
-    assert supervisor.wait(timeout=20) == 0
+    assert supervisor.wait(timeout=120) == 0
     assert all(map(is_gone, pids.values()))
     assert read_processes(home) == {}
 
@@ -213,33 +217,33 @@ def test_signal_stops_everything_in_order(
 def test_child_that_does_not_listen_is_ended_after_its_grace(home: Home, supervise: Run) -> None:
     supervisor = supervise(worker=STUBBORN, grace_seconds=1.0)
     wait_ready(supervisor)
-    time.sleep(0.5)  # let it refuse the signal
+    wait_deaf(home)
     worker = read_processes(home)["worker"]
 
     supervisor.send_signal(signal.SIGTERM)
 
-    assert supervisor.wait(timeout=20) == 0
+    assert supervisor.wait(timeout=120) == 0
     assert is_gone(worker)
 
 
-def test_second_request_does_not_wait_for_the_grace(supervise: Run) -> None:
-    supervisor = supervise(worker=STUBBORN, grace_seconds=60.0)
+def test_second_request_does_not_wait_for_the_grace(home: Home, supervise: Run) -> None:
+    supervisor = supervise(worker=STUBBORN, grace_seconds=3600.0)
     wait_ready(supervisor)
-    time.sleep(0.5)
+    wait_deaf(home)
+    web = read_processes(home)["web"]
 
-    begun = time.monotonic()
     supervisor.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    assert wait_until(lambda: is_gone(web), seconds=60)  # the first request has been heard
+    assert supervisor.poll() is None
     supervisor.send_signal(signal.SIGINT)
 
-    assert supervisor.wait(timeout=20) == 0
-    assert time.monotonic() - begun < 15
+    assert supervisor.wait(timeout=120) == 0
 
 
 def test_web_server_that_dies_at_once_ends_the_start_with_its_last_words(supervise: Run) -> None:
     supervisor = supervise(web=BROKEN)
 
-    said = supervisor.communicate(timeout=60)[0]
+    said = supervisor.communicate(timeout=120)[0]
 
     assert "web: the reason of it all" in said
     assert "end: The web process ends as soon as it is started." in said
@@ -277,9 +281,9 @@ def test_child_answers_where_it_was_told_to(home: Home, supervise: Run) -> None:
 
 def test_port_in_use_is_named_with_the_setting() -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        port = free_port()
+        other.bind(("127.0.0.1", port))
         other.listen()
-        port = other.getsockname()[1]
 
         fault = find_port_fault("127.0.0.1", port)
 

@@ -76,6 +76,7 @@ DEFINERS = {
     "payments_note_fault",
     "payments_open",
     "payments_take_nonces",
+    "payments_taken_days",
     "payments_terms_of",
     "risk_forget",
     "risk_hit",

@@ -67,6 +67,7 @@ def test_a_lone_event_is_seen_within_half_a_second() -> None:
 def test_a_consumer_that_fails_rests_longer(
     read: Callable[..., Stop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "FAULT_SECONDS", 3600.0)
     assert read([ValueError("broken")], rests=3).turns == 1
     monkeypatch.setattr(worker, "FAULT_SECONDS", 0.0)
     assert read([ValueError("broken")], rests=3).turns == 3

@@ -491,7 +491,7 @@ def test_a_pem_file_is_taken_as_it_would_be_pasted() -> None:
         ({}, b"PK\x03\x04 a workbook", "这不是商户私钥证书"),
         ({}, b"0" * 20_000, "文件超过 16 KB"),
         ({}, b"", "文件是空的"),
-        ({"key_merchant_cert": "MIIA"}, None, "只用一种"),
+        ({"key_merchant_cert": "MIIA"}, None, "只用一项"),
     ],
 )
 def test_a_wrong_file_or_password_is_refused_in_plain_words_and_nothing_is_kept(
@@ -513,6 +513,30 @@ def test_a_wrong_file_or_password_is_refused_in_plain_words_and_nothing_is_kept(
     assert told in page.content.decode()
     with site_scope(main_site.id):
         assert Gateway.objects.count() == 0
+
+
+def test_one_of_file_and_text_is_asked_for_by_the_names_of_both(
+    main_site: Site,
+    ada: people.Staff,
+    client_for: ClientFor,
+    unionpay: tuple[dict[str, str], bytes],
+) -> None:
+    client, (values, pfx) = client_for(main_site, ada), unionpay
+    url = address(main_site, "new_gateway", query="kind=unionpay")
+
+    empty = client.get(url).content.decode()
+    refused = client.post(url, values)
+    pasted = client.post(url, {**values, "key_merchant_cert": base64.b64encode(pfx).decode()})
+
+    assert empty.count("二选一，必填") == 2
+    assert refused.status_code == 400
+    told = "请在“商户私钥证书（选择文件）”里选文件，或在“商户私钥证书”里粘贴文本"
+    assert refused.content.decode().count(told) == 1
+    assert pasted.status_code == 303
+    with site_scope(main_site.id):
+        made = Gateway.objects.get()
+    stored = client.get(address(main_site, "gateway", made.id)).content.decode()
+    assert "二选一" not in stored  # it has one: both may stay empty
 
 
 def test_a_stored_certificate_is_replaced_by_a_file_and_kept_without_one(

@@ -101,6 +101,22 @@ def test_two_persons_confirm_a_payment(
     assert bo.post(act, decision="approve", note="").status_code == 409
 
 
+def test_the_menu_counts_odd_payments_and_approvals_together(
+    desk: Desk, bo: Desk, guest_desk: Desk, shop: Shop, gateway: RefundDesk
+) -> None:
+    set_rules(shop, two_person_amount=0)
+    odd, untold = order(shop), order(shop)
+    notify(shop, payment_of(shop, odd), amount=5 * YUAN)
+    desk.post(f"payments/{payment_of(shop, untold).payment_no}/vouch/", evidence="后台看到了")
+
+    page = text_of(bo.get("payments/"))
+    elsewhere = text_of(bo.get("customers/"))
+
+    assert page.count('<span class="count count-bad">2</span>') >= 1  # the menu entry
+    assert page.count('<span class="count count-bad">1</span>') >= 2  # each of the two pages
+    assert '<span class="count count-bad">2</span>' in elsewhere
+
+
 def test_a_wish_is_refused_or_withdrawn(desk: Desk, bo: Desk, shop: Shop, mei: Buyer) -> None:
     set_rules(shop, two_person_amount=10 * YUAN)
     form = {"way": "up", "amount": "20", "reason": "补偿"}

@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-from kameng.accounts.models import Role
+from kameng.accounts.models import Approval, ApprovalState, Role
+from kameng.core import clock
 from kameng.core.audit import list_entries
 from kameng.core.scope import platform_scope
 from kameng.orders.models import OrderState
-from kameng.payments.models import GatewayRefund, Payment, PaymentState, Proof
+from kameng.payments.models import GatewayRefund, Payment, PaymentState, Proof, RefundState
 from kameng.payments.providers.port import Confirmation, PaidStatus, ProviderUncertain
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import Shop, fresh, notify, order, payment_of
 from tests.console.conftest import Desk
+from tests.console.pages import time_line_of, time_line_text
 from tests.people import Buyer, Staff, make_operator
 
 YUAN = 10_000
@@ -179,6 +181,56 @@ def test_wrong_amount_goes_back_once_with_a_reason(
     with platform_scope("a test reads the audit log"):
         entry = list_entries(site_id=site_a.id, action="payment.mismatch_returned").get()
     assert entry.detail["reason"] == "少付了，退回"
+
+
+def test_a_payment_tells_its_past_and_who_acted(desk: Desk, short: Payment, shop: Shop) -> None:
+    path = f"payments/{short.payment_no}/"
+    desk.post(f"{path}return/", way="source", reason="少付了，退回")
+    with site_scope(shop.site.id):
+        GatewayRefund.objects.update(state=RefundState.DONE, done_at=clock.now())
+
+    page = desk.get(path)
+
+    # One transaction holds the whole test: what the database dates has one moment.
+    titles = time_line_of(page)
+    assert titles[0] == "发起支付"
+    assert sorted(titles[1:]) == sorted(
+        ["收到的金额不符", "请支付通道退款", "退回金额不符或重复的付款", "退款完成"]
+    )
+    assert titles.index("收到的金额不符") < titles.index("退款完成")
+    for words in ("¥5.00 · 通道通知，签名正确", "少付了，退回", "· Lin"):
+        assert words in time_line_text(page), words
+
+
+def test_a_time_line_tells_of_two_persons_and_of_no_other_payment(
+    desk: Desk, shop: Shop, short: Payment, site_a: Site
+) -> None:
+    other = payment_of(shop, order(shop))
+    with site_scope(site_a.id):
+        Approval.objects.create(
+            site_id=site_a.id,
+            kind="payment.confirm",
+            permission="payments.confirm",
+            subject_id=short.id,
+            amount=10 * YUAN,
+            wish={},
+            reason="后台看到了",
+            state=ApprovalState.REFUSED,
+            asked_by_id=1,
+            asked_by="Lin",
+            decided_by_id=2,
+            decided_by="Bo",
+            decision_note="没有依据",
+            expires_at=clock.now(),
+            decided_at=clock.now(),
+        )
+
+    page = desk.get(f"payments/{short.payment_no}/")
+
+    assert time_line_of(page)[-2:] == ["提交复核", "拒绝复核"]
+    for words in ("¥10.00 · 后台看到了", "· Bo", "没有依据"):
+        assert words in time_line_text(page)
+    assert time_line_of(desk.get(f"payments/{other.payment_no}/")) == ["发起支付"]
 
 
 def test_money_given_back_outside_is_written_down(desk: Desk, short: Payment, site_a: Site) -> None:

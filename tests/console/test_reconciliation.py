@@ -8,14 +8,26 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from kameng.accounts.models import Role
 from kameng.ledger.models import Transfer
+from kameng.payments.models import Gateway
 from kameng.payments.providers.port import ProviderRefused
 from kameng.reconciliation.models import Bill, Case, CaseState, MonthClose
-from kameng.reconciliation.services import fetching
+from kameng.reconciliation.rules import day_of
+from kameng.reconciliation.services import closing, fetching
 from kameng.tenancy.selectors import site_scope
 from tests.console.conftest import Desk
 from tests.console.pages import text_of
 from tests.people import Staff, make_operator
-from tests.reconciliation.conftest import DAY, STAFF, YUAN, Books, books, line
+from tests.reconciliation.conftest import (
+    DAY,
+    NOW,
+    STAFF,
+    YUAN,
+    Books,
+    books,
+    closing_read,
+    line,
+    noon,
+)
 
 __all__ = ["books"]
 
@@ -155,13 +167,37 @@ def test_any_number_of_a_case_finds_it(books: Books, desk: Desk) -> None:
 
 
 def test_closing_is_refused_with_the_reason_and_changes_nothing(books: Books, desk: Desk) -> None:
-    answer = desk.post("reconciliation/closing/", month=f"{DAY:%Y-%m}", reason="")
+    this_month = f"{day_of(NOW):%Y-%m}"  # yesterday's is over on the first of a month
+
+    answer = desk.post("reconciliation/closing/", month=this_month, reason="")
 
     assert answer.status_code == 400
     assert "月底过去一小时以后才能关账" in text_of(answer)
     with site_scope(books.main.id):
         assert MonthClose.objects.count() == 0
     assert desk.get("reconciliation/closing/").status_code == 200
+
+
+def test_a_month_over_uncompared_takings_needs_the_tick_and_the_reason(
+    books: Books, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = (DAY.replace(day=1) - dt.timedelta(days=1)).replace(day=9)  # surely over
+    books.pay(at=noon(day))
+    with site_scope(books.main.id):
+        Gateway.objects.update(created_at=noon(day.replace(day=1)))
+    monkeypatch.setattr(closing, "read_month", lambda *_a, **_k: closing_read())
+    path, month = "reconciliation/closing/", f"{day:%Y-%m}"
+
+    page = desk.get(path).content.decode()
+    refused = desk.post(path, month=month, reason="通道停了")
+    closed = desk.post(path, month=month, reason="通道停了", accepts_uncompared="on")
+
+    assert f"/reconciliation/{books.gateway.id}/{day}/" in page
+    assert 'name="accepts_uncompared"' in page
+    assert refused.status_code == 400
+    assert "收银 1 天" in text_of(refused)
+    assert closed.status_code == 303
+    assert "通道停了" in text_of(desk.get(path))
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SERVICE, Role.GOODS])

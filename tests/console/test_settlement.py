@@ -31,7 +31,7 @@ from kameng.tenancy.models import SettlementWay, Site
 from tests import people
 from tests.concurrency.shop import Shop, connect_gateway
 from tests.console.conftest import Desk
-from tests.console.pages import text_of
+from tests.console.pages import text_of, time_line_of, time_line_text
 from tests.factories import make_card_keys, make_product, make_variant
 from tests.people import Staff
 from tests.settlement.fakes import Bank, SplittingEpay, fresh_bank
@@ -217,6 +217,50 @@ def test_a_payout_that_came_back_is_marked_and_shown_to_both(
         assert "退了回来" in text_of(page)
     assert "已退票" in text_of(ada_desk.get("withdrawals/", view="back"))
     assert ada_desk.post(f"{path}returned/", reason="again").status_code == 409
+
+
+def test_a_withdrawal_tells_its_past_with_names_to_the_main_site_only(
+    ada_desk: Desk, lin_desk: Desk, money: Money, bank: Bank
+) -> None:
+    ask(lin_desk, money.add_account())
+    asked = only_withdrawal()
+    path = f"withdrawals/{asked.withdrawal_no}/"
+    risks = ",".join(asked.risk_codes)
+    ada_desk.post(f"{path}approve/", risks_read="on", risks=risks)
+    ada_desk.post(f"{path}pay/", gateway=str(money.shop.choice.gateway_id))
+    send_due_payouts()
+    ada_desk.post(f"{path}returned/", reason="户名不符")
+
+    main, own = ada_desk.get(path), lin_desk.get(f"settlement/{asked.withdrawal_no}/")
+
+    titles = ["申请提现", "同意提现", "通过支付通道打款", "已打款", "登记提现退票"]
+    assert time_line_of(main) == time_line_of(own) == titles
+    assert time_line_text(main).count("Ada") == 3
+    assert "Ada" not in time_line_text(own)
+    assert time_line_text(own).count("主站") == 3
+    for page in (main, own):
+        assert "¥3.00" in time_line_text(page)
+        assert "户名不符" in time_line_text(page)
+
+
+def test_a_withdrawal_that_was_taken_back_or_refused_says_so_once(
+    ada_desk: Desk, lin_desk: Desk, money: Money
+) -> None:
+    account = money.add_account()
+    ask(lin_desk, account)
+    taken = only_withdrawal()
+    lin_desk.post(f"settlement/{taken.withdrawal_no}/take-back/")
+    refused = money.ask(30_000, account)
+    ada_desk.post(f"withdrawals/{refused.withdrawal_no}/refuse/", reason="姓名不符")
+
+    own = lin_desk.get(f"settlement/{taken.withdrawal_no}/")
+
+    assert time_line_of(own) == ["申请提现", "撤回提现"]
+    assert time_line_text(own).count("Lin") == 2
+    assert time_line_of(ada_desk.get(f"withdrawals/{refused.withdrawal_no}/")) == [
+        "申请提现",
+        "驳回提现",
+    ]
 
 
 def test_a_payout_that_waits_for_its_receiver_says_so_in_words(

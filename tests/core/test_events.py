@@ -140,18 +140,18 @@ def test_a_transaction_that_commits_late_is_not_skipped(committed_db: None) -> N
             with platform_scope("test"), transaction.atomic():
                 publish(Happened(site_id=SITE, subject_id=1))
                 began.set()
-                go_on.wait(20)
+                go_on.wait(60)
         finally:
             connection.close()
 
     thread = threading.Thread(target=late)
     thread.start()
-    began.wait(20)
+    began.wait(60)
     say(2)
 
     early = read()
     go_on.set()
-    thread.join(20)
+    thread.join(60)
 
     assert early == []
     assert read() == [1, 2]
@@ -165,7 +165,7 @@ def test_control_a_reader_by_sequence_alone_would_skip_it(committed_db: None) ->
             with platform_scope("test"), transaction.atomic():
                 publish(Happened(site_id=SITE, subject_id=1))
                 began.set()
-                go_on.wait(20)
+                go_on.wait(60)
         finally:
             connection.close()
 
@@ -177,11 +177,11 @@ def test_control_a_reader_by_sequence_alone_would_skip_it(committed_db: None) ->
 
     thread = threading.Thread(target=late)
     thread.start()
-    began.wait(20)
+    began.wait(60)
     say(2)
     got = read_by_sequence(0)
     go_on.set()
-    thread.join(20)
+    thread.join(60)
     got += read_by_sequence(got[-1][0])
 
     assert [subject for _, subject in got] == [2]

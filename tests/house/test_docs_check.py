@@ -2,6 +2,8 @@
 
 import pathlib
 
+import pytest
+
 from tools import docs_check
 from tools.layers import ROOT
 
@@ -47,10 +49,11 @@ def test_undocumented_event_is_caught(tmp_path: pathlib.Path) -> None:
     ]
 
 
-def test_table_without_a_word_is_caught(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("module", ["models.py", "models/placing.py"])
+def test_table_without_a_word_is_caught(tmp_path: pathlib.Path, module: str) -> None:
     write(
         tmp_path,
-        "src/kameng/orders/models.py",
+        f"src/kameng/orders/{module}",
         "class Order(TenantModel):\n    x = 1\n"
         "class Widget(models.Model):\n    x: int = 1\nclass Kind(TextChoices):\n    A = 1\n",
     )

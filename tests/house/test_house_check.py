@@ -65,6 +65,24 @@ CASES: list[tuple[Rule, str, str, str]] = [
         "from kameng.catalog.models import Product as P\nP.objects.get(id=1)",
     ),
     (
+        house_check.check_foreign_managers,
+        "orders/services.py",
+        "from kameng.orders.models.placing import Order\nOrder.objects.get(id=1)",
+        "from kameng.catalog.models.goods import Product\nProduct.objects.get(id=1)",
+    ),
+    (
+        house_check.check_tables_by_their_app,
+        "orders/models/placing.py",
+        "from kameng.orders.models.gone import Gone\nfrom kameng.catalog.models import Product",
+        "from kameng.catalog.models.goods import Product",
+    ),
+    (
+        house_check.check_bare_saves,
+        "orders/models/placing.py",
+        "def keep() -> None: ...",
+        "def save(self) -> None: ...",
+    ),
+    (
         house_check.check_no_http_in_domain,
         "orders/services.py",
         "from django.db import models",

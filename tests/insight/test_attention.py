@@ -3,18 +3,29 @@
 import datetime as dt
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from kameng.accounts.models import Approval
 from kameng.catalog.selectors import forget_catalogues
 from kameng.core import clock
-from kameng.insight.attention import count_attention, list_matters, list_steps
+from kameng.insight.attention import (
+    MoneyWaiting,
+    count_attention,
+    count_money_waiting,
+    list_matters,
+    list_steps,
+)
 from kameng.inventory.selectors import forget_stock
 from kameng.orders.models import Note, Order, OrderRefund, OrderState
 from kameng.orders.services.refunding import refuse_source_refund
-from kameng.payments.models import Payment, PaymentState
+from kameng.payments.conditions import IS_ODD
+from kameng.payments.models import GatewayRefund, Payment, PaymentState
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of, refund
 from tests.factories import fund_wallet
+from tests.payments.shorting import ask, pay_short
 from tests.people import Buyer
 
 
@@ -118,3 +129,54 @@ def test_steps_are_done_by_doing(shop: Shop, main_site: Site, mei: Buyer) -> Non
 
     assert done[main_site.id] == {"goods", "keys", "gateway", "branch"}
     assert done[shop.site.id] == {"first_sale"}
+
+
+def test_decisions_about_money_are_counted_by_one_statement(shop: Shop, site_b: Site) -> None:
+    over, asked, returned = order(shop), pay_short(shop, None), order(shop)
+    approval = {"permission": "orders.refund", "amount": 0, "wish": {}, "reason": ""}
+    with site_scope(shop.site.id):
+        for key, left in (("new", 1), ("old", -1)):
+            Approval.objects.create(
+                site_id=shop.site.id,
+                kind=f"test.{key}",
+                subject_id=over.order_id,
+                asked_by_id=1,
+                asked_by="lin",
+                expires_at=clock.now() + dt.timedelta(hours=left),
+                **approval,
+            )
+        back = payment_of(shop, returned)
+        for placed in (over, returned):
+            Payment.objects.filter(id=payment_of(shop, placed).id).update(
+                state=PaymentState.CONFIRMED, surplus_left_amount=5, received_amount=100_005
+            )
+
+        with CaptureQueriesContext(connection) as captured:
+            found = count_money_waiting()
+        assert len(captured) == 1
+        assert found == MoneyWaiting(approval_count=1, odd_count=3)
+        GatewayRefund.objects.create(
+            site_id=shop.site.id,
+            payment_id=back.id,
+            refund_no="R" * 18,
+            purpose=back.purpose,
+            subject_id=back.subject_id,
+            amount=5,
+            is_surplus=True,
+        )
+        assert count_money_waiting().odd_count == 2  # one is on its way back
+
+    ask(shop, asked)
+
+    with site_scope(shop.site.id):
+        assert count_money_waiting().odd_count == 1  # one waits for its buyer
+    with site_scope(site_b.id):
+        assert count_money_waiting().count == 0
+
+
+def test_odd_payments_are_found_by_their_index(shop: Shop) -> None:
+    with site_scope(shop.site.id), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")
+        plan = Payment.objects.filter(IS_ODD).explain()
+
+    assert "payments_odd" in plan

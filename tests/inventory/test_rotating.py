@@ -61,7 +61,7 @@ def test_a_key_that_is_held_is_passed_over_and_taken_in_a_later_round(
 
     def act(index: int) -> list[int]:
         if index:
-            held.wait(5)
+            held.wait(60)
             pages = []
             for page in rotate_inventory():
                 pages.append(page)
@@ -70,7 +70,7 @@ def test_a_key_that_is_held_is_passed_over_and_taken_in_a_later_round(
         with platform_scope("a test holds a key"), transaction.atomic():
             fetch("select 1 from inventory_cardkey where id = %s for no key update", (keys[2].id,))
             held.set()
-            return [int(seen.wait(5))]
+            return [int(seen.wait(60))]
 
     answers = run_parallel(2, act)
 
@@ -89,7 +89,7 @@ def test_whoever_takes_keys_against_their_order_does_not_meet_the_rotation_in_a_
 
     def act(index: int) -> int:
         if index:
-            held.wait(5)
+            held.wait(60)
             return sum(rotate_inventory())
         with platform_scope("a test holds keys"), transaction.atomic():
             for number, key in enumerate(reversed(keys)):
@@ -114,12 +114,12 @@ def test_rotation_beside_sales_and_refunds_of_several_keys(
     shop = open_shop(main_site, site_a, keys=150)
     buyers = make_buyers(site_a, 7, amount=10**8)
     sold = threading.Event()
-    waiting = [7]
+    done: list[int] = []
 
     def act(index: int) -> list[Any]:
         if index == 7:
             rounds = []
-            while not sold.is_set():
+            while not rounds or not sold.is_set():
                 keyring.add_key(ring)
                 time.sleep(0.02)
                 rounds.append(sum(rotate_inventory()))
@@ -135,8 +135,8 @@ def test_rotation_beside_sales_and_refunds_of_several_keys(
                     to_wallet = number % 2 == 0
                     answers.append(refund(shop, placed, key=f"r{index}", to_wallet=to_wallet))
         finally:
-            waiting[0] -= 1
-            if not waiting[0]:
+            done.append(index)
+            if len(done) == len(buyers):
                 sold.set()
         return answers
 

@@ -72,5 +72,5 @@ def payment_no(buyer: Visitor) -> str:
 
 def read_keys(buyer: Visitor, count: int) -> list[str]:
     """Wait until the keys are on the screen; return the card numbers."""
-    expect(buyer.page.locator("article.key")).to_have_count(count, timeout=30_000)
+    expect(buyer.page.locator("article.key")).to_have_count(count, timeout=60_000)
     return KEY.findall(buyer.read_text("#keys"))

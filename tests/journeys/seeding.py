@@ -195,7 +195,7 @@ def _connect(simulator: str, ada: int) -> None:
     from kameng.tenancy.selectors import site_scope
 
     actor = Actor(kind="user", actor_id=ada, name="陈安达")
-    accounts = httpx.get(f"{simulator}/credentials").json()
+    accounts = httpx.get(f"{simulator}/credentials", timeout=60).json()
     rows = (
         ("epay", "epay", "微信支付", "wxpay"),
         ("alipay", "alipay_cert", "支付宝", "qr"),  # by certificates it can pay out too

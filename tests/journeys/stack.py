@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,9 +20,12 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90.0
-STOP_SECONDS = 30.0
+START_SECONDS = 240.0
+STOP_SECONDS = 60.0
+CALL_SECONDS = 60.0  # of the simulator, which a busy machine keeps waiting too
 SPEED = 20  # the simulator repeats a callback after 15 s in life
 
 
@@ -54,7 +56,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=240,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -62,38 +64,26 @@ class Stack:
     def pay(self, payment_no: str, mode: str = "success", **more: object) -> None:
         """Let the simulator do to a payment what its buttons do."""
         body = {"out_trade_no": payment_no, "mode": mode, **more}
-        httpx.post(f"{self.simulator}/control/pay", json=body).raise_for_status()
+        httpx.post(
+            f"{self.simulator}/control/pay", json=body, timeout=CALL_SECONDS
+        ).raise_for_status()
 
     def list_payments(self) -> list[dict[str, Any]]:
         """Return what the simulator knows, newest first."""
-        known: list[dict[str, Any]] = httpx.get(f"{self.simulator}/control/state").json()[
-            "payments"
-        ]
+        told = httpx.get(f"{self.simulator}/control/state", timeout=CALL_SECONDS).json()
+        known: list[dict[str, Any]] = told["payments"]
         return known
 
-    def wait_for_mail(self, to: str, *, subject: str = "", seconds: float = 30) -> str:
+    def wait_for_mail(self, to: str, *, subject: str = "", seconds: float = 60) -> str:
         """Return the text of the newest mail to an address."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for mail in httpx.get(f"{self.simulator}/control/mail").json():
+            mails = httpx.get(f"{self.simulator}/control/mail", timeout=CALL_SECONDS).json()
+            for mail in mails:
                 if to in mail["to"] and subject in mail["subject"]:
                     return str(mail["text"])
             time.sleep(0.3)
         raise AssertionError(f"no mail to {to} came within {seconds} s")
-
-
-def free_port() -> int:
-    """Return the first of three ports in a row that nobody uses."""
-    for port in range(21_000 + os.getpid() % 900 * 10, 60_000, 10):
-        with contextlib.ExitStack() as held:
-            try:
-                for number in range(port, port + 3):
-                    probe = held.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no three free ports in a row")
 
 
 @contextlib.contextmanager
@@ -102,7 +92,7 @@ def run_stack() -> Iterator[Stack]:
     # Not pytest's own folder: the database's user must be able to enter it.
     home = Path(tempfile.mkdtemp(prefix="kameng-journeys-", dir="/tmp"))
     home.chmod(0o711)
-    stack = _describe(home, free_port())
+    stack = _describe(home, free_port(in_a_row=3))
     try:
         with _run(stack, "simulate", "--speed", str(SPEED)):
             _wait(f"{stack.simulator}/healthz", stack)

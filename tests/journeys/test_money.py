@@ -153,7 +153,7 @@ def test_a_difference_on_a_bill_becomes_a_case_that_a_person_settles(visit: Visi
 
 def _change_bill(guest: Visitor, day: dt.date, **change: object) -> None:
     body = {"gateway": "alipay", "day": str(day), **change}
-    httpx.post(f"{guest.stack.simulator}/control/bill", json=body).raise_for_status()
+    httpx.post(f"{guest.stack.simulator}/control/bill", json=body, timeout=60).raise_for_status()
 
 
 def register(buyer: Visitor) -> str:

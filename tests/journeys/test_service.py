@@ -22,7 +22,7 @@ def test_a_service_is_ordered_done_by_hand_and_seen_by_the_buyer(visit: Visit) -
     order_no = buying.order_no_of(buyer)
     buying.open_cashier(buyer, "微信支付")
     buying.press(buyer, "支付成功")
-    expect(buyer.page.get_by_text("有进展时本页会自动更新")).to_be_visible(timeout=30_000)
+    expect(buyer.page.get_by_text("有进展时本页会自动更新")).to_be_visible(timeout=60_000)
     buyer.look("waiting")
 
     lin = staff.sign_in(visit(device="desktop"), "lin")
@@ -40,7 +40,7 @@ def test_a_service_is_ordered_done_by_hand_and_seen_by_the_buyer(visit: Visit) -
     expect(lin.page.get_by_text("已发货").first).to_be_visible()
     lin.look("delivered")
 
-    expect(buyer.page.get_by_text("logo-888").first).to_be_visible(timeout=20_000)
+    expect(buyer.page.get_by_text("logo-888").first).to_be_visible(timeout=60_000)
     buyer.look("received")
     text = buyer.stack.wait_for_mail("logo@example.com")
     assert re.search(order_no, text)

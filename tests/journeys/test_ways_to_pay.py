@@ -131,8 +131,7 @@ def test_inside_wechat_alipay_leads_out_to_the_browser(visit: Visit) -> None:
     buying.submit_order(guest, pay="支付宝网页", contact="wechat@example.com")
     expect(guest.page.get_by_text("不能在这里打开，请到浏览器付款")).to_be_visible()
     guest.look("guided")
-    guest.page.get_by_role("button", name="复制链接").click()
-    link = guest.page.evaluate("navigator.clipboard.readText()")
+    link = guest.copy(guest.page.get_by_role("button", name="复制链接").click)
 
     browser = visit()
     browser.go(link)

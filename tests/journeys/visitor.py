@@ -127,6 +127,16 @@ class Visitor:
         if wide:
             self.faults.append(f"{what}: wider than the screen: {wide}")
 
+    def copy(self, press: Callable[[], object]) -> str:
+        """Press what copies something; return what lies in the clipboard when it has arrived."""
+        self.page.evaluate("navigator.clipboard.writeText('')")
+        press()
+        end = time.monotonic() + 30
+        while not (text := str(self.page.evaluate("navigator.clipboard.readText()"))):
+            assert time.monotonic() < end, "nothing was copied"
+            self.page.wait_for_timeout(50)
+        return text
+
     def read_text(self, selector: str = "body") -> str:
         """Return what is written on the page."""
         return self.page.locator(selector).first.inner_text()

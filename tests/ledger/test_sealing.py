@@ -108,13 +108,13 @@ def test_what_is_not_committed_yet_is_not_sealed_past(
         with transaction.atomic():
             fund_wallet(early, 10_000)
             holds.set()
-            goes_on.wait(30)
+            goes_on.wait(60)
         connections.close_all()
 
     thread = threading.Thread(target=slow)
     thread.start()
     try:
-        assert holds.wait(30)
+        assert holds.wait(60)
         fund_wallet(late, 20_000)  # a later number, committed first: nobody waited for the seal
         while_open = seal()
     finally:
@@ -143,13 +143,13 @@ def test_control_without_waiting_for_open_transactions_one_is_missed(
         with transaction.atomic():
             fund_wallet(customer, 10_000)
             holds.set()
-            goes_on.wait(30)
+            goes_on.wait(60)
         connections.close_all()
 
     thread = threading.Thread(target=slow)
     thread.start()
     try:
-        assert holds.wait(30)
+        assert holds.wait(60)
         fund_wallet(other, 20_000)
         seal()
     finally:

@@ -188,14 +188,14 @@ def _move_and_roll_up(site: Site, people: list[Any], run_parallel: Parallel) -> 
             one, two = people if index % 2 else people[::-1]
             with transaction.atomic():
                 if index:
-                    begun.wait(10)
+                    begun.wait(60)
                 outside = account_id(AccountKind.ADJUSTMENTS, site.id)
                 # Not a wallet: no lock to queue on, so commits may overtake each other.
                 suspense = account_id(AccountKind.SALES, site.id)
                 post_transfers([posting(site, outside, suspense, 100 + index)])
                 if not index:
                     begun.set()
-                    rolled.wait(10)
+                    rolled.wait(60)
             if index:
                 post_transfers([posting(site, wallet_of(one.id), wallet_of(two.id), 10)])
         if index == 1:

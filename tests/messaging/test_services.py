@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +26,7 @@ from kameng.messaging.tasks import deliver_emails
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.people import Buyer
+from tests.ports import free_port
 
 
 class Sink:
@@ -53,10 +53,8 @@ class Sink:
 @pytest.fixture
 def sink(settings: LazySettings) -> Iterator[Sink]:
     handler = Sink()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    port = free_port()
+    controller = Controller(handler, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     settings.MAIL_HOST, settings.MAIL_PORT = "127.0.0.1", port
     yield handler

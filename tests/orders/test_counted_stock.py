@@ -253,7 +253,7 @@ def test_control_a_refund_that_frees_the_stock_before_the_wallet_is_a_circle(
     def pay_late(*args: Any) -> None:
         refunding.return_counted(order_id=paid.order_id)
         freed.set()
-        locked.wait(5)
+        locked.wait(60)
         pay(*args)
 
     monkeypatch.setattr(refunding, "_move_money", pay_late)
@@ -262,7 +262,7 @@ def test_control_a_refund_that_frees_the_stock_before_the_wallet_is_a_circle(
         if index:
             return refund(shop, paid, key="r", to_wallet=True)
         with platform_scope("a test buys"), transaction.atomic():  # as orders_place does
-            freed.wait(5)
+            freed.wait(60)
             fetch("select ledger_lock_wallets(array[%s]::bigint[])", (wallet_of(mei.id),))
             locked.set()
             fetch("select inventory_take_counted(%s, 0, 1)", (service.id,))

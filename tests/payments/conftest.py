@@ -88,7 +88,7 @@ class Counter:
             told = instruct_buyer(payment=payment, subject="测试点卡", payer=PAYER)
         if told.kind in {"redirect", "form"}:
             data = urlencode(told.fields).encode() if told.fields else None
-            with urllib.request.urlopen(told.url, data=data, timeout=5) as page:
+            with urllib.request.urlopen(told.url, data=data, timeout=60) as page:
                 assert page.status == 200
 
     def let_refunds_be_due(self) -> None:

@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from kameng.payments.providers import calling
 from tests.providers.cases import ACCOUNTS, FORM_KINDS, Case, make_case
 from tests.providers.world import Shop, World, open_shop, open_world
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody hear that all places are taken only because the machine is busy."""
+    monkeypatch.setattr(calling, "PATIENCE_SECONDS", 60)
 
 
 @pytest.fixture(params=ACCOUNTS)

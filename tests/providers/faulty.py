@@ -49,11 +49,11 @@ _REPLIES = {
 
 def _answer(connection: socket.socket, fault: str, stop: threading.Event) -> None:
     with connection:
-        connection.settimeout(5)
+        connection.settimeout(60)
         try:
             connection.recv(65_536)
             if fault == "hang":
-                stop.wait(10)
+                stop.wait(60)
             elif fault == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             elif fault in ("dribble", "dribble_head"):

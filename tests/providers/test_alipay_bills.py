@@ -97,6 +97,21 @@ def test_each_movement_is_told_once_with_its_numbers_and_fee() -> None:
     assert (sent.own_no, sent.amount, sent.fee_amount) == ("W1", 500_000, 0)
 
 
+def test_a_transfer_that_came_back_is_no_second_transfer() -> None:
+    whole = archives((row("payout", "W1", trade=""), row("payout_return", "W1", trade="")))
+    plain = repack(whole[bills.ACCOUNT], swap=("转账退回", "转账"))
+
+    bill = bills.make_bill(DAY, whole)
+    other = bills.make_bill(DAY, {**whole, bills.ACCOUNT: plain})
+
+    assert [(line.kind, line.own_no, line.amount) for line in bill.lines] == [
+        (LineKind.PAYOUT, "W1", 123_400),
+        (LineKind.PAYOUT_RETURN, "W1", 123_400),
+    ]
+    # What comes in without such a word may be anybody's: it is shown, and compared with nothing.
+    assert [line.kind for line in other.lines] == [LineKind.PAYOUT, LineKind.OTHER]
+
+
 def test_fee_that_belongs_to_no_trade_is_a_line_of_its_own() -> None:
     bill = bills.make_bill(DAY, archives((row("payout", "W1", fen=5000, fee=10, trade=""),)))
 

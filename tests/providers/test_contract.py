@@ -6,6 +6,7 @@ reply is taken for a failure, and when its secrets stay out of every log, text a
 
 import dataclasses
 import logging
+import socket
 import threading
 import traceback
 import uuid
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kameng.core.http import HttpLimits
 from kameng.payments.providers.port import (
     CallbackRejected,
     CallbackRequest,
@@ -25,7 +27,7 @@ from kameng.payments.providers.port import (
 )
 from kameng.pricing.money import Amount
 from kameng_simulator.store import TWIN
-from tests.providers.cases import Case, make_refund, make_request
+from tests.providers.cases import PATIENT, SHORT, Case, make_refund, make_request
 from tests.providers.faulty import FAULTS, faulty_server
 from tests.providers.world import Shop, World, wait_until
 
@@ -254,8 +256,10 @@ def test_console_form_is_complete(case: Case) -> None:
 # --- calls that go wrong -----------------------------------------------------------------------
 
 
-def calls_of(case: Case, config: Any) -> dict[str, Callable[[], object]]:
-    provider = case.provider()
+def calls_of(
+    case: Case, config: Any, *, limits: HttpLimits = PATIENT
+) -> dict[str, Callable[[], object]]:
+    provider = case.provider(limits=limits)
     refund = make_refund("P1", refund_no="R2026010100001")
     calls = {
         "query": lambda: provider.query(config, "P1"),
@@ -273,20 +277,22 @@ def calls_of(case: Case, config: Any) -> dict[str, Callable[[], object]]:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken_reply_is_uncertain_never_a_failure(case: Case, fault: str) -> None:
     with faulty_server(fault) as port:
-        calls = calls_of(case, case.point_at(port))
+        is_slow = fault in ("hang", "dribble", "dribble_head")
+        calls = calls_of(case, case.point_at(port), limits=SHORT if is_slow else PATIENT)
         # A slow fault costs a second a call; one reading and one writing call stand for all.
-        names = ("query", "refund") if fault in ("hang", "dribble", "dribble_head") else calls
+        names = ("query", "refund") if is_slow else calls
         for name in names:
             with pytest.raises(ProviderUncertain):
                 calls[name]()
 
 
 def test_gateway_that_is_down_is_uncertain(case: Case) -> None:
-    with faulty_server("close") as port:
-        config = case.point_at(port)
+    with socket.socket() as held:  # nobody listens, and nobody else can meanwhile
+        held.bind(("127.0.0.1", 0))
+        config = case.point_at(held.getsockname()[1])
 
-    with pytest.raises(ProviderUncertain) as caught:
-        case.provider().query(config, "P1")
+        with pytest.raises(ProviderUncertain) as caught:
+            case.provider().query(config, "P1")
 
     assert caught.value.code == "unreachable"
 

@@ -19,7 +19,7 @@ from kameng.payments.providers.port import (
     RefundStatus,
 )
 from kameng.pricing.money import Amount
-from tests.providers.cases import make_refund, make_request
+from tests.providers.cases import PATIENT, make_refund, make_request
 from tests.providers.test_contract import new_number
 from tests.providers.world import Shop, World, open_world
 
@@ -61,7 +61,7 @@ def _switch(world: World, forks: Sequence[str]) -> None:
 def test_a_relative_of_the_program_is_understood(
     own_world: World, shop: Shop, forks: list[str]
 ) -> None:
-    provider = EpayProvider(HttpClient(allow_plain=True))
+    provider = EpayProvider(HttpClient(limits=PATIENT, allow_plain=True))
     config = provider.config_from_form({**own_world.credentials("epay"), "opening": "api"})
     number = new_number()
     with behaving(own_world, forks):
@@ -85,7 +85,7 @@ def test_a_relative_of_the_program_is_understood(
 
 
 def test_a_platform_without_the_api_is_opened_by_its_page(own_world: World, shop: Shop) -> None:
-    provider = EpayProvider(HttpClient(allow_plain=True))
+    provider = EpayProvider(HttpClient(limits=PATIENT, allow_plain=True))
     config = provider.config_from_form({**own_world.credentials("epay"), "opening": "api"})
     number = new_number()
     with behaving(own_world, ["no_mapi"]):
@@ -103,7 +103,7 @@ def test_each_way_to_open_v2_reaches_the_cashier(
 ) -> None:
     import dataclasses
 
-    provider = Epay2Provider(HttpClient(allow_plain=True))
+    provider = Epay2Provider(HttpClient(limits=PATIENT, allow_plain=True))
     config = provider.config_from_form({**own_world.credentials("epay2"), "opening": opening})
     number = new_number()
     request = make_request(number, method="alipay", shop_url=shop.url)
@@ -117,7 +117,7 @@ def test_each_way_to_open_v2_reaches_the_cashier(
 
 
 def open_v2(world: World, shop: Shop) -> tuple[Epay2Provider, Any, str]:
-    provider = Epay2Provider(HttpClient(allow_plain=True))
+    provider = Epay2Provider(HttpClient(limits=PATIENT, allow_plain=True))
     config = provider.config_from_form(world.credentials("epay2"))
     number = new_number()
     told: PayInstruction = provider.create(

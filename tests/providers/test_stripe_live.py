@@ -75,7 +75,7 @@ def call(
     data = None if form is None else urlencode(form).encode()
     request = urllib.request.Request(world.url + path, data=data, headers=given)
     try:
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, json.loads(reply.read()), reply.headers
     except urllib.error.HTTPError as problem:
         with problem:

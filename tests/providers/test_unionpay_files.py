@@ -1,6 +1,7 @@
 """UnionPay's reconciliation files: what a line says, what is kept unread, what is refused."""
 
 import base64
+import dataclasses
 import datetime as dt
 import hashlib
 import zlib
@@ -14,7 +15,7 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.providers.unionpay import files
 from kameng.pricing.money import Amount
-from kameng_simulator.moves import BillRow
+from kameng_simulator.moves import BillRow, Correction
 from kameng_simulator.unionpay_files import render_files
 
 NUMBER = "260101000000000001"
@@ -125,6 +126,32 @@ def test_a_correction_without_a_net_sum_is_kept_unread(net: str) -> None:
 
     assert list(bill.lines) == []
     assert len(bill.unread_lines) == 1
+
+
+def test_the_simulators_corrections_are_read() -> None:
+    at = dt.datetime(2026, 1, 1, 4, tzinfo=dt.UTC)
+    wrong = Correction(
+        id=7, is_in=False, own_no=NUMBER, amount_fen=1241, happened_at=at.timestamp()
+    )
+    right = dataclasses.replace(wrong, id=8, is_in=True, amount_fen=5)
+    told = [(each, "000123", "1231233000") for each in (wrong, right)]
+    packed = render_files([row()], told, mer_id="777290012345678", settle_date="0101", year=2026)[1]
+
+    bill = files.read_bill(DAY, packed)
+
+    assert [(line.kind, line.amount) for line in bill.lines] == [
+        (LineKind.PAYMENT, Amount(123_400)),
+        (LineKind.CORRECTION_OUT, Amount(124_100)),
+        (LineKind.CORRECTION_IN, Amount(500)),
+    ]
+    assert bill.lines[1].happened_at == at
+    assert "000123 1231233000" in bill.lines[1].text
+    assert bill.unread_lines == []
+    text = dict(files._unzip(bill.raw))["ZME"].split(b"\r\n")[0]
+    # The places that the client reads, and behind them six more up to the documented width.
+    widths = (*files.ZME_WIDTHS, 15, 15, 1, 12, 2, 135)
+    assert len(text) == sum(widths) + len(widths) - 1
+    assert files.cut_record(text, widths)[15] == "D000000001241"
 
 
 def test_a_file_that_is_none_is_uncertain() -> None:

@@ -23,9 +23,11 @@ from kameng.payments.providers.port import (
 )
 from kameng.payments.providers.unionpay.provider import UnionPayProvider
 from kameng.pricing.money import Amount
-from tests.providers.cases import OPENED_AT, make_refund, make_request
+from kameng_simulator.store import Store
+from tests.providers.cases import OPENED_AT, PATIENT, make_refund, make_request
 from tests.providers.test_contract import new_number
 from tests.providers.world import Shop, World, open_world, wait_until
+from tests.simulator.test_races import forget_to_tell, no_transaction
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def provider() -> UnionPayProvider:
-    return UnionPayProvider(HttpClient(allow_plain=True)).at(OPENED_AT)
+    return UnionPayProvider(HttpClient(limits=PATIENT, allow_plain=True)).at(OPENED_AT)
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_a_payment_is_known_by_its_second_only(
     assert provider.query(config, number).status is PaidStatus.PAID
     assert other.query(config, number).status is PaidStatus.NOT_FOUND
     with pytest.raises(ProviderUncertain):
-        UnionPayProvider(HttpClient(allow_plain=True)).query(config, number)
+        UnionPayProvider(HttpClient(limits=PATIENT, allow_plain=True)).query(config, number)
 
 
 def test_a_refund_is_told_at_its_own_address(
@@ -95,6 +97,35 @@ def test_a_refund_is_told_at_its_own_address(
     assert isinstance(said, RefundNotice)
     assert (said.refund_no, said.status) == (part.refund_no, RefundStatus.DONE)
     assert (said.amount, said.external_no) == (Amount(50_000), outcome.external_no)
+
+
+@pytest.mark.parametrize("is_guarded", [True, False], ids=["guarded", "control"])
+def test_a_refund_that_is_cut_off_is_taken_whole_or_not_at_all(
+    provider: UnionPayProvider,
+    config: Any,
+    own_world: World,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    is_guarded: bool,
+) -> None:
+    number = open_payment(provider, config, own_world, shop)
+    own_world.pay(number, "lost")
+    part = dataclasses.replace(
+        make_refund(number, refund_no=new_number(), amount=50_000),
+        notify_url=f"{shop.url}/refunds",
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add_notice", forget_to_tell)
+        if not is_guarded:
+            patch.setattr(Store, "transaction", no_transaction)
+        with pytest.raises(ProviderUncertain):
+            provider.refund(config, part)
+
+    assert own_world.state(number)["refunded_fen"] == (0 if is_guarded else 500)
+    assert provider.refund(config, part).status is RefundStatus.DONE
+    if is_guarded:
+        assert isinstance(provider.parse_callback(config, shop.wait_for(1)[0]), RefundNotice)
+    assert len(own_world.state(number)["notices"]) == (1 if is_guarded else 0)
 
 
 def test_a_cancel_takes_the_whole_payment_back_once(
@@ -208,6 +239,27 @@ def test_the_files_of_a_settlement_day(
     ]
     assert provider.fetch_bill(config, day + dt.timedelta(days=1)).lines[0].amount == 300_000
     assert bill.raw.startswith(b"PK")
+
+
+def test_corrections_come_in_a_file_of_their_own(
+    provider: UnionPayProvider, config: Any, own_world: World
+) -> None:
+    day = (OPENED_AT + dt.timedelta(hours=8)).date() - dt.timedelta(days=40)
+    noon = dt.datetime(day.year, day.month, day.day, 4, tzinfo=dt.UTC)
+    bring(own_world, "260101000000000041", noon, fen=2000)
+    later = day + dt.timedelta(days=3)
+    for way, fen in (("out", 2000), ("in", 500)):
+        wish = {"out_trade_no": "260101000000000041", "day": later.isoformat()}
+        assert post(own_world, "/control/correct", way=way, amount_fen=fen, **wish)["ok"]
+
+    bill = provider.fetch_bill(config, later)
+
+    assert [(line.kind, line.amount) for line in bill.lines] == [
+        (LineKind.CORRECTION_OUT, Amount(200_000)),
+        (LineKind.CORRECTION_IN, Amount(50_000)),
+    ]
+    assert bill.unread_lines == []
+    assert [line.kind for line in provider.fetch_bill(config, day).lines] == [LineKind.PAYMENT]
 
 
 def test_a_day_without_files_is_waited_for_and_then_empty(

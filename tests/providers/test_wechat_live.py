@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kameng.core import clock
-from kameng.core.http import HttpClient, HttpLimits
+from kameng.core.http import HttpClient
 from kameng.payments.providers.abilities import (
     BillNotReady,
     BillSource,
@@ -38,7 +38,7 @@ from kameng.payments.providers.wechat import bills, certificates, wire
 from kameng.payments.providers.wechat import provider as provider_module
 from kameng.payments.providers.wechat.provider import WechatProvider
 from kameng.pricing.money import Amount
-from tests.providers.cases import make_case, make_refund, make_request
+from tests.providers.cases import PATIENT, make_case, make_refund, make_request
 from tests.providers.test_contract import new_number
 from tests.providers.world import Shop, World
 from tests.simulator.calls import call
@@ -48,7 +48,7 @@ SHOP = Receiver(account_kind="MERCHANT_ID", account="1900000109", name="某某�
 
 @pytest.fixture
 def provider() -> WechatProvider:
-    limits = HttpLimits(connect_seconds=2, read_seconds=5, total_seconds=8, reply_bytes=10**6)
+    limits = dataclasses.replace(PATIENT, reply_bytes=10**6)
     return WechatProvider(HttpClient(limits=limits, allow_plain=True))
 
 
@@ -402,7 +402,7 @@ def test_a_payout_waits_for_its_receiver(
     assert json.loads(world.post_bridge(fields))["page"].endswith(wish.payout_no)
     page = f"{world.url}/wechat/transfer/{wish.payout_no}"
     assert "待你收款" in world.browse(page)
-    urllib.request.urlopen(page, data=f"act={act}".encode(), timeout=5).close()
+    urllib.request.urlopen(page, data=f"act={act}".encode(), timeout=60).close()
     ended = provider.query_payout(by_certificate, wish)
     assert (ended.status, ended.reason) == (TransferStatus[end], reason)
     [kept] = world.simulator.moves.list_transfers("wechat", kind="payout", limit=1)

@@ -182,6 +182,28 @@ def test_a_fund_bill_tells_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "way", "kind"),
+    [
+        ("商家转账", "支出", LineKind.PAYOUT),
+        ("转账退回", "收入", LineKind.PAYOUT_RETURN),
+        ("转账", "收入", LineKind.OTHER),
+    ],
+)
+def test_a_transfer_is_told_by_the_way_its_money_went(name: str, way: str, kind: LineKind) -> None:
+    head = FUNDS.splitlines()[0]
+    sums = ("1", "5.00", "0", "0.00") if way == "收入" else ("0", "0.00", "1", "5.00")
+    text = (
+        f"{head}\n`2026-01-01 10:00:00,`1330,`F1,`{name},`转账,`{way},`5.00,`5.00,`system,`,`W1\n"
+        f"资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\n`1,`{',`'.join(sums)}\n"
+    )
+
+    lines, unread = bills.read_funds(text.encode())
+
+    assert unread == []
+    assert [(line.kind, line.own_no, line.amount) for line in lines] == [(kind, "W1", 50_000)]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "code"),
     [
         ("`2,`12.34,`5.00", "`3,`12.34,`5.00", "bad_bill_count"),

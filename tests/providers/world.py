@@ -17,6 +17,8 @@ from kameng.payments.providers.port import CallbackRequest
 from kameng_simulator.app import Simulator
 from kameng_simulator.store import Notice
 
+PATIENCE_SECONDS = 60  # a busy machine is slow, not wrong
+
 
 @dataclass
 class Shop:
@@ -28,12 +30,12 @@ class Shop:
     answers: list[bytes] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
 
-    def wait_for(self, count: int, *, seconds: float = 5) -> list[CallbackRequest]:
+    def wait_for(self, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[CallbackRequest]:
         wait_until(lambda: len(self.callbacks) >= count, seconds=seconds)
         return self.callbacks[:]
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float = 5) -> None:
+def wait_until(holds: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "did not happen in time"
@@ -66,7 +68,7 @@ def open_shop() -> Iterator[Shop]:
             answer = shop.answers.pop(0) if shop.answers else b"success"
             status = shop.statuses.pop(0) if shop.statuses else 200
             shop.callbacks.append(callback)
-            shop.may_answer.wait(timeout=5)
+            shop.may_answer.wait(timeout=PATIENCE_SECONDS)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -108,7 +110,7 @@ class World:
             data=urlencode({"url": address}).encode(),
             headers={"Authorization": f"Bearer {key}"},
         )
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=PATIENCE_SECONDS).close()
 
     def dispute(self, number: str, *, status: str) -> None:
         self._post("/control/dispute", {"out_trade_no": number, "status": status})
@@ -138,7 +140,7 @@ class World:
     def browse(self, address: str, *, fields: Mapping[str, str] | None = None) -> str:
         """Open an address, or post a form to it."""
         data = urlencode(fields).encode() if fields else None
-        with urllib.request.urlopen(address, data=data, timeout=5) as reply:
+        with urllib.request.urlopen(address, data=data, timeout=PATIENCE_SECONDS) as reply:
             text: str = reply.read().decode()
         return text
 
@@ -146,7 +148,7 @@ class World:
         """Hand over what a page inside WeChat gives to its bridge; return the answer."""
         data = json.dumps(dict(fields)).encode()
         request = urllib.request.Request(f"{self.url}/wechat/receive", data=data)
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as reply:
             text: str = reply.read().decode()
         return text
 
@@ -155,7 +157,7 @@ class World:
 
     def _post(self, path: str, data: object) -> Any:
         body = json.dumps(data).encode()
-        with urllib.request.urlopen(self.url + path, data=body, timeout=5) as reply:
+        with urllib.request.urlopen(self.url + path, data=body, timeout=PATIENCE_SECONDS) as reply:
             return json.loads(reply.read())
 
 

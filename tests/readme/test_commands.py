@@ -19,17 +19,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.stack import ROOT, free_port
+from tests.journeys.stack import ROOT
+from tests.ports import free_port
 
 MARK = "KAMENG_README_TEST"
 SETUP_SECONDS = 420.0
 DEMO_SECONDS = 300.0
-SECOND_START_SECONDS = 10.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 120.0
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(bool(os.environ.get(MARK)), reason="this is the README test's own clone"),
     pytest.mark.skipif(shutil.which("make") is None, reason="no make here"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone: nothing to clone from"),
@@ -116,7 +116,7 @@ def clone() -> Iterator[Clone]:
     # Not pytest's own folder: the database's user must be able to enter it.
     folder = Path(tempfile.mkdtemp(prefix="kameng-readme-", dir="/tmp"))
     folder.chmod(0o755)
-    made = Clone(folder / "kameng", free_port())
+    made = Clone(folder / "kameng", free_port(in_a_row=3))
     try:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(made.folder)], check=True)
         yield made
@@ -138,32 +138,31 @@ def test_the_readme_names_the_two_commands(clone: Clone) -> None:
 
 
 def test_make_demo_serves_says_where_stops_and_starts_again_quickly(clone: Clone) -> None:
-    with clone.serve("make demo", within=SETUP_SECONDS + DEMO_SECONDS):
+    with clone.serve("make demo", within=SETUP_SECONDS + DEMO_SECONDS) as first_seconds:
         _wait_for_welcome(clone)
         said = clone.read_said()
         assert f"http://main.localhost:{clone.port}/" in said
         assert f"http://127.0.0.1:{clone.port + 1}/" in said
         assert "ada" in said
         assert "mei@example.com" in said
-        home = httpx.get(f"http://127.0.0.1:{clone.port}/", headers={"Host": "main.localhost"})
+        home = httpx.get(
+            f"http://127.0.0.1:{clone.port}/", headers={"Host": "main.localhost"}, timeout=60
+        )
         assert home.status_code == 200
     assert "Everything is saved" in clone.read_said()
     assert not clone.is_healthy()
 
-    with clone.serve("make demo", within=60) as seconds:
-        assert seconds < SECOND_START_SECONDS * crowding()
-        home = httpx.get(f"http://127.0.0.1:{clone.port}/", headers={"Host": "main.localhost"})
+    with clone.serve("make demo", within=DEMO_SECONDS) as seconds:
+        assert seconds < first_seconds / 2  # usually a tenth: nothing is set up and written anew
+        home = httpx.get(
+            f"http://127.0.0.1:{clone.port}/", headers={"Host": "main.localhost"}, timeout=60
+        )
         assert home.status_code == 200
     assert not clone.is_healthy()
 
 
-def crowding() -> float:
-    """Return how many programs share each processor: the promise is made for a quiet machine."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def _wait_for_welcome(clone: Clone) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while "mei@example.com" not in clone.read_said():
         assert time.monotonic() < end, clone.read_said()
         time.sleep(0.1)

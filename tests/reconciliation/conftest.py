@@ -11,6 +11,7 @@ import pytest
 from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.ids import new_number
+from kameng.ledger.sealing import MonthTotals
 from kameng.payments.models import (
     Gateway,
     GatewayRefund,
@@ -83,6 +84,18 @@ def line(
 def noon(day: dt.date = DAY) -> dt.datetime:
     """Return noon of a Beijing day."""
     return bounds_of(day)[0] + dt.timedelta(hours=12)
+
+
+def closing_read() -> MonthTotals:
+    """Return what the ledger says of a month without transfers that is sealed."""
+    return MonthTotals(
+        totals=(),
+        transfer_count=0,
+        transfer_amount=0,
+        batch_no=0,
+        chain_hash=bytes(32),
+        is_sealed=True,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,22 +9,31 @@ from django.db import connections
 from kameng.config.auditing_books import closed_months, differences
 from kameng.config.settings import MIGRATION_ALIAS
 from kameng.core import clock
+from kameng.core.audit import list_entries
 from kameng.core.scope import platform_scope
 from kameng.ledger.accounts import Code, Reference
-from kameng.ledger.sealing import MonthTotals, seal_transfers
+from kameng.ledger.sealing import seal_transfers
 from kameng.ledger.services import Posting, post_transfers
-from kameng.reconciliation.errors import MonthClosed, MonthNotClosable
+from kameng.payments.models import PaymentState
+from kameng.reconciliation.errors import MonthClosed, MonthNotClosable, MonthUncompared
 from kameng.reconciliation.models import MonthClose
-from kameng.reconciliation.rules import day_of, month_bounds
+from kameng.reconciliation.rules import bounds_of, day_of, month_bounds
+from kameng.reconciliation.selectors import list_account_months
 from kameng.reconciliation.services import closing
 from kameng.reconciliation.services.closing import close_month, seal_text
 from kameng.reconciliation.services.fetching import fetch_bill
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.factories import fund_wallet, make_customer
-from tests.reconciliation.conftest import DAY, STAFF, YUAN, Books, line
+from tests.reconciliation.conftest import DAY, STAFF, YUAN, Books, closing_read, line
 
 LATER = dt.timedelta(days=40)
+
+
+def close(month: dt.date, reason: str, *, accepts_uncompared: bool = False) -> MonthClose:
+    return close_month(
+        month=month, reason=reason, accepts_uncompared=accepts_uncompared, actor=STAFF
+    )
 
 
 @pytest.fixture
@@ -58,14 +67,14 @@ def test_a_closed_month_is_sealed_and_cannot_be_closed_again(
     seen_as_sealed(monkeypatch)
 
     with site_scope(main_site.id):
-        close = close_month(month=month_after, reason="", actor=STAFF)
+        made = close(month_after, "")
         with pytest.raises(MonthClosed):
-            close_month(month=month_after, reason="", actor=STAFF)
+            close(month_after, "")
 
-    assert (close.transfer_count, close.transfer_amount) == (2, 30_000)
+    assert (made.transfer_count, made.transfer_amount) == (2, 30_000)
     assert list(closed_months()) == []
-    assert bytes(close.chain_hash).hex() in seal_text(close)
-    assert "-10,0,30000" in seal_text(close)
+    assert bytes(made.chain_hash).hex() in seal_text(made)
+    assert "-10,0,30000" in seal_text(made)
 
 
 def test_a_closed_month_that_was_tampered_with_is_named(
@@ -73,7 +82,7 @@ def test_a_closed_month_that_was_tampered_with_is_named(
 ) -> None:
     seen_as_sealed(monkeypatch)
     with site_scope(main_site.id):
-        close_month(month=month_after, reason="", actor=STAFF)
+        close(month_after, "")
     as_owner("update ledger_transfer set amount = amount + 1 where amount = 10000")
 
     found = list(closed_months())
@@ -86,7 +95,7 @@ def test_a_closed_month_that_was_tampered_with_is_named(
 
 def test_a_month_is_not_closed_before_it_is_sealed(month_after: dt.date, main_site: Site) -> None:
     with site_scope(main_site.id), pytest.raises(MonthNotClosable, match="month_not_closable"):
-        close_month(month=month_after, reason="", actor=STAFF)
+        close(month_after, "")
 
     with site_scope(main_site.id):
         assert MonthClose.objects.count() == 0
@@ -94,7 +103,7 @@ def test_a_month_is_not_closed_before_it_is_sealed(month_after: dt.date, main_si
 
 def test_the_month_in_course_is_not_closed(db: None, main_site: Site) -> None:
     with site_scope(main_site.id), pytest.raises(MonthNotClosable):
-        close_month(month=day_of(clock.now()), reason="x", actor=STAFF)
+        close(day_of(clock.now()), "x")
 
 
 def test_open_differences_ask_for_a_reason(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,22 +118,83 @@ def test_open_differences_ask_for_a_reason(books: Books, monkeypatch: pytest.Mon
         )
 
         with pytest.raises(MonthNotClosable):
-            close_month(month=DAY, reason=" ", actor=STAFF)
-        close = close_month(month=DAY, reason="通道已答应补账单", actor=STAFF)
+            close(DAY, " ")
+        made = close(DAY, "通道已答应补账单")
 
-    assert (close.open_day_count, close.open_case_count) == (0, 1)
-    assert close.reason == "通道已答应补账单"
+    assert (made.open_day_count, made.open_case_count) == (0, 1)
+    assert made.reason == "通道已答应补账单"
 
 
-def closing_read() -> Any:
-    return MonthTotals(
-        totals=(),
-        transfer_count=0,
-        transfer_amount=0,
-        batch_no=0,
-        chain_hash=bytes(32),
-        is_sealed=True,
-    )
+@pytest.fixture
+def ended(books: Books, monkeypatch: pytest.MonkeyPatch) -> Books:
+    """The month of `DAY` is over and its ledger sealed."""
+    monkeypatch.setattr("kameng.core.clock.now", lambda: month_bounds(DAY)[1] + LATER)
+    monkeypatch.setattr(closing, "read_month", lambda *_a, **_k: closing_read())
+    return books
+
+
+def test_taken_days_are_told_by_account_with_what_is_compared(books: Books) -> None:
+    first, until = DAY.replace(day=1), day_of(month_bounds(DAY)[1])
+    night = bounds_of(first)[0] - dt.timedelta(seconds=1)  # the last of the month before
+    payment = books.pay()
+    books.pay(state=PaymentState.OPEN)
+    books.pay(at=bounds_of(first)[0])
+    books.pay(at=night)
+    with site_scope(books.main.id):
+        before = list_account_months(first, until=until)
+        books.source.bills[DAY] = [line(payment.payment_no, 100 * YUAN)]
+        fetch_bill(gateway_id=books.gateway.id, day=DAY, actor=STAFF)
+        both = list_account_months(day_of(night).replace(day=1), until=until)
+    with site_scope(books.site.id):
+        elsewhere = list_account_months(first, until=until)
+
+    assert [(each.compared_count, each.uncompared_days) for each in before[first]] == [
+        (0, tuple(sorted({first, DAY})))
+    ]
+    assert [(each.compared_count, each.uncompared_days) for each in both[first]] == [
+        (1, () if first == DAY else (first,))
+    ]
+    assert both[day_of(night).replace(day=1)][0].uncompared_days == (day_of(night),)
+    assert elsewhere == {}
+
+
+@pytest.mark.parametrize(("reason", "accepts"), [("", True), ("通道停了", False), (" ", True)])
+def test_a_month_with_uncompared_takings_is_refused(
+    ended: Books, reason: str, accepts: bool
+) -> None:
+    ended.pay()
+
+    with site_scope(ended.main.id):
+        with pytest.raises(MonthUncompared) as refused:
+            close(DAY, reason, accepts_uncompared=accepts)
+        assert MonthClose.objects.count() == 0
+
+    assert "收银 1 天" in refused.value.text()
+
+
+def test_who_closes_over_uncompared_takings_says_why_and_it_is_kept(ended: Books) -> None:
+    ended.pay()
+
+    with site_scope(ended.main.id):
+        made = close(DAY, "通道停了", accepts_uncompared=True)
+        entry = list_entries(site_id=ended.main.id, action="month.closed").get()
+
+    assert (made.open_day_count, made.reason) == (1, "通道停了")
+    assert entry.detail["reason"] == "通道停了"
+    assert entry.detail["uncompared"] == [
+        {"gateway": ended.gateway.id, "name": "收银", "dates": [f"{DAY:%Y-%m-%d}"]}
+    ]
+
+
+def test_a_compared_month_asks_for_nothing(ended: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment = ended.pay()
+    ended.source.bills[DAY] = [line(payment.payment_no, 100 * YUAN)]
+    with site_scope(ended.main.id):
+        fetch_bill(gateway_id=ended.gateway.id, day=DAY, actor=STAFF)
+
+        made = close(DAY, "")
+
+    assert (made.open_day_count, made.open_case_count) == (0, 0)
 
 
 def test_a_booking_without_its_case_is_found(books: Books) -> None:

@@ -11,6 +11,7 @@ from kameng.payments.providers.abilities import LineKind
 from kameng.reconciliation.models import Bill, BillRow, Case, CaseKind, LineState
 from kameng.reconciliation.rules import bounds_of
 from kameng.reconciliation.services.fetching import fetch_bill, upload_bill
+from kameng.reconciliation.services.matching import match_bill
 from kameng.settlement.models import (
     AccountKind,
     OwnerKind,
@@ -147,12 +148,36 @@ def pay_out(
     return no
 
 
+def pay_back(
+    books: Books,
+    amount: int = 10 * YUAN,
+    *,
+    at: dt.datetime | None = None,
+    is_done: bool = True,
+    gateway: Gateway | None = None,
+) -> str:
+    """Write down that a payout of long ago came back; return our number of it."""
+    when = at or noon()
+    no = pay_out(books, amount, at=when - dt.timedelta(days=60), gateway=gateway)
+    if is_done:
+        mark_back(books, no, at=when)
+    return no
+
+
+def mark_back(books: Books, no: str, *, at: dt.datetime) -> None:
+    with site_scope(books.site.id):
+        Withdrawal.objects.filter(payout_no=no).update(
+            state=WithdrawalState.RETURNED, returned_at=at
+        )
+
+
 KINDS = pytest.mark.parametrize(
     ("kind", "move"),
     [
         (LineKind.SPLIT, hand_over),
         (LineKind.SPLIT_RETURN, take_back),
         (LineKind.PAYOUT, pay_out),
+        (LineKind.PAYOUT_RETURN, pay_back),
     ],
 )
 
@@ -208,7 +233,8 @@ def test_each_difference_is_a_case_with_both_sides(
     found = Case.objects.get(kind=CaseKind.AMOUNT_DIFFERS)
     assert (found.ours["amount"], found.theirs["amount"]) == (10 * YUAN, 9 * YUAN)
     assert (found.ours["state"], found.subject_site_id) == ("done", books.site.id)
-    assert Case.objects.get(kind=CaseKind.STATE_DIFFERS).ours["state"] == "asked"
+    unknown = "left" if kind is LineKind.PAYOUT_RETURN else "asked"
+    assert Case.objects.get(kind=CaseKind.STATE_DIFFERS).ours["state"] == unknown
     assert Case.objects.get(kind=CaseKind.MISSING_HERE).subject_site_id is None
 
 
@@ -323,3 +349,38 @@ def test_a_bill_of_trades_beside_it_asks_for_payments_again(books: Books) -> Non
         payment.payment_no,
         -100 * YUAN,
     )
+
+
+def test_a_payout_and_its_return_on_one_bill_are_both_known(books: Books) -> None:
+    no = pay_out(books)
+    mark_back(books, no, at=noon())
+    books.source.bills[DAY] = [
+        line(no, 10 * YUAN, kind=LineKind.PAYOUT),
+        line(no, 10 * YUAN, kind=LineKind.PAYOUT_RETURN),
+    ]
+
+    bill = fetch(books)
+
+    assert (cases(), bill.matched_count) == ([], 2)
+
+
+def test_a_return_that_was_noticed_late_is_missing_on_no_later_bill(books: Books) -> None:
+    """Its gateway is asked after 7, 15 and 30 days; the bill of the day itself told it."""
+    early = DAY - dt.timedelta(days=14)
+    no, lost = pay_back(books, is_done=False), pay_back(books, is_done=False)
+    books.source.bills[early] = [line(no, 10 * YUAN, kind=LineKind.PAYOUT_RETURN, at=noon(early))]
+    first = fetch(books, early)
+    told = (CaseKind.STATE_DIFFERS, "payout_return", no, 10 * YUAN)
+    assert cases() == [told]
+    for each in (no, lost):
+        mark_back(books, each, at=noon())
+
+    fetch(books)
+    match_bill(first.id)
+
+    # What no bill ever told stays missing: nobody saw that money come back.
+    assert cases() == [
+        (CaseKind.MISSING_THERE, "payout_return", lost, -10 * YUAN),
+        told,
+    ]
+    assert Case.objects.get(kind=CaseKind.STATE_DIFFERS).gone_at is not None

@@ -87,7 +87,7 @@ def test_shares_and_transfers_of_a_wechat_fund_bill_are_recognised() -> None:
         (LineKind.SPLIT, "260101000000000002", "W2", 2 * YUAN),
         (LineKind.SPLIT_RETURN, "260101000000000003", "W3", YUAN),
         (LineKind.PAYOUT, "260101000000000004", "W4", 5 * YUAN),
-        (LineKind.OTHER, "260101000000000005", "W5", 5 * YUAN),  # it came back in: no payout
+        (LineKind.PAYOUT_RETURN, "260101000000000005", "W5", 5 * YUAN),
         (LineKind.SETTLEMENT, "", "W6", 8 * YUAN),
     ]
     assert bill.lines[0].happened_at == dt.datetime(2026, 11, 19, 1, tzinfo=dt.UTC)
@@ -121,6 +121,8 @@ def test_shares_and_transfers_of_an_alipay_ledger_are_recognised() -> None:
         "L3,T3,S1,,2026-11-19 09:00:00,b,,-2.00,7.94,支付宝,分账,,,,P1,\n"
         "L4,T4,S2,,2026-11-19 10:00:00,b,1.00,,8.94,支付宝,退分账,,,,P1,\n"
         "L5,T5,W1,,2026-11-19 11:00:00,c,,-5.00,3.94,支付宝,转账,,,,,\n"
+        "L7,T5,W1,,2026-11-19 11:30:00,c,5.00,,8.94,支付宝,转账退回,,,,,\n"
+        "L8,T8,,,2026-11-19 11:40:00,d,5.00,,13.94,支付宝,转账,,,,,\n"
         "L6,T6,X1,,gestern,c,,-5.00,3.94,支付宝,转账,,,,,\n"
         "#支出合计：3笔，共-7.06元\n".encode("gb18030"),
         day=DAY,
@@ -135,6 +137,8 @@ def test_shares_and_transfers_of_an_alipay_ledger_are_recognised() -> None:
         (LineKind.SPLIT, "S1", "P1", "T3", 2 * YUAN),
         (LineKind.SPLIT_RETURN, "S2", "P1", "T4", YUAN),
         (LineKind.PAYOUT, "W1", "", "T5", 5 * YUAN),
+        (LineKind.PAYOUT_RETURN, "W1", "", "T5", 5 * YUAN),
+        (LineKind.OTHER, "", "", "T8", 5 * YUAN),  # somebody sent money: nothing came back
     ]
     assert [text[:2] for text in bill.unread_lines] == ["L6"]
 

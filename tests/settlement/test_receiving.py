@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,40 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
-from kameng.accounts.models import Role
+from kameng.accounts.models import Role, User
 from kameng.config import rotation
 from kameng.core import clock, keyring
+from kameng.core.crypto import binding, decrypt_text
 from kameng.core.scope import platform_scope
-from kameng.payments.providers.abilities import TransferOutcome, TransferStatus
+from kameng.messaging.models import Email
+from kameng.messaging.services import EmailDraft, send_email
+from kameng.payments.providers.abilities import (
+    WAITS_FOR_RECEIVER,
+    TransferOutcome,
+    TransferStatus,
+)
 from kameng.payments.providers.port import ProviderRefused, ProviderUncertain
 from kameng.payments.providers.wechat.provider import WechatProvider
 from kameng.risk.rules import LINK_TRY_BY_IP
-from kameng.settlement.links import opens, payout_token
+from kameng.settlement import notices
+from kameng.settlement.links import opens, payout_token, receive_url
 from kameng.settlement.models import Withdrawal
 from kameng.settlement.rules import State
 from kameng.settlement.sealing import open_confirmation
+from kameng.settlement.services.paying_out import _wait as wait_for
 from kameng.settlement.services.paying_out import send_due_payouts
+from kameng.settlement.services.receiving import put_off, read_receiving
+from kameng.tenancy.addresses import site_url
 from kameng.tenancy.models import Site, SiteState
+from kameng.tenancy.selectors import site_scope
+from kameng.web.receiving import receiving_path
 from tests import people
+from tests.factories import make_staff
 from tests.people import Staff
 from tests.providers.world import World, open_world
 from tests.settlement.live import LiveDesk
 from tests.settlement.test_live import LOSSES, add_account, confirm, open_desk, send, start
+from tests.settlement.world import LIN
 
 ClientFor = Callable[..., Client]
 WECHAT = "Mozilla/5.0 (iPhone) AppleWebKit Mobile/15E148 MicroMessenger/8.0.50"
@@ -188,6 +204,96 @@ def test_the_page_speaks_english_too(asked: Withdrawal, phone: Client) -> None:
     assert "Confirm in WeChat to receive" in page
     assert "Confirm before" in page
     assert "收款" not in page
+
+
+# --- the link by mail --------------------------------------------------------------------------
+
+
+def ask_as(desk: LiveDesk, login: str) -> Withdrawal:
+    """A withdrawal that Lin, who signs in so, asked for; approved and given to the gateway."""
+    made = make_staff(login=login, name="Lin")
+    User.objects.filter(id=made.id).update(id=LIN.actor_id)
+    return start(desk, add_account(desk))
+
+
+def mails() -> list[tuple[str, str]]:
+    """Return (address, text) of each e-mail in the queue."""
+    with platform_scope("a test reads the mail"):
+        rows = list(Email.unscoped.order_by("id"))
+    return [
+        (opened(row, row.to_cipher, "to"), opened(row, row.body_cipher, "body")) for row in rows
+    ]
+
+
+def opened(row: Email, cipher: bytes, column: str) -> str:
+    return decrypt_text(cipher, binding(row.site_id, f"email_{column}", row.dedupe_key))
+
+
+def test_who_asked_gets_the_link_once_and_it_opens_the_page(
+    desk: LiveDesk, phone: Client, site_a: Site
+) -> None:
+    row = ask_as(desk, "lin@example.com")
+
+    send(desk, times=3)
+
+    ((to, text),) = mails()
+    assert to == "lin@example.com"
+    assert "0.50 元" in text
+    assert "林小满" not in text
+    (url,) = re.findall(r"https?://\S+", text)
+    assert url == receive_url(site_a.id, withdrawal_no=row.withdrawal_no, payout_no=row.payout_no)
+    waiting = read_receiving(desk.fresh(row))
+    assert waiting is not None
+    assert url == site_url(site_a.id) + receiving_path("receive", waiting)
+    assert "请在微信里确认收款" in look(phone, url.partition(site_url(site_a.id))[2])
+
+
+@pytest.mark.parametrize(("login", "is_active"), [("lin", True), ("gone@example.com", False)])
+def test_who_signs_in_without_an_address_or_left_gets_no_mail(
+    desk: LiveDesk, login: str, is_active: bool
+) -> None:
+    row = ask_as(desk, login)
+    User.objects.filter(id=LIN.actor_id).update(is_active=is_active)
+
+    send(desk, times=2)
+
+    assert desk.fresh(row).confirm_until is not None
+    assert mails() == []
+
+
+def meet_twice(row: Withdrawal) -> None:
+    """Two workers read the payout before either wrote that it waits for its receiver."""
+    waits = TransferOutcome(status=TransferStatus.UNKNOWN, reason=WAITS_FOR_RECEIVER)
+    for _worker in range(2):
+        with site_scope(row.site_id):
+            wait_for(row, put_off(row, outcome=waits))
+
+
+@pytest.fixture
+def stale(desk: LiveDesk) -> Withdrawal:
+    """Lin's payout as two workers read it at once."""
+    return ask_as(desk, "lin@example.com")
+
+
+def test_two_workers_that_meet_the_first_answer_tell_once(stale: Withdrawal) -> None:
+    meet_twice(stale)
+
+    assert len(mails()) == 1
+
+
+def test_control_without_the_key_two_workers_tell_twice(
+    stale: Withdrawal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = iter("ab")
+
+    def without_key(drafts: list[EmailDraft]) -> None:
+        send_email([replace(each, dedupe_key=next(keys)) for each in drafts])
+
+    monkeypatch.setattr(notices, "send_email", without_key)
+
+    meet_twice(stale)
+
+    assert len(mails()) == 2
 
 
 # --- the secret --------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 def call(address: str, *, data: bytes | None = None) -> tuple[int, str, str]:
     """Return status, body and where a redirect points."""
     try:
-        with _OPENER.open(address, data=data, timeout=5) as reply:
+        with _OPENER.open(address, data=data, timeout=60) as reply:
             return reply.status, reply.read().decode(), ""
     except urllib.error.HTTPError as problem:
         with problem:

@@ -13,13 +13,9 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 
 import kameng_simulator
+from tests.ports import free_port
 from tests.providers.world import wait_until
 from tests.simulator.calls import call
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def is_up(port: int) -> bool:
@@ -41,33 +37,33 @@ def program(home: pathlib.Path, *, port: int, smtp_port: int) -> Iterator[subpro
         yield process
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def test_state_survives_a_kill_and_a_stop_is_clean(tmp_path: pathlib.Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with program(tmp_path, port=port, smtp_port=0) as process:
-        wait_until(lambda: is_up(port), seconds=20)
+        wait_until(lambda: is_up(port))
         before = call(f"{address}/credentials")[1]
         process.kill()
     with program(tmp_path, port=port, smtp_port=0) as process:
-        wait_until(lambda: is_up(port), seconds=20)
+        wait_until(lambda: is_up(port))
         assert call(f"{address}/credentials")[1] == before
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_mail_is_shown_newest_first_and_memory_stays_small(tmp_path: pathlib.Path) -> None:
     port, smtp_port = free_port(), free_port()
     with program(tmp_path, port=port, smtp_port=smtp_port) as process:
-        wait_until(lambda: is_up(port), seconds=20)
+        wait_until(lambda: is_up(port))
         for code in ("111111", "382910"):
             mail = EmailMessage()
             mail["Subject"], mail["From"], mail["To"] = "验证码", "a@example.com", "mei@example.com"
             mail.set_content(f"您的验证码是 {code}。<b>")
             mail.add_alternative(f"<p>您的验证码是 <b>{code}</b></p>", subtype="html")
-            with smtplib.SMTP("127.0.0.1", smtp_port, timeout=10) as sink:
+            with smtplib.SMTP("127.0.0.1", smtp_port, timeout=60) as sink:
                 sink.send_message(mail)
 
         mails = json.loads(call(f"http://127.0.0.1:{port}/control/mail")[1])
@@ -89,7 +85,7 @@ def test_taken_port_is_named(tmp_path: pathlib.Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
         with program(tmp_path, port=port, smtp_port=0) as process:
-            output, _ = process.communicate(timeout=20)
+            output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert str(port) in output

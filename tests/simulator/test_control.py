@@ -53,7 +53,7 @@ def test_broken_http_does_not_stop_the_server(world: World) -> None:
         b"GET / HTTP/9.9\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.sendall(data)
             connection.recv(100)
 

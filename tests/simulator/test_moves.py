@@ -1,5 +1,6 @@
 """Transfers count once per number; a bill says what happened, and what a tester changed."""
 
+import calendar
 import json
 import time
 
@@ -14,23 +15,30 @@ def today() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 8 * 3600))
 
 
-def bring(world: World, number: str, *, day: str, fen: int = 10_000) -> None:
-    noon = time.mktime(time.strptime(day, "%Y-%m-%d")) + 4 * 3600
+def noon_of(day: str) -> float:
+    return float(calendar.timegm(time.strptime(day, "%Y-%m-%d")) + 4 * 3600)
+
+
+def bring(world: World, number: str, *, day: str, fen: int = 10_000, gateway: str = "epay") -> None:
     past = {
-        "gateway": "epay",
+        "gateway": gateway,
         "trade_no": f"T{number}",
         "out_trade_no": number,
         "method": "wxpay",
         "subject": "月卡",
         "amount_fen": fen,
-        "paid_at": float(noon),
+        "paid_at": noon_of(day),
     }
     data = json.dumps({"payments": [past]}).encode()
     assert call(f"{world.url}/control/history", data=data)[0] == 200
 
 
+def act(world: World, what: str, **data: object) -> int:
+    return call(f"{world.url}/control/{what}", data=json.dumps(data).encode())[0]
+
+
 def change(world: World, **data: object) -> int:
-    return call(f"{world.url}/control/bill", data=json.dumps(data).encode())[0]
+    return act(world, "bill", **data)
 
 
 def test_a_transfer_counts_once(world: World) -> None:
@@ -107,3 +115,59 @@ def test_a_wrong_change_is_refused(world: World, wrong: dict[str, object]) -> No
     good = {"gateway": "epay", "day": "2026-09-01", "change": "extra", "own_no": "P1"}
 
     assert change(world, **{"amount_fen": 1, **good, **wrong}) == 400
+
+
+def test_a_payout_that_came_back_stands_in_the_bills_of_both_days(world: World) -> None:
+    moves = world.simulator.moves
+    wish = {"gateway": "alipay_cert", "kind": "payout", "amount_fen": 5, "account": "a"}
+    moves.open_transfer({**wish, "own_no": "W1", "created_at": noon_of("2026-09-01")})
+    moves.open_transfer({**wish, "own_no": "W2", "created_at": noon_of("2026-09-01")})
+
+    assert act(world, "return", gateway="alipay_cert", own_no="W1") == 200
+    assert act(world, "return", gateway="alipay_cert", own_no="W1") == 404
+
+    def told(day: str) -> list[tuple[str, str, int]]:
+        rows = moves.list_bill("alipay_cert", day=day, fee_bps=60)
+        return [(row.kind, row.own_no, row.amount_fen) for row in rows]
+
+    assert told("2026-09-01") == [("payout", "W1", 5), ("payout", "W2", 5)]
+    assert told(today()) == [("payout_return", "W1", 5)]
+    found = moves.find_transfer("alipay_cert", "payout", "W1")
+    assert found is not None
+    assert found.state == "back"
+
+
+@pytest.mark.parametrize(
+    ("wish", "status"),
+    [
+        ({"gateway": "wechat", "own_no": "W1"}, 400),  # SUCCESS is its last word
+        ({"gateway": "nobody", "own_no": "W1"}, 400),
+        ({"gateway": "alipay_cert", "own_no": "W9"}, 404),
+    ],
+)
+def test_what_cannot_come_back_is_refused(
+    world: World, wish: dict[str, object], status: int
+) -> None:
+    assert act(world, "return", **wish) == status
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"amount_fen": 0}, {"amount_fen": True}, {"amount_fen": "5"}, {"way": "up"}, {"day": "x"}],
+)
+def test_a_wrong_correction_is_refused(world: World, wrong: dict[str, object]) -> None:
+    bring(world, "P1", day="2026-09-01", gateway="unionpay")
+    good = {"out_trade_no": "P1", "way": "out", "day": "2026-09-02", "amount_fen": 5}
+
+    assert act(world, "correct", **{**good, **wrong}) == 400
+    assert world.simulator.moves.list_corrections("unionpay", day="2026-09-02") == []
+    assert act(world, "correct", **good) == 200
+    [kept] = world.simulator.moves.list_corrections("unionpay", day="2026-09-02")
+    assert (kept.is_in, kept.own_no, kept.amount_fen) == (False, "P1", 5)
+
+
+def test_a_platform_without_such_files_corrects_nothing(world: World) -> None:
+    bring(world, "P1", day="2026-09-01")
+
+    wish = {"out_trade_no": "P1", "way": "out", "day": "2026-09-02", "amount_fen": 5}
+    assert act(world, "correct", **wish) == 400

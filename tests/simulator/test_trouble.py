@@ -110,7 +110,7 @@ def test_a_replay_need_not_wait_for_the_answer_to_the_first(world: World, shop: 
 
     world.pay("P1", "replayed")
 
-    first, second = shop.wait_for(2, seconds=4)
+    first, second = shop.wait_for(2)
     assert first.query == second.query
 
 

@@ -47,7 +47,7 @@ def ask(
         },
     )
     try:
-        reply = urllib.request.urlopen(request, timeout=5)
+        reply = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as problem:
         reply = problem  # type: ignore[assignment]
     with reply:

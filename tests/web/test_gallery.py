@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "frontend" / "gallery"
@@ -70,6 +70,7 @@ def gallery_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+    expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield chromium
@@ -125,12 +126,14 @@ def test_variant_and_quantity_change_the_total(desktop: Page, gallery_url: str) 
     desktop.get_by_label("200 个").check(force=True)
     desktop.get_by_label("加一件").click()
 
-    assert desktop.locator("[data-price-unit]").inner_text() == "¥208.82"
-    assert desktop.locator("[data-price-total]").inner_text() == "¥417.64"
-    assert desktop.locator(".goods-meta [data-stock]").inner_text() == "仅剩 3 件"
+    expect(desktop.locator("[data-price-unit]")).to_have_text("¥208.82", use_inner_text=True)
+    expect(desktop.locator("[data-price-total]")).to_have_text("¥417.64", use_inner_text=True)
+    expect(desktop.locator(".goods-meta [data-stock]")).to_have_text(
+        "仅剩 3 件", use_inner_text=True
+    )
     desktop.locator("#quantity").fill("99")
     desktop.locator("#quantity").blur()
-    assert desktop.locator("#quantity").input_value() == "3"
+    expect(desktop.locator("#quantity")).to_have_value("3")
 
 
 def test_wrong_account_is_explained_and_full_width_digits_are_taken(
@@ -141,14 +144,14 @@ def test_wrong_account_is_explained_and_full_width_digits_are_taken(
 
     account.fill("01")
     account.blur()
-    assert "5 到 12 位数字" in desktop.locator("#account-error").inner_text()
+    expect(desktop.locator("#account-error")).to_contain_text("5 到 12 位数字")
     desktop.get_by_role("button", name="立即购买").click()
     assert desktop.url.endswith("/shop-product.html")
 
     account.fill("１０００１")
     account.blur()
-    assert account.input_value() == "10001"
-    assert desktop.locator("#account-error").inner_text() == ""
+    expect(account).to_have_value("10001")
+    expect(desktop.locator("#account-error")).to_have_text("", use_inner_text=True)
     desktop.get_by_role("button", name="立即购买").click()
     desktop.wait_for_url("**/shop-checkout.html?*")
 
@@ -159,7 +162,7 @@ def test_typed_contact_survives_a_reload(desktop: Page, gallery_url: str) -> Non
 
     desktop.reload()
 
-    assert desktop.locator("#contact").input_value() == "13800138000"
+    expect(desktop.locator("#contact")).to_have_value("13800138000")
 
 
 def test_suggestions_are_chosen_by_keyboard(desktop: Page, gallery_url: str) -> None:
@@ -179,11 +182,11 @@ def test_dialog_opens_closes_and_gives_the_focus_back(desktop: Page, gallery_url
     opener = desktop.get_by_role("link", name="退款").first
 
     opener.click()
-    assert desktop.locator("#refund").is_visible()
+    expect(desktop.locator("#refund")).to_be_visible()
     desktop.keyboard.press("Escape")
 
-    assert not desktop.locator("#refund").is_visible()
-    assert opener.evaluate("node => node === document.activeElement")
+    expect(desktop.locator("#refund")).to_be_hidden()
+    expect(opener).to_be_focused()
 
 
 def test_tabs_show_one_panel(desktop: Page, gallery_url: str) -> None:
@@ -191,8 +194,8 @@ def test_tabs_show_one_panel(desktop: Page, gallery_url: str) -> None:
 
     desktop.get_by_role("tab", name="售后").click()
 
-    assert desktop.locator("#after-sale").is_visible()
-    assert not desktop.locator("#about").is_visible()
+    expect(desktop.locator("#after-sale")).to_be_visible()
+    expect(desktop.locator("#about")).to_be_hidden()
 
 
 def test_palette_finds_and_opens(desktop: Page, gallery_url: str) -> None:
@@ -210,24 +213,25 @@ def test_bulk_bar_counts_what_is_picked(desktop: Page, gallery_url: str) -> None
     desktop.goto(f"{gallery_url}/console-orders.html")
     picks = desktop.locator("[data-pick]")
 
-    assert not desktop.locator("[data-bulk-bar]").is_visible()
+    expect(desktop.locator("[data-bulk-bar]")).to_be_hidden()
     picks.nth(0).click()
     picks.nth(3).click(modifiers=["Shift"])
 
-    assert desktop.locator("[data-bulk-count]").inner_text() == "已选 4 项"
+    expect(desktop.locator("[data-bulk-count]")).to_have_text("已选 4 项", use_inner_text=True)
 
 
 def test_unsaved_form_says_so_and_offers_its_draft(desktop: Page, gallery_url: str) -> None:
     desktop.on("dialog", lambda dialog: dialog.accept())
     desktop.goto(f"{gallery_url}/console-form.html")
     desktop.locator("#rate").fill("9.5")
-    desktop.wait_for_timeout(900)  # the draft is written half a second after the last key
+    # The draft is written half a second after the last key.
+    desktop.wait_for_function("() => Object.values(localStorage).join().includes('9.5')")
 
     desktop.reload()
     desktop.get_by_role("button", name="接着改").click()
 
-    assert desktop.locator("#rate").input_value() == "9.5"
-    assert desktop.get_by_text("有改动没保存").is_visible()
+    expect(desktop.locator("#rate")).to_have_value("9.5")
+    expect(desktop.get_by_text("有改动没保存")).to_be_visible()
 
 
 def test_progress_follows_the_server(desktop: Page, gallery_url: str) -> None:
@@ -235,7 +239,7 @@ def test_progress_follows_the_server(desktop: Page, gallery_url: str) -> None:
 
     desktop.get_by_text("4,000 / 5,001").wait_for()
 
-    assert desktop.locator("[data-progress]").get_attribute("value") == "4000"
+    expect(desktop.locator("[data-progress]")).to_have_attribute("value", "4000")
 
 
 def test_theme_switch_is_kept_in_a_cookie(desktop: Page, gallery_url: str) -> None:
@@ -243,7 +247,7 @@ def test_theme_switch_is_kept_in_a_cookie(desktop: Page, gallery_url: str) -> No
 
     desktop.locator("[data-theme-switch]").click()
 
-    assert desktop.locator("html").get_attribute("data-theme") == "light"
+    expect(desktop.locator("html")).to_have_attribute("data-theme", "light")
     assert {cookie["name"]: cookie["value"] for cookie in desktop.context.cookies()} == {
         "theme": "light"
     }
@@ -256,8 +260,8 @@ def test_masked_secret_is_shown_and_copied_on_demand(desktop: Page, gallery_url:
 
     assert "84713962" not in secret.inner_text()
     desktop.get_by_role("button", name="显示").click()
-    assert secret.inner_text() == "84713962"
+    expect(secret).to_have_text("84713962", use_inner_text=True)
     desktop.get_by_role("button", name="复制", exact=True).first.click()
 
+    expect(desktop.get_by_text("已复制")).to_be_visible()  # said when it has been
     assert desktop.evaluate("navigator.clipboard.readText()") == "TXSP-8F2K-91QM-7C3D"
-    assert desktop.get_by_text("已复制").is_visible()

@@ -235,12 +235,6 @@ def list_waiting_approvals(limit: int = 200) -> list[Approval]:
     return list(rows.order_by("id")[:limit])
 
 
-def count_waiting_approvals() -> int:
-    """Count what waits for a second person on the site in force."""
-    rows = Approval.objects.filter(state=ApprovalState.WAITING, expires_at__gt=clock.now())
-    return int(rows.count())
-
-
 def find_waiting_approval(kind: str, *, about_id: int) -> Approval | None:
     """Return the wish of a kind about one thing that waits for a second person, or None."""
     rows = Approval.objects.filter(
@@ -258,6 +252,12 @@ def list_approvals_about(kinds: Collection[str], *, about_id: int) -> list[Appro
         expires_at__gt=clock.now(),
     )
     return list(rows.order_by("id"))
+
+
+def list_every_approval_about(kinds: Collection[str], *, about_id: int) -> list[Approval]:
+    """Return the wishes of these kinds about one thing, decided or not, oldest first."""
+    rows = Approval.objects.filter(kind__in=kinds, subject_id=about_id)
+    return list(rows.order_by("id")[:PAGE_SIZE])
 
 
 def list_past_approvals(*, before_id: int | None = None, limit: int = PAGE_SIZE) -> list[Approval]:

@@ -242,6 +242,11 @@ _NAMES: Final = {
     "list": _("列表"),
     "format": _("文件格式"),
     "filters": _("条件"),
+    "days": _("没核对的天"),
+    "cases": _("没处理的差异"),
+    "uncompared": _("收了款没核对"),
+    "dates": _("日期"),
+    "gateway": _("支付通道"),
 }
 
 

@@ -18,6 +18,7 @@ from kameng.accounts.selectors import hint_contact, list_customers_by_id
 from kameng.catalog.models import DeliveryKind
 from kameng.catalog.selectors import get_catalogue
 from kameng.console.forms import orders as order_forms
+from kameng.console.time_line import Line
 from kameng.ledger.accounts import ACCOUNT_NAMES, CODE_NAMES, Code, account_kind
 from kameng.ledger.selectors import list_order_transfers
 from kameng.orders.models import Order, OrderRefundState, OrderState, PaidBy, RefundTo
@@ -108,18 +109,6 @@ class OrderRow:
     customer: Customer | None
     contact_hint: str
     margin_amount: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One moment of an order as the time line shows it."""
-
-    at: Any
-    icon: str
-    tone: str
-    title: Text
-    text: str
-    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ afterwards is named by `verify_chain`.
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 
 SEAL_BATCH = 1000
+ABOUT_MAX = 200
 GENESIS = b"\x00" * 32
 
 
@@ -139,4 +140,23 @@ def list_entries(*, site_id: int | None, before_id: int | None = None, **filters
     return rows.filter(**filters).order_by("-id")
 
 
-__all__ = ["SYSTEM", "Actor", "list_entries", "record", "seal_entries", "verify_chain"]
+def list_entries_about(subjects: Sequence[tuple[str, str]], *, site_id: int) -> list[AuditEntry]:
+    """Return what was done on a site to these things, as (kind, id), newest first; `ABOUT_MAX`."""
+    about = Q()
+    for kind, subject_id in subjects:
+        about |= Q(subject_kind=kind, subject_id=subject_id)
+    rows = (
+        AuditEntry.objects.filter(about, site_id=site_id) if subjects else AuditEntry.objects.none()
+    )
+    return list(rows.order_by("-id")[:ABOUT_MAX])
+
+
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "list_entries",
+    "list_entries_about",
+    "record",
+    "seal_entries",
+    "verify_chain",
+]

@@ -5,20 +5,32 @@ Words and links are the screen's; here are codes, counts and the oldest moment.
 """
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum, Value
 
+from kameng.accounts.models import Approval, ApprovalState
 from kameng.accounts.selectors import list_waiting_approvals
 from kameng.catalog.models import DeliveryKind, PriceRule, Product
+from kameng.core import clock
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey
 from kameng.inventory.selectors import stock_of
 from kameng.ledger.selectors import prepaid_balance
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
-from kameng.payments.models import DisputeState, Gateway, Payment, ShortfallState
+from kameng.payments.conditions import IS_ODD
+from kameng.payments.models import (
+    DisputeState,
+    Gateway,
+    GatewayRefund,
+    Payment,
+    RefundState,
+    Shortfall,
+    ShortfallState,
+)
 from kameng.payments.selectors import (
     list_disputes,
     list_mismatched,
@@ -53,6 +65,19 @@ class Matter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyWaiting:
+    """How many decisions about money wait: for a second person, and about odd payments."""
+
+    approval_count: int
+    odd_count: int
+
+    @property
+    def count(self) -> int:
+        """Return how many there are together."""
+        return self.approval_count + self.odd_count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of a new shop and whether it is done."""
 
@@ -65,6 +90,26 @@ def count_attention() -> int:
     waiting = _waiting()[: LIMIT + 1].count()
     refused = OrderRefund.objects.filter(state=OrderRefundState.REFUSED)[: LIMIT + 1].count()
     return int(waiting + refused)
+
+
+def count_money_waiting() -> MoneyWaiting:
+    """Count what waits on the site in force for a second person, or for a word on an odd payment.
+
+    One statement, each kind up to `LIMIT` + 1, because every page of the back office asks. What
+    waits for its buyer (the rest of a short payment) or its gateway (a refund) is not counted.
+    """
+    approvals = Approval.objects.filter(state=ApprovalState.WAITING, expires_at__gt=clock.now())
+    asked = Shortfall.objects.filter(state=ShortfallState.OPEN)
+    returning = GatewayRefund.objects.filter(is_surplus=True, state=RefundState.WAITING)
+    odd = Payment.objects.filter(IS_ODD)
+    for waiting in (asked, returning):
+        odd = odd.exclude(id__in=waiting.values("payment_id"))
+    kinds = [
+        rows.order_by().annotate(what=Value(what)).values_list("what", flat=True)[: LIMIT + 1]
+        for what, rows in (("approval", approvals), ("odd", odd))
+    ]
+    found = Counter(kinds[0].union(kinds[1], all=True))
+    return MoneyWaiting(approval_count=found["approval"], odd_count=found["odd"])
 
 
 def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Q, Sum
 
 from kameng.core import clock
 from kameng.core.scope import require_site_id
@@ -21,6 +21,7 @@ from kameng.payments.choosing import list_known_gateways as list_known_gateways
 from kameng.payments.choosing import list_pay_choices as list_pay_choices
 from kameng.payments.choosing import suits as suits
 from kameng.payments.choosing import takes_own_money as takes_own_money
+from kameng.payments.conditions import HAS_SURPLUS, IS_MISMATCHED, IS_ODD
 from kameng.payments.models import (
     Dispute,
     DisputeEvidence,
@@ -242,19 +243,13 @@ def list_dispute_nos(dispute_ids: set[int]) -> dict[int, str]:
 
 def list_mismatched(limit: int = 50) -> list[Payment]:
     """Return payments of another amount, or made twice, that were not given back yet."""
-    rows = Payment.objects.filter(
-        state=PaymentState.MISMATCHED,
-        refunded_amount__lt=F("received_amount") - F("disputed_amount"),
-    )
-    return list(rows.order_by("-id")[:limit])
+    return list(Payment.objects.filter(IS_ODD, IS_MISMATCHED).order_by("-id")[:limit])
 
 
 def list_surpluses(limit: int = 50) -> list[Payment]:
     """Return delivered payments whose surplus neither went back nor is on its way, newest first."""
     waiting = GatewayRefund.objects.filter(is_surplus=True, state=RefundState.WAITING)
-    rows = Payment.objects.filter(state=PaymentState.CONFIRMED, surplus_left_amount__gt=0).exclude(
-        id__in=waiting.values("payment_id")
-    )
+    rows = Payment.objects.filter(IS_ODD, HAS_SURPLUS).exclude(id__in=waiting.values("payment_id"))
     return list(rows.order_by("-id")[:limit])
 
 

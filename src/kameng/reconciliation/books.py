@@ -28,7 +28,9 @@ class Book:
 BOOKS: Final[tuple[Book, ...]] = (
     Book(function="payments_booked", kinds=("payment", "refund"), is_exported=True),
     Book(
-        function="settlement_booked", kinds=("split", "split_return", "payout"), is_exported=False
+        function="settlement_booked",
+        kinds=("split", "split_return", "payout", "payout_return"),
+        is_exported=False,
     ),
 )
 

@@ -61,6 +61,13 @@ class MonthNotClosable(Refusal):
     message = _("这个月还不能关账：%(why)s")
 
 
+class MonthUncompared(Refusal):
+    code = "month_uncompared"
+    message = _(
+        "这个月有收款的日子还没有核对：%(accounts)s。请先核对，或勾选“仍然关账”并写明理由。"
+    )
+
+
 class MonthClosed(Conflict):
     code = "month_closed"
     message = _("这个月已经关账。")

@@ -42,6 +42,7 @@ KINDS: Final[tuple[tuple[tuple[str, ...], LineKind, int], ...]] = (
     (("分账回退", "退分账", "分账退回", "分账退款"), LineKind.SPLIT_RETURN, IN),
     (("分账",), LineKind.SPLIT, OUT),
     (("提现",), LineKind.SETTLEMENT, OUT),
+    (("转账退", "付款退", "退票"), LineKind.PAYOUT_RETURN, IN),
     (("转账", "企业付款", "付款到零钱"), LineKind.PAYOUT, OUT),
     (("拒付", "冻结扣款"), LineKind.DISPUTE, OUT),
 )

@@ -20,6 +20,9 @@ BOOK_KINDS = frozenset({1, 2, 3, 4})  # missing here or there, amount, fee
 FEE_KIND = 4
 # Kinds of lines that nothing here answers for: each is a case, and moved the gateway's account.
 CORRECTIONS = ("correction_in", "correction_out")
+# Kinds that are booked when they are noticed, days after the gateway moved the money (a payout that
+# came back is asked for at growing distances): the bill of any day may tell them.
+NOTICED_LATER = ("payout_return",)
 ARROWS = {"closed": (1, 2), "reopened": (2, 1)}  # of a case: what is done, from state, to state
 
 
@@ -103,7 +106,7 @@ def sides_of(*, kind: int, line_kind: str, is_more: bool) -> tuple[Side, Side]:
     """
     if kind == FEE_KIND:
         pair = (Side.DIFFERENCES, Side.FEES)
-    elif line_kind in {"payment", "split_return", "correction_in"}:
+    elif line_kind in {"payment", "split_return", "payout_return", "correction_in"}:
         pair = (Side.CLEARING, Side.DIFFERENCES)
     else:
         pair = (Side.DIFFERENCES, Side.CLEARING)

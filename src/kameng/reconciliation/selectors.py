@@ -2,13 +2,16 @@
 
 import datetime as dt
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
 
 from kameng.core import clock
-from kameng.reconciliation import errors, rules
+from kameng.payments.models import Gateway
+from kameng.payments.selectors import list_own_gateways
+from kameng.reconciliation import errors, rules, store
 from kameng.reconciliation.models import (
     Bill,
     BillFile,
@@ -152,10 +155,59 @@ def find_month_close(month: dt.date) -> MonthClose | None:
     return MonthClose.objects.filter(month=month.replace(day=1)).first()
 
 
-def count_open_days(since: dt.date, *, until: dt.date) -> int:
-    """Return how many bills of the days in between are not compared yet."""
-    rows = Bill.objects.filter(day__gte=since, day__lt=until)
-    return int(rows.exclude(state=BillState.MATCHED).count())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountMonth:
+    """The days of a month on which one gateway account of the site took money."""
+
+    gateway: Gateway
+    compared_count: int
+    uncompared_days: tuple[dt.date, ...]  # oldest first
+
+    @property
+    def name(self) -> str:
+        """Return what staff call the account."""
+        return str(self.gateway.label or self.gateway.name)
+
+
+def list_account_months(since: dt.date, *, until: dt.date) -> dict[dt.date, list[AccountMonth]]:
+    """Return the accounts that took money, by the first day of each month in between.
+
+    Days by Beijing time, `until` left out; accounts of the site in force, whoever's orders they
+    were paid for. A day counts as compared when its bill was; one without a bill does not.
+    """
+    gateways = {each.id: each for each in list_own_gateways()}
+    taken = store.list_taken_days(
+        list(gateways), since=rules.bounds_of(since)[0], until=rules.bounds_of(until)[0]
+    )
+    bills = Bill.objects.filter(day__gte=since, day__lt=until, state=BillState.MATCHED)
+    compared = set(bills.values_list("gateway_id", "day"))
+    days: dict[tuple[dt.date, int], list[dt.date]] = defaultdict(list)
+    for gateway_id, day in sorted(taken):
+        days[day.replace(day=1), gateway_id].append(day)
+    months: dict[dt.date, list[AccountMonth]] = defaultdict(list)
+    for gateway_id, gateway in gateways.items():
+        for month in sorted(month for month, owner in days if owner == gateway_id):
+            there = days[month, gateway_id]
+            open_days = tuple(day for day in there if (gateway_id, day) not in compared)
+            months[month].append(
+                AccountMonth(
+                    gateway=gateway,
+                    compared_count=len(there) - len(open_days),
+                    uncompared_days=open_days,
+                )
+            )
+    return dict(months)
+
+
+def count_open_days(since: dt.date, *, until: dt.date, accounts: Sequence[AccountMonth]) -> int:
+    """Return how many days in between are not compared: bills that wait, and uncompared `accounts`.
+
+    A day of a gateway counts once.
+    """
+    rows = Bill.objects.filter(day__gte=since, day__lt=until).exclude(state=BillState.MATCHED)
+    waiting = set(rows.values_list("gateway_id", "day"))
+    untold = {(each.gateway.id, day) for each in accounts for day in each.uncompared_days}
+    return len(waiting | untold)
 
 
 def count_open_cases_between(since: dt.date, *, until: dt.date) -> int:

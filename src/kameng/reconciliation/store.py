@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kameng.core.arrays import array_of_bytes, array_of_numbers, array_of_texts
 from kameng.core.database import fetch, fetch_one
 from kameng.reconciliation.books import BOOKS, compared_kinds
-from kameng.reconciliation.rules import CORRECTIONS, FEE_SLACK
+from kameng.reconciliation.rules import CORRECTIONS, FEE_SLACK, NOTICED_LATER
 
 STORE_BATCH = 10_000
 
@@ -145,6 +145,10 @@ with lines as materialized (
        and (b.external_no = '' or not exists (
            select 1 from near n
             where n.kind = b.kind and n.own_no = '' and n.external_no = b.external_no))
+       and (b.kind <> all (%(noticed_later)s) or 0 = (
+           select count(*)  -- counted, for "exists" may be planned as a scan of every line
+             from reconciliation_billrow r join reconciliation_bill o on o.id = r.bill_id
+            where r.own_no = b.own_no and r.kind = b.kind and o.gateway_id = %(gateway)s))
 ), found as (
     select verdict as kind, subject, line_kind, coalesce(nullif(own_no, ''), our_no, '') as own_no,
            external_no, our_site,
@@ -211,6 +215,7 @@ def match_lines(
         "day": day,
         "kinds": compared_kinds(),
         "corrections": list(CORRECTIONS),
+        "noticed_later": list(NOTICED_LATER),
         "slack": FEE_SLACK,
         "seen_from": window.seen_from,
         "seen_until": window.seen_until,
@@ -259,3 +264,14 @@ def claim_bills(limit: int) -> list[tuple[int, int]]:
         (limit,),
     )
     return [(row[0], row[1]) for row in sorted(rows, key=lambda row: (row[2], row[0]))]
+
+
+def list_taken_days(
+    gateway_ids: Sequence[int], *, since: dt.datetime, until: dt.datetime
+) -> set[tuple[int, dt.date]]:
+    """Return (gateway, Beijing day) of each day on which one of these gateways took money."""
+    rows = fetch(
+        "select gateway_id, day from payments_taken_days(%s::bigint[], %s, %s)",
+        (array_of_numbers(gateway_ids), since, until),
+    )
+    return {(row[0], row[1]) for row in rows}

@@ -1,5 +1,6 @@
-"""What operators are told about their withdrawals: an e-mail each, once, to who asked for it."""
+"""What operators are told about their withdrawals: e-mails, each once, to who asked for it."""
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 
 from django.utils.translation import override
@@ -9,9 +10,11 @@ from kameng.core.events import LoggedEvent
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.pricing.money import Amount, format_yuan
+from kameng.settlement.links import receive_url
 from kameng.settlement.models import Withdrawal
 from kameng.settlement.rules import State
 from kameng.tenancy.addresses import Letterhead, list_letterheads
+from kameng.tenancy.selectors import get_site_view
 
 LANGUAGE = "zh-hans"
 TOLD = frozenset(
@@ -58,3 +61,41 @@ def _write(
             body=text.body,
             dedupe_key=f"withdrawal:{row.id}:{row.state}",
         )
+
+
+def send_receive_link(row: Withdrawal, *, until: dt.datetime) -> None:
+    """Queue the link to the page on which a payout is confirmed, to who asked for it; once ever.
+
+    `row` is of the site in force. Call inside the transaction that notes `until`. Who signs in
+    without an address, or was switched off, gets none.
+    """
+    asked_by_id = row.asked_by_id or 0
+    login = list_staff_logins({asked_by_id}).get(asked_by_id, "")
+    if "@" not in login:
+        return
+    view = get_site_view(row.site_id)
+    text = render_mail(
+        "withdrawal_receive",
+        {
+            "site_name": view.name,
+            "withdrawal_no": row.withdrawal_no,
+            "payout_amount": format_yuan(Amount(row.payout_amount)),
+            "account": row.account.hint,
+            "until": f"{until.astimezone(view.settings.zone):%Y-%m-%d %H:%M}",
+            "link": receive_url(
+                row.site_id, withdrawal_no=row.withdrawal_no, payout_no=row.payout_no
+            ),
+        },
+        language=LANGUAGE,
+    )
+    send_email(
+        [
+            EmailDraft(
+                site_id=row.site_id,
+                to=login,
+                subject=text.subject,
+                body=text.body,
+                dedupe_key=f"withdrawal:{row.id}:receive",
+            )
+        ]
+    )

@@ -209,11 +209,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop the children in order, then the database; a second request makes it abrupt."""
+        asked = self.signals.request_count  # before the first is ended: somebody may be in a hurry
         processes = [child.process for child in self.children if child.process]
         for process in processes:
             process.terminate()
         end = time.monotonic() + GRACE_SECONDS
-        asked = self.signals.request_count
         while any(process.poll() is None for process in processes):
             if time.monotonic() > end or self.signals.request_count > asked:
                 break

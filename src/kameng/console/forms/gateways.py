@@ -121,6 +121,7 @@ class GatewayForm(forms.Form):
     ) -> None:
         super().__init__(*args, **options)
         self.provider = provider
+        self.wanted_files: list[Field] = []
         alone = ("", _("自己是一个支付方式"))
         self.fields["way_id"].choices = [alone, *ways]  # type: ignore[attr-defined]
         methods = [(each.code, each.label) for each in provider.methods]
@@ -129,9 +130,17 @@ class GatewayForm(forms.Form):
             self.fields[PREFIX + each.name] = _credential(each, is_stored=is_stored)
             if each.accept:
                 self.fields[FILE_PREFIX + each.name] = _upload(each)
+                if not is_stored:
+                    self._ask_for_one(each)
+
+    def _ask_for_one(self, each: Field) -> None:
+        """Say at the file and at its text that one of the two is needed."""
+        self.wanted_files.append(each)
+        for name in (FILE_PREFIX + each.name, PREFIX + each.name):
+            self.fields[name].mark = _("二选一，必填")  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Check that the range is one."""
+        """Check that the range is one, and that a file or its text is there, not both."""
         values: dict[str, Any] = super().clean() or {}
         low, high = values.get("min_amount"), values.get("max_amount")
         if low is not None and high is not None and low > high:
@@ -143,13 +152,17 @@ class GatewayForm(forms.Form):
 
     def _take_file(self, each: Field, values: dict[str, Any]) -> None:
         """Put what was uploaded in the place of what was pasted; not both at once."""
-        name, upload = PREFIX + each.name, values.get(FILE_PREFIX + each.name)
-        if upload is None:
-            return
-        if values.get(name):
-            self.add_error(FILE_PREFIX + each.name, _("选择文件和粘贴文本只用一种。"))
-            return
-        values[name] = read_credential_file(upload.read())
+        name, file_name = PREFIX + each.name, FILE_PREFIX + each.name
+        upload, pasted = values.get(file_name), values.get(name)
+        labels = {"file": self.fields[file_name].label, "text": self.fields[name].label}
+        if upload is not None and pasted:
+            text = _("“%(file)s”和“%(text)s”只用一项，请去掉另一项。")
+            self.add_error(file_name, text % labels)
+        elif upload is not None:
+            values[name] = read_credential_file(upload.read())
+        elif each in self.wanted_files and not pasted and not {name, file_name} & set(self.errors):
+            text = _("请在“%(file)s”里选文件，或在“%(text)s”里粘贴文本，两项填一项。")
+            self.add_error(file_name, text % labels)
 
     @property
     def credentials(self) -> list[tuple[forms.BoundField, bool]]:

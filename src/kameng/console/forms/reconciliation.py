@@ -71,6 +71,7 @@ class CloseMonthForm(forms.Form):
         required=False,
         help_text=_("还有没核对的天或没处理的差异时必须写。"),
     )
+    accepts_uncompared = forms.BooleanField(required=False)
 
     def clean_month(self) -> dt.date:
         """Return the first day of the month."""

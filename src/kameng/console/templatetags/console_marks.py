@@ -41,6 +41,7 @@ LINE_KINDS = {
     "split": gettext_lazy("分账"),
     "split_return": gettext_lazy("分账回退"),
     "payout": gettext_lazy("转账"),
+    "payout_return": gettext_lazy("转账退回"),
     "dispute": gettext_lazy("争议"),
     "settlement": gettext_lazy("结算到账"),
     "correction_in": gettext_lazy("差错贷记（入账）"),

@@ -18,11 +18,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from kameng.accounts.people import Person, StaffPerson
-from kameng.accounts.selectors import count_waiting_approvals
 from kameng.console.errors import PermissionMissing, SignInNeeded
 from kameng.console.navigation import Link, build_links
 from kameng.core.scope import open_scope
-from kameng.insight.attention import count_attention
+from kameng.insight.attention import MoneyWaiting, count_attention, count_money_waiting
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.errors import SiteNotFound
 from kameng.tenancy.selectors import (
@@ -160,7 +159,7 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
         "nav_pages": links[:8],
         "switch_sites": list_switch_sites(request),
         "waiting_count": _waiting_count(request, site),
-        "approval_count": _approval_count(request, site),
+        "money_waiting": _money_waiting(request, site),
         "shop_url": shop_url(request, site),
         "here": request.get_full_path(),
     }
@@ -191,9 +190,8 @@ def _waiting_count(request: ConsoleRequest, site: SiteView) -> int:
     return count_attention() if request.person.can("orders.view", site.site_id) else 0
 
 
-def _approval_count(request: ConsoleRequest, site: SiteView) -> int:
-    may_see = request.person.can("orders.view", site.site_id)
-    return count_waiting_approvals() if may_see else 0
+def _money_waiting(request: ConsoleRequest, site: SiteView) -> MoneyWaiting | None:
+    return count_money_waiting() if request.person.can("orders.view", site.site_id) else None
 
 
 __all__ = [

@@ -18,12 +18,13 @@ from kameng.console.errors import PermissionMissing
 from kameng.console.forms.days import read_days
 from kameng.console.forms.money import AcceptForm, RestForm, VouchForm
 from kameng.console.forms.orders import EmptyForm, ReturnForm
+from kameng.console.time_line import PaymentPast, payment_lines
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.console.views.repairs import ANSWERS
 from kameng.core.audit import Actor
 from kameng.orders.selectors import get_order
 from kameng.payments.errors import PaymentNotFound
-from kameng.payments.models import Payment, PaymentState, Purpose, ShortfallState
+from kameng.payments.models import Payment, PaymentState, Purpose, Shortfall, ShortfallState
 from kameng.payments.selectors import (
     PaymentFilter,
     find_gateway,
@@ -143,22 +144,31 @@ def payment_page(
     top_up = find_top_up_by_id(found.subject_id) if found.purpose == Purpose.TOP_UP else None
     customer_id = payer_of(found)
     refused = next(iter(forms.values())) if forms else ReturnForm()
+    refunds = [
+        each
+        for each in list_gateway_refunds(found.purpose, paid_for=found.subject_id)
+        if each.payment_id == found.id
+    ]
+    past = PaymentPast(
+        payment=found,
+        proof=find_proof(found.id),
+        refunds=refunds,
+        disputes=list_disputes_of(found.id),
+        shortfall=list_shortfalls_of([found.id]).get(found.id),
+    )
     context = {
         "payment": found,
         "gateway": find_gateway(found.gateway_id),
-        "proof": find_proof(found.id),
+        "proof": past.proof,
+        "lines": payment_lines(past),
         "first": get_payment(found.completes_id) if found.completes_id else None,
         "order": order,
         "top_up": top_up,
         "customer": list_customers_by_id({customer_id}).get(customer_id) if customer_id else None,
-        "gateway_refunds": [
-            each
-            for each in list_gateway_refunds(found.purpose, paid_for=found.subject_id)
-            if each.payment_id == found.id
-        ],
-        "disputes": list_disputes_of(found.id),
+        "gateway_refunds": refunds,
+        "disputes": past.disputes,
         "waiting_approvals": list_approvals_about(PAYMENT_ACTS, about_id=found.id),
-        **_choices_of(found),
+        **_choices_of(found, past.shortfall),
         "form": forms.get("return", ReturnForm()) if forms else ReturnForm(),
         "rest_form": (forms or {}).get("rest") or RestForm(),
         "accept_form": (forms or {}).get("accept") or AcceptForm(),
@@ -170,7 +180,7 @@ def payment_page(
     return show(request, "console/payments/detail.html", context, status=status_of(refused))
 
 
-def _choices_of(found: Payment) -> dict[str, object]:
+def _choices_of(found: Payment, shortfall: Shortfall | None) -> dict[str, object]:
     """Return what a person may decide about a payment as it stands."""
     left = (found.received_amount or 0) - found.refunded_amount - found.disputed_amount
     is_open = found.state in {PaymentState.OPEN, PaymentState.CLOSED}
@@ -178,7 +188,6 @@ def _choices_of(found: Payment) -> dict[str, object]:
     untouched = is_odd and not found.refunded_amount and not found.is_second
     difference = (found.received_amount or 0) - found.amount
     missing = missing_of(found)
-    shortfall = list_shortfalls_of([found.id]).get(found.id)
     is_asked = shortfall is not None and shortfall.state == ShortfallState.OPEN
     return {
         "missing_amount": missing,

@@ -30,6 +30,7 @@ from kameng.reconciliation.selectors import (
     find_month_close,
     get_bill_file,
     has_bill_day,
+    list_account_months,
     list_bill_files,
     list_bill_rows,
     list_cases,
@@ -239,6 +240,8 @@ def _months() -> list[dict[str, Any]]:
     month = today_there().replace(day=1)
     rows: list[dict[str, Any]] = []
     since = min((each.created_at.date() for each in list_own_gateways()), default=month)
+    earliest = (month - dt.timedelta(days=31 * MONTHS_SHOWN)).replace(day=1)
+    taken = list_account_months(earliest, until=month)
     for _number in range(MONTHS_SHOWN):
         last = month
         if rows and last <= since:
@@ -248,7 +251,9 @@ def _months() -> list[dict[str, Any]]:
             rows.append(
                 {
                     "month": month,
-                    "open_days": count_open_days(month, until=last),
+                    "accounts": (accounts := taken.get(month, [])),
+                    "has_uncompared": any(each.uncompared_days for each in accounts),
+                    "open_days": count_open_days(month, until=last, accounts=accounts),
                     "open_cases": count_open_cases_between(month, until=last),
                 }
             )

@@ -13,6 +13,7 @@ from kameng.console.errors import PermissionMissing
 from kameng.console.forms.orders import EmptyForm
 from kameng.console.forms.settlement import AccountForm, ReceiverForm, RowForm, WithdrawForm
 from kameng.console.settlement_words import SPLIT_VIEWS, list_risks, split_reason
+from kameng.console.time_line import withdrawal_lines
 from kameng.console.views.confirming import confirmed, confirmed_page
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
@@ -101,11 +102,12 @@ def withdrawal(request: ConsoleRequest, site: SiteView, withdrawal_no: str) -> H
 
 def _withdrawal_page(request: ConsoleRequest, withdrawal_no: str, form: Any) -> HttpResponse:
     found = get_withdrawal(withdrawal_no[:32])
-    site = request.working
+    site, approvals = request.working, list_approvals(found)
     context = {
         "row": found,
         "risks": list_risks(found),
-        "approvals": list_approvals(found),
+        "approvals": approvals,
+        "lines": withdrawal_lines(found, approvals=approvals, is_reviewer=False),
         "form": form,
         "is_reviewer": False,
         "now": clock.now(),

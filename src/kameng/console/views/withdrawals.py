@@ -20,6 +20,7 @@ from kameng.console.forms.settlement import (
     ReturnForm,
 )
 from kameng.console.settlement_words import OUTCOMES, WITHDRAWAL_VIEWS, list_risks
+from kameng.console.time_line import withdrawal_lines
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.exports import send_export
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
@@ -107,12 +108,14 @@ def _detail_page(
 ) -> HttpResponse:
     found = find_reviewed(withdrawal_no[:32])
     gateways = list_payout_gateways(found.account.kind) if found.state == State.APPROVED else []
+    approvals = list_approvals(found)
     context = {
         "row": found,
         "owner_name": name_sites([found.site_id]).get(found.site_id, ""),
         "risks": list_risks(found),
         "claim": read_claim_of(found) if found.state in UNSENT else None,
-        "approvals": list_approvals(found),
+        "approvals": approvals,
+        "lines": withdrawal_lines(found, approvals=approvals, is_reviewer=True),
         "form": form,
         "forms": {
             "approve": ApproveForm(initial={"risks": ",".join(found.risk_codes)}),

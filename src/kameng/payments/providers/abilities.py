@@ -28,6 +28,7 @@ class LineKind(StrEnum):
     SPLIT = "split"
     SPLIT_RETURN = "split_return"
     PAYOUT = "payout"
+    PAYOUT_RETURN = "payout_return"  # a payout that had gone out came back
     DISPUTE = "dispute"
     SETTLEMENT = "settlement"  # the gateway paid its owner out
     FEE = "fee"

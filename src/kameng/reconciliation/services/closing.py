@@ -10,10 +10,12 @@ import datetime as dt
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
@@ -23,63 +25,101 @@ from kameng.ledger.sealing import read_month
 from kameng.reconciliation import errors, rules
 from kameng.reconciliation.models import MonthClose
 from kameng.reconciliation.selectors import (
+    AccountMonth,
     count_open_cases_between,
     count_open_days,
     find_month_close,
+    list_account_months,
 )
 
 SETTLING = dt.timedelta(hours=1)
 Totals = list[tuple[int, int, int]]
 
 
-def close_month(*, month: dt.date, reason: str, actor: Actor) -> MonthClose:
-    """Close a month of the whole ledger, for good; audited.
+def close_month(
+    *, month: dt.date, reason: str, accepts_uncompared: bool, actor: Actor
+) -> MonthClose:
+    """Close a month of the whole ledger, for good; audited with the reason and what is open.
 
-    Days that are not compared and open cases ask for a reason. Raises `MonthClosed`,
-    `MonthNotClosable`.
+    Days that are not compared and open cases ask for a reason; days on which an account took money
+    and that are not compared ask for `accepts_uncompared` too. Raises `MonthClosed`,
+    `MonthNotClosable`, `MonthUncompared`.
     """
-    first = month.replace(day=1)
+    first, reason = month.replace(day=1), reason.strip()[:500]
     since, until = rules.month_bounds(first)
     if find_month_close(first) is not None:
         raise errors.MonthClosed
     if clock.now() < until + SETTLING:
         raise errors.MonthNotClosable(why=_("月底过去一小时以后才能关账"))
     last = rules.day_of(until)
-    open_days = count_open_days(first, until=last)
+    accounts = [
+        each
+        for each in list_account_months(first, until=last).get(first, [])
+        if each.uncompared_days
+    ]
+    if accounts and not (accepts_uncompared and reason):
+        raise errors.MonthUncompared(accounts=_name_uncompared(accounts))
+    open_days = count_open_days(first, until=last, accounts=accounts)
     open_cases = count_open_cases_between(first, until=last)
-    if (open_days or open_cases) and not reason.strip():
+    if (open_days or open_cases) and not reason:
         why = _("还有 %(days)s 天没有核对、%(cases)s 个差异没有处理，请先处理，或写明关账的理由")
         raise errors.MonthNotClosable(why=why % {"days": open_days, "cases": open_cases})
+    made = MonthClose(
+        site_id=require_site_id(),
+        month=first,
+        reason=reason,
+        open_day_count=open_days,
+        open_case_count=open_cases,
+        closed_by=actor.name[:100],
+    )
     try:
         with transaction.atomic():
-            read = read_month(since, until=until, sealed_by=until + SETTLING)
-            if not read.is_sealed:
-                raise errors.MonthNotClosable(why=_("账本还在封存，请过一分钟再试"))
-            totals = condense(read.totals)
-            made: MonthClose = MonthClose.objects.create(
-                site_id=require_site_id(),
-                month=first,
-                reason=reason.strip()[:500],
-                open_day_count=open_days,
-                open_case_count=open_cases,
-                batch_no=read.batch_no,
-                chain_hash=read.chain_hash,
-                transfer_count=read.transfer_count,
-                transfer_amount=read.transfer_amount,
-                totals=totals,
-                totals_digest=digest_of(totals),
-                closed_by=actor.name[:100],
-            )
+            _seal(made, since=since, until=until)
             record(
                 "month.closed",
                 actor=actor,
                 site_id=made.site_id,
                 subject=("month", f"{first:%Y-%m}"),
-                detail={"batch": read.batch_no, "days": open_days, "cases": open_cases},
+                detail=_detail_of(made, accounts),
             )
     except IntegrityError:
         raise errors.MonthClosed from None
     return made
+
+
+def _name_uncompared(accounts: Sequence[AccountMonth]) -> str:
+    text = _("%(name)s %(count)s 天")
+    parts = [text % {"name": each.name, "count": len(each.uncompared_days)} for each in accounts]
+    return pgettext("between the items of a list", "、").join(parts)
+
+
+def _detail_of(made: MonthClose, accounts: Sequence[AccountMonth]) -> dict[str, Any]:
+    return {
+        "batch": made.batch_no,
+        "days": made.open_day_count,
+        "cases": made.open_case_count,
+        "reason": made.reason[:200],
+        "uncompared": [
+            {
+                "gateway": each.gateway.id,
+                "name": each.name,
+                "dates": [f"{day:%Y-%m-%d}" for day in each.uncompared_days],
+            }
+            for each in accounts
+        ],
+    }
+
+
+def _seal(made: MonthClose, *, since: dt.datetime, until: dt.datetime) -> None:
+    """Write what the ledger says of the month; call inside a transaction."""
+    read = read_month(since, until=until, sealed_by=until + SETTLING)
+    if not read.is_sealed:
+        raise errors.MonthNotClosable(why=_("账本还在封存，请过一分钟再试"))
+    made.batch_no, made.chain_hash = read.batch_no, read.chain_hash
+    made.transfer_count, made.transfer_amount = read.transfer_count, read.transfer_amount
+    made.totals = condense(read.totals)
+    made.totals_digest = digest_of(made.totals)
+    made.save(force_insert=True)
 
 
 def condense(totals: Iterable[tuple[int, int, int]]) -> Totals:

@@ -4,6 +4,9 @@ A row in SENDING may have been paid: whoever meets it asks first what became of 
 refusal gives the money back.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 
 from kameng.core import clock
@@ -24,6 +27,7 @@ from kameng.pricing.money import Amount
 from kameng.settlement import errors
 from kameng.settlement.events import WithdrawalPaid
 from kameng.settlement.models import Withdrawal, WithdrawalState
+from kameng.settlement.notices import send_receive_link
 from kameng.settlement.rules import State, next_recheck_at
 from kameng.settlement.sealing import open_account
 from kameng.settlement.services.receiving import complete_answer, put_off
@@ -119,9 +123,19 @@ def send_payout(withdrawal_id: int) -> TransferStatus | None:
                 reason=outcome.reason,
             )
     else:
-        rows = Withdrawal.objects.filter(id=found.id, state=State.SENDING)
-        rows.update(**put_off(found, outcome=outcome))
+        _wait(found, put_off(found, outcome=outcome))
     return outcome.status
+
+
+def _wait(found: Withdrawal, changes: Mapping[str, Any]) -> None:
+    """Note that a payout has no end yet; its receiver is told of the page when it waits for them.
+
+    Of two workers that meet the first such answer both would tell: the e-mail's key is the guard.
+    """
+    with transaction.atomic():
+        moved = Withdrawal.objects.filter(id=found.id, state=State.SENDING).update(**changes)
+        if moved and "confirm_until" in changes:
+            send_receive_link(found, until=changes["confirm_until"])
 
 
 def paid_parts(found: Withdrawal) -> list[tuple[int, int, Code]]:

@@ -1,4 +1,4 @@
--- What was handed over, taken back and paid out at a gateway in a time, and whatever carries one of the
+-- What was handed over, taken back, paid out and sent back at a gateway in a time, and whatever carries one of the
 -- numbers (ours or the gateway's) at any time: the side of the books when its bill is compared. Of every
 -- site, because the shares of sub-sites are handed over at the main site's gateways. Numbers are looked up
 -- as an array, never joined: the caller has nested loops off, and a hash join would read whole tables.
@@ -27,6 +27,10 @@ language sql stable security definer set search_path = public, pg_temp as $$
         select w.id from settlement_withdrawal w
          where w.gateway_id = p_gateway and w.state in (5, 9) and w.ended_at >= p_from and w.ended_at < p_until
         union
+        select w.id from settlement_withdrawal w
+         where w.gateway_id = p_gateway and w.state = 9 and w.ended_at < p_until
+           and w.returned_at >= p_from and w.returned_at < p_until
+        union
         select w.id from settlement_withdrawal w where w.payout_no = any (p_numbers)
         union
         select w.id from settlement_withdrawal w
@@ -50,6 +54,12 @@ language sql stable security definer set search_path = public, pg_temp as $$
            case when w.state in (1, 2) then 'planned' when w.state in (3, 4) then 'asked'
                 when w.state in (5, 9) then 'done' when w.state = 8 then 'left' else 'refused' end,
            w.state in (5, 9), coalesce(w.ended_at, w.created_at), w.site_id
+      from payout_ids i join settlement_withdrawal w on w.id = i.id
+     where w.gateway_id = p_gateway
+    union all
+    select 'payout_return', w.payout_no::text, w.external_no::text, w.payout_amount, 0::bigint,
+           case w.state when 9 then 'done' else 'left' end,
+           w.state = 9, coalesce(w.returned_at, w.ended_at, w.created_at), w.site_id
       from payout_ids i join settlement_withdrawal w on w.id = i.id
      where w.gateway_id = p_gateway;
 $$;

@@ -45,6 +45,7 @@ _ACCOUNT_KINDS: Final = (
     (("转账",), LineKind.PAYOUT),
     (("拒付", "冻结扣款"), LineKind.DISPUTE),
 )
+_RETURN_MARKS: Final = ("退回", "退款", "退票")
 # These are told by the bill of trades already.
 _OF_TRADES: Final = ("在线支付", "交易付款", "交易退款")
 
@@ -211,6 +212,10 @@ def _read_entry(
         (kind for marks, kind in _ACCOUNT_KINDS if any(mark in words for mark in marks)),
         LineKind.OTHER,
     )
+    if kind is LineKind.PAYOUT and income:
+        # What comes in is none of ours that goes out: one that came back, or somebody's transfer.
+        is_return = any(mark in words for mark in _RETURN_MARKS)
+        kind = LineKind.PAYOUT_RETURN if is_return else LineKind.OTHER
     if any(mark in words for mark in _OF_TRADES) or (kind is LineKind.FEE and is_of_trade):
         return None
     moment = read_time(row.get("发生时间"))

@@ -176,6 +176,11 @@ def _read_fund(row: Mapping[str, str], text: str) -> BillLine:
     if amount < 0:
         raise ValueError("amount")
     kind = _FUND_KINDS.get(row["业务类型"]) or _FUND_KINDS.get(row["业务名称"], LineKind.OTHER)
+    if (
+        kind is LineKind.PAYOUT and row["收支类型"] == "收入"
+    ):  # it went out and came back, or neither
+        is_return = "退" in row["业务类型"] + row["业务名称"]
+        kind = LineKind.PAYOUT_RETURN if is_return else LineKind.OTHER
     return BillLine(
         kind=kind,
         own_no=own_no if is_number(own_no) else "",
