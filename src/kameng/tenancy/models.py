@@ -41,9 +41,42 @@ class Plan(models.Model):
     )  # least margin a piece, 1/10000 yuan
     is_offered = models.BooleanField(default=True)
     position = models.IntegerField(default=0)
+    # What a site on this plan may have at most; null: as much as it likes; 0: none.
+    domains_most = models.IntegerField(null=True, default=1, db_default=1)  # of its own
+    staff_most = models.IntegerField(null=True, default=5, db_default=5)  # besides the owner
+    own_goods_most = models.IntegerField(null=True, default=0, db_default=0)  # products
+    child_sites_most = models.IntegerField(null=True, default=0, db_default=0)
+    own_goods_share_bps = models.IntegerField(default=500, db_default=500)  # the platform's part
+    grace_days = models.SmallIntegerField(default=7, db_default=7)  # sells on after its term
 
     class Meta:
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(domains_most__isnull=True) | models.Q(domains_most__gte=0),
+                name="tenancy_plan_domains",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(staff_most__isnull=True) | models.Q(staff_most__gte=0),
+                name="tenancy_plan_staff",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(own_goods_most__isnull=True) | models.Q(own_goods_most__gte=0),
+                name="tenancy_plan_own_goods",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(child_sites_most__isnull=True)
+                | models.Q(child_sites_most__gte=0),
+                name="tenancy_plan_child_sites",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(own_goods_share_bps__gte=0)
+                & models.Q(own_goods_share_bps__lte=10_000),
+                name="tenancy_plan_share",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(grace_days__gte=0) & models.Q(grace_days__lte=365),
+                name="tenancy_plan_grace",
+            ),
             models.CheckConstraint(
                 condition=models.Q(wholesale_markup_bps__gte=0)
                 & models.Q(wholesale_markup_bps__lte=100_000),
@@ -66,6 +99,8 @@ class Site(models.Model):
     name = models.CharField(max_length=40)
     state = models.SmallIntegerField(choices=SiteState, default=SiteState.OPEN)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    # Its paid term ends here; null: no end. It sells on for the plan's days of grace.
+    expires_at = models.DateTimeField(null=True)
     settlement_way = models.SmallIntegerField(
         choices=SettlementWay, default=SettlementWay.CLAIM, db_default=SettlementWay.CLAIM
     )

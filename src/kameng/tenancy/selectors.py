@@ -226,3 +226,40 @@ def list_sites_by_id(site_ids: list[int]) -> list[Site]:
 def list_branch_ids(main_id: int) -> list[int]:
     """Return the sub-sites that resell for a main site."""
     return list(Site.objects.filter(parent_id=main_id).values_list("id", flat=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLimits:
+    """What a site's plan lets it have at most. None: as much as it likes; 0: none."""
+
+    domains_most: int | None  # of its own, besides the platform's address
+    staff_most: int | None  # members besides the owner
+    own_goods_most: int | None  # products of its own
+    child_sites_most: int | None
+    own_goods_share_bps: int  # the platform's part of what own goods are sold for
+    grace_days: int
+
+
+NO_LIMITS = PlanLimits(
+    domains_most=None,
+    staff_most=None,
+    own_goods_most=None,
+    child_sites_most=None,
+    own_goods_share_bps=0,
+    grace_days=0,
+)
+
+
+def get_limits(site_id: int) -> PlanLimits:
+    """Return what the plan of a site allows; the main site has no limits. One query."""
+    plan = Plan.objects.filter(id__in=Site.objects.filter(id=site_id).values("plan_id")).first()
+    if plan is None:
+        return NO_LIMITS
+    return PlanLimits(
+        domains_most=plan.domains_most,
+        staff_most=plan.staff_most,
+        own_goods_most=plan.own_goods_most,
+        child_sites_most=plan.child_sites_most,
+        own_goods_share_bps=plan.own_goods_share_bps,
+        grace_days=plan.grace_days,
+    )
