@@ -1,7 +1,7 @@
 """Child sites of a sub-site: its list with sums, opening one, what it pays, stopping it.
 
-Promises that an upline sees sums of its children and the prices on their shelves, never their
-customers, orders or rules.
+Promises that an upline sees sums of its children and how the prices on their shelves come about
+from its own price on, never their customers or orders.
 """
 
 import datetime as dt
