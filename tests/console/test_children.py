@@ -246,3 +246,14 @@ def test_the_main_site_sees_the_tree_and_moves_children(
     client.post(address(main_site, "allow_children"), {"action": "forbid"})
     refused = client.post(move, {"upline_id": site_b.id, "plan_id": kid.plan_id})
     assert refused.status_code == 409
+
+
+def test_who_runs_the_platform_reads_the_whole_chain(
+    below: Shop, main_site: Site, ada: Staff, desk_of: DeskOf
+) -> None:
+    product = below.variant.product_id
+
+    shown = text_of(desk_of(ada, below.site, host=main_site).get(f"goods/{product}/"))
+
+    for step in (COST, "批发价在成本上加 10%", "上级站点在其供货价上加 10%", PRICE):
+        assert step in shown
