@@ -92,7 +92,7 @@ def _load_design(site: SiteView) -> Design:
         key = (page.kind, page.category_id, page.slug)
         contents[key] = tidy(page.revision.content, kind=page.kind)
         titles[key] = page.title
-    for kind in (PageKind.LOOK, PageKind.HOME):
+    for kind in (PageKind.LOOK, PageKind.HOME, PageKind.ABOUT):
         key = (int(kind), 0, "")
         if key not in contents:
             contents[key] = tidy(default_content(kind, site), kind=kind)
