@@ -210,6 +210,11 @@ def primary_host(site_id: int) -> str | None:
     return store.find_primary_host(site_id)
 
 
+def has_main_site() -> bool:
+    """Tell whether the main site was opened."""
+    return Site.objects.filter(kind=1).exists()
+
+
 def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:
     """Return the main site and the newest sub-sites, or those whose name or slug holds `text`."""
     rows = Site.objects.select_related("plan").order_by("kind", "-id")

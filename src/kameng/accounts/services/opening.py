@@ -12,7 +12,7 @@ from kameng.accounts.services.staff import NewUser, grant_role, insert_user
 from kameng.core.audit import Actor
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Plan, Site
-from kameng.tenancy.selectors import get_plan, list_sites, site_scope
+from kameng.tenancy.selectors import get_plan, has_main_site, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
 
@@ -52,7 +52,7 @@ def open_main_site(opening: Opening, *, actor: Actor) -> Site:
     """
     owner = _new_owner(opening, is_platform=True)
     with platform_scope("open the main site"), transaction.atomic():
-        if any(site.is_main for site in list_sites()):
+        if has_main_site():
             raise errors.MainSiteExists
         return _open(opening, plan=None, owner=owner, actor=actor)
 
