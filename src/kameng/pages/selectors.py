@@ -127,6 +127,12 @@ def find_page(kind: int, *, category_id: int = 0, slug: str = "") -> Page | None
     return found
 
 
+def is_decorated() -> bool:
+    """Tell whether the home page of the site was published: its settings draw it no longer."""
+    rows = Page.in_site().filter(kind=PageKind.HOME, revision__isnull=False)
+    return bool(rows.exists())
+
+
 def get_page(page_id: int) -> Page:
     """Return one page of the site; raise `PageNotFound`."""
     page: Page | None = Page.in_site().select_related("revision").filter(id=page_id).first()
