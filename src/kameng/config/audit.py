@@ -88,4 +88,9 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
+        (
+            "I29",
+            "a child buys through one sub-site, on its plan; orders keep to theirs",
+            auditing_sales.uplines,
+        ),
     ]

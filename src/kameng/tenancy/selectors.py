@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from kameng.core.scope import Scope, open_scope
 from kameng.tenancy import store
@@ -38,6 +39,20 @@ class SiteView:
     catalogue_version: int  # of the site itself
     main_version: int  # of the main site it resells for
     settings: SiteSettings
+    upline_id: int | None = None  # the sub-site through which a child buys
+    is_held: bool = False  # not open because its upline is not
+    child_markup_bps: int = 0  # what a child pays over its upline's wholesale price
+    child_minimum_amount: int = 0  # and at least, a piece, 1/10000 yuan
+
+    @property
+    def is_child(self) -> bool:
+        """Tell whether this site buys through another sub-site."""
+        return self.upline_id is not None
+
+    @property
+    def closed_reason(self) -> str:
+        """Return what buyers are told while the site is not open."""
+        return gettext("上级站点暂停营业") if self.is_held else self.suspended_reason
 
 
 def find_site_id(raw_host: str) -> int | None:
@@ -66,7 +81,8 @@ def forget_hosts() -> None:
 
 def site_view(row: tuple[object, ...]) -> SiteView:
     """Build a view from a row of `tenancy_site_row` (sql/sites.sql)."""
-    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row
+    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row[:11]
+    upline_id, is_held, child_markup_bps, child_minimum_amount = row[11:]
     key = (int(site_id), str(raw))  # type: ignore[call-overload]
     settings = _settings.get(key)
     if settings is None:
@@ -86,6 +102,10 @@ def site_view(row: tuple[object, ...]) -> SiteView:
         catalogue_version=version,  # type: ignore[arg-type]
         main_version=main_version,  # type: ignore[arg-type]
         settings=settings,
+        upline_id=upline_id,  # type: ignore[arg-type]
+        is_held=bool(is_held),
+        child_markup_bps=child_markup_bps,  # type: ignore[arg-type]
+        child_minimum_amount=child_minimum_amount,  # type: ignore[arg-type]
     )
 
 
@@ -231,6 +251,19 @@ def list_sites_by_id(site_ids: list[int]) -> list[Site]:
 def list_branch_ids(main_id: int) -> list[int]:
     """Return the sub-sites that resell for a main site."""
     return list(Site.objects.filter(parent_id=main_id).values_list("id", flat=True))
+
+
+def list_children(upline_id: int) -> list[Site]:
+    """Return the child sites that buy through a sub-site, the oldest first."""
+    return list(Site.objects.filter(upline_id=upline_id).order_by("id"))
+
+
+def find_child(child_id: int, *, upline_id: int) -> Site:
+    """Return a child site of this sub-site; raise `SiteNotFound` for any other."""
+    site = Site.objects.filter(id=child_id, upline_id=upline_id).select_related("plan").first()
+    if site is None:
+        raise SiteNotFound
+    return site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

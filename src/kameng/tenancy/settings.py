@@ -38,6 +38,9 @@ class SiteSettings:
     pay_limits: tuple[tuple[int, int, int], ...] = ()
     named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
     unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    child_sites_allowed: bool = (
+        False  # of the main site: whether its sub-sites may have child sites
+    )
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
 
     @property

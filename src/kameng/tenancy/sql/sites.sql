@@ -1,12 +1,22 @@
--- One site as a request needs it: read by tenancy.selectors.site_view in this order.
+-- One site as a request needs it: read by tenancy.selectors.site_view in this order. A child whose upline
+-- is not open is suspended with it (is_held); what it pays over its upline's wholesale price is its own
+-- terms, else its upline's.
 create or replace function tenancy_site_row(p_site bigint)
 returns table (site_id bigint, main_id bigint, slug text, name text, state smallint,
                suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
-               main_version bigint, settings text)
+               main_version bigint, settings text, upline_id bigint, is_held boolean,
+               child_markup_bps int, child_minimum_amount bigint)
 language sql stable as $$
-    select s.id, coalesce(s.parent_id, s.id), s.slug, s.name, s.state, s.suspended_reason,
-           s.plan_id, s.settlement_way, s.catalogue_version, m.catalogue_version, s.settings::text
+    select s.id, coalesce(s.parent_id, s.id), s.slug, s.name,
+           case when s.state = 1 and u.state <> 1 then 2 else s.state end::smallint, s.suspended_reason,
+           s.plan_id, s.settlement_way, s.catalogue_version, m.catalogue_version, s.settings::text,
+           s.upline_id, s.state = 1 and coalesce(u.state <> 1, false),
+           case when s.upline_id is null then 0
+                else coalesce(s.child_markup_bps, u.child_markup_bps, 0) end,
+           case when s.upline_id is null then 0
+                else coalesce(s.child_minimum_amount, u.child_minimum_amount, 0) end
       from tenancy_site s join tenancy_site m on m.id = coalesce(s.parent_id, s.id)
+      left join tenancy_site u on u.id = s.upline_id
      where s.id = p_site;
 $$;
 
@@ -24,7 +34,8 @@ $$;
 create or replace function tenancy_stamped_site(p_site bigint)
 returns table (stamp text, site_id bigint, main_id bigint, slug text, name text, state smallint,
                suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
-               main_version bigint, settings text)
+               main_version bigint, settings text, upline_id bigint, is_held boolean,
+               child_markup_bps int, child_minimum_amount bigint)
 language sql stable security definer set search_path = public, pg_temp as $$
     select t.stamp, r.* from tenancy_site_stamp(p_site) t, tenancy_site_row(p_site) r;
 $$;

@@ -72,7 +72,7 @@ class PeopleMiddleware:
             return None
         if getattr(view, "is_open_when_suspended", False):
             return None
-        return answer_refusal(request, SiteSuspended(reason=site.suspended_reason or ""))
+        return answer_refusal(request, SiteSuspended(reason=site.closed_reason))
 
 
 def _length(request: HttpRequest) -> int:
