@@ -1,5 +1,6 @@
 """Reads of sites. Host → id is cached per process; what can change is read at each request."""
 
+import datetime as dt
 import json
 import time
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ class SiteView:
     catalogue_version: int  # of the site itself
     main_version: int  # of the main site it resells for
     settings: SiteSettings
+    expires_at: dt.datetime | None = None  # its paid term ends here
+    is_lapsed: bool = False  # term and grace are over: it counts as suspended, until renewed
 
 
 def find_site_id(raw_host: str) -> int | None:
@@ -66,7 +69,8 @@ def forget_hosts() -> None:
 
 def site_view(row: tuple[object, ...]) -> SiteView:
     """Build a view from a row of `tenancy_site_row` (sql/sites.sql)."""
-    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row
+    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row[:11]
+    expires_at, is_lapsed = row[11:]
     key = (int(site_id), str(raw))  # type: ignore[call-overload]
     settings = _settings.get(key)
     if settings is None:
@@ -86,6 +90,8 @@ def site_view(row: tuple[object, ...]) -> SiteView:
         catalogue_version=version,  # type: ignore[arg-type]
         main_version=main_version,  # type: ignore[arg-type]
         settings=settings,
+        expires_at=expires_at,  # type: ignore[arg-type]
+        is_lapsed=bool(is_lapsed),
     )
 
 
@@ -198,6 +204,21 @@ def get_plan(plan_id: int) -> Plan:
     if plan is None:
         raise PlanNotFound
     return plan
+
+
+def branch_host(slug: str) -> str:
+    """Return the host of a new sub-site: its slug before the suffix of the main site's settings.
+
+    Without one, before the main site's own primary host, short of its `www.`.
+    """
+    main = get_main_site()
+    suffix = parse_settings(main.settings).branch_suffix or primary_host(main.id) or "localhost"
+    return f"{slug}.{suffix.removeprefix('www.')}"
+
+
+def find_site_id_now(host: str) -> int | None:
+    """Return the site of a clean host, asked of the database."""
+    return store.find_site_of_host(host)
 
 
 def list_domains(site_id: int) -> list[Domain]:
