@@ -155,6 +155,8 @@ RIGHTS = {
     "settlement.accounts": "o",
     "settlement.review": "of",
     "sites.manage": "",
+    "plan.view": "omf",
+    "plan.buy": "of",
 }
 
 

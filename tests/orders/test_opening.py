@@ -294,7 +294,7 @@ def test_the_database_lets_nobody_earn_from_an_opening(plans: PlanShop, change: 
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
-        cursor.execute(f"update orders_order set {change} where id = %s", (placed.order_id,))  # noqa: S608
+        cursor.execute(f"update orders_order set {change} where id = %s", (placed.order_id,))
 
 
 def test_control_other_orders_may_earn_a_margin(plans: PlanShop) -> None:

@@ -166,6 +166,12 @@ class PlanOffer:
     amount: Amount
 
 
+def count_own_goods() -> int:
+    """Return how many products the site in force has of its own."""
+    count: int = Product.objects.filter(site_id=require_site_id()).count()
+    return count
+
+
 def list_plan_offers() -> list[PlanOffer]:
     """Return what the main site, whose scope is open, sells of plans; in the order of the plans."""
     rows = Variant.objects.filter(

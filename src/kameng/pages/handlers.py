@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from kameng.core.events import LoggedEvent
 from kameng.core.audit import SYSTEM
+from kameng.core.events import LoggedEvent
 from kameng.orders.events import SiteOpened
 from kameng.pages.ready_made import all_designs
 from kameng.pages.services import noting

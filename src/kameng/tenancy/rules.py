@@ -38,10 +38,14 @@ def is_openable(host: str) -> bool:
 
 # Addresses of the back office that stand where a site's name would.
 RESERVED = frozenset(
+    {"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www"}
+)
+# Names that look like the platform's own: nobody takes them for a shop by himself.
+HELD_BACK = frozenset(
     {
-        *("sign-in", "sign-out", "language", "console", "static", "admin", "api", "www", "open"),
-        *("mail", "smtp", "ftp", "ns1", "ns2", "main", "root", "help", "support", "pay", "kameng"),
+        *("mail", "smtp", "ftp", "ns1", "ns2", "main", "root", "help", "support", "pay", "open"),
         *("status", "account", "login", "register", "shop", "test", "demo", "cdn", "assets"),
+        "kameng",
     }
 )
 SUGGESTIONS = 5
@@ -52,6 +56,11 @@ def is_slug(text: str) -> bool:
     return SLUG.fullmatch(text) is not None and text not in RESERVED
 
 
+def may_be_taken(slug: str) -> bool:
+    """Tell whether anybody may open a shop under this address by himself."""
+    return is_slug(slug) and slug not in HELD_BACK
+
+
 def suggest_slugs(slug: str) -> Iterator[str]:
     """Name addresses near one that is taken, the plainest first."""
     base = re.sub(r"[^a-z0-9-]", "", slug.lower()).strip("-")[:26].strip("-")
@@ -59,12 +68,13 @@ def suggest_slugs(slug: str) -> Iterator[str]:
         base = f"shop-{base}".strip("-")
     endings = ("-shop", "-store", "-hk", "888", "2", "3", "4", "5", "6", "7", "8", "9")
     found = (f"{base}{ending}" for ending in endings)
-    return (each for each in found if is_slug(each))
+    return (each for each in found if may_be_taken(each))
 
 
 # What a term is worth, and what of it is left. Times aware, amounts in 1/10000 yuan.
 
 DAY = dt.timedelta(days=1)
+MOST_DAYS = 36_500  # that a change of plan carries over: a bound for times, not a promise
 NOTICE_DAYS = (14, 7, 3, 1, 0)  # how long before the end the operator is told
 
 
@@ -116,7 +126,7 @@ def change_over(
     left = sum(rest_of(each, now=now) for each in terms)
     if days is None:
         return NewTerm(starts_at=now, ends_at=None, value_amount=paid_amount + left)
-    carried = left * days // paid_amount if paid_amount > 0 else 0
+    carried = min(left * days // paid_amount, MOST_DAYS) if paid_amount > 0 else 0
     return NewTerm(
         starts_at=now,
         ends_at=now + (days + carried) * DAY,

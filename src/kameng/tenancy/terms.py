@@ -1,7 +1,8 @@
 """Terms of sites: for how long a site has which plan, and the addresses held for who is paying.
 
 `Site.expires_at` is the end of the last term that nothing replaced; `lapses_at` adds the plan's
-grace. Both move here only, in the transaction that writes the term. Locks: the site.
+grace. Both move here only, in the transaction that writes the term. Locks: the site. Writes run in
+a platform scope.
 """
 
 import datetime as dt
@@ -12,12 +13,14 @@ from django.db.models import F, Q
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.core.scope import platform_scope
 from kameng.tenancy import errors, store
 from kameng.tenancy.models import Plan, Site, SiteState, SiteTerm, SlugReservation, TermKind
 from kameng.tenancy.rules import DAY, NewTerm, Stretch, change_over, is_slug, prolong
 from kameng.tenancy.services import lock_site
 
 LONGEST = dt.timedelta(days=3660)
+TERMS_MOST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,25 +117,24 @@ def set_term_by_hand(
 
 
 def list_terms(site_id: int) -> list[SiteTerm]:
-    """Return the terms of a site, the newest first; call in its scope or the platform's."""
-    rows = SiteTerm._all.filter(site_id=site_id).select_related("plan")
-    return list(rows.order_by("-id")[:200])
+    """Return the terms of a site, the newest first."""
+    with platform_scope("the terms of one site"):
+        rows = SiteTerm.unscoped.filter(site_id=site_id).select_related("plan")
+        return list(rows.order_by("-id")[:TERMS_MOST])
 
 
-def preview_change(site: Site, *, days: int | None, paid_amount: int) -> NewTerm:
-    """Return what the change to another plan would make of a site's terms, now."""
+def preview_term(site: Site, *, plan_id: int, days: int | None, paid_amount: int) -> NewTerm:
+    """Return what a purchase would make of a site's terms, if it were paid now."""
     now = clock.now()
-    return change_over(_standing(site, now=now), days=days, paid_amount=paid_amount, now=now)
-
-
-def spread_grace(plan_id: int, *, grace_days: int) -> None:
-    """Move the end of grace of all sites on a plan whose days of grace have changed."""
-    rows = Site.objects.filter(plan_id=plan_id, expires_at__isnull=False)
-    rows.update(lapses_at=F("expires_at") + grace_days * DAY)
+    if site.plan_id == plan_id:
+        return prolong(site.expires_at, days=days, paid_amount=paid_amount, now=now)
+    with platform_scope("what is left of the terms of one site"):
+        left = _standing(site, now=now)
+    return change_over(left, days=days, paid_amount=paid_amount, now=now)
 
 
 def _standing(site: Site, *, now: dt.datetime) -> list[Stretch]:
-    rows = SiteTerm._all.filter(site_id=site.id, replaced_at__isnull=True)
+    rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
     rows = rows.filter(Q(ends_at__gt=now) | Q(ends_at__isnull=True))
     return [
         Stretch(starts_at=starts_at, ends_at=ends_at, value_amount=amount)
@@ -142,7 +144,7 @@ def _standing(site: Site, *, now: dt.datetime) -> list[Stretch]:
 
 def _replace_terms(site: Site, *, now: dt.datetime) -> list[Stretch]:
     left = _standing(site, now=now)
-    rows = SiteTerm._all.filter(site_id=site.id, replaced_at__isnull=True)
+    rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
     rows.filter(Q(ends_at__gt=now) | Q(ends_at__isnull=True)).update(replaced_at=now)
     return left
 
@@ -163,7 +165,7 @@ class _Origin:
 
 
 def _write(site: Site, new: NewTerm, origin: _Origin) -> SiteTerm:
-    term: SiteTerm = SiteTerm._all.create(
+    term: SiteTerm = SiteTerm.unscoped.create(
         site_id=site.id,
         plan_id=origin.plan_id,
         kind=origin.kind,

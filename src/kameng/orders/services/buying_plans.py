@@ -20,12 +20,18 @@ from kameng.core.scope import require_site_id
 from kameng.orders import errors
 from kameng.orders.models import Order, OrderState, PurchaseAct, SitePurchase
 from kameng.orders.services.closing import cancel_order
-from kameng.orders.services.placing import Buyer, PlacedOrder, Wish, place_order
+from kameng.orders.services.placing import (
+    Buyer,
+    PlacedOrder,
+    Wish,
+    place_order,
+    replay_order,
+)
 from kameng.risk.services import Clearance
 from kameng.tenancy.errors import PlanNotSold, SlugInvalid, SlugTaken
 from kameng.tenancy.models import Site
-from kameng.tenancy.rules import is_slug
-from kameng.tenancy.selectors import SiteView, branch_host, find_site_id_now
+from kameng.tenancy.rules import SLUG, SUGGESTIONS, may_be_taken, suggest_slugs
+from kameng.tenancy.selectors import SiteView, branch_host, find_site_id_now, list_taken_slugs
 from kameng.tenancy.terms import check_prolongable, hold_slug
 
 LATE = dt.timedelta(minutes=30)  # a payment that comes after its time still finds the address held
@@ -59,6 +65,30 @@ class Checkout:
     clearance: Clearance
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressState:
+    """Whether an address may be taken: free, taken, reserved or invalid; and others near it."""
+
+    state: str
+    suggestions: tuple[str, ...] = ()
+
+
+def find_address(slug: str) -> AddressState:
+    """Tell whether a new shop may have this address now. One or two queries; holds nothing."""
+    if SLUG.fullmatch(slug) is None:
+        return AddressState(state="invalid")
+    if slug in list_taken_slugs([slug]):
+        state = "taken"
+    elif not may_be_taken(slug):
+        state = "reserved"
+    else:
+        return AddressState(state="free")
+    near = list(suggest_slugs(slug))
+    taken = list_taken_slugs(near)
+    free = tuple(each for each in near if each not in taken)
+    return AddressState(state=state, suggestions=free[:SUGGESTIONS])
+
+
 def get_offer(variant_id: int) -> PlanOffer:
     """Return what is sold of plans under this number on the main site; raise `PlanNotSold`."""
     found = next((each for each in list_plan_offers() if each.variant_id == variant_id), None)
@@ -73,8 +103,11 @@ def order_shop(checkout: Checkout, shop: NewShop) -> PlacedOrder:
     Raises `SlugInvalid`, `SlugTaken`, `NicknameInvalid`, `StaffLoginInvalid`, `StaffLoginTaken`, a
     refusal of the password, `PlanNotSold`, and as `place_order`. Locks: reservation, then order.
     """
-    if not is_slug(shop.slug):
+    if not may_be_taken(shop.slug):
         raise SlugInvalid
+    known = _replay(checkout, act=PurchaseAct.OPEN, slug=shop.slug)
+    if known is not None:
+        return known
     offer = get_offer(checkout.wish.variant_id)
     purchase = SitePurchase(
         act=PurchaseAct.OPEN,
@@ -95,6 +128,9 @@ def order_term(checkout: Checkout, *, site: Site, user_id: int) -> PlacedOrder:
 
     Raises `PlanNotSold`, `NothingToProlong`, `SiteClosed`, and as `place_order`.
     """
+    known = _replay(checkout, act=None, target_id=site.id)
+    if known is not None:
+        return known
     offer = get_offer(checkout.wish.variant_id)
     check_prolongable(site, plan_id=offer.plan.id, days=offer.days)
     act = PurchaseAct.PROLONG if offer.plan.id == site.plan_id else PurchaseAct.CHANGE
@@ -124,14 +160,47 @@ def _place(checkout: Checkout, purchase: SitePurchase, *, offer: PlanOffer) -> P
             clearance=checkout.clearance,
             quoted=quoted,
         )
-        if not placed.is_repeat:
+        if placed.is_repeat:  # the same request at the same moment came first
+            _check_same(placed.order_id, purchase)
+        else:
             purchase.order_id = placed.order_id
             purchase.save(force_insert=True)
     return placed
 
 
+def _replay(checkout: Checkout, **wanted: object) -> PlacedOrder | None:
+    """Return the answer that this very request got before; raise `KeyReused` for another content.
+
+    Before anything is judged: by now the address and the login are taken, by this order itself.
+    """
+    wish = checkout.wish
+    placed = replay_order(checkout.view, buyer=checkout.buyer, key=wish.idempotency_key)
+    if placed is None:
+        return None
+    bought = Order.objects.values_list("variant_id", flat=True).get(id=placed.order_id)
+    purchase = SitePurchase.objects.filter(order_id=placed.order_id).first()
+    same = {name: value for name, value in wanted.items() if value is not None}
+    if (
+        purchase is None
+        or bought != wish.variant_id
+        or any(getattr(purchase, name) != value for name, value in same.items())
+    ):
+        raise errors.KeyReused
+    return placed
+
+
+def _check_same(order_id: int, purchase: SitePurchase) -> None:
+    found = SitePurchase.objects.filter(order_id=order_id).first()
+    if found is None or (found.act, found.slug, found.target_id or purchase.target_id) != (
+        purchase.act,
+        purchase.slug,
+        purchase.target_id or found.target_id,
+    ):
+        raise errors.KeyReused
+
+
 def _leave_earlier(purchase: SitePurchase) -> None:
-    """Cancel an unpaid order of the same buyer for the same address: the new one takes its place."""
+    """Cancel an unpaid order of this buyer for this address: the new one takes its place."""
     mine = SitePurchase.objects.filter(
         slug=purchase.slug, holder=purchase.holder, done_at__isnull=True
     )

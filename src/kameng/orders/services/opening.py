@@ -5,6 +5,8 @@ one caller through; `SiteTerm.order_id` is unique besides. What cannot be done i
 the purchase, and the order stays in the queue of those that wait for a person.
 """
 
+import datetime as dt
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -24,8 +26,9 @@ from kameng.orders.rules import State
 from kameng.orders.services.delivering import hand_over
 from kameng.orders.services.paying import lock_order
 from kameng.tenancy.addresses import site_url
-from kameng.tenancy.errors import SlugTaken
+from kameng.tenancy.errors import SlugInvalid, SlugTaken
 from kameng.tenancy.models import Site
+from kameng.tenancy.rules import may_be_taken
 from kameng.tenancy.selectors import branch_host, get_plan, get_site, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
@@ -33,6 +36,7 @@ from kameng.tenancy.terms import Bought, begin_term, hold_slug, prolong_term, re
 
 LANGUAGE = "zh-hans"
 AT_ONCE = 200
+ENTRANCE = dt.timedelta(days=1)  # for how long the order leads into the back office
 
 
 def carry_out(order_id: int) -> SitePurchase:
@@ -44,7 +48,7 @@ def carry_out(order_id: int) -> SitePurchase:
     """
     with transaction.atomic():
         order = lock_order(order_id)
-        purchase = SitePurchase.objects.get(order_id=order.id)
+        purchase: SitePurchase = SitePurchase.objects.get(order_id=order.id)
         if purchase.done_at is not None:
             return purchase
         if order.state != State.AWAITING_DELIVERY:
@@ -67,6 +71,8 @@ def move_address(*, order_id: int, slug: str) -> SitePurchase:
         purchase = SitePurchase.objects.get(order_id=order.id)
         if order.state != State.AWAITING_DELIVERY or purchase.act != PurchaseAct.OPEN:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
+        if not may_be_taken(slug):
+            raise SlugInvalid
         hold_slug(slug, holder=purchase.holder, until=clock.now())
         SitePurchase.objects.filter(id=purchase.id).update(slug=slug, problem="")
     done = carry_out(order_id)
@@ -161,3 +167,24 @@ def _leave_to_people(order: Order, purchase: SitePurchase, refusal: Refusal) -> 
         text=refusal.code[:400],
         actor_name=SYSTEM.name,
     )
+
+
+def take_entrance(order_id: int) -> int | None:
+    """Use the one way into the new shop's back office that its order opens, within a day.
+
+    Returns the owner made by the order, once; None when it was used, is over, or the owner had an
+    account before. One compare-and-set.
+    """
+    rows = SitePurchase.objects.filter(
+        order_id=order_id,
+        act=PurchaseAct.OPEN,
+        entered_at__isnull=True,
+        done_at__gt=clock.now() - ENTRANCE,
+        user_id__isnull=False,
+    ).exclude(owner_login="")
+    if not rows.update(entered_at=clock.now()):
+        return None
+    found: int | None = (
+        SitePurchase.objects.filter(order_id=order_id).values_list("user_id", flat=True).first()
+    )
+    return found
