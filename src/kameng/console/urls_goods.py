@@ -93,6 +93,7 @@ platform_urls: list[URLPattern | URLResolver] = [
     path("sites/<int:site_id>/settlement/", sites.set_way, name="set_way"),
     path("sites/<int:site_id>/state/", sites.set_state, name="set_state"),
     path("plans/", plans.plans, name="plans"),
+    path("plans/address/", plans.set_suffix, name="set_suffix"),
     path("plans/new/", plans.plan, name="new_plan"),
     path("plans/<int:plan_id>/", plans.plan, name="plan"),
     path("plans/<int:plan_id>/sell/", plans.sell, name="sell_plan"),

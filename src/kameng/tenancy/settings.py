@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kameng.tenancy.rules import clean_host, is_openable
+
 PALETTES = ("indigo", "teal", "vermilion", "ink")
 
 
@@ -49,6 +51,7 @@ class SiteSettings:
 
 
 LIMIT_PARTS = 3
+SUFFIX = 200  # a slug before it still fits a host
 BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
@@ -79,13 +82,23 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
     for name, (low, high) in BOUNDS.items():
         if name in values and not low <= values[name] <= high:
             del values[name]
+    _drop_odd_words(values)
+    return SiteSettings(**values)
+
+
+def _drop_odd_words(values: dict[str, Any]) -> None:
     if values.get("palette", "indigo") not in PALETTES:
         del values["palette"]
+    if not _is_suffix(values.get("branch_suffix", "")):
+        del values["branch_suffix"]
     try:
         ZoneInfo(values.get("timezone", "Asia/Shanghai"))
     except (KeyError, ValueError, OSError):
         del values["timezone"]
-    return SiteSettings(**values)
+
+
+def _is_suffix(text: str) -> bool:
+    return text == "" or (clean_host(text) == text and is_openable(text) and len(text) <= SUFFIX)
 
 
 def _is_limit(item: object) -> bool:

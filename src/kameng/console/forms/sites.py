@@ -162,6 +162,21 @@ def plan_values(plan: Plan) -> dict[str, Any]:
     }
 
 
+class SuffixForm(forms.Form):
+    """Below which address the shops stand that people open by themselves."""
+
+    suffix = LineField(
+        label=_("新店网址的后缀"),
+        max_length=200,
+        required=False,
+        help_text=_(
+            "例如 shop.example.com，新店就是 xiaobei.shop.example.com。"
+            "域名要先做泛解析（*.shop.example.com）到这台服务器。留空用主站网址。"
+        ),
+        widget=forms.TextInput(attrs={"data-ascii": "", "autocapitalize": "none"}),
+    )
+
+
 class OfferForm(forms.Form):
     """For how long a plan is sold, at what price."""
 

@@ -1,5 +1,6 @@
 """The plan of a sub-site as its operator sees it: what it holds, when it ends, how to go on."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 from django.http import HttpResponse
@@ -29,6 +30,7 @@ from kameng.tenancy.terms import list_terms
 from kameng.web.requests import actor_of
 
 LINK_SECONDS = 7200  # between opening the page and paying on the main site
+DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def my_plan(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "uses": _uses(stored, limits),
         "terms": list_terms(site.site_id),
         "now": now,
-        "days_left": (stored.expires_at - now).days if stored.expires_at else None,
+        "days_left": -((now - stored.expires_at) // DAY) if stored.expires_at else None,
         "is_over": stored.expires_at is not None and stored.expires_at <= now,
         "may_buy": request.person.can("plan.buy", site.site_id),
         "more_url": reverse("console:more_time", args=[site.slug]),

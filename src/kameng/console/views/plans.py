@@ -1,6 +1,5 @@
 """Plans: what sub-sites pay above the cost, what they may have, and for how much they are sold."""
 
-from collections import Counter
 from typing import Any
 
 from django.http import HttpResponse
@@ -11,14 +10,20 @@ from django.views.decorators.http import require_POST
 from kameng.catalog.selectors import PlanOffer, list_plan_offers
 from kameng.catalog.services.plan_goods import name_term, put_plan_on_sale, take_plan_off_sale
 from kameng.console.answers import done, run_form, status_of
-from kameng.console.forms.sites import OfferForm, PlanForm, plan_values
+from kameng.console.forms.sites import OfferForm, PlanForm, SuffixForm, plan_values
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.scope import platform_scope
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.models import Plan
-from kameng.tenancy.selectors import SiteView, count_sites_by_plan, get_plan, list_plans
-from kameng.tenancy.services import PlanDraft, save_plan
+from kameng.tenancy.selectors import (
+    SiteView,
+    branch_host,
+    count_sites_by_plan,
+    get_plan,
+    list_plans,
+)
+from kameng.tenancy.services import PlanDraft, change_settings, save_plan
 from kameng.web.forms import read_whole
 
 BLANK = {
@@ -37,13 +42,39 @@ BLANK = {
 @console_page("sites.manage")
 def plans(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List the plans with what they hold, what they cost and how many sites are on each."""
+    stored = SuffixForm(initial={"suffix": site.settings.branch_suffix})
+    return _list(request, site, suffix_form=stored)
+
+
+def _list(
+    request: ConsoleRequest, site: SiteView, *, suffix_form: SuffixForm, status: int = 200
+) -> HttpResponse:
     counts = count_sites_by_plan()
     offers = list_plan_offers()
     context = {
         "rows": [(row, counts.get(row.id, 0), _offers_of(offers, row.id)) for row in list_plans()],
         "open_url": f"{site_url(site.site_id)}{reverse('storefront:plans')}" if offers else "",
+        "suffix_form": suffix_form,
+        "sample_host": branch_host("xiaobei"),
     }
-    return show(request, "console/sites/plans.html", context)
+    return show(request, "console/sites/plans.html", context, status=status)
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def set_suffix(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Say below which address new shops stand."""
+    form = SuffixForm(request.POST)
+
+    def act() -> Any:
+        suffix = form.cleaned_data["suffix"].strip().lower().lstrip("*.")
+        changes: dict[str, object] = {"branch_suffix": suffix}
+        return change_settings(site_id=site.site_id, changes=changes, actor=actor_of(request))
+
+    if run_form(form, act) is None:
+        return _list(request, site, suffix_form=form, status=status_of(form))
+    return done(request, _("已保存。"), to=reverse("console:plans", args=[site.slug]))
 
 
 @console_page("sites.manage")
@@ -75,7 +106,6 @@ def _show(
         "site_count": count_sites_by_plan().get(stored.id, 0) if stored else 0,
         "offers": _offers_of(list_plan_offers(), stored.id) if stored else [],
         "offer_form": OfferForm(),
-        "changed": Counter[str](),
     }
     if stored is not None and "form" not in context:
         values["form"] = PlanForm(initial=plan_values(stored))

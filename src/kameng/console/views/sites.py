@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from kameng.accounts.selectors import list_owners, list_staff
@@ -52,10 +52,10 @@ from kameng.web.forms import find_choice, read_choice
 T = TypeVar("T")
 PAGE_SIZE = 50
 VIEWS = {
-    "all": _lazy("全部"),
-    "ending": _lazy("14 天内到期"),
-    "over": _lazy("已到期"),
-    "suspended": _lazy("停业中"),
+    "all": gettext_lazy("全部"),
+    "ending": gettext_lazy("14 天内到期"),
+    "over": gettext_lazy("已到期"),
+    "suspended": gettext_lazy("停业中"),
 }
 SOON = dt.timedelta(days=14)
 
