@@ -157,6 +157,8 @@ RIGHTS = {
     "settlement.accounts": "o",
     "settlement.review": "of",
     "sites.manage": "",
+    "plan.view": "omf",
+    "plan.buy": "of",
 }
 
 

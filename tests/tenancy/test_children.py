@@ -13,7 +13,6 @@ from kameng.tenancy import children, errors
 from kameng.tenancy.children import (
     MOST_CHILDREN,
     ChildTerms,
-    as_tree,
     create_child,
     may_have_children,
     move_child,
@@ -23,7 +22,7 @@ from kameng.tenancy.children import (
     suspend_child,
 )
 from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState
-from kameng.tenancy.selectors import get_limits, get_site_view, list_sites, site_scope
+from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
 from kameng.tenancy.services import (
     change_settings,
     change_site,
@@ -212,14 +211,6 @@ def test_moving_is_bounded_audited_and_ends_its_own_terms(site_a: Site, site_b: 
         move_child(site_id=child.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
         entries = AuditEntry.objects.filter(action="site.upline.changed", site_id=child.id)
         assert entries.count() == 2
-
-
-def test_the_tree_lists_children_behind_their_upline(site_a: Site, site_b: Site) -> None:
-    child = make_child(site_a)
-
-    names = [site.slug for site in as_tree(list_sites())]
-
-    assert names == ["main", "site-a", child.slug, "site-b"]
 
 
 def test_the_back_office_speaks_of_children_where_there_may_be_some(site_a: Site) -> None:

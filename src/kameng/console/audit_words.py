@@ -36,6 +36,7 @@ ACTION_GROUPS: Final = {
     "data": _("导出"),
 }
 ACTIONS: Final = {
+    "site.term.written": pgettext_lazy("act", "套餐期限变动"),
     "category.created": pgettext_lazy("act", "添加分类"),
     "category.changed": pgettext_lazy("act", "修改分类"),
     "category.deleted": pgettext_lazy("act", "删除分类"),

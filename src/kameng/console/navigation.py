@@ -223,6 +223,14 @@ NAV: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        route="my_plan",
+        label=_("我的套餐"),
+        permission="plan.view",
+        icon="award",
+        is_branch_only=True,
+        is_foot=True,
+    ),
+    Entry(
         route="settings",
         label=_("设置"),
         permission="settings.edit",

@@ -45,6 +45,26 @@ class PlanNameTaken(Conflict):
     message = _("已经有同名的套餐，请换一个名称。")
 
 
+class PlanNotSold(Conflict):
+    code = "plan_not_sold"
+    message = _("这个套餐现在不出售，请换一个。")
+
+
+class NothingToProlong(Conflict):
+    code = "nothing_to_prolong"
+    message = _("这个店铺没有到期时间，不用续期。")
+
+
+class SiteClosed(Conflict):
+    code = "site_closed"
+    message = _("这个店铺已经关闭，不能续期或换套餐。")
+
+
+class TermEndInvalid(Refusal):
+    code = "term_end_invalid"
+    message = _("到期时间要在今天之后，最长十年。")
+
+
 class SettingInvalid(Refusal):
     code = "setting_invalid"
     message = _("设置“%(name)s”的值不正确。")
@@ -82,6 +102,12 @@ CHILD_CLAIMS_ONLY = _("下级站点只支持记账提现，由主站统一收款
 class ChildStateMoved(Conflict):
     code = "child_state_moved"
     message = _("这个下级站点的状态已经变了：只能暂停营业中的，也只能恢复由您暂停的。")
+
+
+class SiteLapsed(Refusal):
+    code = "site_lapsed"
+    status = 403
+    message = _("本店暂时休息，正在办理续期。已经买到的东西，照常可以在“查订单”里查看和领取。")
 
 
 class SettlementWayInvalid(Conflict):

@@ -39,9 +39,7 @@ def _settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     def act() -> Any:
         actor = actor_of(request)
         if form.cleaned_data["name"] != site.name:
-            change_site(
-                site_id=site.site_id, name=form.cleaned_data["name"], plan=None, actor=actor
-            )
+            change_site(site_id=site.site_id, name=form.cleaned_data["name"], actor=actor)
         kept = site.settings.order_hold_seconds
         changes = form.changes()
         if changes["order_hold_seconds"] == stored["order_hold_minutes"] * 60:
