@@ -31,6 +31,14 @@ class Opening:
     settings: SiteSettings = SiteSettings()
 
 
+def clean_shop_name(raw: str) -> str:
+    """Return the name of a shop in its stored form; raise `NicknameInvalid`."""
+    name = clean_nickname(raw)
+    if not name:
+        raise errors.NicknameInvalid
+    return name
+
+
 def open_sub_site(opening: Opening, *, actor: Actor) -> Site:
     """Open a sub-site of the main site with its host and its owner: all of it, or nothing.
 
@@ -73,9 +81,7 @@ def _new_owner(opening: Opening, *, is_platform: bool = False) -> NewUser | None
 
 
 def _open(opening: Opening, *, plan: Plan | None, owner: NewUser | None, actor: Actor) -> Site:
-    name = clean_nickname(opening.name)
-    if not name:
-        raise errors.NicknameInvalid
+    name = clean_shop_name(opening.name)
     site = create_site(
         slug=opening.slug, name=name, plan=plan, settings=opening.settings, actor=actor
     )
