@@ -136,6 +136,7 @@ RIGHTS = {
     "orders.refund": "omf",
     "goods.view": "omgsfv",
     "goods.edit": "omg",
+    "design.edit": "om",
     "prices.edit": "omg",
     "keys.import": "omg",
     "keys.reveal": "oms",

@@ -149,6 +149,7 @@ def _ids(
         "rule_id": 1,
         "user_id": 1,
         "plan_id": 1,
+        "code": "logo",
         "act": "resend",
         "version": "x",
     }
