@@ -118,6 +118,7 @@ PERMISSIONS = frozenset(
         "settlement.request",  # ask for a withdrawal, choose where it goes
         "settlement.accounts",  # enter payout accounts and receivers of shares
         "settlement.review",  # decide about withdrawals of sub-sites, pay them out
+        "children.manage",  # child sites: open, price, stop
         "sites.manage",
         "plan.view",  # the shop's own plan, what is used of it, when it ends
         "plan.buy",  # more time, or another plan, on the main site
@@ -131,7 +132,8 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
     "manager": _OWNER
     - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm", "money.close"}
-    - {"settlement.request", "settlement.accounts", "settlement.review", "plan.buy"},
+    - {"settlement.request", "settlement.accounts", "settlement.review"}
+    - {"children.manage", "plan.buy"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER

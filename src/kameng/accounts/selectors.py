@@ -30,7 +30,7 @@ from kameng.core.ids import new_token, token_digest
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.tenancy.selectors import site_view, stamped_view
 
-SITE_COLUMN_COUNT = 13
+SITE_COLUMN_COUNT = 17
 PAGE_SIZE = 50
 ROWS_MAX = 1000
 TOKEN_MAX = 64

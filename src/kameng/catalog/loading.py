@@ -37,7 +37,7 @@ from kameng.pricing.markups import (
     WholesalePlan,
 )
 from kameng.pricing.money import Amount
-from kameng.tenancy.selectors import get_plan
+from kameng.tenancy.selectors import SiteView, get_plan
 
 _log = logging.getLogger(__name__)
 KEPT_INDEXES: Final = 500
@@ -84,8 +84,8 @@ def _keep_index(owner_id: int, index: LazyIndex) -> LazyIndex:
     return index
 
 
-def load_rules(plan_id: int | None) -> RuleBook:
-    """Return the rules of the site in force, and what its plan makes it pay."""
+def load_rules(view: SiteView) -> RuleBook:
+    """Return the rules of the site in force, and what its plan and its upline make it pay."""
     site: MarkupRule | None = None
     maps: dict[RuleScope, dict[int, MarkupRule]] = defaultdict(dict)
     for row in PriceRule.objects.all():
@@ -104,7 +104,8 @@ def load_rules(plan_id: int | None) -> RuleBook:
         categories=maps[RuleScope.CATEGORY],
         products=maps[RuleScope.PRODUCT],
         variants=maps[RuleScope.VARIANT],
-        plan=load_plan(plan_id),
+        plan=load_plan(None if view.is_main else view.plan_id),
+        upline=upline_terms(view),
     )
 
 
@@ -116,6 +117,16 @@ def load_plan(plan_id: int | None) -> WholesalePlan | None:
     return WholesalePlan(
         markup_bps=plan.wholesale_markup_bps,
         minimum_margin_amount=Amount(plan.wholesale_minimum_amount),
+    )
+
+
+def upline_terms(view: SiteView) -> WholesalePlan | None:
+    """Return what a child pays over its upline's wholesale price; None for any other site."""
+    if view.upline_id is None:
+        return None
+    return WholesalePlan(
+        markup_bps=view.child_markup_bps,
+        minimum_margin_amount=Amount(view.child_minimum_amount),
     )
 
 

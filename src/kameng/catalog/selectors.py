@@ -332,8 +332,8 @@ def _load_catalogue(view: SiteView, key: CatalogueKey) -> Catalogue:
             lambda: load_goods(view.main_id, version=view.main_version),
         )
         if view.is_main:
-            return build_catalogue(key, goods=[main], rules=load_rules(None), listings={})
-        rules = load_rules(view.plan_id)
+            return build_catalogue(key, goods=[main], rules=load_rules(view), listings={})
+        rules = load_rules(view)
         return build_catalogue(key, goods=[main], rules=rules, listings=load_listings())
 
 
@@ -396,7 +396,7 @@ def _goods_rows(products: Sequence[Product]) -> tuple[GoodsRow, ...]:
 
 
 def _priced_variants(view: SiteView, product_ids: Iterable[int]) -> dict[int, list[GoodsVariant]]:
-    rules = load_rules(None if view.is_main else view.plan_id)
+    rules = load_rules(view)
     rows = Variant.objects.filter(product_id__in=list(product_ids)).select_related("product")
     found: dict[int, list[GoodsVariant]] = defaultdict(list)
     for variant in rows.order_by("position", "id"):
@@ -404,6 +404,7 @@ def _priced_variants(view: SiteView, product_ids: Iterable[int]) -> dict[int, li
             cost_amount=Amount(variant.cost_amount),
             list_amount=Amount(variant.list_amount),
             plan=None if variant.site_id == view.site_id else rules.plan,
+            upline=None if variant.site_id == view.site_id else rules.upline,
             rules=rules.rules_of(
                 variant.id,
                 product_id=variant.product_id,

@@ -88,7 +88,12 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
-        ("I29", "a delivered order of a plan made exactly one term", auditing_terms.purchases),
-        ("I30", "a site ends where the chain of its terms does", auditing_terms.terms),
-        ("I31", "nobody but the main site earns by an opening", auditing_terms.earnings),
+        (
+            "I29",
+            "a child buys through one sub-site, on its plan; orders keep to theirs",
+            auditing_sales.uplines,
+        ),
+        ("I30", "a delivered order of a plan made exactly one term", auditing_terms.purchases),
+        ("I31", "a site ends where the chain of its terms does", auditing_terms.terms),
+        ("I32", "nobody but the main site earns by an opening", auditing_terms.earnings),
     ]

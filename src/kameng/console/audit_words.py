@@ -194,6 +194,10 @@ SUBJECTS: Final = {
     "product": _("商品"),
     "refund": _("退款"),
     "site": _("站点"),
+    "page": _("页面"),
+    "picture": _("图片"),
+    "decoration": _("装修"),
+    "skin": _("皮肤"),
     "user": _("员工"),
     "variant": _("规格"),
 }

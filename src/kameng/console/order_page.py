@@ -207,6 +207,7 @@ def order_context(
         "pieces_are_clear": clear_goods is not None,
         "parts": sale_parts(order),
         "margin": margin_left(order),
+        "supply_amount": order.wholesale_amount + (order.upline_amount or 0),
         "left_amount": order.total_amount - order.refunded_amount,
         "postings": [describe_transfer(transfer) for transfer in transfers],
         "payments": _payments(order),

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import AmountField
@@ -35,8 +36,9 @@ class PaidBy(models.IntegerChoices):
 class Order(TenantModel):
     """What a buyer bought, at what price, and how far it has come.
 
-    total = what the buyer pays (whole fen); wholesale = the main site's part of it; the rest, less
-    the gateway's fee, is the operator's margin. `path` lists the states gone through, in order.
+    total = what the buyer pays (whole fen); wholesale = the main site's part of it; on a child site
+    upline = what its upline asked above that; the rest, less the gateway's fee, is the operator's
+    margin. `path` lists the states gone through, in order.
     """
 
     order_no = models.CharField(max_length=32, unique=True)
@@ -52,6 +54,9 @@ class Order(TenantModel):
     unit_amount = AmountField()
     total_amount = AmountField()
     wholesale_amount = AmountField()
+    # The sub-site that a child bought through, as it stood when the order was placed, and its part.
+    upline_site_id = models.BigIntegerField(null=True)
+    upline_amount = AmountField(null=True)
     fee_amount = AmountField(default=0)  # of the gateway, as far as no surcharge covers it
     # Paid on top by a buyer who bears the gateway's fee; and what of it the gateway keeps.
     surcharge_amount = AmountField(default=0, db_default=0)
@@ -91,6 +96,16 @@ class Order(TenantModel):
                 & Q(wholesale_amount__gte=0)
                 & Q(wholesale_amount__lte=F("total_amount")),
                 name="orders_amounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(upline_site_id__isnull=True, upline_amount__isnull=True)
+                | Q(
+                    upline_site_id__isnull=False,
+                    upline_amount__gte=0,
+                    upline_amount__lte=F("total_amount") - F("wholesale_amount"),
+                    settlement_way=0,
+                ),
+                name="orders_upline_part",
             ),
             models.CheckConstraint(
                 condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("total_amount")),
@@ -164,6 +179,21 @@ class Order(TenantModel):
                 name="orders_awaiting_prepaid",
                 condition=Q(awaits_prepaid=True, state=2),
             ),
+            models.Index(
+                fields=["upline_site_id", "paid_at"],
+                name="orders_by_upline",
+                condition=Q(upline_site_id__isnull=False, paid_at__isnull=False),
+            ),
+            models.Index(
+                fields=["upline_site_id"],
+                name="orders_upline_waits",
+                condition=Q(upline_site_id__isnull=False, state__in=(2, 6)),
+            ),
+            models.Index(
+                fields=["upline_site_id", "delivered_at"],
+                name="orders_upline_late",
+                condition=Q(upline_site_id__isnull=False, delivered_at__gt=F("paid_at")),
+            ),
             models.Index(  # most orders are delivered as they are paid: those are found by day
                 fields=["site", "delivered_at"],
                 name="orders_late_delivery",
@@ -225,6 +255,8 @@ class OrderRefund(TenantModel):
     amount = AmountField()
     own_amount = AmountField()  # taken back from the main site
     margin_amount = AmountField()  # from the operator
+    upline_site_id = models.BigIntegerField(null=True)  # as the order's
+    upline_amount = AmountField(null=True)  # from that one
     fee_amount = AmountField(default=0)  # from the gateway's fee, where the gateway gives it back
     surcharge_amount = AmountField(default=0, db_default=0)  # of the surcharge, on top of amount
     wallet_amount = AmountField(default=0, db_default=0)  # what of both goes to the wallet
@@ -253,7 +285,12 @@ class OrderRefund(TenantModel):
             models.UniqueConstraint(fields=["order", "idempotency_key"], name="orders_refund_once"),
             models.CheckConstraint(
                 condition=Q(amount__gt=0)
-                & Q(amount=F("own_amount") + F("margin_amount") + F("fee_amount")),
+                & Q(
+                    amount=F("own_amount")
+                    + F("margin_amount")
+                    + F("fee_amount")
+                    + Coalesce(F("upline_amount"), 0)
+                ),
                 name="orders_refund_parts",
             ),
             models.CheckConstraint(
@@ -263,7 +300,14 @@ class OrderRefund(TenantModel):
                 name="orders_refund_legs",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["order"], name="orders_refund_by_order")]
+        indexes: ClassVar = [
+            models.Index(fields=["order"], name="orders_refund_by_order"),
+            models.Index(
+                fields=["upline_site_id"],
+                name="orders_refund_upline",
+                condition=Q(upline_site_id__isnull=False, state__in=(1, 3)),
+            ),
+        ]
 
 
 class Note(TenantModel):

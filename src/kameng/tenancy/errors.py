@@ -76,6 +76,34 @@ class SiteSuspended(Refusal):
     message = _("本站暂停营业：%(reason)s")
 
 
+class ChildrenForbidden(Conflict):
+    code = "children_forbidden"
+    message = _("平台没有开放下级站点。")
+
+
+class ChildrenFull(Conflict):
+    code = "children_full"
+    message = _("下级站点已达上限（%(most)s 个），请升级套餐或联系主站。")
+
+
+class ChildOfChild(Conflict):
+    code = "child_of_child"
+    message = _("下级站点只能有一层：上级必须是主站下的分站，自己也不能再有下级。")
+
+
+class ChildTermsInvalid(Refusal):
+    code = "child_terms_invalid"
+    message = _("加价比例要在 0 到 1000% 之间，最低差价不能小于 0。")
+
+
+CHILD_CLAIMS_ONLY = _("下级站点只支持记账提现，由主站统一收款")
+
+
+class ChildStateMoved(Conflict):
+    code = "child_state_moved"
+    message = _("这个下级站点的状态已经变了：只能暂停营业中的，也只能恢复由您暂停的。")
+
+
 class SiteLapsed(Refusal):
     code = "site_lapsed"
     status = 403

@@ -11,7 +11,7 @@ from kameng.tenancy.scoping import TenantModel
 
 
 class SiteKind(models.IntegerChoices):
-    """Whose goods a site sells: its own or its parent's."""
+    """Whose goods a site sells: its own or its parent's (a child buys them through its upline)."""
 
     MAIN = 1, _("主站")  # the one at the root: owns the goods
     BRANCH = 2, _("分站")  # resells under its own name
@@ -97,11 +97,19 @@ class Site(models.Model):
 
     kind = models.SmallIntegerField(choices=SiteKind)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    # The sub-site through which a child site buys; its plan is then that one's (sql/uplines.sql).
+    upline = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    # What a child pays over its upline's wholesale price: on a sub-site the terms for its children,
+    # on a child its own instead of those.
+    child_markup_bps = models.IntegerField(null=True)
+    child_minimum_amount = models.BigIntegerField(null=True)  # least a piece, 1/10000 yuan
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
     slug = models.SlugField(max_length=32, unique=True)
     name = models.CharField(max_length=40)
     state = models.SmallIntegerField(choices=SiteState, default=SiteState.OPEN)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    # Suspended by its upline, which may let it sell again; what the main site suspended it may not.
+    halted_by_upline = models.BooleanField(default=False, db_default=False)
     # Its paid term ends here; null: no end. It sells on for the plan's days of grace.
     expires_at = models.DateTimeField(null=True)
     # The term's end and the grace after it, as one moment that a request compares (sql/sites.sql).
@@ -128,6 +136,22 @@ class Site(models.Model):
             models.CheckConstraint(
                 condition=models.Q(settlement_way=0) | models.Q(kind=2, settlement_way__in=(1, 2)),
                 name="tenancy_settlement_way",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(upline__isnull=True)
+                | (models.Q(kind=2, settlement_way=0) & ~models.Q(upline=models.F("id"))),
+                name="tenancy_child_is_simple",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(child_markup_bps__isnull=True, child_minimum_amount__isnull=True)
+                | models.Q(
+                    kind=2,
+                    child_markup_bps__gte=0,
+                    child_markup_bps__lte=100_000,
+                    child_minimum_amount__gte=0,
+                    child_minimum_amount__lte=10_000_000_000,
+                ),
+                name="tenancy_child_terms",
             ),
             models.CheckConstraint(
                 condition=models.Q(expires_at__isnull=True, lapses_at__isnull=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext
 
 from kameng.core import clock
 from kameng.core.scope import Scope, open_scope
@@ -57,6 +58,20 @@ class SiteView:
     settings: SiteSettings
     expires_at: dt.datetime | None = None  # its paid term ends here
     is_lapsed: bool = False  # term and grace are over: it counts as suspended, until renewed
+    upline_id: int | None = None  # the sub-site through which a child buys
+    is_held: bool = False  # not open because its upline is not
+    child_markup_bps: int = 0  # what a child pays over its upline's wholesale price
+    child_minimum_amount: int = 0  # and at least, a piece, 1/10000 yuan
+
+    @property
+    def is_child(self) -> bool:
+        """Tell whether this site buys through another sub-site."""
+        return self.upline_id is not None
+
+    @property
+    def closed_reason(self) -> str:
+        """Return what buyers are told while the site is not open."""
+        return gettext("上级站点暂停营业") if self.is_held else self.suspended_reason
 
 
 def find_site_id(raw_host: str) -> int | None:
@@ -86,7 +101,7 @@ def forget_hosts() -> None:
 def site_view(row: tuple[object, ...]) -> SiteView:
     """Build a view from a row of `tenancy_site_row` (sql/sites.sql)."""
     site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row[:11]
-    expires_at, is_lapsed = row[11:]
+    expires_at, is_lapsed, upline_id, is_held, child_markup_bps, child_minimum_amount = row[11:]
     key = (int(site_id), str(raw))  # type: ignore[call-overload]
     settings = _settings.get(key)
     if settings is None:
@@ -108,6 +123,10 @@ def site_view(row: tuple[object, ...]) -> SiteView:
         settings=settings,
         expires_at=expires_at,  # type: ignore[arg-type]
         is_lapsed=bool(is_lapsed),
+        upline_id=upline_id,  # type: ignore[arg-type]
+        is_held=bool(is_held),
+        child_markup_bps=child_markup_bps,  # type: ignore[arg-type]
+        child_minimum_amount=child_minimum_amount,  # type: ignore[arg-type]
     )
 
 
@@ -225,7 +244,7 @@ def list_sites_filtered(
 ) -> tuple[list[Site], int]:
     """Return a page of sites and how many fit in all: the main one first, else what ends first."""
     now = clock.now()
-    rows = Site.objects.select_related("plan")
+    rows = Site.objects.select_related("plan", "upline")
     text = wanted.text.strip()[:60]
     if text:
         rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
@@ -256,7 +275,7 @@ def count_sites_by_plan() -> dict[int, int]:
 
 def count_child_sites(site_id: int) -> int:
     """Return how many sites stand below a site and are not closed."""
-    return Site.objects.filter(parent_id=site_id).exclude(state=SiteState.CLOSED).count()
+    return Site.objects.filter(upline_id=site_id).exclude(state=SiteState.CLOSED).count()
 
 
 def list_plans() -> list[Plan]:
@@ -338,6 +357,11 @@ def primary_host(site_id: int) -> str | None:
     return store.find_primary_host(site_id)
 
 
+def has_main_site() -> bool:
+    """Tell whether the main site was opened."""
+    return Site.objects.filter(kind=1).exists()
+
+
 def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:
     """Return the main site and the newest sub-sites, or those whose name or slug holds `text`."""
     rows = Site.objects.select_related("plan").order_by("kind", "-id")
@@ -354,6 +378,19 @@ def list_sites_by_id(site_ids: list[int]) -> list[Site]:
 def list_branch_ids(main_id: int) -> list[int]:
     """Return the sub-sites that resell for a main site."""
     return list(Site.objects.filter(parent_id=main_id).values_list("id", flat=True))
+
+
+def list_children(upline_id: int) -> list[Site]:
+    """Return the child sites that buy through a sub-site, the oldest first."""
+    return list(Site.objects.filter(upline_id=upline_id).order_by("id"))
+
+
+def find_child(child_id: int, *, upline_id: int) -> Site:
+    """Return a child site of this sub-site; raise `SiteNotFound` for any other."""
+    site = Site.objects.filter(id=child_id, upline_id=upline_id).select_related("plan").first()
+    if site is None:
+        raise SiteNotFound
+    return site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,9 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
     Orders that stand already keep their way. Whether it is sensible is the caller's to ask.
     """
     with transaction.atomic():
+        site = lock_site(site_id)
+        if site.upline_id is not None and way != SettlementWay.CLAIM:
+            raise errors.SettlementWayInvalid(why=errors.CHILD_CLAIMS_ONLY)
         Site.objects.filter(id=site_id).update(settlement_way=way)
         bump_catalogue_version(site_id)
         record(
@@ -134,7 +137,9 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
 def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor) -> None:
     """Open, suspend or close a site; the next request already sees it."""
     with transaction.atomic():
-        Site.objects.filter(id=site_id).update(state=state, suspended_reason=reason[:200])
+        Site.objects.filter(id=site_id).update(
+            state=state, suspended_reason=reason[:200], halted_by_upline=False
+        )
         record(
             "site.state.changed",
             actor=actor,

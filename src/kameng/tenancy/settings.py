@@ -40,6 +40,7 @@ class SiteSettings:
     pay_limits: tuple[tuple[int, int, int], ...] = ()
     named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
     unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    child_sites_allowed: bool = False  # of the main site: whether its sub-sites may have children
     hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
     branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff

@@ -104,10 +104,14 @@ def prolong_term(site_id: int, *, bought: Bought, actor: Actor) -> SiteTerm:
 
 
 def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
-    """Raise what keeps a site from this purchase: see `prolong_term`."""
+    """Raise what keeps a site from this purchase: see `prolong_term`. A child has its upline's."""
     if site.state == SiteState.CLOSED:
         raise errors.SiteClosed
-    if site.is_main or (site.expires_at is None and (site.plan_id == plan_id or days is not None)):
+    if (
+        site.is_main
+        or site.upline_id is not None
+        or (site.expires_at is None and (site.plan_id == plan_id or days is not None))
+    ):
         raise errors.NothingToProlong
 
 
@@ -116,15 +120,15 @@ def set_term_by_hand(
 ) -> SiteTerm:
     """Set plan and end of a sub-site as the main site decides, in place of what was left; audited.
 
-    Raises `TermEndInvalid`, `NothingToProlong` for the main site. What was paid for and is left
-    stays worth what it was. Call inside a platform scope.
+    Raises `TermEndInvalid`, `NothingToProlong` for the main site and for a child. What was paid for
+    and is left stays worth what it was. Call inside a platform scope.
     """
     now = clock.now()
     if ends_at is not None and not now < ends_at <= now + LONGEST:
         raise errors.TermEndInvalid
     with transaction.atomic():
         site = lock_site(site_id)
-        if site.is_main:
+        if site.is_main or site.upline_id is not None:
             raise errors.NothingToProlong
         left = change_over(_replace_terms(site, now=now), days=None, paid_amount=0, now=now)
         new = NewTerm(starts_at=now, ends_at=ends_at, value_amount=left.value_amount)

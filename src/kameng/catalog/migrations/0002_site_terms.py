@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0001_create'),
-        ('tenancy', '0004_site_terms'),
+        ('tenancy', '0005_site_terms'),
     ]
 
     operations = [

@@ -22,6 +22,7 @@ from kameng.config.demo import (
     terms,
     wiping,
 )
+from kameng.config.demo.below import open_below
 from kameng.config.demo.bills import bring_bills
 from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
@@ -121,6 +122,7 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
         prepaying.watch_closely(shop, main=opened[0])
     fill_queues(opened[1])
     terms.give_terms(opened)
+    open_below(opened[1], main=opened[0], password=files.shops["password"])
     say("核对最近几天的通道账单 …")
     for shop in (opened[0], *shops.list_own_takers(opened)):
         bring_bills(shop, now=now)

@@ -136,7 +136,7 @@ def _stats(days: Today, site: SiteView) -> list[Stat]:
     meaning = (
         _("自己卖货和供给分站的收入，减去手续费、退款和按现在成本价估算的成本。")
         if site.is_main
-        else _("卖价减去主站供货价和手续费，再减去退款里属于您的部分。")
+        else _("卖价减去供货价和手续费，再减去退款里属于您的部分。")
     )
     rows: list[tuple[Text, Text, str, bool]] = [
         (_("成交额"), _("今天已付款订单的金额，减去退款。"), "revenue_amount", True),

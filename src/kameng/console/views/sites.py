@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from kameng.accounts.selectors import list_owners, list_staff
 from kameng.accounts.services.opening import open_sub_site
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.forms.children import UplineForm
 from kameng.console.forms.prepaid import WayForm
 from kameng.console.forms.sites import HostForm, OpeningForm, SiteForm, StateForm, TermForm
 from kameng.console.initial_password import make_initial_password
@@ -28,12 +29,14 @@ from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
 from kameng.orders.services.settling import switch_settlement
 from kameng.tenancy.addresses import list_letterheads
+from kameng.tenancy.children import move_child
 from kameng.tenancy.models import SettlementWay, Site, SiteState
 from kameng.tenancy.selectors import (
     SiteFilter,
     SiteView,
     get_plan,
     get_site,
+    list_children,
     list_domains,
     list_plans,
     list_sites_filtered,
@@ -42,6 +45,7 @@ from kameng.tenancy.selectors import (
 )
 from kameng.tenancy.services import (
     add_domain,
+    change_settings,
     change_site,
     remove_domain,
     set_site_state,
@@ -88,9 +92,25 @@ def sites(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         ],
         "wanted": wanted,
         "views": VIEWS,
+        "children_allowed": site.settings.child_sites_allowed,
         "page": read_page(request.GET, size=PAGE_SIZE, total_count=total),
     }
     return show(request, "console/sites/list.html", context)
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def allow_children(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Let sub-sites whose plan says so have child sites, or no new ones any more."""
+    is_allowed = read_choice(request, "action", choices=("allow", "forbid")) == "allow"
+    change_settings(
+        site_id=site.site_id,
+        changes={"child_sites_allowed": is_allowed},
+        actor=actor_of(request),
+    )
+    text = _("已开放，套餐里有名额的分站可以开下级。") if is_allowed else _("已停止开新的下级。")
+    return done(request, text, to=reverse("console:sites", args=[site.slug]))
 
 
 @console_page("sites.manage")
@@ -170,12 +190,42 @@ def _show_site(
         "host_form": HostForm(),
         "state_form": StateForm(),
         "way_form": WayForm(initial={"way": shown.settlement_way}),
+        "upline_form": _upline_form(shown),
+        "below": list_children(shown.id),
         "domains": list_domains(shown.id),
         "staff": staff,
         "port": _port_of(request),
         "is_open": shown.state == SiteState.OPEN,
     } | context
     return show(request, "console/sites/detail.html", values, status=status)
+
+
+def _upline_form(shown: Site, data: QueryDict | None = None) -> UplineForm:
+    upline = get_site(shown.upline_id).slug if shown.upline_id else ""
+    initial = {"upline": upline, "plan_id": shown.plan_id}
+    return UplineForm(data, plans=list_plans(), initial=initial)
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def set_upline(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
+    """Let a sub-site buy through another one, or from the main site itself."""
+    shown = get_site(site_id)
+    form = _upline_form(shown, request.POST)
+
+    def act() -> bool:
+        move_child(
+            site_id=site_id,
+            upline_id=form.chosen_upline,
+            plan_id=int(form.cleaned_data["plan_id"]),
+            actor=actor_of(request),
+        )
+        return True
+
+    if run_form(form, _as_platform(act)) is None:
+        return _show_site(request, shown, {"upline_form": form}, status=status_of(form))
+    return done(request, _("上级已保存，新订单按新的上级结算。"), to=_site_url(site, site_id))
 
 
 @require_POST

@@ -74,7 +74,7 @@ class PeopleMiddleware:
             return None
         if site.is_lapsed and not site.suspended_reason:
             return answer_refusal(request, SiteLapsed())
-        return answer_refusal(request, SiteSuspended(reason=site.suspended_reason or ""))
+        return answer_refusal(request, SiteSuspended(reason=site.closed_reason))
 
 
 def _length(request: HttpRequest) -> int:

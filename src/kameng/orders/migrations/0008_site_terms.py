@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0006_paid_orders_by_day'),
-        ('tenancy', '0004_site_terms'),
+        ('orders', '0007_upline_part'),
+        ('tenancy', '0005_site_terms'),
     ]
 
     operations = [
