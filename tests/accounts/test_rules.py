@@ -141,7 +141,6 @@ RIGHTS = {
     "prices.edit": "omg",
     "keys.import": "omg",
     "keys.reveal": "oms",
-    "design.edit": "om",
     "customers.view": "omsfv",
     "customers.edit": "oms",
     "customers.adjust": "of",
