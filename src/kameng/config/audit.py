@@ -48,6 +48,7 @@ def checks() -> list[tuple[str, str, Check]]:
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
     from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_leaving as leaving
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
@@ -88,4 +89,7 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
+        ("I29", "a closed site has no open order and owed nobody anything", leaving.closed_sites),
+        ("I30", "a site has an owner, and who took one over is its only one", leaving.owners),
+        ("I31", "shops show who runs them as it was verified", leaving.shown_licences),
     ]

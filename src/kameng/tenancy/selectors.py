@@ -39,6 +39,11 @@ class SiteView:
     main_version: int  # of the main site it resells for
     settings: SiteSettings
 
+    @property
+    def is_preparing(self) -> bool:
+        """Tell whether only its operator sees the shop: its details are not verified yet."""
+        return self.settings.licence_required and not self.is_main and not self.settings.legal
+
 
 def find_site_id(raw_host: str) -> int | None:
     """Return the site of a Host header, or None: an unknown host is never a default site."""

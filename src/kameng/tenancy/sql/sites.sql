@@ -1,11 +1,14 @@
--- One site as a request needs it: read by tenancy.selectors.site_view in this order.
+-- One site as a request needs it: read by tenancy.selectors.site_view in this order. Whether shops need
+-- verified details of their operators is the main site's to say, so its word stands in their settings.
 create or replace function tenancy_site_row(p_site bigint)
 returns table (site_id bigint, main_id bigint, slug text, name text, state smallint,
                suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
                main_version bigint, settings text)
 language sql stable as $$
     select s.id, coalesce(s.parent_id, s.id), s.slug, s.name, s.state, s.suspended_reason,
-           s.plan_id, s.settlement_way, s.catalogue_version, m.catalogue_version, s.settings::text
+           s.plan_id, s.settlement_way, s.catalogue_version, m.catalogue_version,
+           case when s.parent_id is not null and m.settings -> 'licence_required' = 'true'
+                then s.settings || '{"licence_required": true}' else s.settings end::text
       from tenancy_site s join tenancy_site m on m.id = coalesce(s.parent_id, s.id)
      where s.id = p_site;
 $$;
