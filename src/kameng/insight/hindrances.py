@@ -67,7 +67,7 @@ def _look() -> Iterator[Hindrance]:
     yield Hindrance(code="wallets", count=wallets.count, amount=wallets.amount)
     open_states = [int(state) for state in OPEN_STATES]
     yield _sum("withdrawals", Withdrawal.objects.filter(state__in=open_states), "amount")
-    yield _sum("splits", Split.objects.filter(state__in=OPEN_SPLITS), "amount")
+    yield _sum("splits", Split.objects.filter(state__in=OPEN_SPLITS), "margin_amount")
     returning = SplitReturn.objects.filter(state=SplitReturnState.WAITING)
     yield _sum("split_returns", returning, "amount")
     yield from _accounts(require_site_id())

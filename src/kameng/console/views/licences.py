@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.leaving import LicenceForm, PolicyForm, RefusalForm, licence_values
@@ -59,6 +59,7 @@ def legal(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "refused": refused,
         "history": history,
         "is_preparing": site.is_preparing,
+        "legal_url": f"{site_url(site.site_id)}/about/legal/",
     }
     return show(request, "console/licences/own.html", context, status=status_of(form))
 
@@ -71,12 +72,17 @@ def withdraw_legal(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     return done(request, _("已撤回。"), to=reverse("console:legal", args=[site.slug]))
 
 
-@require_POST
+@require_safe
 @console_page("overview.view")
 def look_inside(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """Lead the operator to the shop that only he sees yet, with a pass for its host."""
+    """Lead the operator to the shop that only he sees yet, with a pass for its host.
+
+    A link and no form: a page's policy lets no form lead to another host.
+    """
     url = f"{site_url(site.site_id)}/inside/{make_pass(site.site_id)}/"
-    return HttpResponseRedirect(url, status=303)
+    response = HttpResponseRedirect(url, status=303)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @console_page("sites.manage")
