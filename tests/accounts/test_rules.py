@@ -154,6 +154,7 @@ RIGHTS = {
     "settlement.request": "of",
     "settlement.accounts": "o",
     "settlement.review": "of",
+    "site.leave": "o",
     "sites.manage": "",
 }
 

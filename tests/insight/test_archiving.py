@@ -147,18 +147,18 @@ def test_one_at_a_time_and_a_week_at_most(
     assert (sweep_archives(), path.exists()) == (1, False)
 
 
-def cut_at(count: int, act: Callable[[], None]) -> Callable[..., dict[str, int]]:
+def cut_at(after: int, act: Callable[[], None]) -> Callable[..., dict[str, int]]:
     """Return a packing that does something else after so many parts."""
     real = packing.pack
 
-    def packs(sink: Any, made: Any, *, noted: Callable[[str, int], None]) -> dict[str, int]:
+    def packs(sink: Any, made: Any, *, noted: packing.Noted) -> dict[str, int]:
         seen: list[str] = []
 
-        def note(part: str, rows: int) -> None:
+        def note(part: str, /, *, count: int) -> None:
             seen.append(part)
-            if len(seen) == count:
+            if len(seen) == after:
                 act()
-            noted(part, rows)
+            noted(part, count=count)
 
         return real(sink, made, noted=note)
 

@@ -183,6 +183,9 @@ ACTIONS: Final = {
 }
 SUBJECTS: Final = {
     "approval": _("复核"),
+    "archive": _("整店数据"),
+    "licence": _("主体信息"),
+    "offer": _("转让"),
     "bill": _("账单"),
     "bonus_rule": _("充值赠送规则"),
     "card_batch": _("卡密批次"),

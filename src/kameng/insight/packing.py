@@ -32,7 +32,6 @@ from kameng.tenancy.selectors import SiteView
 
 STEP: Final = 1000
 Cells = Sequence[Any]
-Noted = Callable[[str, int], None]
 
 
 class Sink(Protocol):
@@ -44,6 +43,14 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """Do nothing."""
+        ...
+
+
+class Noted(Protocol):
+    """Is told how many more rows of a part are written; what it raises ends the work."""
+
+    def __call__(self, part: str, /, *, count: int) -> None:
+        """Take note."""
         ...
 
 
@@ -96,7 +103,7 @@ def _write_part(file: Any, part: Part, packing: Packing, *, noted: Noted) -> int
             writer.writerow([_plain(cell, packing) for cell in cells])
         count += len(page)
         after_id = page[-1].id
-        noted(part.code, len(page))
+        noted(part.code, count=len(page))
     text.flush()
     text.detach()
     return count

@@ -234,7 +234,7 @@ class _Progress:
         self._part, self._written_ns = "", 0
         self.count = 0
 
-    def note(self, part: str, count: int) -> None:
+    def note(self, part: str, *, count: int) -> None:
         """Count rows of a part. Raises `RunSuperseded`."""
         self.count += count
         now = time.monotonic_ns()
