@@ -71,7 +71,7 @@ def test_control_without_the_share_an_order_slips_into_a_closed_shop(
     assert isinstance(placed, PlacedOrder)
     assert get_site_view(shop.site.id).state == SiteState.CLOSED
     assert count(OPEN_ORDERS) == 1
-    assert any(line.startswith("I29") for line in find_breaches())
+    assert any(line.startswith("I33") for line in find_breaches())
 
 
 def test_twenty_orders_beside_a_closing_leave_nothing_open(

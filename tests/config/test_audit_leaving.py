@@ -32,16 +32,16 @@ TWO_OWNERS = (
     f" from tenancy_site s, accounts_user u where s.{B} and u.login = 'lin'"
 )
 BREAKS = [
-    ("I29", "update orders_order set state = 1, closed_at = null, path = '{1}'"),
-    ("I29", "update tenancy_site set state = 3 where slug = 'site-b'"),
-    ("I29", "update tenancy_closing set completed_at = null"),
-    ("I29", "update tenancy_closing set ended_at = now()"),
-    ("I29", LATE_MARGIN),
-    ("I30", STRIPPED),
-    ("I30", TWO_OWNERS),
-    ("I31", f"update tenancy_site set settings = '{{}}' where {B}"),
-    ("I31", "update tenancy_licence set name = 'someone else'"),
-    ("I31", "update tenancy_licence set state = 5"),
+    ("I33", "update orders_order set state = 1, closed_at = null, path = '{1}'"),
+    ("I33", "update tenancy_site set state = 3 where slug = 'site-b'"),
+    ("I33", "update tenancy_closing set completed_at = null"),
+    ("I33", "update tenancy_closing set ended_at = now()"),
+    ("I33", LATE_MARGIN),
+    ("I34", STRIPPED),
+    ("I34", TWO_OWNERS),
+    ("I35", f"update tenancy_site set settings = '{{}}' where {B}"),
+    ("I35", "update tenancy_licence set name = 'someone else'"),
+    ("I35", "update tenancy_licence set state = 5"),
 ]
 
 

@@ -78,7 +78,7 @@ def test_a_closing_site_takes_no_order_and_no_money(shop: Shop) -> None:
         order(shop, customer=mei, by_wallet=True)
     with pytest.raises(order_errors.PriceMoved):
         order(shop)
-    with site_scope(shop.site.id), pytest.raises(errors.SiteClosing):
+    with site_scope(shop.site.id), pytest.raises(errors.ShopClosing):
         start_top_up(customer_id=mei.id, amount=100_000, choice=shop.choice, idempotency_key="t")
 
 
@@ -113,7 +113,7 @@ def test_it_closes_only_when_everything_is_settled(shop: Shop) -> None:
     assert (state_of(shop.site), done.completed_at is not None) == (SiteState.CLOSED, True)
     with pytest.raises(errors.ClosingStateWrong):
         complete(shop.site)
-    with site_scope(shop.site.id), pytest.raises(errors.SiteClosed):
+    with site_scope(shop.site.id), pytest.raises(errors.ShopClosed):
         adjust_wallet(
             site_id=shop.site.id, customer_id=mei.id, amount=100, reason="再加", actor=LIN
         )
@@ -221,4 +221,4 @@ def test_a_closed_shop_says_so_and_still_shows_orders(
     assert "main.localhost" in closed.content.decode()
     assert client.get("/lookup/").status_code == 200
     as_json = client.get("/", headers={"accept": "application/json"})
-    assert (as_json.status_code, as_json.json()["code"]) == (410, "site_closed")
+    assert (as_json.status_code, as_json.json()["code"]) == (410, "shop_closed")

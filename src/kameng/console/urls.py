@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kameng.console import (
     urls_books,
+    urls_children,
     urls_design,
     urls_goods,
     urls_leaving,
@@ -24,6 +25,7 @@ site_urls: list[URLPattern | URLResolver] = [
     path("", include(urls_money.urlpatterns)),
     path("", include(urls_goods.urlpatterns)),
     path("", include(urls_books.urlpatterns)),
+    path("", include(urls_children.urlpatterns)),
     path("", include(urls_leaving.urlpatterns)),
     path("design/", include(urls_design.urlpatterns)),
 ]

@@ -94,7 +94,7 @@ def _accounts(site_id: int) -> Iterator[Hindrance]:
 
 
 def _children(site_id: int) -> Hindrance:
-    rows = Site.objects.filter(parent_id=site_id).exclude(state=SiteState.CLOSED)
+    rows = Site.objects.filter(upline_id=site_id).exclude(state=SiteState.CLOSED)
     return Hindrance(code="children", count=rows.count(), amount=0)
 
 

@@ -59,7 +59,7 @@ def adjust_wallet(
 ) -> None:
     """Add to (or with a negative amount take from) a customer's wallet, with a reason, audited.
 
-    Raises `AdjustmentReasonMissing`, `WalletShort`; `SiteClosed` once the site is closed, whose
+    Raises `AdjustmentReasonMissing`, `WalletShort`; `ShopClosed` once the site is closed, whose
     selling it shares.
     """
     if not reason.strip() or amount == 0:

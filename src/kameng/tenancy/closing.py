@@ -16,7 +16,7 @@ from kameng.core.errors import Refusal
 from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
-from kameng.tenancy.selectors import SiteView, get_main_site, get_site
+from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
 from kameng.tenancy.settings import parse_settings
 
@@ -26,33 +26,33 @@ def closing_refusal(view: SiteView) -> Refusal | None:
     if view.state == SiteState.OPEN:
         return None
     if view.state == SiteState.CLOSING:
-        return errors.SiteClosing(reason=view.suspended_reason)
+        return errors.ShopClosing(reason=view.suspended_reason)
     if view.state == SiteState.CLOSED:
-        return errors.SiteClosed()
-    return errors.SiteSuspended(reason=view.suspended_reason)
+        return errors.ShopClosed()
+    if view.is_lapsed and not view.suspended_reason:
+        return errors.SiteLapsed()
+    return errors.SiteSuspended(reason=view.closed_reason)
 
 
 def require_selling(site_id: int) -> None:
     """Refuse unless the site is open; holds for the rest of the transaction.
 
-    Shares the selling of the site. Raises `SiteSuspended`, `SiteClosing`, `SiteClosed`.
+    Shares the selling of the site. Raises what `closing_refusal` says.
     """
-    state = store.hold_state(site_id)
-    if state == SiteState.OPEN:
+    if store.hold_state(site_id) == SiteState.OPEN:
         return
-    if state == SiteState.CLOSED:
-        raise errors.SiteClosed
-    fault = errors.SiteClosing if state == SiteState.CLOSING else errors.SiteSuspended
-    raise fault(reason=get_site(site_id).suspended_reason)
+    refusal = closing_refusal(get_site_view(site_id))
+    if refusal is not None:
+        raise refusal
 
 
 def require_books(site_id: int) -> None:
     """Refuse where the books are closed: money may move while a site winds down, not afterwards.
 
-    Shares the selling of the site. Raises `SiteClosed`.
+    Shares the selling of the site. Raises `ShopClosed`.
     """
     if are_books_closed(site_id):
-        raise errors.SiteClosed
+        raise errors.ShopClosed
 
 
 def require_staying(site_id: int) -> None:

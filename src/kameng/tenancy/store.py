@@ -1,5 +1,6 @@
 """The hand-written SQL of this app: what every request asks, without the ORM's cost."""
 
+import datetime as dt
 from typing import Any
 
 from kameng.core.arrays import array_of_numbers
@@ -47,6 +48,21 @@ def hold_state(site_id: int) -> int | None:
 def seal_selling(site_id: int) -> None:
     """Take the selling of a site alone until the end of the transaction (sql/selling.sql)."""
     fetch_one("select tenancy_seal_selling(%s)", (site_id,))
+
+
+def hold_slug(slug: str, *, holder: str, until: dt.datetime) -> bool:
+    """Hold an address unless somebody else does; false then. Unique index on the slug.
+
+    Locks the reservation's row: who comes second waits for the first to commit.
+    """
+    row = fetch_one(
+        "insert into tenancy_slugreservation as r (slug, holder, expires_at) values (%s, %s, %s)"
+        " on conflict (slug) do update"
+        " set holder = excluded.holder, expires_at = excluded.expires_at"
+        " where r.holder = excluded.holder or r.expires_at <= now() returning r.id",
+        (slug, holder, until),
+    )
+    return row is not None
 
 
 # Asked once for each change of a site.

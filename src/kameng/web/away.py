@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from kameng.core.errors import Refusal
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.closing import closing_refusal
-from kameng.tenancy.errors import SiteClosed, SiteClosing, SitePreparing
+from kameng.tenancy.errors import ShopClosed, ShopClosing, SitePreparing
 from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import SiteView
 from kameng.web.answers import answer_refusal, wants_json
@@ -67,9 +67,9 @@ def refusal_of(request: HttpRequest, view: SiteView) -> Refusal | None:
 
 def answer_away(request: HttpRequest, view: SiteView, refusal: Refusal) -> HttpResponse:
     """Answer for a shop that is not open, with what stays open."""
-    if wants_json(request) or not isinstance(refusal, SiteClosing | SiteClosed | SitePreparing):
+    if wants_json(request) or not isinstance(refusal, ShopClosing | ShopClosed | SitePreparing):
         return answer_refusal(request, refusal)
-    is_closed = isinstance(refusal, SiteClosed)
+    is_closed = isinstance(refusal, ShopClosed)
     theme = request.COOKIES.get("theme", "")
     context = {
         "site_name": view.name,
@@ -105,8 +105,8 @@ def site_bar(request: HttpRequest, view: SiteView) -> SafeString:
 
 def _title(refusal: Refusal, view: SiteView) -> str:
     names = {
-        SiteClosing: _("%(name)s 正在关店"),
-        SiteClosed: _("%(name)s 已关闭"),
+        ShopClosing: _("%(name)s 正在关店"),
+        ShopClosed: _("%(name)s 已关闭"),
         SitePreparing: _("%(name)s 准备中"),
     }
     return names[type(refusal)] % {"name": view.name}

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_approvals_and_marks'),
-        ('tenancy', '0004_leaving_and_licences'),
+        ('tenancy', '0006_leaving_and_licences'),
     ]
 
     operations = [

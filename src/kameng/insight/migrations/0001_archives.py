@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('tenancy', '0004_leaving_and_licences'),
+        ('tenancy', '0006_leaving_and_licences'),
     ]
 
     operations = [

@@ -96,7 +96,7 @@ def book_prepaid(
     """Book a bank transfer that has come to the main site, once a key. Audited.
 
     Raises `PrepaidReasonMissing`, `PrepaidAmountInvalid`, `PrepaidKeyReused`. Publishes
-    `PrepaidRaised`. `SiteClosed` once the site is closed: shares its selling.
+    `PrepaidRaised`. `ShopClosed` once the site is closed: shares its selling.
     """
     if not reason.strip():
         raise errors.PrepaidReasonMissing
@@ -130,7 +130,7 @@ def book_prepaid(
 def adjust_prepaid(*, site_id: int, amount: int, reason: str, actor: Actor) -> None:
     """Add to (or with a negative amount take from) a prepaid balance, with a reason, audited.
 
-    Raises `PrepaidReasonMissing`, `PrepaidShort`, `SiteClosed`. Publishes `PrepaidRaised` when it
+    Raises `PrepaidReasonMissing`, `PrepaidShort`, `ShopClosed`. Publishes `PrepaidRaised` when it
     grew. Shares the selling of the site.
     """
     if not reason.strip() or amount == 0:

@@ -8,12 +8,12 @@ begin
        from (select distinct u.id from unnest(p_site) u(id) order by u.id) s;
 end $$;
 
--- The same for one site, with its state as it is under the lock; null without the site.
+-- The same for one site, with its state as buyers see it, as it is under the lock; null without the site.
 create or replace function tenancy_hold_state(p_site bigint)
 returns smallint language plpgsql as $$
 begin
     perform pg_advisory_xact_lock_shared(7003, p_site::int);
-    return (select s.state from tenancy_site s where s.id = p_site);
+    return (select r.state from tenancy_site_row(p_site) r);
 end $$;
 
 -- Keep everybody else out of the selling of a site until the end of the transaction.

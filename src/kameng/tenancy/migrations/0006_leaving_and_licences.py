@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0003_plan_limits'),
+        ('tenancy', '0005_site_terms'),
     ]
 
     operations = [
