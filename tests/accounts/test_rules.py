@@ -156,6 +156,7 @@ RIGHTS = {
     "settlement.request": "of",
     "settlement.accounts": "o",
     "settlement.review": "of",
+    "site.leave": "o",
     "sites.manage": "",
     "plan.view": "omf",
     "plan.buy": "of",

@@ -36,6 +36,20 @@ def find_primary_host(site_id: int) -> str | None:
     return row[0] if row else None
 
 
+def hold_state(site_id: int) -> int | None:
+    """Share the selling of a site (sql/selling.sql) and return its state, None without it.
+
+    Holds the advisory lock, shared, until the end of the transaction.
+    """
+    row = fetch_one("select tenancy_hold_state(%s)", (site_id,))
+    return row[0] if row else None
+
+
+def seal_selling(site_id: int) -> None:
+    """Take the selling of a site alone until the end of the transaction (sql/selling.sql)."""
+    fetch_one("select tenancy_seal_selling(%s)", (site_id,))
+
+
 def hold_slug(slug: str, *, holder: str, until: dt.datetime) -> bool:
     """Hold an address unless somebody else does; false then. Unique index on the slug.
 
