@@ -137,6 +137,7 @@ RIGHTS = {
     "orders.refund": "omf",
     "goods.view": "omgsfv",
     "goods.edit": "omg",
+    "design.edit": "om",
     "prices.edit": "omg",
     "keys.import": "omg",
     "keys.reveal": "oms",
@@ -155,7 +156,10 @@ RIGHTS = {
     "settlement.request": "of",
     "settlement.accounts": "o",
     "settlement.review": "of",
+    "site.leave": "o",
     "sites.manage": "",
+    "plan.view": "omf",
+    "plan.buy": "of",
 }
 
 

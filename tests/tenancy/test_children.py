@@ -13,7 +13,6 @@ from kameng.tenancy import children, errors
 from kameng.tenancy.children import (
     MOST_CHILDREN,
     ChildTerms,
-    as_tree,
     create_child,
     may_have_children,
     move_child,
@@ -23,14 +22,14 @@ from kameng.tenancy.children import (
     suspend_child,
 )
 from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState
-from kameng.tenancy.selectors import get_limits, get_site_view, list_sites, site_scope
+from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
 from kameng.tenancy.services import (
     change_settings,
-    change_site,
     set_settlement_way,
     set_site_state,
 )
 from kameng.tenancy.settings import SiteSettings
+from kameng.tenancy.terms import set_term_by_hand
 from tests.concurrency.guards import Meeting
 from tests.factories import make_child, make_plan, make_sub_site, next_number
 
@@ -134,9 +133,10 @@ def test_a_childs_plan_cannot_leave_its_uplines(site_a: Site) -> None:
     Site.objects.filter(id=child.id).update(plan=dear)
     assert Site.objects.get(id=child.id).plan_id == site_a.plan_id
     with platform_scope("a test changes plans"):
-        change_site(site_id=child.id, name="改名", plan=dear, actor=ACTOR)
-        assert Site.objects.get(id=child.id).plan_id == site_a.plan_id
-        change_site(site_id=site_a.id, name="甲站", plan=dear, actor=ACTOR)
+        wish: dict[str, Any] = {"plan": dear, "ends_at": None, "reason": "试一试", "actor": ACTOR}
+        with pytest.raises(errors.NothingToProlong):
+            set_term_by_hand(site_id=child.id, **wish)
+        set_term_by_hand(site_id=site_a.id, **wish)
     assert Site.objects.get(id=child.id).plan_id == dear.id
 
 
@@ -212,14 +212,6 @@ def test_moving_is_bounded_audited_and_ends_its_own_terms(site_a: Site, site_b: 
         move_child(site_id=child.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
         entries = AuditEntry.objects.filter(action="site.upline.changed", site_id=child.id)
         assert entries.count() == 2
-
-
-def test_the_tree_lists_children_behind_their_upline(site_a: Site, site_b: Site) -> None:
-    child = make_child(site_a)
-
-    names = [site.slug for site in as_tree(list_sites())]
-
-    assert names == ["main", "site-a", child.slug, "site-b"]
 
 
 def test_the_back_office_speaks_of_children_where_there_may_be_some(site_a: Site) -> None:

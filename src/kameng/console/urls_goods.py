@@ -11,6 +11,7 @@ from kameng.console.views import (
     goods,
     health,
     imports,
+    my_plan,
     plans,
     price_table,
     prices,
@@ -95,8 +96,15 @@ platform_urls: list[URLPattern | URLResolver] = [
     path("sites/<int:site_id>/settlement/", sites.set_way, name="set_way"),
     path("sites/<int:site_id>/state/", sites.set_state, name="set_state"),
     path("plans/", plans.plans, name="plans"),
+    path("plans/address/", plans.set_suffix, name="set_suffix"),
     path("plans/new/", plans.plan, name="new_plan"),
     path("plans/<int:plan_id>/", plans.plan, name="plan"),
+    path("plans/<int:plan_id>/sell/", plans.sell, name="sell_plan"),
+    path("plans/<int:plan_id>/unsell/", plans.unsell, name="unsell_plan"),
+    path("sites/<int:site_id>/term/", sites.set_term, name="set_term"),
+    path("my-plan/", my_plan.my_plan, name="my_plan"),
+    path("my-plan/more/", my_plan.more_time, name="more_time"),
+    path("steps/<slug:code>/", my_plan.dismiss_step, name="dismiss_step"),
     path("health/", health.health, name="health"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

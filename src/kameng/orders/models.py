@@ -139,6 +139,17 @@ class Order(TenantModel):
                 condition=Q(awaits_prepaid=False) | Q(state__in=(2, 6, 7), settlement_way=2),
                 name="orders_awaits_prepaid",
             ),
+            models.CheckConstraint(  # opening fees earn nobody a margin or a commission
+                condition=~Q(delivery_kind=4)
+                | Q(
+                    site_id=F("main_site_id"),
+                    wholesale_amount=F("total_amount"),
+                    quantity=1,
+                    settlement_way=0,
+                    awaits_prepaid=False,
+                ),
+                name="orders_opening_earns_nobody",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["site", "-id"], name="orders_by_site"),
@@ -312,3 +323,57 @@ class Note(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes: ClassVar = [models.Index(fields=["order"], name="orders_note_by_order")]
+
+
+class PurchaseAct(models.IntegerChoices):
+    """What is done with the site once its order is paid."""
+
+    OPEN = 1, _("开店")
+    PROLONG = 2, _("续期")
+    CHANGE = 3, _("换套餐")
+
+
+class SitePurchase(TenantModel):
+    """What an order of a plan is to do: which site to open, for whom, or which one to prolong.
+
+    Of the main site, written with its order. The owner's password is kept as its hash, and only
+    until the site is open.
+    """
+
+    order_id = models.BigIntegerField(unique=True)
+    act = models.SmallIntegerField(choices=PurchaseAct)
+    plan_id = models.BigIntegerField()
+    term_days = models.IntegerField(null=True)  # as they were sold; null: for good
+    target_id = models.BigIntegerField(null=True)  # the site: prolonged, or opened by this order
+    slug = models.CharField(max_length=32, blank=True)
+    name = models.CharField(max_length=40, blank=True)
+    template = models.CharField(max_length=40, blank=True)
+    user_id = models.BigIntegerField(null=True)  # who is to own it, or bought; null until made
+    owner_login = models.CharField(max_length=64, blank=True)
+    owner_name = models.CharField(max_length=20, blank=True)
+    owner_password = models.CharField(max_length=200, blank=True)
+    holder = models.CharField(max_length=80)  # who holds the address meanwhile
+    problem = models.CharField(max_length=40, blank=True)  # code of why it could not be done
+    done_at = models.DateTimeField(null=True)
+    entered_at = models.DateTimeField(null=True)  # the one-time way into the back office was used
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(act=1) & ~Q(slug="") | Q(act__in=(2, 3), target_id__isnull=False),
+                name="orders_purchase_target",
+            ),
+            models.CheckConstraint(
+                condition=Q(done_at__isnull=True) | Q(target_id__isnull=False, owner_password=""),
+                name="orders_purchase_done",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["site", "order_id"],
+                name="orders_purchase_due",
+                condition=Q(done_at__isnull=True),
+            ),
+            models.Index(fields=["target_id"], name="orders_purchase_of_site"),
+        ]

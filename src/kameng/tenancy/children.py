@@ -4,8 +4,6 @@ A child buys through its upline, one level down and no further. Every change is 
 transaction. How many a sub-site may have is decided under the lock of its row.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +20,6 @@ from kameng.tenancy.selectors import (
     get_main_site,
     get_plan,
     list_children,
-    primary_host,
 )
 from kameng.tenancy.services import bump_catalogue_version, lock_site
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
@@ -96,23 +93,9 @@ def may_have_children(view: SiteView) -> bool:
     return _allowed[key]
 
 
-def child_host(slug: str) -> str:
-    """Return the address that a new child gets: its slug before the main site's own host."""
-    host = primary_host(get_main_site().id) or "localhost"
-    return f"{slug}.{host.removeprefix('www.')}"
-
-
 def can_be_upline(site: Site) -> bool:
     """Tell whether others may buy through a site: a sub-site that is no child itself."""
     return not site.is_main and site.upline_id is None
-
-
-def as_tree(sites: Iterable[Site]) -> list[Site]:
-    """Return sites with each one's children behind it, else in the order given."""
-    below: dict[int | None, list[Site]] = defaultdict(list)
-    for site in sites:
-        below[site.upline_id].append(site)
-    return [each for site in below[None] for each in (site, *below[site.id])]
 
 
 def create_child(

@@ -13,7 +13,7 @@ from kameng.core.audit import Actor
 from kameng.core.scope import platform_scope
 from kameng.tenancy.children import create_child
 from kameng.tenancy.models import Plan, Site
-from kameng.tenancy.selectors import get_plan, list_sites, site_scope
+from kameng.tenancy.selectors import get_plan, has_main_site, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
 
@@ -30,6 +30,14 @@ class Opening:
     owner_name: str = ""
     owner_password: str = ""
     settings: SiteSettings = SiteSettings()
+
+
+def clean_shop_name(raw: str) -> str:
+    """Return the name of a shop in its stored form; raise `NicknameInvalid`."""
+    name = clean_nickname(raw)
+    if not name:
+        raise errors.NicknameInvalid
+    return name
 
 
 def open_sub_site(opening: Opening, *, actor: Actor) -> Site:
@@ -54,7 +62,7 @@ def open_child_site(opening: Opening, *, upline_id: int, actor: Actor) -> Site:
     """
     owner = _new_owner(opening)
     with platform_scope("open a child site"), transaction.atomic():
-        name = _clean_name(opening)
+        name = clean_shop_name(opening.name)
         site = create_child(
             upline_id=upline_id,
             slug=opening.slug,
@@ -72,7 +80,7 @@ def open_main_site(opening: Opening, *, actor: Actor) -> Site:
     """
     owner = _new_owner(opening, is_platform=True)
     with platform_scope("open the main site"), transaction.atomic():
-        if any(site.is_main for site in list_sites()):
+        if has_main_site():
             raise errors.MainSiteExists
         return _open(opening, plan=None, owner=owner, actor=actor)
 
@@ -93,18 +101,11 @@ def _new_owner(opening: Opening, *, is_platform: bool = False) -> NewUser | None
 
 
 def _open(opening: Opening, *, plan: Plan | None, owner: NewUser | None, actor: Actor) -> Site:
-    name = _clean_name(opening)
+    name = clean_shop_name(opening.name)
     site = create_site(
         slug=opening.slug, name=name, plan=plan, settings=opening.settings, actor=actor
     )
     return _equip(site, opening, owner=owner, actor=actor)
-
-
-def _clean_name(opening: Opening) -> str:
-    name = clean_nickname(opening.name)
-    if not name:
-        raise errors.NicknameInvalid
-    return name
 
 
 def _equip(site: Site, opening: Opening, *, owner: NewUser | None, actor: Actor) -> Site:

@@ -1,7 +1,7 @@
 """Forms of child sites: opening one, what it pays, stopping it, moving it in the tree."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -11,11 +11,15 @@ from kameng.console.forms.fields import LineField, PercentField, PickField, Yuan
 from kameng.console.forms.sites import PALETTE_NAMES
 from kameng.pricing.markups import WholesalePlan
 from kameng.pricing.money import Amount
-from kameng.tenancy.children import MAX_LEAST_AMOUNT, MAX_MARKUP_BPS, ChildTerms, child_host
-from kameng.tenancy.models import Plan, Site
+from kameng.tenancy.children import (
+    MAX_LEAST_AMOUNT,
+    MAX_MARKUP_BPS,
+    ChildTerms,
+    can_be_upline,
+)
+from kameng.tenancy.models import Plan
+from kameng.tenancy.selectors import branch_host, find_site_by_slug
 from kameng.tenancy.settings import SiteSettings
-
-DIRECT: Final = "0"  # buys from the main site itself
 
 
 class ChildForm(forms.Form):
@@ -43,7 +47,7 @@ class ChildForm(forms.Form):
         return Opening(
             slug=data["slug"],
             name=data["name"],
-            host=child_host(data["slug"]),
+            host=branch_host(data["slug"]),
             plan_id=None,
             owner_login=data["owner_login"],
             owner_name=data["owner_name"],
@@ -90,23 +94,36 @@ class HaltForm(forms.Form):
 class UplineForm(forms.Form):
     """Through whom a sub-site buys: the main site's decision."""
 
-    upline_id = PickField((), label=_("上级"))
+    upline = LineField(
+        label=_("上级分站的标识"),
+        max_length=32,
+        required=False,
+        help_text=_("站点列表里店名下面的那个，例如 star。留空就是直属主站。"),
+        widget=forms.TextInput(attrs={"data-ascii": "", "autocapitalize": "none"}),
+    )
     plan_id = PickField(
         (), label=_("套餐"), help_text=_("直属主站时用这个套餐；有上级时跟上级的套餐走。")
     )
 
-    def __init__(
-        self, *args: Any, uplines: Sequence[Site], plans: Sequence[Plan], **options: Any
-    ) -> None:
+    def __init__(self, *args: Any, plans: Sequence[Plan], **options: Any) -> None:
         super().__init__(*args, **options)
-        names = [(DIRECT, _("直属主站")), *((str(each.id), each.name) for each in uplines)]
-        self.fields["upline_id"].choices = names  # type: ignore[attr-defined]
         self.fields["plan_id"].choices = [(each.id, each.name) for each in plans]  # type: ignore[attr-defined]
+
+    def clean_upline(self) -> int | None:
+        """Return the id of the upline, None for the main site itself."""
+        slug = self.cleaned_data["upline"].lower()
+        if not slug:
+            return None
+        found = find_site_by_slug(slug)
+        if found is None or not can_be_upline(found):
+            raise forms.ValidationError(_("没有这样的分站，或它自己就是下级。"))
+        return found.id
 
     @property
     def chosen_upline(self) -> int | None:
         """The upline that was chosen; None for the main site itself."""
-        return int(self.cleaned_data["upline_id"]) or None
+        chosen: int | None = self.cleaned_data["upline"]
+        return chosen
 
 
 def terms_values(markup_bps: int | None, minimum_amount: int | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from kameng.core.errors import Refusal
 from kameng.core.ids import new_number
 from kameng.orders import errors, store
 from kameng.orders.links import contact_digest, order_token
+from kameng.orders.models import Order
 from kameng.orders.rules import Outcome
 from kameng.orders.store import Placed, Placement
 from kameng.payments.models import Purpose
@@ -111,6 +112,23 @@ def place_order(
         payments = list_payments_of(Purpose.ORDER, paid_for=placed.order_id)
         payment_no = payments[0].payment_no if payments else None
     return _conclude(prepared, placed, payment_no=payment_no)
+
+
+def replay_order(view: SiteView, *, buyer: Buyer, key: str) -> PlacedOrder | None:
+    """Return what an earlier request of this buyer with this key got, as its order stands now."""
+    found = Order.objects.filter(request_key=_digest(f"{buyer.actor}|{key}")).first()
+    if found is None:
+        return None
+    payments = list_payments_of(Purpose.ORDER, paid_for=found.id)
+    return PlacedOrder(
+        order_id=found.id,
+        order_no=found.order_no,
+        token=order_token(view.site_id, found.order_no),
+        state=found.state,
+        is_repeat=True,
+        total_amount=found.total_amount,
+        payment_no=payments[0].payment_no if payments else None,
+    )
 
 
 async def place_prepared(prepared: Prepared, *, stamp: str = "") -> PlacedOrder | None:
