@@ -157,6 +157,7 @@ def _ids(
         "user_id": 1,
         "plan_id": 1,
         "code": "logo",
+        "child_id": 1,
         **_pages(world),
         "act": "resend",
         "version": "x",
