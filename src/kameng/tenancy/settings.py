@@ -39,6 +39,9 @@ class SiteSettings:
     named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
     unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
+    # The main site's: where own domains of sub-sites lead; addresses apart by commas.
+    domain_target: str = ""
+    domain_addresses: str = ""
 
     @property
     def zone(self) -> ZoneInfo:
