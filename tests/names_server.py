@@ -1,9 +1,11 @@
 """A small real domain name server on loopback: answers from a zone that a test changes."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -17,9 +19,13 @@ CHAIN_MOST = 8
 
 
 class NamesServer:
-    """Speaks DNS over UDP. `zone` may be changed while it runs; `is_silent` answers nothing."""
+    """Speaks DNS over UDP. `zone` may be changed while it runs; `is_silent` answers nothing.
 
-    def __init__(self) -> None:
+    With a file the zone is read from it at each question, so that another process can change it.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
         self.zone: Zone = {}
         self.is_silent = False
         self.asked: list[tuple[str, str]] = []
@@ -60,6 +66,8 @@ class NamesServer:
     def _answer(self, query: dns.message.Message) -> dns.message.Message:
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.RA | dns.flags.AA
+        if self.path is not None:
+            self.zone = read_zone(self.path)
         question = query.question[0]
         kind = dns.rdatatype.to_text(question.rdtype)
         name = question.name.to_text().rstrip(".").lower()
@@ -90,10 +98,29 @@ def _dotted(value: str, kind: str) -> str:
     return f"{value.rstrip('.')}." if kind in {"CNAME", "NS"} else value
 
 
+def read_zone(path: Path) -> Zone:
+    """Return the zone that stands in a file; an empty one without it."""
+    if not path.exists():
+        return {}
+    kept: dict[str, list[str]] = json.loads(path.read_text())
+    return {(key.split()[0], key.split()[1]): values for key, values in kept.items()}
+
+
+def write_record(path: Path, name: str, kind: str, *values: str) -> None:
+    """Let a name have these values of a type in the zone of a file; none: no such record."""
+    zone = read_zone(path)
+    zone.pop((name, kind), None)
+    if values:
+        zone[name, kind] = list(values)
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps({" ".join(key): values for key, values in zone.items()}))
+    draft.replace(path)
+
+
 @contextmanager
-def names_server() -> Iterator[NamesServer]:
+def names_server(path: Path | None = None) -> Iterator[NamesServer]:
     """Run a server for the block."""
-    server = NamesServer()
+    server = NamesServer(path)
     server.start()
     try:
         yield server

@@ -25,7 +25,7 @@ def may_have_certificate(raw_host: str) -> bool:
     `AskedTooOften` when this process was asked for too many unknown names within a second.
     """
     host = clean_host(raw_host)
-    if host is None or ":" in raw_host or _is_address(host):
+    if host is None or ":" in raw_host or "." not in host or _is_address(host):
         return False
     now = time.monotonic_ns()
     known = _kept.get(host)
