@@ -6,6 +6,7 @@ system is a little server of the tests.
 
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys

@@ -34,7 +34,7 @@ def parse_own_host(pasted: str, *, platform_hosts: Collection[str]) -> str:
     """
     text = pasted.strip()[:PASTED_MAX].translate(WIDE_DOTS)
     if not SCHEME.match(text):
-        text = f"//{text}"
+        text = f"//{text.lstrip('/')}"
     try:
         name, port = _split(urlsplit(text).netloc)
     except ValueError:
