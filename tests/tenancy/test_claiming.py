@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.db import connection
 
+from kameng.config import audit
 from kameng.core import certificates, names
 from kameng.core.audit import SYSTEM
 from kameng.core.certificates import Shown
@@ -27,6 +29,7 @@ from kameng.tenancy.models import ClaimState, Domain, DomainClaim, Plan, Site
 from kameng.tenancy.permits import forget_permits, may_have_certificate
 from kameng.tenancy.selectors import find_site_id, primary_host, site_scope
 from kameng.tenancy.services import change_settings
+from tests.damage import as_owner
 from tests.names_server import NamesServer, names_server
 
 HERE, THERE = "203.0.113.10", "198.51.100.7"
@@ -486,3 +489,45 @@ def test_a_worker_that_died_leaves_its_domains_to_the_next_look(
 
     with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=95), tick=True):
         assert check_due() == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update tenancy_domain set is_own = false where is_own",
+        "delete from tenancy_domain where is_own",
+        "update tenancy_domain set site_id = {other}, is_primary = false where is_own",
+        "update tenancy_domainclaim set state = 6, proof = 0",
+        "update tenancy_domainclaim set state = 4",
+    ],
+)
+def test_the_audit_names_a_domain_that_nobody_proved(
+    main_site: Site, site_a: Site, site_b: Site, damage: str
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    with site_scope(site_a.id):
+        DomainClaim.objects.create(
+            site_id=site_a.id,
+            host="shop.com",
+            token="t",
+            state=ClaimState.LIVE,
+            proof=1,
+            verified_at=now,
+            claimed_at=now,
+        )
+    Domain.objects.filter(site=site_a).update(is_primary=False)
+    Domain.objects.create(site=site_a, host="shop.com", is_own=True, is_primary=True)
+    assert find_named("I31") == []
+
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(damage.format(other=site_b.id))
+
+    assert [line.partition(":")[0] for line in find_named("I31")] in (
+        ["shop.com"],
+        ["shop.com", "shop.com"],
+    )
+
+
+def find_named(name: str) -> list[str]:
+    """Return what one invariant of the audit finds."""
+    return [line for each, _, check in audit.checks() if each == name for line in check()]

@@ -188,6 +188,13 @@ def list_all_claims(*, only: str = "", text: str = "") -> list[ClaimRow]:
     return sorted(listed, key=lambda each: not each.is_troubled)
 
 
+def count_troubled(site_id: int | None) -> int:
+    """Return how many domains of a site are in trouble; None: of all sites. One query."""
+    with platform_scope("count domains in trouble"):
+        rows = DomainClaim.unscoped.filter(troubled())
+        return int((rows if site_id is None else rows.filter(site_id=site_id)).count())
+
+
 def count_claims() -> dict[str, int]:
     """Return how many domains wait, are live and are in trouble, over all sites."""
     with platform_scope("the platform owner looks after domains"):
