@@ -12,7 +12,7 @@ import idna
 
 from kameng.core.names import registrable
 from kameng.tenancy import errors
-from kameng.tenancy.rules import HOST
+from kameng.tenancy.rules import HOST, clean_host
 
 PASTED_MAX = 2000
 WIDE_DOTS = str.maketrans({"。": ".", "．": ".", "｡": ".", "：": ":", "／": "/"})
@@ -50,6 +50,14 @@ def parse_own_host(pasted: str, *, platform_hosts: Collection[str]) -> str:
     if is_platforms(host, platform_hosts):
         raise errors.OwnHostIsPlatforms
     return host
+
+
+def parse_target(typed: str) -> str | None:
+    """Return the name that the platform publishes, empty for none; None when it is no name."""
+    if not typed:
+        return ""
+    host = clean_host(typed)
+    return host if host is not None and ":" not in typed and "." in host else None
 
 
 def _split(place: str) -> tuple[str, str]:

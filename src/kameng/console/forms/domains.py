@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kameng.console.forms.fields import LineField
 from kameng.tenancy.claims import ADDRESS_PARTS
-from kameng.tenancy.rules import clean_host
+from kameng.tenancy.own_hosts import parse_target
 
 ADDRESSES_MOST = 8
 
@@ -79,10 +79,7 @@ class TargetForm(forms.Form):
 
     def clean_name(self) -> Any:
         """Return the name as it stands in records."""
-        name = self.cleaned_data["name"]
-        if not name:
-            return ""
-        clean = clean_host(name)
-        if clean is None or ":" in name or "." not in clean:
+        name = parse_target(self.cleaned_data["name"])
+        if name is None:
             raise ValidationError(_("请填一个域名，例如 sites.example.com。"))
-        return clean
+        return name
