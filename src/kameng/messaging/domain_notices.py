@@ -1,5 +1,6 @@
 """What owners are told about their own domains: e-mails, each once for each thing that happened."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 from django.utils.translation import override
@@ -67,5 +68,5 @@ def _write(event: LoggedEvent, *, to: Sequence[str], slug: str, name: str) -> It
             to=login,
             subject=text.subject,
             body=text.body,
-            dedupe_key=f"domain:{event.event_id}:{list(to).index(login)}",
+            dedupe_key=f"domain:{event.event_id}:{hashlib.sha256(login.encode()).hexdigest()[:16]}",
         )

@@ -196,9 +196,10 @@ def count_troubled(site_id: int | None) -> int:
 
 
 def count_claims() -> dict[str, int]:
-    """Return how many domains wait, are live and are in trouble, over all sites."""
+    """Return how many domains stand, wait, are live and are in trouble, over all sites."""
     with platform_scope("the platform owner looks after domains"):
         counts = DomainClaim.unscoped.aggregate(
+            standing=Count("id", filter=Q(state__in=ACTIVE)),
             waiting=Count("id", filter=Q(state__in=(ClaimState.WAITING, ClaimState.VERIFIED))),
             live=Count("id", filter=Q(state=ClaimState.LIVE)),
             trouble=Count("id", filter=troubled()),
