@@ -16,7 +16,7 @@ from kameng.core.certificates import Shown
 from kameng.core.models import AuditEntry, EventRow
 from kameng.core.scope import platform_scope
 from kameng.tenancy import checking, errors, selectors
-from kameng.tenancy.checking import check_claim, check_due
+from kameng.tenancy.checking import check_claims, check_due
 from kameng.tenancy.claiming import (
     choose_primary,
     claim_hosts,
@@ -64,7 +64,7 @@ def look(row: DomainClaim) -> DomainClaim:
     with platform_scope("let some time go by"):
         DomainClaim.unscoped.filter(id=row.id).update(checked_at=None)
     with site_scope(row.site_id):
-        return check_claim(row.id)
+        return check_claims([row.id])[0]
 
 
 def problems(row: DomainClaim) -> list[str]:
@@ -239,7 +239,7 @@ def test_a_site_sees_and_touches_its_own_claims_alone(
         assert list_claims() == []
         for act in (
             lambda: get_claim(row.id),
-            lambda: check_claim(row.id),
+            lambda: check_claims([row.id]),
             lambda: remove_claim(row.id, actor=SYSTEM),
             lambda: choose_primary(row.id, actor=SYSTEM),
         ):
@@ -336,9 +336,9 @@ def test_silence_of_the_domain_name_system_changes_nothing(
 def test_a_button_pressed_twice_asks_once(zone: NamesServer, site_a: Site) -> None:
     row = claim(site_a, "shop.com")[0]
     with site_scope(site_a.id):
-        check_claim(row.id)
+        check_claims([row.id])
         asked = len(zone.asked)
-        check_claim(row.id)
+        check_claims([row.id])
 
     assert len(zone.asked) == asked
 

@@ -6,18 +6,20 @@ DNS_PORT = 53
 PORTS = 65_536
 
 
-def split_server(text: str) -> tuple[str, int]:
+def split_server(text: str, *, port: int = DNS_PORT) -> tuple[str, int]:
     """Return address and port of `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[…]:5353`.
 
-    Raises `ValueError` for what is none of these.
+    `port`: where none stands. Raises `ValueError` for what is none of these.
     """
-    address, port = text.strip(), str(DNS_PORT)
+    address, given = text.strip(), ""
     if address.startswith("["):
-        address, _, port = address[1:].partition("]")
-        port = port.removeprefix(":") or str(DNS_PORT)
+        address, _, given = address[1:].partition("]")
+        given = given.removeprefix(":")
     elif address.count(":") == 1:
-        address, _, port = address.partition(":")
+        address, _, given = address.partition(":")
     ipaddress.ip_address(address)
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < PORTS):
-        raise ValueError(f"no port: {port}")
-    return address, int(port)
+    if not given:
+        return address, port
+    if not (given.isascii() and given.isdigit() and len(given) < 6 and 0 < int(given) < PORTS):
+        raise ValueError(f"no port: {given}")
+    return address, int(given)

@@ -21,7 +21,7 @@ from publicsuffixlist import PublicSuffixList
 from kameng.core.addresses import split_server
 from kameng.core.database import in_transaction
 
-TOTAL_SECONDS = 6  # for all questions about one host together
+TOTAL_SECONDS = 5  # for all questions about one host together
 QUESTION_SECONDS = 3  # to one server; then the next one is asked
 ANSWERS_MOST = 20  # of one kind; the rest is not looked at
 TEXT_MOST = 300  # characters of one TXT record

@@ -1,5 +1,6 @@
 """Looks at hosts: the domain name system, then the certificate; asked between transactions."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -11,27 +12,41 @@ from kameng.core.certificates import look_at
 from kameng.core.names import Found, look_up
 from kameng.core.scope import platform_scope
 from kameng.tenancy.claiming import lease_due, needs_certificate, note_certificate, note_look
-from kameng.tenancy.claims import PROVED, expect, get_claim, text_names
+from kameng.tenancy.claims import ACTIVE, PROVED, expect, get_claim, text_names
 from kameng.tenancy.models import DomainClaim
 
 AT_ONCE = 4
-AGAIN_SECONDS = 3  # a button that is pressed twice asks once
+AGAIN_SECONDS = 3
 log = structlog.get_logger("kameng.tenancy")
 
 
-def check_claim(claim_id: int) -> DomainClaim:
-    """Look at a domain of the site in force now, within seconds; return it as it is afterwards.
+def check_claims(claim_ids: Sequence[int]) -> list[DomainClaim]:
+    """Look at domains of the site in force now, all at once; return them as they are afterwards.
 
-    Its certificate is left to the worker: the first handshake takes longer than a page may.
-    Raises `ClaimNotFound`. Not inside a transaction.
+    Takes a few seconds at most. Certificates are left to the worker: the first handshake takes
+    longer than a page may. Raises `ClaimNotFound`. Not inside a transaction.
     """
-    claim = get_claim(claim_id)
-    if claim.checked_at is not None:
-        age = clock.now() - claim.checked_at
-        if age.total_seconds() < AGAIN_SECONDS:
-            return claim
-    _look(claim)
-    return get_claim(claim_id)
+    due = [claim for claim in map(get_claim, claim_ids) if not _is_fresh(claim)]
+    if due:
+        expected = [expect(claim) for claim in due]
+        with ThreadPoolExecutor(max_workers=len(due), thread_name_prefix="domains") as pool:
+            found = list(pool.map(_ask, [claim.host for claim in due]))
+        for claim, seen, wanted in zip(due, found, expected, strict=True):
+            note_look(claim.id, seen, expected=wanted)
+    return [get_claim(claim_id) for claim_id in claim_ids]
+
+
+def _is_fresh(claim: DomainClaim) -> bool:
+    """Tell whether somebody just looked: a button that is pressed twice asks once."""
+    if claim.state not in ACTIVE:
+        return True
+    if claim.checked_at is None:
+        return False
+    return bool((clock.now() - claim.checked_at).total_seconds() < AGAIN_SECONDS)
+
+
+def _ask(host: str) -> Found:
+    return look_up(host, text_names=text_names(host), servers=settings.DNS_SERVERS)
 
 
 def check_due() -> int:
@@ -62,8 +77,7 @@ def _check_one(claim_id: int) -> None:
 
 def _look(claim: DomainClaim) -> DomainClaim | None:
     expected = expect(claim)
-    found = look_up(claim.host, text_names=text_names(claim.host), servers=settings.DNS_SERVERS)
-    return note_look(claim.id, found, expected=expected)
+    return note_look(claim.id, _ask(claim.host), expected=expected)
 
 
 def _look_at_certificate(claim: DomainClaim) -> None:
@@ -85,8 +99,7 @@ def _edge_of(claim: DomainClaim) -> tuple[str, int]:
     from kameng.tenancy.claims import read_findings
 
     if settings.EDGE_ADDRESS:
-        address, port = split_server(settings.EDGE_ADDRESS[0])
-        return address, port if ":" in settings.EDGE_ADDRESS[0] else int(settings.PUBLIC_PORT)
+        return split_server(settings.EDGE_ADDRESS[0], port=int(settings.PUBLIC_PORT))
     findings = read_findings(claim)
     found = findings.found if findings else Found()
     return next(iter((*found.addresses, *found.v6_addresses)), ""), int(settings.PUBLIC_PORT)

@@ -148,7 +148,7 @@ AWAY_DAYS = 30  # a proved domain that leads elsewhere for longer is given up
 AWAY_SECONDS = 3600  # it counts as gone away only when it has led elsewhere for so long
 # How long after the claim, and how often it is looked at then; in seconds.
 PATIENCE = ((600, 20), (3600, 60), (86_400, 600))
-SLOW_SECONDS, STEADY_SECONDS, AWAY_LOOK_SECONDS = 3600, 43_200, 1800
+SLOW_SECONDS, STEADY_SECONDS, AWAY_LOOK_SECONDS = 3600, 21_600, 1800
 
 
 def next_wait(*, is_settled: bool, is_away: bool, age_seconds: int) -> int:

@@ -18,6 +18,7 @@ from kameng.config.launch.options import Options
 TEMPLATE = Path(__file__).with_name("Caddyfile")
 HTTPS_PORT, HTTP_PORT = 443, 80
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - where Kameng may listen
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MARK = re.compile(r"@([a-z_]+)@")
 EMAIL = re.compile(r"[^\s@{}\"']+@[^\s@{}\"']+")
 
@@ -73,6 +74,11 @@ def render(wish: Wish, options: Options) -> str:
         raise LaunchFailed(
             "KAMENG_TLS_PERMISSION_SECRET must be 16 or more letters, digits, - and _.",
             remedy="It stands in an address.",
+        )
+    if not secret and host not in LOOPBACK:
+        raise LaunchFailed(
+            f"Kameng listens at {host}, where it cannot tell Caddy from others.",
+            remedy="Set KAMENG_TLS_PERMISSION_SECRET, or let it listen at 127.0.0.1.",
         )
     ask = f"http://{upstream}/internal/tls-permission" + (f"/{secret}" if secret else "")
     megabytes = environment.number("KAMENG_UPLOAD_LIMIT_MB", default=128, low=1, high=2048)

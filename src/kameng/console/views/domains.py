@@ -15,7 +15,7 @@ from kameng.console.domain_words import Card, describe, list_records
 from kameng.console.forms.domains import ClaimForm
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
-from kameng.tenancy.checking import check_claim
+from kameng.tenancy.checking import check_claims
 from kameng.tenancy.claiming import choose_primary, claim_hosts, needs_certificate, remove_claim
 from kameng.tenancy.claims import (
     count_bases,
@@ -142,7 +142,7 @@ def status(request: ConsoleRequest, site: SiteView, claim_id: int) -> HttpRespon
 @console_page("settings.edit")
 def check(request: ConsoleRequest, site: SiteView, claim_id: int) -> HttpResponse:
     """Look at a domain and its twin now."""
-    pair = [check_claim(each.id) for each in list_pair(get_claim(claim_id))]
+    pair = check_claims([each.id for each in list_pair(get_claim(claim_id))])
     url = reverse("console:domain", args=[site.slug, claim_id])
     if all(each.state == ClaimState.LIVE for each in pair):
         return done(request, _("检查过了，一切正常。"), to=url)
