@@ -6,7 +6,7 @@ from kameng.config.audit_rows import read_rows
 
 
 def domains() -> Iterator[str]:
-    """I31: a host of an operator's own leads to the site that proved it, and no proof leads away.
+    """I36: a host of an operator's own leads to the site that proved it, and no proof leads away.
 
     A primary host of his own is live.
     """

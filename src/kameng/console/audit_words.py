@@ -36,6 +36,7 @@ ACTION_GROUPS: Final = {
     "data": _("导出"),
 }
 ACTIONS: Final = {
+    "site.term.written": pgettext_lazy("act", "套餐期限变动"),
     "category.created": pgettext_lazy("act", "添加分类"),
     "category.changed": pgettext_lazy("act", "修改分类"),
     "category.deleted": pgettext_lazy("act", "删除分类"),
@@ -201,6 +202,10 @@ SUBJECTS: Final = {
     "product": _("商品"),
     "refund": _("退款"),
     "site": _("站点"),
+    "page": _("页面"),
+    "picture": _("图片"),
+    "decoration": _("装修"),
+    "skin": _("皮肤"),
     "user": _("员工"),
     "variant": _("规格"),
 }

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kameng.console import (
     urls_books,
+    urls_children,
     urls_design,
     urls_domains,
     urls_goods,
@@ -25,6 +26,7 @@ site_urls: list[URLPattern | URLResolver] = [
     path("", include(urls_goods.urlpatterns)),
     path("", include(urls_books.urlpatterns)),
     path("", include(urls_domains.urlpatterns)),
+    path("", include(urls_children.urlpatterns)),
     path("design/", include(urls_design.urlpatterns)),
 ]
 

@@ -17,7 +17,7 @@ from kameng.accounts.people import GUEST
 from kameng.accounts.selectors import open_request
 from kameng.core.scope import open_scope
 from kameng.tenancy.addresses import host_url
-from kameng.tenancy.errors import SiteSuspended
+from kameng.tenancy.errors import SiteLapsed, SiteSuspended
 from kameng.tenancy.middleware import HostUnknown, remember_scope
 from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import find_onward_host, forget_hosts, scope_of
@@ -79,7 +79,9 @@ class PeopleMiddleware:
             return None
         if getattr(view, "is_open_when_suspended", False):
             return None
-        return answer_refusal(request, SiteSuspended(reason=site.suspended_reason or ""))
+        if site.is_lapsed and not site.suspended_reason:
+            return answer_refusal(request, SiteLapsed())
+        return answer_refusal(request, SiteSuspended(reason=site.closed_reason))
 
 
 def _send_on(request: HttpRequest) -> HttpResponse | None:

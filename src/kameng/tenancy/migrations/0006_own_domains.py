@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0003_plan_limits'),
+        ('tenancy', '0005_site_terms'),
     ]
 
     operations = [
@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('site', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.site')),
             ],
             options={
+                "base_manager_name": "_all",
                 'indexes': [models.Index(fields=['host'], name='tenancy_claim_host'), models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='tenancy_claim_due')],
                 'constraints': [models.UniqueConstraint(fields=('site', 'host'), name='tenancy_claim_once'), models.UniqueConstraint(condition=models.Q(('state__in', (2, 3, 4))), fields=('host',), name='tenancy_claim_proved'), models.UniqueConstraint(condition=models.Q(('wants_primary', True)), fields=('site',), name='tenancy_claim_one_primary'), models.CheckConstraint(condition=models.Q(models.Q(('proof', 0), ('state__in', (1, 5, 6))), models.Q(('proof__gte', 1), ('state__in', (2, 3, 4)), ('verified_at__isnull', False)), _connector='OR'), name='tenancy_claim_proof')],
             },
