@@ -77,7 +77,7 @@ class NamesServer:
             if target is None or kind == "CNAME":
                 break
             reply.answer.append(_rrset(name, "CNAME", target))
-            name = target[0].rstrip(".")
+            name = target[0].rstrip(".").lower()
         values = self.zone.get((name, kind), [])
         if values:
             reply.answer.append(_rrset(name, kind, values))

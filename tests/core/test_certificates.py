@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from kameng.core import certificates
 from kameng.core.certificates import Shown, look_at
+from tests.ports import free_port
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 
@@ -101,7 +102,7 @@ def test_a_certificate_is_looked_at(
 def test_who_shows_none_or_is_not_there_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(None) as port:
         refused = look_at("shop.com", address="127.0.0.1", port=port)
-    nobody = look_at("shop.com", address="127.0.0.1", port=port)
+    nobody = look_at("shop.com", address="127.0.0.1", port=free_port())
 
     assert (refused.fault, nobody.fault) == ("refused", "unreachable")
     monkeypatch.setattr(certificates, "HANDSHAKE_SECONDS", 1)

@@ -34,6 +34,14 @@ from tests.names_server import NamesServer, names_server
 
 HERE, THERE = "203.0.113.10", "198.51.100.7"
 
+OF_DOMAINS = [
+    ("I36", "update tenancy_domain set is_own = false where is_own"),
+    ("I36", "delete from tenancy_domain where is_own"),
+    ("I36", "update tenancy_domain set site_id = {other}, is_primary = false where is_own"),
+    ("I36", "update tenancy_domainclaim set state = 6, proof = 0"),
+    ("I36", "update tenancy_domainclaim set state = 4"),
+]
+
 
 @pytest.fixture
 def zone(committed_db: None, main_site: Site, settings: LazySettings) -> Iterator[NamesServer]:
@@ -228,6 +236,23 @@ def test_no_proof_takes_a_host_that_the_platform_gave(
     assert find_site_id("given.com") == site_a.id
     with pytest.raises(errors.OwnHostIsPlatforms):
         claim(site_b, "given.com")
+
+
+def test_names_of_the_platform_are_not_claimed(
+    zone: NamesServer, main_site: Site, site_a: Site
+) -> None:
+    with site_scope(main_site.id):
+        changes: dict[str, object] = {
+            "branch_suffix": "shops.kameng.cn",
+            "domain_target": "edge.kameng.com",
+        }
+        change_settings(site_id=main_site.id, changes=changes, actor=SYSTEM)
+
+    for host in ("x.shops.kameng.cn", "kameng.cn", "other.kameng.com", "edge.kameng.com"):
+        with pytest.raises(errors.OwnHostIsPlatforms):
+            claim(site_a, host)
+    with platform_scope("nothing was claimed"):
+        assert not DomainClaim.unscoped.exists()
 
 
 def test_a_site_sees_and_touches_its_own_claims_alone(
@@ -491,16 +516,7 @@ def test_a_worker_that_died_leaves_its_domains_to_the_next_look(
         assert check_due() == 1
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "update tenancy_domain set is_own = false where is_own",
-        "delete from tenancy_domain where is_own",
-        "update tenancy_domain set site_id = {other}, is_primary = false where is_own",
-        "update tenancy_domainclaim set state = 6, proof = 0",
-        "update tenancy_domainclaim set state = 4",
-    ],
-)
+@pytest.mark.parametrize("damage", [damage for _name, damage in OF_DOMAINS])
 def test_the_audit_names_a_domain_that_nobody_proved(
     main_site: Site, site_a: Site, site_b: Site, damage: str
 ) -> None:

@@ -15,6 +15,7 @@ from kameng.tenancy.errors import ClaimNotFound
 from kameng.tenancy.models import ClaimState, Domain, DomainClaim, Site, SiteKind
 from kameng.tenancy.own_hosts import base_of
 from kameng.tenancy.proving import Expected, Problem, Verdict
+from kameng.tenancy.selectors import branch_host
 from kameng.tenancy.settings import parse_settings
 
 ACTIVE = (ClaimState.WAITING, ClaimState.VERIFIED, ClaimState.LIVE, ClaimState.AWAY)
@@ -112,8 +113,8 @@ def find_platform_host(site_id: int) -> str:
 def list_platform_hosts() -> list[str]:
     """Return the names that are the platform's own: nobody claims them or what lies below."""
     hosts = Domain.objects.filter(site__kind=SiteKind.MAIN, is_own=False)
-    target = get_target().name
-    return [*hosts.values_list("host", flat=True), *([target] if target else [])]
+    names = (get_target().name, branch_host("").removeprefix("."))
+    return [*hosts.values_list("host", flat=True), *(name for name in names if name)]
 
 
 def expect(claim: DomainClaim) -> Expected:

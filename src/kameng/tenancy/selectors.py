@@ -360,7 +360,8 @@ def list_taken_slugs(slugs: Collection[str]) -> frozenset[str]:
 
 def find_site_id_now(host: str) -> int | None:
     """Return the site of a clean host, asked of the database."""
-    return store.find_site_of_host(host)
+    way = store.find_way(host)
+    return way[0] if way else None
 
 
 def list_domains(site_id: int) -> list[Domain]:
