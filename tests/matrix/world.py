@@ -156,6 +156,7 @@ def _ids(
         "rule_id": 1,
         "user_id": 1,
         "plan_id": 1,
+        "code": "logo",
         **_pages(world),
         "act": "resend",
         "version": "x",

@@ -4,7 +4,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from kameng.tenancy.models import Site
+from kameng.tenancy.models import Domain, Site
 from kameng.tenancy.permits import forget_permits
 
 PATH = "/internal/tls-permission"
@@ -51,7 +51,7 @@ def test_a_proxy_elsewhere_is_told_by_the_secret(settings: LazySettings) -> None
     assert ask(f"{PATH}/", **far) == 404
 
 
-def test_a_closed_shop_is_not_served() -> None:
-    Site.objects.filter(slug="site-a").update(state=3)
+def test_a_host_that_was_taken_away_is_not_served() -> None:
+    Domain.objects.filter(host="a.localhost").delete()
 
     assert ask() == 404

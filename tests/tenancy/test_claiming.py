@@ -25,7 +25,16 @@ from kameng.tenancy.claiming import (
     remove_claim,
 )
 from kameng.tenancy.claims import get_claim, list_all_claims, list_claims, read_findings
-from kameng.tenancy.models import ClaimState, Domain, DomainClaim, Plan, Site
+from kameng.tenancy.closing import release_address
+from kameng.tenancy.models import (
+    ClaimState,
+    Closing,
+    Domain,
+    DomainClaim,
+    Plan,
+    Site,
+    SiteState,
+)
 from kameng.tenancy.permits import forget_permits, may_have_certificate
 from kameng.tenancy.selectors import find_site_id, primary_host, site_scope
 from kameng.tenancy.services import change_settings
@@ -400,6 +409,27 @@ def test_the_platform_owner_takes_a_host_away_with_its_claim(
         assert DomainClaim.unscoped.get(id=live.id).state == ClaimState.RELEASED
 
 
+def test_a_claim_ends_with_the_address_that_a_closed_site_lets_go(
+    zone: NamesServer, site_a: Site
+) -> None:
+    live = bring_live(zone, site_a, "shop.com")
+    now = dt.datetime.now(dt.UTC)
+    Site.objects.filter(id=site_a.id).update(state=SiteState.CLOSED)
+    with site_scope(site_a.id):
+        Closing.objects.create(
+            site_id=site_a.id,
+            reason="done",
+            asked_by="Lin",
+            state_before=SiteState.OPEN,
+            completed_at=now - dt.timedelta(days=800),
+        )
+        release_address(host="shop.com", actor=SYSTEM)
+
+    assert find_site_id("shop.com") is None
+    with platform_scope("look at the claim"):
+        assert DomainClaim.unscoped.get(id=live.id).state == ClaimState.RELEASED
+
+
 def test_under_tls_a_domain_is_live_with_its_certificate_only(
     zone: NamesServer, site_a: Site, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,9 +478,7 @@ def test_nobody_is_asked_inside_a_transaction(db: None) -> None:
         certificates.look_at("shop.com", address="127.0.0.1", port=9)
 
 
-def test_a_closed_site_and_a_made_up_name_get_no_certificate(
-    main_site: Site, site_a: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_made_up_name_gets_no_certificate(main_site: Site, site_a: Site) -> None:
     forget_permits()
     for host, may in (
         ("a.localhost", True),
@@ -463,10 +491,11 @@ def test_a_closed_site_and_a_made_up_name_get_no_certificate(
         ("a" * 300, False),
     ):
         assert may_have_certificate(host) is may, host
-    Site.objects.filter(id=site_a.id).update(state=2)
-    forget_permits()
-    assert may_have_certificate("a.localhost")
-    Site.objects.filter(id=site_a.id).update(state=3)
+    for state in (2, 3):  # suspended, closed: buyers look up what they bought
+        Site.objects.filter(id=site_a.id).update(state=state)
+        forget_permits()
+        assert may_have_certificate("a.localhost"), state
+    Domain.objects.filter(site=site_a).delete()
     forget_permits()
     assert not may_have_certificate("a.localhost")
 

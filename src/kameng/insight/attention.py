@@ -45,6 +45,7 @@ from kameng.pricing.money import Amount, format_yuan
 from kameng.settlement.models import PayoutAccount
 from kameng.settlement.selectors import list_pending
 from kameng.tenancy.claims import count_troubled
+from kameng.tenancy.licensing import count_waiting_licences
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
@@ -134,6 +135,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         *_gateways(site),
         *([_unbooked(now)] if site.is_main else []),
         *(_settlement() if site.is_main else []),
+        *([_licences()] if site.is_main else []),
         _oldest(
             "to_deliver",
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
@@ -298,6 +300,12 @@ def _low_stock(now: dt.datetime) -> list[Matter]:
 def _settlement() -> list[Matter]:
     """Withdrawals to decide and to pay, payouts without an answer, shares that were refused."""
     return [Matter(code=each.code, count=each.count, since=each.since) for each in list_pending()]
+
+
+def _licences() -> Matter:
+    """Details of who runs a shop that wait for the main site's word."""
+    count, since = count_waiting_licences()
+    return Matter(code="licence_waiting", count=count, since=since)
 
 
 def _mail() -> Matter:

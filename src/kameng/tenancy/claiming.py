@@ -140,6 +140,16 @@ def remove_claim(claim_id: int, *, actor: Actor) -> str:
     return host
 
 
+def end_claim(host: str) -> None:
+    """End the claim of the site in force on a host whose `Domain` is going. In a transaction.
+
+    Call behind the lock of the site.
+    """
+    lock_claims(host)
+    rows = DomainClaim.objects.filter(host=host, state__in=PROVED)
+    rows.update(**NOTHING, next_check_at=None, points=False)
+
+
 def drop_host(*, site_id: int, host: str, actor: Actor) -> None:
     """Take any host away from a site, for the platform's owner; call inside a platform scope.
 

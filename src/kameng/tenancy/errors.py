@@ -170,3 +170,56 @@ class AskedTooOften(Refusal):
     code = "asked_too_often"
     status = 429
     message = _("问得太频繁，请稍后再试。")
+
+
+class ShopClosing(Refusal):
+    code = "shop_closing"
+    status = 403
+    message = _("本店正在关店，不再接受新订单和充值：%(reason)s")
+
+
+class ShopClosed(Refusal):
+    code = "shop_closed"
+    status = 410
+    message = _("本店已关闭。买过的东西仍可以在这里查到。")
+
+
+class SitePreparing(Refusal):
+    code = "site_preparing"
+    status = 403
+    message = _("本店正在准备开张，请过些时候再来。")
+
+
+class ClosingStateWrong(Conflict):
+    code = "closing_state_wrong"
+    message = _("店铺的状态刚刚变了，请刷新后再看。")
+
+
+class SiteLeaving(Conflict):
+    code = "site_leaving"
+    message = _("这家店正在关店或已关店，请在“关店”页处理。")
+
+
+class MainSiteStays(Conflict):
+    code = "main_site_stays"
+    message = _("主站不能转让或关店。")
+
+
+class AddressKept(Conflict):
+    code = "address_kept"
+    message = _("关店后的网址保留到 %(until)s，之后才能移除。")
+
+
+class TooLateToReopen(Conflict):
+    code = "too_late_to_reopen"
+    message = _("关店已超过 %(days)s 天，不能再恢复，请重新开通。")
+
+
+class LicenceInvalid(Refusal):
+    code = "licence_invalid"
+    message = _("%(why)s")
+
+
+class LicenceNotFound(NotFound):
+    code = "licence_not_found"
+    message = _("没有这份主体信息，可能已经处理过。")

@@ -19,10 +19,11 @@ _spent: dict[int, int] = {}
 
 
 def may_have_certificate(raw_host: str) -> bool:
-    """Tell whether a host leads to a site that is not closed, so that a certificate is fetched.
+    """Tell whether a host leads to a site, so that a certificate is fetched for it.
 
-    A suspended site keeps its certificate: its buyers still fetch what they bought. Raises
-    `AskedTooOften` when this process was asked for too many unknown names within a second.
+    A site that is suspended or closed has one as long as it has its address: its buyers still look
+    up what they bought. Raises `AskedTooOften` when this process was asked for too many unknown
+    names within a second.
     """
     host = clean_host(raw_host)
     if host is None or ":" in raw_host or "." not in host or _is_address(host):

@@ -73,6 +73,11 @@ class SiteView:
         """Return what buyers are told while the site is not open."""
         return gettext("上级站点暂停营业") if self.is_held else self.suspended_reason
 
+    @property
+    def is_preparing(self) -> bool:
+        """Tell whether only its operator sees the shop: its details are not verified yet."""
+        return self.settings.licence_required and not self.is_main and not self.settings.legal
+
 
 def find_site_id(raw_host: str) -> int | None:
     """Return the site of a Host header, or None: an unknown host is never a default site."""

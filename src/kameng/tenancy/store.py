@@ -25,13 +25,8 @@ def find_way(host: str) -> tuple[int, str | None] | None:
 
 
 def is_served(host: str) -> bool:
-    """Tell whether a host leads to a site that is not closed. Unique index; no locks."""
-    row = fetch_one(
-        "select 1 from tenancy_domain d join tenancy_site s on s.id = d.site_id"
-        " where d.host = %s and s.state <> 3",
-        (host,),
-    )
-    return row is not None
+    """Tell whether a host leads to a site. Unique index; no locks."""
+    return fetch_one("select 1 from tenancy_domain where host = %s", (host,)) is not None
 
 
 def take_host(host: str, *, site_id: int) -> bool:
@@ -94,6 +89,20 @@ def find_primary_host(site_id: int) -> str | None:
         (site_id,),
     )
     return row[0] if row else None
+
+
+def hold_state(site_id: int) -> int | None:
+    """Share the selling of a site (sql/selling.sql) and return its state, None without it.
+
+    Holds the advisory lock, shared, until the end of the transaction.
+    """
+    row = fetch_one("select tenancy_hold_state(%s)", (site_id,))
+    return row[0] if row else None
+
+
+def seal_selling(site_id: int) -> None:
+    """Take the selling of a site alone until the end of the transaction (sql/selling.sql)."""
+    fetch_one("select tenancy_seal_selling(%s)", (site_id,))
 
 
 def hold_slug(slug: str, *, holder: str, until: dt.datetime) -> bool:

@@ -107,6 +107,8 @@ def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
     """Raise what keeps a site from this purchase: see `prolong_term`. A child has its upline's."""
     if site.state == SiteState.CLOSED:
         raise errors.SiteClosed
+    if site.state == SiteState.CLOSING:
+        raise errors.SiteLeaving
     if (
         site.is_main
         or site.upline_id is not None

@@ -267,6 +267,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
     ),
     "withdrawal_review": ("coin", "warn", _("分站在等审核。"), _("去审核")),
     "withdrawal_pay": ("coin", "warn", _("审核过了，还没有打款。"), _("去打款")),
+    "licence_waiting": (
+        "id",
+        "warn",
+        _("核实后才会在店里公示。"),
+        _("去核实"),
+    ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "domains": ("world", "warn", _("解析或证书有问题，买家可能打不开。"), _("去看看")),
@@ -283,6 +289,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "withdrawal_pay": "settlement.review",
     "withdrawal_unknown": "settlement.review",
     "split_refused": "settlement.review",
+    "licence_waiting": "sites.manage",
     "low_stock": "goods.view",
     "domains": "settings.edit",
     "mail_no_server": "settings.edit",
@@ -385,6 +392,10 @@ def _settlement_title(matter: Matter) -> str:
             text = ngettext("%(count)s 笔提现待打款", "%(count)s 笔提现待打款", matter.count)
         case "withdrawal_unknown":
             text = ngettext("%(count)s 笔打款没有结果", "%(count)s 笔打款没有结果", matter.count)
+        case "licence_waiting":
+            text = ngettext(
+                "%(count)s 份主体信息待核实", "%(count)s 份主体信息待核实", matter.count
+            )
         case "split_refused":
             text = ngettext("%(count)s 笔分账失败", "%(count)s 笔分账失败", matter.count)
         case _:
@@ -397,6 +408,7 @@ SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
     "withdrawal_pay": ("withdrawals", "pay"),
     "withdrawal_unknown": ("withdrawals", "sending"),
     "split_refused": ("splits", "refused"),
+    "licence_waiting": ("licences", "waiting"),
 }
 
 

@@ -17,11 +17,11 @@ from kameng.accounts.people import GUEST
 from kameng.accounts.selectors import open_request
 from kameng.core.scope import open_scope
 from kameng.tenancy.addresses import host_url
-from kameng.tenancy.errors import SiteLapsed, SiteSuspended
 from kameng.tenancy.middleware import HostUnknown, remember_scope
 from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import find_onward_host, forget_hosts, scope_of
-from kameng.web.answers import answer, answer_refusal
+from kameng.web.answers import answer
+from kameng.web.away import answer_away, refusal_of
 from kameng.web.middleware.requests import SMALL_BODY
 
 STAYING = ("/pay/", "/receive/")  # payments and payouts that are under way
@@ -66,7 +66,7 @@ class PeopleMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponseBase | None:
-        """Send visitors of a shop on to its primary host; close one that is not open."""
+        """Send visitors of a shop on to its primary host; close one that is not to be seen."""
         site = getattr(request, "site", None)
         if site is None:
             return None
@@ -75,13 +75,12 @@ class PeopleMiddleware:
             return None
         if (onward := _send_on(request)) is not None:
             return onward
-        if site.state == SiteState.OPEN:
+        if site.state == SiteState.OPEN and not site.is_preparing:
             return None
         if getattr(view, "is_open_when_suspended", False):
             return None
-        if site.is_lapsed and not site.suspended_reason:
-            return answer_refusal(request, SiteLapsed())
-        return answer_refusal(request, SiteSuspended(reason=site.closed_reason))
+        refusal = refusal_of(request, site)
+        return None if refusal is None else answer_away(request, site, refusal)
 
 
 def _send_on(request: HttpRequest) -> HttpResponse | None:

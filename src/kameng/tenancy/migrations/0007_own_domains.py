@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0005_site_terms'),
+        ('tenancy', '0006_leaving_and_licences'),
     ]
 
     operations = [
