@@ -1,0 +1,1 @@
+"""Writes of insight: rolling up, and noting visits."""
