@@ -47,7 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
-    from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_gateways, auditing_insight, auditing_sales
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
@@ -88,4 +88,8 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
+        ("I29", "roll-ups of sales are what the orders say, and add up", auditing_insight.totals),
+        ("I30", "roll-ups of goods and sources are what the orders say", auditing_insight.parts),
+        ("I31", "different buyers are counted from who paid on which day", auditing_insight.buyers),
+        ("I32", "visitors are counted once a day", auditing_insight.visitors),
     ]

@@ -78,6 +78,13 @@ def tail_sales(stretch: Stretch) -> list[tuple[Any, ...]]:
     )
 
 
+def tail_by_site(stretch: Stretch) -> list[tuple[Any, ...]]:
+    """Return rows of (site, *SALES) of what each shop of a stretch was paid."""
+    return fetch(
+        "select * from insight_tail_by_site(%s, %s, %s, %s)", stretch.arguments, scoped=False
+    )
+
+
 def tail_placed(stretch: Stretch) -> list[tuple[Any, ...]]:
     """Return rows of (day, hour, placed_count)."""
     return fetch(

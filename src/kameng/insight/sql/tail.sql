@@ -22,6 +22,20 @@ language sql stable security definer set search_path = public, pg_temp as $$
      group by 1, 2
 $$;
 
+create or replace function insight_tail_by_site(p_site bigint, p_span int, p_since timestamptz,
+                                                p_until timestamptz)
+returns table (site_id bigint, order_count bigint, piece_count bigint, revenue_amount numeric,
+               refunded_amount numeric, refund_count bigint, delivered_count bigint,
+               margin_amount numeric, income_amount numeric)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select s.site_id, count(*), sum(o.quantity), sum(o.total_amount), sum(o.refunded_amount),
+           count(*) filter (where o.refunded_amount > 0), count(*) filter (where o.is_delivered),
+           sum(o.margin_amount), sum(o.income_amount)
+      from insight_shops(p_site, p_span) s,
+           lateral (select * from orders_paid_rows(s.site_id, p_since, p_until) offset 0) o
+     group by 1
+$$;
+
 create or replace function insight_tail_placed(p_site bigint, p_span int, p_since timestamptz,
                                                p_until timestamptz)
 returns table (day date, hour smallint, placed_count bigint)
@@ -60,6 +74,15 @@ language sql stable security definer set search_path = public, pg_temp as $$
      group by 1
 $$;
 
+-- Whether a buyer paid after the roll-up ends and before a moment: only where the roll-up lags behind
+-- the beginning of what is shown.
+create or replace function insight_paid_between_marks(p_site bigint, p_buyer bytea, p_since timestamptz)
+returns boolean language sql stable as $$
+    select exists (select 1 from orders_paid_rows(p_site, coalesce(
+        (select rolled_until from insight_mark where id = 1), timestamptz '2000-01-01 00:00+00'),
+        p_since) o where o.buyer = p_buyer)
+$$;
+
 -- Buyers of a stretch that is not rolled up, against what is since `p_first`: how many are not
 -- counted yet, how many come to their second order in it, how many never paid before, and for how
 -- many it is the first order of the day. Guests and customers in two rows.
@@ -77,7 +100,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
          group by 1, 2)
     select f.is_guest, count(*) filter (where b.n = 0),
            count(*) filter (where b.n < 2 and b.n + f.n >= 2),
-           count(*) filter (where b.n = 0 and not b.is_known),
+           count(*) filter (where b.n = 0 and not b.is_known
+                            and not insight_paid_between_marks(f.site_id, f.buyer, p_since)),
            sum(cardinality(f.days) - b.same_days)::bigint
       from fresh f cross join lateral (
            select coalesce(sum(x.order_count) filter (where x.day >= p_first), 0) n,
@@ -102,6 +126,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select f.is_guest, count(*), count(*) filter (where f.n >= 2),
            count(*) filter (where not exists (
                select 1 from insight_buyerday x
-                where x.site_id = f.site_id and x.buyer = f.buyer and x.day < f.day))
+                where x.site_id = f.site_id and x.buyer = f.buyer and x.day < f.day)
+               and not insight_paid_between_marks(f.site_id, f.buyer, p_since))
       from fresh f group by 1
 $$;
