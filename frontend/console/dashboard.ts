@@ -34,6 +34,20 @@ function restore(root: HTMLElement, place: Place): void {
   }
 }
 
+/** Put each part of an answer where that part stands in the page; leave alone what did not change. */
+function replaceParts(html: string): void {
+  const answer = document.createElement("template");
+  answer.innerHTML = html;
+  for (const fresh of answer.content.querySelectorAll<HTMLElement>("[data-live-part]")) {
+    const root = document.querySelector<HTMLElement>(`[data-live-part="${fresh.dataset["livePart"]}"]`);
+    if (!root || root.innerHTML.trim() === fresh.innerHTML.trim()) continue;
+    const place = remember(root);
+    root.replaceChildren(...fresh.childNodes);
+    restore(root, place);
+    startLive(root);
+  }
+}
+
 function startFigures(root: HTMLElement): void {
   const url = root.dataset["liveUrl"] ?? "";
   const wait = Number(root.dataset["liveSeconds"] ?? "3") * 1000;
@@ -44,12 +58,7 @@ function startFigures(root: HTMLElement): void {
     if (!root.isConnected) return;
     if (!document.hidden) {
       const answer = await getJson(`${url}&state=${state}`);
-      if (typeof answer?.["html"] === "string") {
-        const place = remember(root);
-        root.innerHTML = answer["html"];
-        restore(root, place);
-        startLive(root);
-      }
+      if (typeof answer?.["html"] === "string") replaceParts(answer["html"]);
       if (typeof answer?.["state"] === "string") state = answer["state"];
     }
     timer = window.setTimeout(() => void ask(), wait);

@@ -7,9 +7,9 @@ from django.db import connection
 
 from kameng.config import audit
 from kameng.insight import store
-from kameng.insight.rules import SourceWords
 from kameng.insight.services.rolling import roll_up
 from kameng.insight.services.visiting import PAGE, PRODUCT, Seen, flush_visits, note_visit
+from kameng.insight.sources import SourceWords
 from kameng.orders.models import Order
 from kameng.tenancy.models import Site
 from kameng.tenancy.scoping import platform_scope

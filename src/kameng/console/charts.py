@@ -103,12 +103,13 @@ def draw_columns(labels: Sequence[str], *, now: Sequence[int], before: Sequence[
     `before` may be shorter or longer than the labels: the line has as many points as both have.
     """
     top = _tidy_top(max([1, *now, *before]))
-    slot = CHART_WIDTH / max(1, len(labels))
-    width = max(2, min(36, int(slot * 0.62)))
+    count = max(1, len(labels))
+    width = max(2, min(36, CHART_WIDTH * 62 // (100 * count)))
+    middles = [CHART_LEFT + CHART_WIDTH * (2 * each + 1) // (2 * count) for each in range(count)]
     every = -(-len(labels) // LABELS_MOST)
     columns = []
     for number, (label, amount) in enumerate(zip(labels, now, strict=True)):
-        middle = CHART_LEFT + int(slot * (number + 0.5))
+        middle = middles[number]
         height = _height(amount, top)
         columns.append(
             Column(
@@ -125,7 +126,7 @@ def draw_columns(labels: Sequence[str], *, now: Sequence[int], before: Sequence[
         )
     ground = CHART_TOP + CHART_HEIGHT
     line = "L".join(
-        f"{CHART_LEFT + int(slot * (number + 0.5))} {ground - _height(value, top)}"
+        f"{middles[number]} {ground - _height(value, top)}"
         for number, value in enumerate(before[: len(labels)])
     )
     rules = [

@@ -14,18 +14,17 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from kameng.catalog.selectors import get_catalogue
 from kameng.console.charts import Columns, Spark, draw_columns, draw_spark
 from kameng.console.forms.orders import SOURCE_JOINT, SOURCES_MOST
 from kameng.console.source_words import NamedSource, group_campaigns, group_sources
 from kameng.insight.dashboard import Dashboard, GoodsFigure, Point
-from kameng.insight.definitions import DEFINITIONS, Definition
-from kameng.insight.facts import Facts, rate_bps
+from kameng.insight.definitions import DEFINITIONS, SOURCES, Definition
+from kameng.insight.facts import Facts, change_bps, rate_bps
 from kameng.insight.models import Span
 from kameng.insight.periods import Period
-from kameng.insight.rules import change_bps
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -69,6 +68,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """A table with its definition."""
+
+    name: Text
+    meaning: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
     """One figure with its definition, its comparisons and the orders behind it."""
 
@@ -84,6 +91,7 @@ class Tile:
 class Stage:
     """One step of the funnel: its share of the widest in tenths of a percent, of the one before."""
 
+    name: Text
     definition: Definition
     count: int
     tenths: int
@@ -138,6 +146,7 @@ def describe(screen: Screen) -> dict[str, Any]:
         "goods": name_goods(screen, board.goods[:SHOWN]),
         "sources": list_lines(screen, group_sources(board.sources)),
         "campaigns": list_lines(screen, group_campaigns(board.sources)),
+        "sources_meaning": Meaning(name=_("买家从哪里来"), meaning=SOURCES),
         "has_visits": bool(board.facts.visitor_count or board.before.visitor_count),
         "days_text": say_days(board.period),
         "before_text": say_before(board.period),
@@ -256,6 +265,7 @@ def list_stages(screen: Screen) -> list[Stage]:
         definition = DEFINITIONS[code]
         found.append(
             Stage(
+                name=pgettext_lazy("funnel", "付款") if code == "order_count" else definition.name,
                 definition=definition,
                 count=count,
                 tenths=count * 1000 // widest,

@@ -12,10 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from kameng.console.charts import Spark, draw_line
 from kameng.insight.definitions import DEFINITIONS, OUTLIERS
-from kameng.insight.facts import Facts
+from kameng.insight.facts import Facts, change_bps
 from kameng.insight.periods import Period
 from kameng.insight.ranking import Outlier, Rank, find_outliers, rank_sites
-from kameng.insight.rules import change_bps
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView
 

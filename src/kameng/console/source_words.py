@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kameng.insight.dashboard import SourceFigure
-from kameng.insight.rules import SOURCE_DIRECT, SOURCE_NONE
+from kameng.insight.sources import SOURCE_DIRECT, SOURCE_NONE
 
 KINDS: Final = {
     "search": gettext_lazy("搜索"),

@@ -21,18 +21,13 @@ from kameng.insight import store
 from kameng.insight.facts import Facts
 from kameng.insight.models import BuyerTotal, GoodsTotal, SalesTotal, Source, SourceTotal, Span
 from kameng.insight.periods import Days, Period, cover
-from kameng.insight.rules import (
-    SOURCE_DIRECT,
-    SOURCE_NONE,
-    SOURCE_OTHER,
-    Window,
-    day_start,
-)
+from kameng.insight.rules import Window, day_start
+from kameng.insight.sources import SOURCE_DIRECT, SOURCE_NONE, SOURCE_OTHER
 from kameng.insight.store import Stretch
 from kameng.tenancy.selectors import SiteView
 
-FRESH_SECONDS: Final = 2.0
-OVER_SECONDS: Final = 60.0
+FRESH_SECONDS: Final = 2
+OVER_SECONDS: Final = 60
 KEEP_MOST: Final = 500
 TRIES: Final = 5
 NONE_DAY: Final = dt.date(1900, 1, 1)
@@ -40,7 +35,7 @@ EPOCH: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 VISITS: Final = ("visitor_count", "product_count", "checkout_count")
 COUNTED: Final = (*store.SALES, "placed_count", *VISITS)
 T = TypeVar("T")
-_kept: dict[Hashable, tuple[float, Any]] = {}
+_kept: dict[Hashable, tuple[int, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +131,17 @@ def forget_figures() -> None:
     _kept.clear()
 
 
-def keep(key: Hashable, seconds: float, read: Callable[[], T]) -> T:
+def keep(key: Hashable, seconds: int, read: Callable[[], T]) -> T:
     """Return what the process keeps under a key, read anew once it is too old."""
+    moment = int(time.monotonic())
     known = _kept.get(key)
-    if known is not None and known[0] > time.monotonic():
+    if known is not None and known[0] > moment:
         value: T = known[1]
         return value
     value = read()
     if len(_kept) >= KEEP_MOST:
         _kept.clear()
-    _kept[key] = (time.monotonic() + seconds, value)
+    _kept[key] = (moment + seconds, value)
     return value
 
 

@@ -93,6 +93,13 @@ def rate_bps(part: int, whole: int) -> int | None:
     return part * BPS // whole if whole > 0 else None
 
 
+def change_bps(now: int, *, before: int) -> int | None:
+    """Return how much `now` differs from `before` in basis points; None when nothing was before."""
+    if before <= 0:
+        return None
+    return (now - before) * BPS // before
+
+
 def whole_fen(amount: int) -> int:
     """Leave out what is below a fen: a headline figure needs no more."""
     return amount - amount % FEN

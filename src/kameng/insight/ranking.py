@@ -24,7 +24,8 @@ ACTIVE_DAYS: Final = 10  # of the past, with an order: less is no habit to diffe
 COMPARED_SITES: Final = 2000  # those that sold most in the past
 FAR_TENTHS: Final = 35  # robust standard deviations: the usual bound for an outlier
 OUTLIERS_SHOWN: Final = 20
-KEEP_SECONDS: Final = 60.0
+KEEP_SECONDS: Final = 60
+FRESH_SECONDS: Final = 3
 SORTS: Final = ("net", "orders", "average", "refunds", "visitors", "name")
 REFUND_LEAST_BPS: Final = 100
 ORDERS_LEAST: Final = 2
@@ -61,7 +62,9 @@ def rank_sites(site: SiteView, *, period: Period, now: dt.datetime, sort: str) -
     order = sort if sort in SORTS else "net"
     key = ("ranks", site.site_id, period, order)
     return keep(
-        key, 3.0 if period.is_running else KEEP_SECONDS, lambda: _rank(site, period, now, order)
+        key,
+        FRESH_SECONDS if period.is_running else KEEP_SECONDS,
+        lambda: _rank(site, period, now, order),
     )
 
 
@@ -115,7 +118,8 @@ def _sums(days: Days) -> "QuerySet[Any]":
     for grain, part in cover(days):
         wanted |= Q(grain=grain, day__gte=part.first, day__lte=part.last)
     sums = {f"sum_{name}": Sum(name) for name in COUNTED}
-    return _of_shops().filter(wanted).values("site_id").annotate(**sums)
+    rows: QuerySet[Any] = _of_shops().filter(wanted).values("site_id").annotate(**sums)
+    return rows
 
 
 def _facts(row: dict[str, Any]) -> Facts:

@@ -14,7 +14,6 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from kameng.core import clock
-from kameng.insight.rules import BOTS, find_source, host_of
 from kameng.insight.services.visiting import (
     CHECKOUT,
     PAGE,
@@ -22,6 +21,7 @@ from kameng.insight.services.visiting import (
     Seen,
     note_visit,
 )
+from kameng.insight.sources import BOTS, find_source, host_of
 from kameng.web.requests import KamengRequest
 
 COOKIE: Final = "kameng_visit"
@@ -78,7 +78,7 @@ def _note(request: KamengRequest, response: HttpResponseBase, step: int) -> None
     visitor = request.COOKIES.get(COOKIE, "")
     if len(visitor) != VISITOR_LENGTH or not visitor.isascii():
         visitor = secrets.token_urlsafe(VISITOR_BYTES)
-        response.set_cookie(  # type: ignore[attr-defined]
+        response.set_cookie(
             COOKIE, visitor, httponly=True, samesite="Lax", secure=request.is_secure()
         )
     with_order = match is not None and match.view_name in WITH_ORDER

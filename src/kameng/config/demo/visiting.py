@@ -19,9 +19,9 @@ from kameng.config.settings import MIGRATION_ALIAS
 from kameng.core.arrays import array_of_numbers
 from kameng.core.scope import platform_scope
 from kameng.insight import store
-from kameng.insight.rules import SOURCE_DIRECT, SOURCES_A_DAY, SourceWords
 from kameng.insight.services.rolling import roll_up, roll_up_anew
 from kameng.insight.services.visiting import CHECKOUT, PAGE, PRODUCT
+from kameng.insight.sources import SOURCE_DIRECT, SOURCES_A_DAY, SourceWords
 from kameng.orders.models import Order
 
 BATCH: Final = 2000

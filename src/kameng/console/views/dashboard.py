@@ -142,7 +142,7 @@ def dashboard_live(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Give the figures again: `state` changes with them, `html` takes their place."""
     screen = read_screen(request, site, now=clock.now())
     context = describe(screen) | page_of(screen, request)
-    html = render_to_string("console/dashboard/figures.html", context, request=request)
+    html = render_to_string("console/dashboard/live.html", context, request=request)
     state = blake2b(html.encode(), digest_size=8).hexdigest()
     answer = {"state": state, "html": html if request.GET.get("state") != state else None}
     response = JsonResponse(answer)

@@ -17,14 +17,14 @@ import structlog
 from django.db import connection, transaction
 
 from kameng.insight import store
-from kameng.insight.rules import SOURCES_A_DAY, SourceWords
+from kameng.insight.sources import SOURCES_A_DAY, SourceWords
 
-FLUSH_SECONDS: Final = 3.0
+FLUSH_SECONDS: Final = 3
 WAITING_MOST: Final = 20_000  # visitors; more in three seconds are not counted
 DIGEST_BYTES: Final = 8
 SALT_BYTES: Final = 32
 BATCH: Final = 2000
-JOIN_SECONDS: Final = 5.0
+JOIN_SECONDS: Final = 5
 PAGE, PRODUCT, CHECKOUT = 1, 2, 4
 log = structlog.get_logger("kameng.insight")
 
