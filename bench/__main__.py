@@ -244,6 +244,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="kameng bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under a minute, smaller runs")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    if sys.argv[1:2] == ["dashboard"]:
+        from bench import dashboard
+
+        del sys.argv[1]
+        return dashboard.main()
     wanted = parser.parse_args()
     started = time.perf_counter()
     report = measure(quick=wanted.quick)

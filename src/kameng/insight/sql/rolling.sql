@@ -62,11 +62,29 @@ returns void language sql as $$
           from units u, lateral (select * from orders_paid_rows(u.site_id, u.since, u.until)
                                   offset 0) o
          group by 1, 2, 3, 4),
+    -- Ranges of ids that overlap are walked once: a step has many days side by side.
+    ranges as (
+        select low_id, high_id, case when low_id <= max(high_id) over (
+                   order by low_id rows between unbounded preceding and 1 preceding)
+               then 0 else 1 end is_first
+          from (select low_id, max(high_id) high_id from units group by low_id) r),
+    islands as (
+        select min(low_id) low_id, max(high_id) high_id
+          from (select low_id, high_id, sum(is_first) over (order by low_id) island from ranges) r
+         group by island),
     placed as (
-        select u.site_id, u.main_site_id, u.day,
-               extract(hour from o.placed_at at time zone u.zone)::smallint as hour, count(*) placed
-          from units u, lateral (select * from orders_placed_rows(
-              u.site_id, u.low_id, u.high_id, u.since, u.until) offset 0) o
+        select u.site_id, u.main_site_id, u.day, o.hour, sum(o.placed)::bigint placed
+          from (select i.low_id, i.high_id, o.site_id, (o.placed_at at time zone k.zone)::date as day,
+                       extract(hour from o.placed_at at time zone k.zone)::smallint as hour,
+                       count(*) placed
+                  from islands i
+                 cross join lateral (select * from orders_placed_between(i.low_id, i.high_id)
+                                      offset 0) o
+                  join insight_shopclock k on k.site_id = o.site_id
+                 where o.placed_at < p_until
+                 group by 1, 2, 3, 4, 5) o
+          join units u on u.site_id = o.site_id and u.day = o.day
+           and u.low_id >= o.low_id and u.high_id <= o.high_id
          group by 1, 2, 3, 4),
     delta as (
         select * from paid
@@ -261,8 +279,9 @@ returns table (site_id bigint, day date) language sql stable as $$
            from orders_paid_rows(k.site_id, p_since, p_until) offset 0) o
     union
     select k.site_id, (o.placed_at at time zone k.zone)::date
-      from insight_shopclock k, lateral (select * from orders_placed_rows(
-           k.site_id, p_low, p_high, p_since, p_until) offset 0) o
+      from (select * from orders_placed_between(p_low, p_high) offset 0) o
+      join insight_shopclock k on k.site_id = o.site_id
+     where o.placed_at >= p_since and o.placed_at < p_until
 $$;
 
 -- One step: orders of the next full hours, about `p_most` of them, and some dirty days. Returns how
@@ -290,10 +309,18 @@ begin
     v_until := v_from;
     if v_goal > v_from then
         select coalesce(max(order_id), 0) into v_low from insight_floor;
-        v_until := greatest(v_from + interval '1 hour', least(v_goal,
-            coalesce(date_trunc('hour', orders_placed_after(v_low, p_most), 'UTC'), v_goal)));
+        v_until := coalesce(date_trunc('hour', orders_placed_after(v_low, p_most), 'UTC'), v_goal);
+        if v_until <= v_from then  -- a full hour, or ids that do not follow time
+            v_until := v_from + case when v_until > v_from - interval '1 hour'
+                                     then interval '1 hour' else interval '1 day' end;
+        end if;
+        v_until := least(v_until, v_goal);
         v_high := orders_first_placed(v_low, v_until);
-        insert into insight_floor (moment, order_id) values (v_until, v_high)
+        insert into insight_floor (moment, order_id)
+            select date_trunc('hour', o.placed_at, 'UTC'), min(o.order_id)
+              from orders_placed_between(v_low, v_high) o
+             where o.placed_at >= v_from and o.placed_at < v_until group by 1
+            union all select v_until, v_high
             on conflict (moment) do update set order_id = excluded.order_id;
     end if;
     with dirty as (

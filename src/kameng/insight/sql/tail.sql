@@ -46,7 +46,9 @@ language sql stable security definer set search_path = public, pg_temp as $$
            lateral (select * from orders_placed_rows(s.site_id,
                coalesce((select f.order_id from insight_floor f where f.moment <= p_since
                           order by f.moment desc limit 1) - 10000, 0),
-               9223372036854775807, p_since, p_until) offset 0) o
+               coalesce((select f.order_id from insight_floor f where f.moment >= p_until
+                          order by f.moment limit 1) + 10000, 9223372036854775807),
+               p_since, p_until) offset 0) o
      group by 1, 2
 $$;
 
@@ -74,13 +76,15 @@ language sql stable security definer set search_path = public, pg_temp as $$
      group by 1
 $$;
 
--- Whether a buyer paid after the roll-up ends and before a moment: only where the roll-up lags behind
--- the beginning of what is shown.
-create or replace function insight_paid_between_marks(p_site bigint, p_buyer bytea, p_since timestamptz)
-returns boolean language sql stable as $$
-    select exists (select 1 from orders_paid_rows(p_site, coalesce(
-        (select rolled_until from insight_mark where id = 1), timestamptz '2000-01-01 00:00+00'),
-        p_since) o where o.buyer = p_buyer)
+-- Buyers who paid after the roll-up ends and before a moment: only where the roll-up lags behind the
+-- beginning of what is shown.
+create or replace function insight_between_marks(p_site bigint, p_span int, p_since timestamptz)
+returns table (site_id bigint, buyer bytea) language sql stable as $$
+    select distinct s.site_id, o.buyer
+      from insight_shops(p_site, p_span) s, lateral (
+           select buyer from orders_paid_rows(s.site_id, coalesce(
+               (select rolled_until from insight_mark where id = 1),
+               timestamptz '2000-01-01 00:00+00'), p_since) where buyer is not null offset 0) o
 $$;
 
 -- Buyers of a stretch that is not rolled up, against what is since `p_first`: how many are not
@@ -101,9 +105,12 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select f.is_guest, count(*) filter (where b.n = 0),
            count(*) filter (where b.n < 2 and b.n + f.n >= 2),
            count(*) filter (where b.n = 0 and not b.is_known
-                            and not insight_paid_between_marks(f.site_id, f.buyer, p_since)),
+                            and l.buyer is null),
            sum(cardinality(f.days) - b.same_days)::bigint
-      from fresh f cross join lateral (
+      from fresh f
+      left join insight_between_marks(p_site, p_span, p_since) l
+        on l.site_id = f.site_id and l.buyer = f.buyer
+     cross join lateral (
            select coalesce(sum(x.order_count) filter (where x.day >= p_first), 0) n,
                   count(*) > 0 is_known, count(*) filter (where x.day = any (f.days)) same_days
              from insight_buyerday x where x.site_id = f.site_id and x.buyer = f.buyer) b
@@ -127,6 +134,9 @@ language sql stable security definer set search_path = public, pg_temp as $$
            count(*) filter (where not exists (
                select 1 from insight_buyerday x
                 where x.site_id = f.site_id and x.buyer = f.buyer and x.day < f.day)
-               and not insight_paid_between_marks(f.site_id, f.buyer, p_since))
-      from fresh f group by 1
+               and l.buyer is null)
+      from fresh f
+      left join insight_between_marks(p_site, p_span, p_since) l
+        on l.site_id = f.site_id and l.buyer = f.buyer
+     group by 1
 $$;

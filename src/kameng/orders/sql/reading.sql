@@ -41,6 +41,13 @@ language sql stable as $$
        and o.placed_at >= p_since and o.placed_at < p_until
 $$;
 
+-- Sites and moments of orders of these ids, whoever's.
+create or replace function orders_placed_between(p_low bigint, p_high bigint)
+returns table (order_id bigint, site_id bigint, placed_at timestamptz)
+language sql stable as $$
+    select o.id, o.site_id, o.placed_at from orders_order o where o.id >= p_low and o.id < p_high
+$$;
+
 -- The moment up to which about so many orders from an id on were placed; null: there are fewer.
 create or replace function orders_placed_after(p_low bigint, p_count int)
 returns timestamptz language sql stable as $$
