@@ -64,7 +64,7 @@ def test_periods_and_files(visit: Visit) -> None:
 
 
 def test_the_platform_looks_over_all_shops(visit: Visit) -> None:
-    ada = staff.sign_in(visit(device="desktop", site="main"), "ada")
+    ada = staff.sign_in(visit(device="desktop", host="main.localhost"), "ada")
     ada.go("/console/main/?period=7")
     ada.look("all-shops")
     ada.page.locator(".dash-tools").get_by_role("link", name="各店铺").click()
