@@ -51,7 +51,8 @@ SALES = f"""
                count(*) filter (where o.delivered_at is not null) sent,
                sum(case when o.site_id = o.main_site_id
                         then o.total_amount - o.fee_amount - coalesce(r.own + r.margin, 0)
-                        else greatest(o.total_amount - o.wholesale_amount - o.fee_amount, 0)
+                        else greatest(o.total_amount - o.wholesale_amount - coalesce(o.upline_amount, 0)
+                                      - o.fee_amount, 0)
                              - coalesce(r.margin, 0) end) margin
           from units u join orders_order o
             on o.site_id = u.site_id and o.paid_at >= u.since and o.paid_at < u.until
@@ -200,7 +201,7 @@ VISITORS = """
 
 
 def totals() -> Iterator[str]:
-    """I29: what a site sold in an hour is what its orders say; days, months and the main site's
+    """I36: what a site sold in an hour is what its orders say; days, months and the main site's
     rows are the sums of those below them."""
     for row in read_rows(SALES, (DRAWN,)):
         site, day, hour, truth, stored = row
@@ -211,7 +212,7 @@ def totals() -> Iterator[str]:
 
 
 def parts() -> Iterator[str]:
-    """I30: goods and sources of a day are what its orders say."""
+    """I37: goods and sources of a day are what its orders say."""
     for site, day, variant in read_rows(GOODS, (DRAWN,)):
         yield f"site {site}, {day}: variant {variant} is not what the orders say"
     for site, day, key in read_rows(SOURCES, (DRAWN,)):
@@ -219,7 +220,7 @@ def parts() -> Iterator[str]:
 
 
 def buyers() -> Iterator[str]:
-    """I31: buyers of a day are those who paid; their days point at the ones before, and the sums
+    """I38: buyers of a day are those who paid; their days point at the ones before, and the sums
     over them are right."""
     for site, day, buyer, truth, stored in read_rows(BUYERS, (DRAWN,)):
         yield f"site {site}, {day}: buyer {buyer} has {truth} orders, rolled up {stored}"
@@ -228,6 +229,6 @@ def buyers() -> Iterator[str]:
 
 
 def visitors() -> Iterator[str]:
-    """I32: visitors of the days whose digests are kept are counted once each."""
+    """I39: visitors of the days whose digests are kept are counted once each."""
     for site, day, hour, truth, stored in read_rows(VISITORS):
         yield f"site {site}, {day} {hour}:00: {truth} visitors, rolled up {stored}"

@@ -3,7 +3,6 @@
 from procrastinate.contrib.django import app
 
 from kameng.accounts import tasks as accounts
-from kameng.insight import tasks as insight
 from kameng.messaging import tasks as messaging
 from kameng.pages import tasks as pages
 from kameng.payments import tasks as payments
@@ -24,13 +23,6 @@ def publish_pages(timestamp: int) -> None:
     pages.publish_pages()
 
 
-@app.periodic(cron="* * * * * */2")
-@app.task(queue="hot", queueing_lock="roll_up_insight")
-def roll_up_insight(timestamp: int) -> None:
-    """Roll up what has ended and what changed, for the dashboards."""
-    insight.roll_up()
-
-
 @app.periodic(cron="*/10 * * * *")
 @app.task(queue="hot", queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
@@ -39,4 +31,3 @@ def sweep(timestamp: int) -> None:
     risk.sweep()
     messaging.sweep()
     payments.sweep()
-    insight.sweep()

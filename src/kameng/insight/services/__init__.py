@@ -1,1 +1,1 @@
-"""Writes of insight: rolling up, and noting visits."""
+"""Writes of insight: roll-ups, visits, and acts that need to have looked at everything first."""

@@ -4,7 +4,7 @@
 -- Orders that a site's buyers paid in a stretch of time, with what each side keeps of them. The margin
 -- is the selling site's, less the gateway's fee that it bears and its part of refunds; the income is
 -- the main site's, before the cost of the goods. On the main site's own shop both are the same. What a
--- site keeps by another right (a share in its child's sales, say) is added to these two columns here.
+-- site gets of its child sites' sales is theirs to ask for (upline_amount) and not in its own figures.
 create or replace function orders_paid_rows(p_site bigint, p_since timestamptz, p_until timestamptz)
 returns table (order_id bigint, paid_at timestamptz, variant_id bigint, product_id bigint,
                quantity int, total_amount bigint, refunded_amount bigint, is_delivered boolean,
@@ -15,16 +15,15 @@ language sql stable as $$
            o.delivered_at is not null, o.state not in (6, 7),
            case when o.site_id = o.main_site_id
                 then o.total_amount - o.fee_amount - coalesce(b.own, 0) - coalesce(b.margin, 0)
-                else o.total_amount - o.wholesale_amount
-                     - least(o.fee_amount, o.total_amount - o.wholesale_amount)
-                     - coalesce(b.margin, 0) end::bigint,
+                else g.gross - least(o.fee_amount, g.gross) - coalesce(b.margin, 0) end::bigint,
            case when o.site_id = o.main_site_id
                 then o.total_amount - o.fee_amount - coalesce(b.own, 0) - coalesce(b.margin, 0)
-                else o.wholesale_amount - (o.fee_amount
-                     - least(o.fee_amount, o.total_amount - o.wholesale_amount))
-                     - coalesce(b.own, 0) end::bigint,
+                else o.wholesale_amount - least(o.wholesale_amount, o.fee_amount
+                     - least(o.fee_amount, g.gross)) - coalesce(b.own, 0) end::bigint,
            coalesce(int8send(o.customer_id), o.contact_digest), o.customer_id is null
       from orders_order o
+     cross join lateral (select o.total_amount - o.wholesale_amount - coalesce(o.upline_amount, 0)
+                                as gross) g
       left join lateral (select sum(r.own_amount) own, sum(r.margin_amount) margin
                            from orders_orderrefund r
                           where r.order_id = o.id and o.refunded_amount > 0) b on true
