@@ -51,8 +51,8 @@ SALES = f"""
                count(*) filter (where o.delivered_at is not null) sent,
                sum(case when o.site_id = o.main_site_id
                         then o.total_amount - o.fee_amount - coalesce(r.own + r.margin, 0)
-                        else greatest(o.total_amount - o.wholesale_amount - coalesce(o.upline_amount, 0)
-                                      - o.fee_amount, 0)
+                        else greatest(o.total_amount - o.wholesale_amount
+                                      - coalesce(o.upline_amount, 0) - o.fee_amount, 0)
                              - coalesce(r.margin, 0) end) margin
           from units u join orders_order o
             on o.site_id = u.site_id and o.paid_at >= u.since and o.paid_at < u.until

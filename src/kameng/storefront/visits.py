@@ -93,9 +93,14 @@ def _note(request: KamengRequest, response: HttpResponseBase, step: int) -> None
             if with_order
             else find_source(
                 referrer=request.META.get("HTTP_REFERER", ""),
-                query=request.META.get("QUERY_STRING", ""),
+                query=_text_of(request.META.get("QUERY_STRING", "")),
                 own_host=host_of(f"http://{request.get_host()}"),
             ),
             order_no=str(match.kwargs["order_no"])[:32] if match and with_order else "",
         )
     )
+
+
+def _text_of(raw: str) -> str:
+    """Return a query as text: some senders do not encode what is not ASCII."""
+    return raw if raw.isascii() else raw.encode("latin-1", "replace").decode("utf-8", "replace")
