@@ -100,8 +100,5 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I33", "a closed site has no open order and owed nobody anything", leaving.closed_sites),
         ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
         ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
-        ("I36", "roll-ups of sales are what the orders say, and add up", auditing_insight.totals),
-        ("I37", "roll-ups of goods and sources are what the orders say", auditing_insight.parts),
-        ("I38", "different buyers are counted from who paid on which day", auditing_insight.buyers),
-        ("I39", "visitors are counted once a day", auditing_insight.visitors),
+        *auditing_insight.CHECKS,
     ]

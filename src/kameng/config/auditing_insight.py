@@ -232,3 +232,11 @@ def visitors() -> Iterator[str]:
     """I39: visitors of the days whose digests are kept are counted once each."""
     for site, day, hour, truth, stored in read_rows(VISITORS):
         yield f"site {site}, {day} {hour}:00: {truth} visitors, rolled up {stored}"
+
+
+CHECKS = (
+    ("I36", "roll-ups of sales are what the orders say, and add up", totals),
+    ("I37", "roll-ups of goods and sources are what the orders say", parts),
+    ("I38", "different buyers are counted from who paid on which day", buyers),
+    ("I39", "visitors are counted once a day", visitors),
+)
