@@ -47,7 +47,13 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
-    from kameng.config import auditing_domains, auditing_gateways, auditing_sales, auditing_terms
+    from kameng.config import (
+        auditing_domains,
+        auditing_gateways,
+        auditing_insight,
+        auditing_sales,
+        auditing_terms,
+    )
     from kameng.config import auditing_leaving as leaving
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
@@ -101,4 +107,5 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
         ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
         ("I36", "a site's own domain leads to whom it was proved by", auditing_domains.domains),
+        *auditing_insight.CHECKS,
     ]

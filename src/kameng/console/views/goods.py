@@ -276,7 +276,7 @@ def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> Ht
             form, lambda: set_weight([product_id], weight=form.cleaned_data["weight"], actor=actor)
         )
         if weighed is None:
-            context = _product_context(site, get_goods(product_id)) | {"form": form}
+            context = _product_context(request, site, get_goods(product_id)) | {"form": form}
             return show(request, "console/goods/resold.html", context, status=400)
         return done(request, _("已保存。"), to=back)
     count = _act(request, action, [product_id])
