@@ -66,7 +66,7 @@ export class Frame {
     this.iframe.style.width = `${width}px`;
     this.iframe.style.height = `${room.height / this.scale}px`;
     this.iframe.style.transform = `scale(${this.scale})`;
-    this.page?.documentElement.style.setProperty("--unscale", String(1 / this.scale)); // tools keep their size
+    this.page?.documentElement?.style.setProperty("--unscale", String(1 / this.scale)); // tools keep their size
     this.iframe.style.marginLeft = `${Math.max(0, (room.width - width * this.scale) / 2)}px`;
   }
 

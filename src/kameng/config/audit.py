@@ -47,7 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
-    from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_gateways, auditing_pages, auditing_sales
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
@@ -88,4 +88,6 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
+        ("I29", "pages show revisions of their own; plans are kept", auditing_pages.publications),
+        ("I30", "pictures on pages are the site's own and whole", auditing_pages.pictures),
     ]

@@ -301,7 +301,7 @@ def section_frame(request: ConsoleRequest, site: SiteView, kind: str) -> HttpRes
     page_kind = PageKind.HOME if section.stands_on(PageKind.HOME) else min(section.kinds)
     content = {"root": {}, "sections": [preview_section(section)]}
     shown = tidy(content, kind=page_kind)
-    context = {"sections": draw_content(shown, site=site, now=clock.now())}
+    context = {"sections": draw_content(shown, site=site, now=clock.now(), is_editing=True)}
     response = HttpResponse(draw_for_nobody(site, "console/design/section.html", context))
     allow_framing(response)
     return response
