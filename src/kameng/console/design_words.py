@@ -150,6 +150,7 @@ BUILDER_WORDS: Final = {
     "tip_type": _("点页面上的文字可以直接修改。"),
     "to_all": _("全部商品"),
     "to_category": _("商品分类"),
+    "to_about": _("关于我们"),
     "to_help": _("帮助"),
     "to_home": _("首页"),
     "to_lookup": _("查询订单"),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kameng.tenancy.rules import clean_host, is_openable
+
 PALETTES = ("indigo", "teal", "vermilion", "ink")
 
 
@@ -38,15 +40,30 @@ class SiteSettings:
     pay_limits: tuple[tuple[int, int, int], ...] = ()
     named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
     unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    child_sites_allowed: bool = False  # of the main site: whether its sub-sites may have children
+    hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
+    branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
+    # Who runs the shop, (name, text), as the main site verified it: tenancy.licensing writes it.
+    legal: tuple[tuple[str, str], ...] = ()
+    # Set on the main site, it counts for each of its sub-sites (sql/sites.sql).
+    licence_required: bool = False  # without verified details only its operator sees a shop
+    closed_keep_days: int = 180  # so long a closed site keeps its address and can be opened again
 
     @property
     def zone(self) -> ZoneInfo:
         """Return the time zone in which this site's times are shown."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def legal_facts(self) -> dict[str, str]:
+        """Return the verified details of who runs the shop, by name; empty without any."""
+        return dict(self.legal)
+
 
 LIMIT_PARTS = 3
+FACT_PARTS = 2
+SUFFIX = 200  # a slug before it still fits a host
 BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
@@ -55,6 +72,7 @@ BOUNDS = {
     "named_cap_amount": (10_000, 50_000_000),
     "unnamed_cap_amount": (10_000, 10_000_000),
     "two_person_amount": (0, 10_000_000_000),
+    "closed_keep_days": (30, 3650),
 }
 
 
@@ -66,8 +84,8 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
             continue
         value = stored[field.name]
         default = field.default
-        if field.name == "pay_limits":
-            if isinstance(value, list) and all(_is_limit(item) for item in value):
+        if field.name in ROWS:
+            if isinstance(value, list) and all(ROWS[field.name](item) for item in value):
                 values[field.name] = tuple(tuple(item) for item in value)
         elif isinstance(default, tuple):
             if isinstance(value, list) and all(type(item) is int for item in value):
@@ -77,19 +95,38 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
     for name, (low, high) in BOUNDS.items():
         if name in values and not low <= values[name] <= high:
             del values[name]
+    _drop_odd_words(values)
+    return SiteSettings(**values)
+
+
+def _drop_odd_words(values: dict[str, Any]) -> None:
     if values.get("palette", "indigo") not in PALETTES:
         del values["palette"]
+    if not _is_suffix(values.get("branch_suffix", "")):
+        del values["branch_suffix"]
     try:
         ZoneInfo(values.get("timezone", "Asia/Shanghai"))
     except (KeyError, ValueError, OSError):
         del values["timezone"]
-    return SiteSettings(**values)
+
+
+def _is_suffix(text: str) -> bool:
+    return text == "" or (clean_host(text) == text and is_openable(text) and len(text) <= SUFFIX)
 
 
 def _is_limit(item: object) -> bool:
     if not isinstance(item, list) or len(item) != LIMIT_PARTS:
         return False
     return all(type(part) is int and part >= 0 for part in item)
+
+
+def _is_fact(item: object) -> bool:
+    if not isinstance(item, list) or len(item) != FACT_PARTS:
+        return False
+    return all(isinstance(part, str) for part in item)
+
+
+ROWS = {"pay_limits": _is_limit, "legal": _is_fact}
 
 
 def settings_json(settings: SiteSettings) -> dict[str, Any]:
