@@ -308,3 +308,13 @@ def test_the_screens_of_decoration_open(desk: Desk, home: Page) -> None:
     for name in PAGE_VIEWS:
         url = reverse(f"console:{name}", args=(desk.slug, home.id))
         assert desk.client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "0", "-1", "9" * 18, "9" * 4400, "\u0663"])
+def test_a_number_that_is_none_is_no_fault(home: Page, desk: Desk, wrong: str) -> None:
+    call(desk, home, "draft", {"version": 0, "content": content("x")})
+    call(desk, home, "publish", {"version": 1})
+
+    assert desk.get(f"design/pages/{home.id}/history/", number=wrong).status_code == 200
+    assert answer(desk.get("design/goods/", ids=f"{wrong},5", q=wrong)) == {"items": []}
+    assert desk.get("design/pictures/list/", id=wrong, before=wrong).status_code == 200

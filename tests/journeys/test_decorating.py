@@ -252,7 +252,7 @@ def test_a_shop_is_decorated_by_a_template_and_back(
     before = sheet.get_attribute("href")
     lin.go("/console/star/design/templates/")
     lin.look("gallery")
-    lin.page.locator(".design-card").nth(3).get_by_role("button", name="用这个模板").click()
+    lin.page.locator("form[action*='/templates/salon/'] button").click()
     expect(lin.page.locator("#toasts, .flash, [role=status]").first).to_be_attached()
     mei.reload()
     expect(sheet).not_to_have_attribute("href", before or "")

@@ -192,6 +192,11 @@ def page_url(page: Page) -> str:
     return reverse("storefront:home")
 
 
+def page_title(page: Page) -> str:
+    """Return a page's name: as the operator gave it, or of its kind in the language in force."""
+    return page.title if page.kind in MANY_KINDS else str(PageKind(page.kind).label)
+
+
 def builder_words() -> dict[str, str]:
     """Return the words of the editor in the language in force."""
     return {name: str(text) for name, text in BUILDER_WORDS.items()}

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.catalog.selectors import get_catalogue
-from kameng.console.design_words import ICONS, builder_words, page_url
+from kameng.console.design_words import ICONS, builder_words, page_title, page_url
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
 from kameng.pages.advice import list_notes
@@ -64,6 +64,7 @@ from kameng.web.shop import draw_for_nobody
 DRAFT_BYTES: Final = 300_000
 FOUND_MOST: Final = 20
 NOTE_CHARS: Final = 120
+ID_DIGITS: Final = 19
 
 
 @console_page("design.edit")
@@ -74,7 +75,12 @@ def editor(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpRespons
     response = show(
         request,
         "console/design/editor.html",
-        {"page": page, "boot": _boot(page, site), "words": builder_words()},
+        {
+            "page": page,
+            "title": page_title(page),
+            "boot": _boot(page, site),
+            "words": builder_words(),
+        },
     )
     allow_own_frames(response)
     return response
@@ -86,7 +92,12 @@ def _boot(page: Page, site: SiteView) -> dict[str, Any]:
     waiting = find_publication(page.id)
     catalogue = get_catalogue(site)
     return {
-        "page": {"id": page.id, "kind": page.kind, "title": page.title, "url": page_url(page)},
+        "page": {
+            "id": page.id,
+            "kind": page.kind,
+            "title": page_title(page),
+            "url": page_url(page),
+        },
         "content": content,
         "version": page.draft_version,
         "is_changed": page.draft is not None,
@@ -313,7 +324,11 @@ def goods_picker(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Offer goods while someone types, or tell of those whose ids are given."""
     catalogue = get_catalogue(site)
     text = find_text(request, "q", limit=60)
-    ids = [int(each) for each in request.GET.get("ids", "").split(",") if each.isdecimal()][:60]
+    ids = [
+        int(each)
+        for each in request.GET.get("ids", "").split(",")
+        if each.isdecimal() and len(each) < ID_DIGITS
+    ][:60]
     if ids:
         found = [catalogue.find_product(each) for each in ids]
     else:
