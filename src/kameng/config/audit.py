@@ -100,7 +100,7 @@ def checks() -> list[tuple[str, str, Check]]:
 
 def _checks_of_sites() -> list[tuple[str, str, Check]]:
     """Return those of the life of sub-sites."""
-    from kameng.config import auditing_domains, auditing_terms
+    from kameng.config import auditing_domains, auditing_pages, auditing_terms
     from kameng.config import auditing_leaving as leaving
 
     return [
@@ -111,4 +111,6 @@ def _checks_of_sites() -> list[tuple[str, str, Check]]:
         ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
         ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
         ("I36", "a site's own domain leads to whom it was proved by", auditing_domains.domains),
+        ("I41", "pages show revisions of their own; plans are kept", auditing_pages.publications),
+        ("I42", "pictures on pages are the site's own and whole", auditing_pages.pictures),
     ]
