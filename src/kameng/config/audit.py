@@ -48,6 +48,7 @@ def checks() -> list[tuple[str, str, Check]]:
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
     from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_goods as g
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
@@ -88,4 +89,5 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
+        ("I29", "own goods are sold by their site alone, for a whole share a piece", g.own_goods),
     ]

@@ -5,12 +5,13 @@ an operator sees what the site pays, never what the main site pays.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext
 
 from kameng.pricing.quote import UnitQuote
 from kameng.pricing.trace import TraceStep, explain_step
+from kameng.tenancy.selectors import SiteView
 
 _BUYING_IN = frozenset({"cost", "wholesale_rate", "wholesale_minimum"})
 
@@ -32,11 +33,12 @@ class PriceTrace:
     rows: tuple[TraceRow, ...]
     price_amount: int
     floor_amount: int
+    own_cost_amount: int = 0  # of a sub-site's own goods, which cost it more than the share
 
     @property
     def margin_amount(self) -> int:
         """What the site earns before any fee."""
-        return self.price_amount - self.floor_amount
+        return self.price_amount - self.floor_amount - self.own_cost_amount
 
 
 def trace_unit(unit: UnitQuote, *, shows_cost: bool) -> PriceTrace:
@@ -47,6 +49,28 @@ def trace_unit(unit: UnitQuote, *, shows_cost: bool) -> PriceTrace:
         rows.insert(0, start_row(unit.wholesale_amount))
     return PriceTrace(
         rows=tuple(rows), price_amount=unit.price_amount, floor_amount=unit.wholesale_amount
+    )
+
+
+def trace_goods(unit: UnitQuote, *, site: SiteView, is_own: bool) -> PriceTrace:
+    """Explain the price of a piece as the operator of a site may see it."""
+    if not is_own or site.is_main:
+        return trace_unit(unit, shows_cost=is_own)
+    rows = [_row(step) for step in unit.trace if step.code == "own_price"]
+    rows = [replace(row, is_start=True) for row in rows]
+    share = next(step for step in unit.trace if step.code == "platform_share")
+    rows.append(
+        TraceRow(
+            text=explain_step(share, translate=gettext),
+            change_amount=-unit.wholesale_amount,
+            after_amount=unit.margin_amount,
+        )
+    )
+    return PriceTrace(
+        rows=tuple(rows),
+        price_amount=unit.price_amount,
+        floor_amount=unit.wholesale_amount,
+        own_cost_amount=unit.cost_amount,
     )
 
 

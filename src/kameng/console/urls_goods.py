@@ -11,6 +11,7 @@ from kameng.console.views import (
     goods,
     health,
     imports,
+    own_goods,
     plans,
     price_table,
     prices,
@@ -36,6 +37,11 @@ goods_urls: list[URLPattern | URLResolver] = [
         "goods/<int:product_id>/variants/<int:variant_id>/stock/",
         variants.set_stock,
         name="set_stock",
+    ),
+    path("own-goods/", own_goods.own_goods, name="own_goods"),
+    path("own-goods/<int:product_id>/", own_goods.own_product, name="own_product"),
+    path(
+        "own-goods/<int:product_id>/judge/", own_goods.judge_own_product, name="judge_own_product"
     ),
     path("categories/", categories.categories, name="categories"),
     path("categories/new/", categories.new_category, name="new_category"),
@@ -94,6 +100,7 @@ platform_urls: list[URLPattern | URLResolver] = [
     path("plans/", plans.plans, name="plans"),
     path("plans/new/", plans.plan, name="new_plan"),
     path("plans/<int:plan_id>/", plans.plan, name="plan"),
+    path("plans/<int:plan_id>/own-goods/", plans.set_own_goods, name="set_own_goods"),
     path("health/", health.health, name="health"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -14,3 +14,7 @@ LEDGER_CHAIN = 4  # ledger_seal: one sealer
 # Reservations lock the person who reserves, so that caps hold in parallel: class 7002, key =
 # first four bytes of the actor's digest (inventory_reserve).
 RESERVING_ACTOR_CLASS = 7002
+
+# Who puts own goods of a sub-site on sale locks its places, so that the plan's limit holds in
+# parallel: class 7003, key = the site (catalog_lock_own_goods).
+OWN_GOODS_CLASS = 7003

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, When
 from django.db.models.functions import Least, TruncDate, TruncHour
 
 from kameng.catalog.models import Variant
-from kameng.core.scope import platform_scope
+from kameng.core.scope import platform_scope, require_site_id
 from kameng.insight.rules import HOURS, Window, change_bps, day_start, same_hour_before
 from kameng.orders.models import Order, OrderRefund, OrderState
 from kameng.tenancy.models import Site
@@ -154,11 +154,28 @@ def _branch_margin(window: Window) -> int:
         margin=Sum(_GROSS - Least(F("fee_amount"), _GROSS))
     )
     back = _refunds(OrderRefund.objects.all(), window).aggregate(amount=Sum("margin_amount"))
-    return int(sold["margin"] or 0) - int(back["amount"] or 0)
+    return int(sold["margin"] or 0) - int(back["amount"] or 0) - _own_cost(window)
+
+
+def _own_cost(window: Window) -> int:
+    """The present cost of what went out of a sub-site's own goods: its operator's own matter."""
+    own = Variant.objects.filter(site_id=require_site_id())
+    costs: dict[int, int] = dict(own.values_list("id", "cost_amount"))
+    if not costs:
+        return 0
+    kept = _paid(Order.objects.filter(variant_id__in=list(costs)), window).exclude(
+        state__in=(OrderState.REFUNDING, OrderState.REFUNDED)
+    )
+    pieces = kept.values_list("variant_id").annotate(count=Sum("quantity")).order_by()
+    return sum(costs[variant_id] * int(count) for variant_id, count in pieces)
 
 
 def _main_profit(window: Window) -> int:
-    """What the main site earns over all sites, less the present cost of what went out."""
+    """What the main site earns over all sites, less the present cost of its goods that went out.
+
+    A sub-site's own goods cost the main site nothing: its share of them is earned whole.
+    """
+    site_id = require_site_id()
     with platform_scope("profit of the main site over all sites"):
         orders = _paid(Order.unscoped.filter(site_id__in=_all_sites()), window)
         own_fee = F("fee_amount") - Least(F("fee_amount"), _GROSS)
@@ -172,7 +189,9 @@ def _main_profit(window: Window) -> int:
             .values_list("variant_id", "count")
         )
         costs: dict[int, int] = dict(
-            Variant.unscoped.filter(id__in=list(pieces)).values_list("id", "cost_amount")
+            Variant.unscoped.filter(id__in=list(pieces), site_id=site_id).values_list(
+                "id", "cost_amount"
+            )
         )
     cost = sum(costs.get(variant_id, 0) * count for variant_id, count in pieces.items())
     return int(income or 0) - int(back or 0) - int(cost)

@@ -59,3 +59,8 @@ class SiteSuspended(Refusal):
 class SettlementWayInvalid(Conflict):
     code = "settlement_way_invalid"
     message = _("现在不能这样切换：%(why)s")
+
+
+class OwnGoodsTermsInvalid(Refusal):
+    code = "own_goods_terms_invalid"
+    message = _("自营商品数应在 0 到 1000000 之间（留空不限），平台分成应在 0% 到 100% 之间。")

@@ -179,6 +179,29 @@ def save_plan(
     return plan
 
 
+def set_own_goods_terms(*, plan_id: int, most: int | None, share_bps: int, actor: Actor) -> None:
+    """Say how many own goods a site on this plan may sell (None: any number; 0: none), and what
+    part of the price the platform takes. Shares of every such site change at once.
+
+    What is on sale beyond a smaller number stays so. Raises `PlanNotFound`, `OwnGoodsTermsInvalid`.
+    """
+    if not 0 <= share_bps <= 10_000 or (most is not None and not 0 <= most <= 1_000_000):
+        raise errors.OwnGoodsTermsInvalid
+    with transaction.atomic():
+        values = {"own_goods_most": most, "own_goods_share_bps": share_bps}
+        if not Plan.objects.filter(id=plan_id).update(**values):
+            raise errors.PlanNotFound
+        touched = Site.objects.filter(plan_id=plan_id)
+        touched.update(catalogue_version=F("catalogue_version") + 1)
+        record(
+            "plan.own_goods.set",
+            actor=actor,
+            site_id=None,
+            subject=("plan", plan_id),
+            detail={"most": most, "share_bps": share_bps},
+        )
+
+
 def lock_site(site_id: int) -> Site:
     """Lock one site, in a transaction; taken by `change_settings` and `change_site`."""
     return Site.objects.select_for_update().get(id=site_id)

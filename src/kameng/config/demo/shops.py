@@ -23,7 +23,12 @@ from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import ZERO, Amount, parse_yuan
 from kameng.tenancy.models import Plan, SettlementWay
 from kameng.tenancy.selectors import site_scope
-from kameng.tenancy.services import add_domain, change_settings, save_plan
+from kameng.tenancy.services import (
+    add_domain,
+    change_settings,
+    save_plan,
+    set_own_goods_terms,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,13 @@ def open_shops(entry: Mapping[str, Any]) -> list[Shop]:
             )
             for row in entry["plans"]
         }
+        for row in entry["plans"]:
+            set_own_goods_terms(
+                plan_id=plans[row["name"]].id,
+                most=row["own_goods_most"],
+                share_bps=row["share_bps"],
+                actor=SYSTEM,
+            )
         opened = [
             _open_shop(site, plans=plans, password=entry["password"]) for site in entry["sites"]
         ]

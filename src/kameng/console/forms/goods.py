@@ -31,6 +31,7 @@ GOODS_STATES: Final = {
     "unlisted": _("已下架"),
     "pinned": _("置顶"),
 }
+GOODS_OWNERS: Final = {"own": _("自营"), "main": _("总站")}
 ICONS: Final = (
     *("device-gamepad-2", "phone", "wifi", "player-play", "music", "key", "gift", "school"),
     *("message-circle", "device-desktop", "cloud", "coffee", "package", "credit-card", "tool"),
@@ -56,6 +57,7 @@ def read_goods_filter(query: QueryDict) -> GoodsFilter:
         category_id=read_id(query.get("category")),
         delivery_kind=kind if kind in DeliveryKind.values else None,
         state=state if state in GOODS_STATES else "all",
+        owner=query.get("owner", "") if query.get("owner") in GOODS_OWNERS else "",
         order=order if order in GOODS_ORDERS else "",
     )
 
@@ -93,8 +95,8 @@ class ProductForm(forms.Form):
 
     def __init__(self, *args: Any, categories: Sequence[CategoryRow], **options: Any) -> None:
         super().__init__(*args, **options)
-        own = [(row.category.id, row.category.name) for row in categories if row.is_own]
-        self.fields["category_id"].choices = own  # type: ignore[attr-defined]
+        names = [(row.category.id, row.category.name) for row in categories]
+        self.fields["category_id"].choices = names  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Check what concerns two fields."""
@@ -216,6 +218,13 @@ class VariantForm(forms.Form):
     position = WholeField(low=-10_000, high=10_000, label=_("排序"), initial="0")
     is_listed = forms.BooleanField(label=_("在售"), required=False, initial=True)
 
+    def __init__(self, *args: Any, is_main: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not is_main:
+            self.fields["cost_amount"].help_text = _("只有您看得到，用来算利润。没有成本填 0。")
+            self.fields["list_amount"].label = _("售价")
+            self.fields["list_amount"].help_text = _("买家付的价，平台按它收分成。")
+
     def clean(self) -> dict[str, Any]:
         """Check that the list price covers the cost."""
         values: dict[str, Any] = super().clean() or {}
@@ -291,6 +300,17 @@ class ListingForm(forms.Form):
         high=10_000,
         label=_("排序权重"),
         help_text=_("加在主站的权重上，越大越靠前，0 为不调整。"),
+    )
+
+
+class TakeDownForm(forms.Form):
+    """Why the platform takes a sub-site's product off sale; its operator reads it."""
+
+    reason = TextField(
+        label=_("原因"),
+        max_length=200,
+        rows=3,
+        help_text=_("店主会看到，例如：侵犯他人商标，请改名后联系我们。"),
     )
 
 

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from kameng.accounts.services.opening import Opening
-from kameng.console.forms.fields import LineField, PercentField, PickField, YuanField
+from kameng.console.forms.fields import LineField, PercentField, PickField, WholeField, YuanField
 from kameng.tenancy.models import Plan
 from kameng.tenancy.settings import SiteSettings
 
@@ -113,6 +113,23 @@ class PlanForm(forms.Form):
     )
     minimum_amount = YuanField(
         label=_("每件至少加"), high=100_000_000, help_text=_("小面额商品按比例不足时，按它加。")
+    )
+
+
+class OwnGoodsTermsForm(forms.Form):
+    """How many own goods a site on a plan may sell at once, and what the platform takes."""
+
+    most = WholeField(
+        low=0,
+        high=1_000_000,
+        label=_("最多同时在售"),
+        required=False,
+        help_text=_("0 表示不允许自营商品，留空表示不限。改小后已在售的照常卖，不会自动下架。"),
+    )
+    share_bps = PercentField(
+        high_bps=10_000,
+        label=_("平台分成"),
+        help_text=_("按售价收，例如 5%：卖 100 元，平台收 5 元。"),
     )
 
 

@@ -212,7 +212,7 @@ def _placement(
         content = (*content, wish.wallet_part)
     return Placement(
         site_id=view.site_id,
-        main_site_id=quoted.product.owner_id,
+        main_site_id=view.main_id,  # whom the wholesale price is owed, or the share of own goods
         catalogue_version=view.catalogue_version,
         main_version=view.main_version,
         order_no=order_no,
