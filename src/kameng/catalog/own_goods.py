@@ -8,11 +8,11 @@ from django.db.models import Count, Q, QuerySet
 
 from kameng.catalog.errors import ProductNotFound
 from kameng.catalog.models import Category, Product, Variant
-from kameng.core.scope import platform_scope, require_site_id
+from kameng.core.scope import open_scope, platform_scope, require_site_id
 from kameng.pricing.money import Amount
 from kameng.pricing.own_goods import platform_share
 from kameng.tenancy.models import Site
-from kameng.tenancy.selectors import SiteView, get_limits
+from kameng.tenancy.selectors import SiteView, get_limits, list_sites_by_id, scope_of
 
 KEPT_ANSWERS: Final = 5_000
 PAGE_LIMIT: Final = 200
@@ -77,12 +77,19 @@ def makes_goods(site: SiteView) -> bool:
     key = (site.site_id, site.catalogue_version)
     known = _makes.get(key)
     if known is None:
-        known = get_limits(site.site_id).own_goods_most != 0
-        known = known or Product.objects.filter(site_id=site.site_id).exists()
+        with open_scope(scope_of(site)):
+            known = get_limits(site.site_id).own_goods_most != 0
+            known = known or Product.objects.filter(site_id=site.site_id).exists()
         if len(_makes) >= KEPT_ANSWERS:
             _makes.clear()
         _makes[key] = known
     return known
+
+
+def is_own_product(product_id: int) -> bool:
+    """Tell whether a product is the site's own, in whose scope this is called."""
+    rows = Product.objects.filter(id=product_id, site_id=require_site_id())
+    return bool(rows.exists())
 
 
 def read_own_goods(site: SiteView) -> OwnGoodsState | None:
@@ -146,7 +153,7 @@ def _filtered(filters: OwnGoodsFilter, *, main_id: int) -> "QuerySet[Product]":
 
 
 def _rows(products: Sequence[Product]) -> tuple[OwnGoodsRow, ...]:
-    sites = Site.objects.in_bulk({product.site_id for product in products})
+    sites = {row.id: row for row in list_sites_by_id([product.site_id for product in products])}
     shelves = dict(
         Category.unscoped.filter(id__in={product.category_id for product in products}).values_list(
             "id", "name"

@@ -171,10 +171,7 @@ def _judge(product_id: int, *, reason: str, action: str, actor: Actor) -> Produc
     if not main.is_main:
         raise NotOwner
     with transaction.atomic(), platform_scope("the platform judges a sub-site's own goods"):
-        rows = Product.unscoped.filter(id=product_id).exclude(site_id=main.site_id)
-        product: Product | None = rows.select_for_update(no_key=True).first()
-        if product is None:
-            raise ProductNotFound
+        product = lock_judged_product(product_id, main_id=main.site_id)
         product.taken_down_reason = reason
         names = ["taken_down_reason"]
         if reason:
@@ -192,6 +189,18 @@ def _judge(product_id: int, *, reason: str, action: str, actor: Actor) -> Produc
                 detail=detail,
             )
         bump_catalogue_version(product.site_id)
+    return product
+
+
+def lock_judged_product(product_id: int, *, main_id: int) -> Product:
+    """Lock a sub-site's own product in the platform's scope; raise `ProductNotFound`.
+
+    Taken by the platform's verdicts; its operator's edits take the same row in `lock_products`.
+    """
+    rows = Product.unscoped.filter(id=product_id).exclude(site_id=main_id)
+    product: Product | None = rows.select_for_update(no_key=True).first()
+    if product is None:
+        raise ProductNotFound
     return product
 
 

@@ -11,6 +11,7 @@ from django.forms import formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from kameng.catalog.adopting import made_code
 from kameng.catalog.drafts import CategoryDraft, ProductDraft, VariantDraft
 from kameng.catalog.inputs import MAX_FIELDS, InputField, InputKind
 from kameng.catalog.models import Category, DeliveryKind, Product, Variant
@@ -31,7 +32,7 @@ GOODS_STATES: Final = {
     "unlisted": _("已下架"),
     "pinned": _("置顶"),
 }
-GOODS_OWNERS: Final = {"own": _("自营"), "main": _("总站")}
+GOODS_OWNERS: Final = {"own": _("自营"), "main": _("主站")}
 ICONS: Final = (
     *("device-gamepad-2", "phone", "wifi", "player-play", "music", "key", "gift", "school"),
     *("message-circle", "device-desktop", "cloud", "coffee", "package", "credit-card", "tool"),
@@ -69,7 +70,10 @@ class ProductForm(forms.Form):
     category_id = PickField((), label=_("分类"))
     brand = LineField(label=_("品牌"), max_length=40, required=False)
     code = LineField(
-        label=_("商品编码"), max_length=40, help_text=_("在本店唯一，只用字母、数字和 . _ / -。")
+        label=_("商品编码"),
+        max_length=40,
+        required=False,
+        help_text=_("在本店唯一，只用字母、数字和 . _ / -。留空自动生成。"),
     )
     summary = LineField(
         label=_("一句话简介"), max_length=120, required=False, help_text=_("显示在商品名称下面。")
@@ -112,7 +116,7 @@ class ProductForm(forms.Form):
         tags = data["tags"].replace("，", ",").replace("、", ",").split(",")
         return ProductDraft(
             category_id=int(data["category_id"]),
-            code=data["code"],
+            code=data["code"] or made_code(data["title"]),
             title=data["title"],
             delivery_kind=int(data["delivery_kind"]),
             brand=data["brand"],
