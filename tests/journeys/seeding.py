@@ -59,13 +59,14 @@ def _open_sites() -> dict[str, Any]:
     from kameng.accounts.services.opening import Opening, open_main_site, open_sub_site
     from kameng.core.audit import SYSTEM
     from kameng.core.scope import platform_scope
-    from kameng.tenancy.services import save_plan
+    from kameng.tenancy.services import save_plan, set_own_goods_terms
     from kameng.tenancy.settings import SiteSettings
 
     with platform_scope("the journeys open their shops"):
         plan = save_plan(
             plan_id=None, name="专业版", markup_bps=100, minimum_amount=100, actor=SYSTEM
         )
+        set_own_goods_terms(plan_id=plan.id, most=20, share_bps=500, actor=SYSTEM)
         save_plan(plan_id=None, name="普及版", markup_bps=200, minimum_amount=200, actor=SYSTEM)
         for slug, name, login, owner, palette in (
             ("main", "云桥数卡", "ada", "陈安达", "indigo"),
