@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from kameng.catalog import errors
+from kameng.catalog import errors, pinyin
 from kameng.catalog.drafts import CategoryDraft, ProductDraft, VariantDraft
 from kameng.catalog.models import Category, ImportState, Product, Variant
 from kameng.catalog.own_goods import (
@@ -465,3 +465,24 @@ def test_a_site_with_own_goods_costs_few_queries_cold_and_none_warm(
     with CaptureQueriesContext(connection) as queries:
         get_catalogue(view).search("自营")
     assert len(queries) == 0
+
+
+def test_own_goods_borrow_the_readings_of_the_main_site(
+    main_site: Site, site_a: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow_own_goods(site_a)
+    make_variant(make_product(main_site, title="音乐会员"))
+    make_own_variant(site_a, title="银行卡套", keys=0)
+    asked: list[tuple[list[str], bool]] = []
+    ask = pinyin._ask
+
+    def spy(runs: list[str], *, with_characters: bool) -> Any:
+        asked.append((runs, with_characters))
+        return ask(runs, with_characters=with_characters)
+
+    monkeypatch.setattr(pinyin, "_ask", spy)
+    shop = catalogue_of(site_a)
+
+    assert [each.title for each in shop.search("yinhang")] == ["银行卡套"]
+    assert [each.title for each in shop.search("yinyue")] == ["音乐会员"]
+    assert [with_characters for _runs, with_characters in asked] == [True, False]

@@ -64,7 +64,7 @@ def _keep_index(owner_id: int, index: LazyIndex) -> LazyIndex:
     return index
 
 
-def load_own_goods(site_id: int, *, version: int) -> Goods | None:
+def load_own_goods(site_id: int, *, main_id: int, version: int) -> Goods | None:
     """Return the listed goods of a sub-site's own; None, after one query, where it has none.
 
     A shelf of the main site on which they stand comes with them, shown by the main site or not:
@@ -84,7 +84,9 @@ def load_own_goods(site_id: int, *, version: int) -> Goods | None:
     )
     names = {row.id: row.name for row in categories}
     products = _load_products(site_id, frozenset(names))
-    index = LazyIndex(products, names=names, version=version)
+    index = LazyIndex(
+        products, names=names, version=version, find_lender=lambda: _indexes.get(main_id)
+    )
     return Goods(
         owner_id=site_id,
         categories=categories,

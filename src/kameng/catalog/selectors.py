@@ -285,7 +285,7 @@ def _load_catalogue(view: SiteView, key: CatalogueKey) -> Catalogue:
             return build_catalogue(key, goods=[main], rules=load_rules(None), listings={})
         rules = load_rules(view.plan_id)
         goods = [main]
-        own = load_own_goods(view.site_id, version=view.catalogue_version)
+        own = load_own_goods(view.site_id, main_id=view.main_id, version=view.catalogue_version)
         if own is not None:
             goods.append(own)
             rules = replace(rules, own_share_bps=get_limits(view.site_id).own_goods_share_bps)

@@ -8,7 +8,7 @@ and that each price comes with the steps that led to it. Pure: rows in, value ou
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -179,13 +179,21 @@ class RuleBook:
 class LazyIndex:
     """A search index that is built when someone first searches, since that takes half a second.
 
-    `version` names the state of the goods; the index before lends its readings of known words.
+    `version` names the state of the goods; the index before lends its readings of known words. A
+    sub-site's own goods borrow those of the main site: the dictionary of single characters alone
+    would be a MiB for each of them. The lender is asked for when it is needed, not kept.
     """
 
     def __init__(
-        self, products: Sequence[StoredProduct], *, names: Mapping[int, str], version: int
+        self,
+        products: Sequence[StoredProduct],
+        *,
+        names: Mapping[int, str],
+        version: int,
+        find_lender: "Callable[[], LazyIndex | None] | None" = None,
     ) -> None:
         self.version = version
+        self._find_lender = find_lender
         self._products = products
         self._names = names
         self._book: PinyinBook | None = None
@@ -206,7 +214,11 @@ class LazyIndex:
 
     def succeed(self, before: "LazyIndex") -> None:
         """Take over the readings that the index before has looked up."""
-        self._book = before._book if before._index is None else before._index.book
+        self._book = before.known_readings()
+
+    def known_readings(self) -> PinyinBook | None:
+        """Return the readings that have been looked up, if any."""
+        return self._book if self._index is None else self._index.book
 
     def _build(self) -> SearchIndex:
         entries = [
@@ -221,7 +233,10 @@ class LazyIndex:
             )
             for row in self._products
         ]
-        return SearchIndex.build(entries, book=self._book)
+        book, lender = self._book, self._find_lender() if self._find_lender else None
+        if book is None and lender is not None:
+            book = lender.known_readings()
+        return SearchIndex.build(entries, book=book)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
