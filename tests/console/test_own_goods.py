@@ -253,6 +253,7 @@ def test_the_main_site_sees_all_own_goods_and_takes_one_down(
     assert empty.status_code == 400
     assert taken.status_code == 303
     assert not own_products(site_a)[0].is_listed
+    assert "1 个商品被平台下架" in text_of(desk.get())
     theirs = text_of(desk.get(f"goods/{variant.product_id}/"))
     assert "侵犯商标，请改名" in theirs
     refused = desk.post("goods/act/", id=[variant.product_id], action="list")

@@ -137,6 +137,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
             "paid_at",
         ),
         *(_low_stock(site, now) if makes_goods(site) else []),
+        *(_taken_down(site) if makes_goods(site) else []),
         _mail(),
     ]
     return [matter for matter in found if matter.count]
@@ -289,6 +290,16 @@ def _low_stock(site: SiteView, now: dt.datetime) -> list[Matter]:
         if stocks[row["variant_id"]].is_counted
         and stocks[row["variant_id"]].count < LOW_STOCK_COUNT
     ][:5]
+
+
+def _taken_down(site: SiteView) -> list[Matter]:
+    """A sub-site's own goods that the platform took off sale: their operator is told why."""
+    if site.is_main:
+        return []
+    rows = Product.objects.filter(site_id=site.site_id).exclude(taken_down_reason="")
+    ids = list(rows.order_by("-updated_at").values_list("id", flat=True)[: LIMIT + 1])
+    only = str(ids[0]) if len(ids) == 1 else ""
+    return [Matter(code="own_goods_taken", count=len(ids), subject=only)]
 
 
 def _sold_keys(rows: "QuerySet[Any]", now: dt.datetime) -> list[dict[str, Any]]:

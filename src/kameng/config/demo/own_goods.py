@@ -13,6 +13,7 @@ from kameng.catalog.inputs import InputField, InputKind
 from kameng.catalog.models import Category, DeliveryKind, Product, Variant
 from kameng.catalog.selectors import get_catalogue
 from kameng.catalog.services.editing import create_category, create_product
+from kameng.config.demo.history import read_events
 from kameng.config.demo.shops import Shop
 from kameng.inventory.services.importing import KeyImport, confirm_key_import, start_key_paste
 from kameng.ledger.selectors import wallet_amounts
@@ -33,6 +34,7 @@ def open_own_shelf(shop: Shop) -> None:
         for entry in shop.plan.get("own_goods", ()):
             _make(entry, shop)
         _sell_some(shop)
+    read_events()
 
 
 def _make(entry: Mapping[str, Any], shop: Shop) -> None:
@@ -85,7 +87,7 @@ def _sell_some(shop: Shop) -> None:
     """Let customers with money in their wallets buy; what is done by hand, one order waits."""
     newest = list(Customer.objects.order_by("-id")[:200])
     held = wallet_amounts([each.id for each in newest])
-    rich = [each for each in newest if held[each.id] >= parse_yuan("120")]
+    rich = [each for each in newest if held[each.id] >= parse_yuan("60")]
     for customer, (code, quantity) in zip(rich, SALES, strict=False):
         product = Product.objects.get(site_id=shop.site_id, code=code)
         placed = _buy(customer, product, quantity)

@@ -264,6 +264,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
     "withdrawal_pay": ("coin", "warn", _("审核过了，还没有打款。"), _("去打款")),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
+    "own_goods_taken": (
+        "ban",
+        "bad",
+        _("买家看不到它们。原因写在商品页上，改好后请联系平台。"),
+        _("看原因"),
+    ),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
 }
@@ -278,6 +284,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "withdrawal_unknown": "settlement.review",
     "split_refused": "settlement.review",
     "low_stock": "goods.view",
+    "own_goods_taken": "goods.view",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
 }
@@ -360,6 +367,10 @@ def _counted(matter: Matter) -> str:
             text = ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count)
         case "awaits_prepaid":
             text = ngettext("%(count)s 单在等预存款", "%(count)s 单在等预存款", matter.count)
+        case "own_goods_taken":
+            text = ngettext(
+                "%(count)s 个商品被平台下架", "%(count)s 个商品被平台下架", matter.count
+            )
         case "mail_no_server" | "mail_given_up":
             text = ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count)
         case _:
@@ -411,12 +422,20 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:rejected_callbacks", args=slug)
         case "gateway_frozen" | "gateway_resting":
             return reverse("console:gateways", args=slug)
-        case "low_stock":
-            return reverse("console:card_keys", args=slug)
+        case "low_stock" | "own_goods_taken":
+            return _goods_url(matter, site)
         case "mail_no_server" | "mail_given_up":
             return reverse("console:mails", args=slug)
         case _:
             return reverse("console:order", args=[site.slug, matter.subject])
+
+
+def _goods_url(matter: Matter, site: SiteView) -> str:
+    if matter.code == "low_stock":
+        return reverse("console:card_keys", args=[site.slug])
+    if matter.subject:
+        return reverse("console:product", args=[site.slug, matter.subject])
+    return reverse("console:goods", args=[site.slug]) + "?owner=own&state=unlisted"
 
 
 # code → sentence, help, route, permission
