@@ -1,7 +1,12 @@
 """A sub-site with goods of its own, for the tests of several apps."""
 
+from typing import Any
+
 from kameng.catalog.models import Category, DeliveryKind, Product, Variant
+from kameng.core.audit import SYSTEM
+from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Plan, SettlementWay, Site
+from kameng.tenancy.services import PlanDraft, save_plan
 from tests.factories import make_card_keys, make_category, make_product, make_variant
 
 SHARE_BPS = 500
@@ -21,9 +26,13 @@ def allow_own_goods(site: Site, *, most: int | None = 5, share_bps: int = SHARE_
     return plan
 
 
-def shrink_plan(plan: Plan, *, most: int) -> None:
-    """Let a plan allow fewer from now on."""
-    Plan.objects.filter(id=plan.id).update(own_goods_most=most)
+def change_plan(plan: Plan, **changes: Any) -> None:
+    """Let a plan say something else from now on, as its form does."""
+    names = ("own_goods_most", "own_goods_share_bps")
+    kept = {name: getattr(Plan.objects.get(id=plan.id), name) for name in names}
+    draft = PlanDraft(name=plan.name, markup_bps=1000, **(kept | changes))
+    with platform_scope("a test changes a plan"):
+        save_plan(draft, plan_id=plan.id, actor=SYSTEM)
 
 
 def make_own_variant(

@@ -130,6 +130,7 @@ def test_no_role_of_a_site_may_manage_sites(role: str) -> None:
 # What each role may do on its site: o(wner), m(anager), g(oods), s(ervice), f(inance),
 # v(iewer). Written out once more, apart from the table of roles: a right is given by changing both.
 RIGHTS = {
+    "children.manage": "o",
     "overview.view": "omgsfv",
     "orders.view": "omsfv",
     "orders.repair": "oms",
@@ -157,6 +158,8 @@ RIGHTS = {
     "settlement.accounts": "o",
     "settlement.review": "of",
     "sites.manage": "",
+    "plan.view": "omf",
+    "plan.buy": "of",
 }
 
 

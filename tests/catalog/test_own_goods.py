@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from kameng.catalog import errors, pinyin
 from kameng.catalog.drafts import CategoryDraft, ProductDraft, VariantDraft
-from kameng.catalog.models import Category, ImportState, Product, Variant
+from kameng.catalog.models import Category, DeliveryKind, ImportState, Product, Variant
 from kameng.catalog.own_goods import (
     OwnGoodsFilter,
     get_own_goods,
@@ -52,9 +52,8 @@ from kameng.pricing.markups import MarkupKind
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
-from kameng.tenancy.services import set_own_goods_terms
 from tests.factories import make_category, make_product, make_variant
-from tests.own_goods import PRICE, SHARE, allow_own_goods, make_own_variant, shrink_plan
+from tests.own_goods import PRICE, SHARE, allow_own_goods, change_plan, make_own_variant
 
 VARIANT = VariantDraft(name="月卡", cost_amount=Amount(600_000), list_amount=Amount(PRICE))
 HEAD = "编码,名称,分类,面值,成本,售价,发货方式,库存,备注\n"
@@ -213,8 +212,7 @@ def test_only_so_many_are_on_sale_as_the_plan_says(main_site: Site, site_a: Site
     assert state is not None
     assert (state.listed_count, state.stored_count, state.is_full) == (2, 3, True)
 
-    with platform_scope("a test changes a plan"):
-        set_own_goods_terms(plan_id=plan.id, most=None, share_bps=500, actor=SYSTEM)
+    change_plan(plan, own_goods_most=None)
     with site_scope(site_a.id):
         set_listed([first.id], is_listed=True, actor=SYSTEM)
         assert Product.objects.filter(is_listed=True).count() == 3
@@ -227,7 +225,7 @@ def test_a_smaller_plan_takes_nothing_off_and_refuses_what_is_new(
     with site_scope(site_a.id):
         shelf = create_category(CategoryDraft(name="x"), actor=SYSTEM)
         products = [make(shelf, code=f"C{n}") for n in range(3)]
-    shrink_plan(plan, most=0)
+    change_plan(plan, own_goods_most=0)
 
     assert len(catalogue_of(site_a).products) == 3
     with site_scope(site_a.id):
@@ -244,7 +242,7 @@ def test_a_smaller_plan_takes_nothing_off_and_refuses_what_is_new(
             set_listed([products[1].id], is_listed=True, actor=SYSTEM)
         with pytest.raises(errors.OwnGoodsNotInPlan):
             make(shelf, code="C9")
-    shrink_plan(plan, most=1)
+    change_plan(plan, own_goods_most=1)
     with site_scope(site_a.id), pytest.raises(errors.OwnGoodsFull):
         set_listed([products[1].id], is_listed=True, actor=SYSTEM)
 
@@ -254,15 +252,27 @@ def test_another_share_of_the_plan_counts_at_once(main_site: Site, site_a: Site)
     variant = make_own_variant(site_a)
     before = get_catalogue(get_site_view(site_a.id)).find_variant(variant.id)
 
-    with platform_scope("a test changes a plan"):
-        set_own_goods_terms(plan_id=plan.id, most=5, share_bps=1_250, actor=SYSTEM)
+    change_plan(plan, own_goods_share_bps=1_250)
     after = get_catalogue(get_site_view(site_a.id)).find_variant(variant.id)
 
     assert before is not None
     assert after is not None
     assert before[1].unit.wholesale_amount == SHARE
     assert after[1].unit.wholesale_amount == 125_000
-    assert len(audited("plan.own_goods.set")) == 1
+
+
+def test_a_sub_site_makes_no_goods_that_open_sites(main_site: Site, site_a: Site) -> None:
+    allow_own_goods(site_a)
+    with site_scope(site_a.id):
+        shelf = create_category(CategoryDraft(name="x"), actor=SYSTEM)
+        with pytest.raises(errors.NotOwner):
+            make(shelf, delivery_kind=DeliveryKind.SITE_PLAN)
+        product = make(shelf)
+        draft = draft_for(shelf, delivery_kind=DeliveryKind.SITE_PLAN)
+        with pytest.raises(errors.FieldInvalid):
+            update_product(product.id, draft=draft, actor=SYSTEM)
+
+        assert Product.objects.get(site_id=site_a.id).delivery_kind == DeliveryKind.CARD
 
 
 def test_mark_up_rules_do_not_move_own_goods(main_site: Site, site_a: Site) -> None:
@@ -440,7 +450,7 @@ def test_an_import_stops_when_the_plan_has_no_own_goods_any_more(
     plan = allow_own_goods(site_a)
     with site_scope(site_a.id):
         job = start_product_paste(HEAD + "A1,甲,杂货,,8,10,卡密,5,\n", actor=SYSTEM)
-        shrink_plan(plan, most=0)
+        change_plan(plan, own_goods_most=0)
         done = confirm_product_import(job.id, actor=SYSTEM)
 
         assert done.state == ImportState.FAILED

@@ -22,6 +22,7 @@ from tests.concurrency.shop import (
 )
 from tests.config.sales_damage import SALE_BREAKS
 from tests.config.test_audit_goods import OF_GOODS
+from tests.config.test_audit_terms import OF_TERMS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
 from tests.factories import make_product, make_variant
@@ -317,7 +318,7 @@ def _seal_by_hand() -> None:
 
 
 def test_every_check_has_a_damage_that_it_finds() -> None:
-    every = (*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT, *OF_GOODS)
+    every = (*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT, *OF_TERMS, *OF_GOODS)
     known = {name for name, _damage in every}
     assert known == {name for name, _title, _check in audit.checks()}
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from kameng.accounts.models import Role
@@ -285,24 +284,6 @@ def test_overseeing_is_the_main_sites_and_a_right_of_its_own(
         assert act(desk_of(clerk, main_site)).status_code == 403
     assert desk_of(chief, main_site).get("own-goods/").status_code == 200
     assert own_products(site_a)[0].is_listed
-
-
-def test_the_owner_says_what_a_plan_allows(
-    plan: Plan, desk_of: DeskOf, ada: Staff, main_site: Site, site_a: Site
-) -> None:
-    office = desk_of(ada, main_site)
-    version = get_site_view(site_a.id).catalogue_version
-
-    def save(most: str, share: str) -> HttpResponse:
-        return office.post(f"plans/{plan.id}/own-goods/", most=most, share_bps=share)
-
-    assert save("-1", "5").status_code == 400
-    assert save("3", "101").status_code == 400
-    assert save("", "7.5").status_code == 303
-    plan.refresh_from_db()
-    assert (plan.own_goods_most, plan.own_goods_share_bps) == (None, 750)
-    assert get_site_view(site_a.id).catalogue_version > version
-    assert "7.5" in office.get(f"plans/{plan.id}/").content.decode()
 
 
 def test_an_order_of_own_goods_names_the_platforms_share(

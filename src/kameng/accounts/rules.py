@@ -119,7 +119,10 @@ PERMISSIONS = frozenset(
         "settlement.request",  # ask for a withdrawal, choose where it goes
         "settlement.accounts",  # enter payout accounts and receivers of shares
         "settlement.review",  # decide about withdrawals of sub-sites, pay them out
+        "children.manage",  # child sites: open, price, stop
         "sites.manage",
+        "plan.view",  # the shop's own plan, what is used of it, when it ends
+        "plan.buy",  # more time, or another plan, on the main site
     }
 )
 PLATFORM_ONLY = frozenset({"sites.manage"})
@@ -130,13 +133,14 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
     "manager": _OWNER
     - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm", "money.close"}
-    - {"settlement.request", "settlement.accounts", "settlement.review"},
+    - {"settlement.request", "settlement.accounts", "settlement.review"}
+    - {"children.manage", "plan.buy"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
     | {"data.export", "payments.confirm", "money.reconcile", "money.close"}
-    | {"settlement.request", "settlement.review"},
+    | {"settlement.request", "settlement.review", "plan.view", "plan.buy"},
     "viewer": _VIEWER,
 }
 

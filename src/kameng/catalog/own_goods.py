@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Count, Q, QuerySet
 
 from kameng.catalog.errors import ProductNotFound
-from kameng.catalog.models import Category, Product, Variant
+from kameng.catalog.models import Category, DeliveryKind, Product, Variant
 from kameng.core.scope import open_scope, platform_scope, require_site_id
 from kameng.pricing.money import Amount
 from kameng.pricing.own_goods import platform_share
@@ -84,6 +84,12 @@ def makes_goods(site: SiteView) -> bool:
             _makes.clear()
         _makes[key] = known
     return known
+
+
+def list_plan_shelf_ids() -> set[int]:
+    """Return the shelves on which plans stand: nothing else belongs there."""
+    rows = Product.objects.filter(delivery_kind=DeliveryKind.SITE_PLAN).order_by()
+    return set(rows.values_list("category_id", flat=True))
 
 
 def is_own_product(product_id: int) -> bool:

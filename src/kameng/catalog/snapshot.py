@@ -164,6 +164,7 @@ class RuleBook:
     variants: Mapping[int, MarkupRule] = field(default_factory=dict)
     plan: WholesalePlan | None = None
     own_share_bps: int = 0  # the platform's part of what a sub-site's own goods are sold for
+    upline: WholesalePlan | None = None  # what a child pays over that, to the site above it
 
     def rules_of(self, variant_id: int, *, product_id: int, category_id: int) -> list[MarkupRule]:
         """Return every rule that covers a variant; `pricing` chooses among them."""
@@ -323,7 +324,7 @@ def build_catalogue(
                 variants = (
                     _price_own(row, share_bps=rules.own_share_bps)
                     if own and key.site_id != key.main_id
-                    else _price_variants(row, rules=rules, plan=None if own else rules.plan)
+                    else _price_variants(row, rules=rules, own=own)
                 )
                 if variants:
                     products.append(_product_view(row, listing=listing, variants=variants))
@@ -371,7 +372,7 @@ def _category_views(
 
 
 def _price_variants(
-    product: StoredProduct, *, rules: RuleBook, plan: WholesalePlan | None
+    product: StoredProduct, *, rules: RuleBook, own: bool
 ) -> tuple[VariantView, ...]:
     views = []
     for row in product.variants:
@@ -379,7 +380,8 @@ def _price_variants(
             unit = quote_unit(
                 cost_amount=row.cost_amount,
                 list_amount=row.list_amount,
-                plan=plan,
+                plan=None if own else rules.plan,
+                upline=None if own else rules.upline,
                 rules=rules.rules_of(
                     row.id, product_id=product.id, category_id=product.category_id
                 ),

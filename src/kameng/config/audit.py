@@ -47,7 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
-    from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_gateways, auditing_sales, auditing_terms
     from kameng.config import auditing_goods as g
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
@@ -89,5 +89,13 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
-        ("I29", "own goods are sold by their site alone, for a whole share a piece", g.own_goods),
+        (
+            "I29",
+            "a child buys through one sub-site, on its plan; orders keep to theirs",
+            auditing_sales.uplines,
+        ),
+        ("I30", "a delivered order of a plan made exactly one term", auditing_terms.purchases),
+        ("I31", "a site ends where the chain of its terms does", auditing_terms.terms),
+        ("I32", "nobody but the main site earns by an opening", auditing_terms.earnings),
+        ("I33", "own goods are sold by their site alone, for a whole share a piece", g.own_goods),
     ]

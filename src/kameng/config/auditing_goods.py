@@ -6,7 +6,7 @@ from kameng.config.audit_rows import read_rows
 
 
 def own_goods() -> Iterator[str]:
-    """I29: own goods of a sub-site are sold by it alone, owe a whole share a piece to the main
+    """I33: own goods of a sub-site are sold by it alone, owe a whole share a piece to the main
     site, and are delivered from its own keys; what was taken down is not on sale."""
     for row in read_rows(
         """
@@ -40,6 +40,13 @@ def own_goods() -> Iterator[str]:
         """
     ):
         yield f"variant {row[0]} of site {row[1]}: product of {row[2]} on a shelf of {row[3]}"
+    for row in read_rows(
+        """
+        select id, site_id from catalog_product
+         where delivery_kind = 4 and site_id <> (select id from tenancy_site where kind = 1)
+        """
+    ):
+        yield f"product {row[0]} of site {row[1]} opens sites"
     for row in read_rows(
         """
         select k.id, k.site_id, v.site_id

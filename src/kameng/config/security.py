@@ -45,6 +45,7 @@ PLATFORM_TABLES = {
     "tenancy_plan",
     "tenancy_site",
     "tenancy_domain",
+    "tenancy_slugreservation",
     "accounts_user",
     "risk_throttle",
     "ledger_rollupmark",

@@ -37,10 +37,10 @@ ACTION_GROUPS: Final = {
     "data": _("导出"),
 }
 ACTIONS: Final = {
+    "site.term.written": pgettext_lazy("act", "套餐期限变动"),
     "category.created": pgettext_lazy("act", "添加分类"),
     "category.changed": pgettext_lazy("act", "修改分类"),
     "category.deleted": pgettext_lazy("act", "删除分类"),
-    "plan.own_goods.set": pgettext_lazy("act", "设置套餐的自营商品"),
     "own_goods.taken_down": pgettext_lazy("act", "下架分站自营商品"),
     "own_goods.allowed_again": pgettext_lazy("act", "允许分站自营商品重新上架"),
     "product.created": pgettext_lazy("act", "添加商品"),
@@ -197,6 +197,10 @@ SUBJECTS: Final = {
     "product": _("商品"),
     "refund": _("退款"),
     "site": _("站点"),
+    "page": _("页面"),
+    "picture": _("图片"),
+    "decoration": _("装修"),
+    "skin": _("皮肤"),
     "user": _("员工"),
     "variant": _("规格"),
 }
@@ -237,8 +241,6 @@ _NAMES: Final = {
     "markup_bps": _("批发加价"),
     "minimum_amount": _("每件至少加"),
     "fee_bps": _("手续费"),
-    "most": _("最多同时在售"),
-    "share_bps": _("平台分成"),
     "credentials": _("改了密钥"),
     "filename": _("文件"),
     "batch_id": _("批次"),

@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from kameng.catalog.own_goods import makes_goods
 from kameng.payments.selectors import takes_own_money
+from kameng.tenancy.children import may_have_children
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -29,9 +30,8 @@ class Entry:
     icon: str = "arrow-right"
     is_main_only: bool = False
     is_branch_only: bool = False
-    is_maker_only: bool = (
-        False  # where goods are made: the main site, and sub-sites whose plan says so
-    )
+    is_maker_only: bool = False  # where goods are made
+    is_upline_only: bool = False  # where the site may have child sites
     is_own_money_only: bool = False  # where the site's own merchant accounts take the money
     is_others_money_only: bool = False
     is_foot: bool = False
@@ -220,6 +220,25 @@ NAV: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        route="children",
+        label=_("下级站点"),
+        permission="children.manage",
+        icon="building-store",
+        is_upline_only=True,
+        children=(
+            Entry(route="children", label=_("全部下级"), permission="children.manage"),
+            Entry(route="child_terms", label=_("供货条件"), permission="children.manage"),
+        ),
+    ),
+    Entry(
+        route="my_plan",
+        label=_("我的套餐"),
+        permission="plan.view",
+        icon="award",
+        is_branch_only=True,
+        is_foot=True,
+    ),
+    Entry(
         route="settings",
         label=_("设置"),
         permission="settings.edit",
@@ -290,6 +309,8 @@ def _stands(entry: Entry, site: SiteView) -> bool:
     if (entry.is_main_only and not site.is_main) or (entry.is_branch_only and site.is_main):
         return False
     if entry.is_maker_only and not makes_goods(site):
+        return False
+    if entry.is_upline_only and not may_have_children(site):
         return False
     if not entry.is_own_money_only and not entry.is_others_money_only:
         return True

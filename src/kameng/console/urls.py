@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from kameng.console import urls_books, urls_design, urls_goods, urls_money, urls_orders
+from kameng.console import (
+    urls_books,
+    urls_children,
+    urls_design,
+    urls_goods,
+    urls_money,
+    urls_orders,
+)
 from kameng.console.views import account, frame, overview, palette, sign_in
 
 app_name = "console"
@@ -17,6 +24,7 @@ site_urls: list[URLPattern | URLResolver] = [
     path("", include(urls_money.urlpatterns)),
     path("", include(urls_goods.urlpatterns)),
     path("", include(urls_books.urlpatterns)),
+    path("", include(urls_children.urlpatterns)),
     path("design/", include(urls_design.urlpatterns)),
 ]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet, Sum, Value
 
-from kameng.accounts.models import Approval, ApprovalState
+from kameng.accounts.models import Approval, ApprovalState, Customer
 from kameng.accounts.selectors import list_waiting_approvals
 from kameng.catalog.models import DeliveryKind, PriceRule, Product, Variant
 from kameng.catalog.own_goods import makes_goods
@@ -22,6 +22,8 @@ from kameng.inventory.selectors import stock_of
 from kameng.ledger.selectors import prepaid_balance
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
+from kameng.pages.models import Page
+from kameng.pages.selectors import get_design
 from kameng.payments.conditions import IS_ODD
 from kameng.payments.models import (
     DisputeState,
@@ -41,6 +43,7 @@ from kameng.payments.selectors import (
     list_unbooked,
 )
 from kameng.pricing.money import Amount, format_yuan
+from kameng.settlement.models import PayoutAccount
 from kameng.settlement.selectors import list_pending
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
@@ -341,10 +344,22 @@ def list_steps(site: SiteView) -> list[Step]:
             Step(code="branch", is_done=branches.exists()),
             sale,
         ]
+    design = get_design(site)
     return [
-        looks,
+        Step(code="logo", is_done=bool(design.look["root"].get("logo"))),
+        Step(code="design", is_done=Page.objects.exists()),
         contact,
         Step(code="prices", is_done=PriceRule.objects.exists()),
+        _payee_step(site),
         Step(code="domain", is_done=len(list_domains(site.site_id)) > 1),
+        Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),
         sale,
     ]
+
+
+def _payee_step(site: SiteView) -> Step:
+    """Where the shop's money goes: its own gateway, or the account its share is paid out to."""
+    if site.settlement_way == SettlementWay.PREPAID:
+        gateways = Gateway.objects.filter(site_id=site.site_id, is_enabled=True)
+        return Step(code="gateway", is_done=gateways.exists())
+    return Step(code="payee", is_done=PayoutAccount.objects.exists())

@@ -49,12 +49,16 @@ class Code(IntEnum):
     SALE_TAKINGS = 35  # WALLET or ORDER_SUSPENSE → SITE_TAKINGS: what such a shop took
     WALLET_PART = 36  # WALLET → ORDER_SUSPENSE: the wallet's part of a mixed payment
     WALLET_PART_BACK = 37  # ORDER_SUSPENSE → WALLET: it did not come to a sale
+    SALE_UPLINE = 38  # WALLET or ORDER_SUSPENSE → SITE_MARGIN of the upline: what a child pays it
+    SALE_PASSED_ON = 39  # SITE_MARGIN of the upline → SALES: the wholesale price of that
     REFUND_OWN = 40  # SALES → ORDER_SUSPENSE: exact reverse of SALE_OWN
     REFUND_MARGIN = 41  # SITE_MARGIN → ORDER_SUSPENSE
     REFUND_FEE = 42  # GATEWAY_FEES → ORDER_SUSPENSE: only where the gateway gives it back
     REFUND_WHOLESALE = 44  # SALES → PREPAID: exact reverse of SALE_WHOLESALE
     REFUND_TAKINGS = 45  # SITE_TAKINGS → ORDER_SUSPENSE
     REFUND_SURCHARGE = 46  # GATEWAY_FEES or SALES → ORDER_SUSPENSE
+    REFUND_UPLINE = 47  # SITE_MARGIN of the upline → ORDER_SUSPENSE: exact reverse of SALE_UPLINE
+    REFUND_PASSED_ON = 48  # SALES → SITE_MARGIN of the upline
     REFUND_TO_WALLET = 50  # ORDER_SUSPENSE → WALLET
     REFUND_TO_SOURCE = 51  # ORDER_SUSPENSE → GATEWAY_CLEARING
     REFUND_BY_HAND = 53  # ORDER_SUSPENSE → ADJUSTMENTS: staff paid the buyer outside the system
@@ -76,6 +80,7 @@ class Code(IntEnum):
     DISPUTE_WON = 91  # GATEWAY_CLEARING → DISPUTES: it gave it back
     DISPUTE_LOST = 92  # LOSSES → DISPUTES: it went to the buyer for good
     DISPUTE_MARGIN = 93  # SITE_MARGIN → LOSSES: the operator's part of what a dispute took
+    DISPUTE_UPLINE = 94  # SITE_MARGIN of the upline → LOSSES of the child: its part of it
     PREPAID_IN = 95  # ORDER_SUSPENSE or BANK → PREPAID: the operator paid in
     PREPAID_ADJUSTED = 96  # PREPAID ↔ ADJUSTMENTS: by staff, with a reason
     DIFFERENCE = 97  # DIFFERENCES ↔ any: after reconciling, confirmed by a person
@@ -103,6 +108,11 @@ CODE_NAMES = {
     Code.PAYMENT_WAIVED: _("免收差额"),
     Code.SALE_OWN: _("主站货款"),
     Code.SALE_MARGIN: _("分站利润"),
+    Code.SALE_UPLINE: _("上下级货款"),
+    Code.SALE_PASSED_ON: _("转付主站货款"),
+    Code.REFUND_UPLINE: _("退回上下级货款"),
+    Code.REFUND_PASSED_ON: _("主站退回货款"),
+    Code.DISPUTE_UPLINE: _("争议赔付扣回上级差价"),
     Code.SALE_FEE: _("通道手续费"),
     Code.REFUND_OWN: _("退回主站货款"),
     Code.REFUND_MARGIN: _("退回分站利润"),

@@ -20,9 +20,11 @@ from kameng.ledger.accounts import (
 )
 from kameng.ledger.models import Balance, Transfer
 
-SALE_CODES = frozenset({Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE, Code.SALE_TAKINGS})
+SALE_CODES = frozenset(
+    {Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_UPLINE, Code.SALE_FEE, Code.SALE_TAKINGS}
+)
 CLOCKS_APART = dt.timedelta(days=1)  # an order is stamped by a process, a transfer by the database
-SALE_PARTS = 3  # the most transfers that one purchase takes from a wallet
+SALE_PARTS = 4  # the most transfers that one purchase takes from a wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kameng.tenancy.rules import clean_host, is_openable
+
 PALETTES = ("indigo", "teal", "vermilion", "ink")
 
 
@@ -38,6 +40,9 @@ class SiteSettings:
     pay_limits: tuple[tuple[int, int, int], ...] = ()
     named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
     unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    child_sites_allowed: bool = False  # of the main site: whether its sub-sites may have children
+    hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
+    branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
 
     @property
@@ -47,6 +52,7 @@ class SiteSettings:
 
 
 LIMIT_PARTS = 3
+SUFFIX = 200  # a slug before it still fits a host
 BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
@@ -77,13 +83,23 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
     for name, (low, high) in BOUNDS.items():
         if name in values and not low <= values[name] <= high:
             del values[name]
+    _drop_odd_words(values)
+    return SiteSettings(**values)
+
+
+def _drop_odd_words(values: dict[str, Any]) -> None:
     if values.get("palette", "indigo") not in PALETTES:
         del values["palette"]
+    if not _is_suffix(values.get("branch_suffix", "")):
+        del values["branch_suffix"]
     try:
         ZoneInfo(values.get("timezone", "Asia/Shanghai"))
     except (KeyError, ValueError, OSError):
         del values["timezone"]
-    return SiteSettings(**values)
+
+
+def _is_suffix(text: str) -> bool:
+    return text == "" or (clean_host(text) == text and is_openable(text) and len(text) <= SUFFIX)
 
 
 def _is_limit(item: object) -> bool:

@@ -81,6 +81,31 @@ def open_session_of_customer(
     )
 
 
+def open_session_of_staff(
+    permit: SignInPermit, *, user_id: int, previous_token: str = ""
+) -> SignedIn:
+    """Open a session for the owner of a shop just opened, who proved it by the order; audited.
+
+    Raises `SignInRefused` for a user who is switched off.
+    """
+    user = User.objects.filter(id=user_id, is_active=True).first()
+    if user is None:
+        raise errors.SignInRefused
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(last_signed_in_at=clock.now())
+        signed_in = open_session(
+            permit, name=user.display_name, user_id=user.id, previous_token=previous_token
+        )
+        record(
+            "staff.signed_in",
+            actor=Actor(kind="user", actor_id=user.id, name=user.display_name, ip=permit.ip),
+            site_id=permit.site_id,
+            subject=("user", user.id),
+            detail={"by": "opening"},
+        )
+    return signed_in
+
+
 def sign_out(token: str) -> None:
     """End the session of this browser."""
     close_session(token)

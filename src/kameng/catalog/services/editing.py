@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from kameng.catalog.drafts import (
     CategoryDraft,
@@ -22,11 +23,12 @@ from kameng.catalog.errors import (
     CategoryInUse,
     CategoryNotFound,
     CodeTaken,
+    FieldInvalid,
     NameTaken,
     NotOwner,
 )
 from kameng.catalog.inputs import dump_fields
-from kameng.catalog.models import Category, PriceRule, Product, Variant
+from kameng.catalog.models import Category, DeliveryKind, PriceRule, Product, Variant
 from kameng.catalog.services.own_goods import (
     Maker,
     claim_places,
@@ -37,7 +39,7 @@ from kameng.catalog.services.owning import lock_category, lock_products, lock_va
 from kameng.core.audit import Actor, record
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.pricing.money import Amount
-from kameng.tenancy.selectors import get_site_view
+from kameng.tenancy.selectors import get_plan, get_site_view
 from kameng.tenancy.services import bump_catalogue_version
 
 
@@ -116,6 +118,8 @@ def create_product(
     """
     draft = check_product(draft)
     maker = require_maker()
+    if draft.delivery_kind == DeliveryKind.SITE_PLAN and maker.limits is not None:
+        raise NotOwner  # sites are opened by the main site's goods alone
     try:
         with transaction.atomic():
             claim_places(1, maker=maker, is_listed=is_listed)
@@ -141,6 +145,7 @@ def update_product(product_id: int, *, draft: ProductDraft, actor: Actor) -> Pro
         with transaction.atomic():
             (product,) = lock_products([product_id])
             _require_shelf(draft.category_id, maker=_owner())
+            _keep_kind(product, draft.delivery_kind)
             changed = sorted(
                 name for name, value in columns.items() if getattr(product, name) != value
             )
@@ -188,13 +193,15 @@ def update_variant(variant_id: int, *, draft: VariantDraft, actor: Actor) -> Var
     """Change an own face value, its prices and whether it is listed; raise as `add_variant`."""
     draft = check_variant(draft)
     names = ["name", "cost_amount", "list_amount", "face_amount", "position", "is_listed"]
+    names += ["plan_id", "term_days"]
     try:
         with transaction.atomic():
             (variant,) = lock_variants([variant_id])
             before = _price_detail(variant)
+            _check_plan(draft, kind=variant.product.delivery_kind)
             for name in names:
                 setattr(variant, name, getattr(draft, name))
-            variant.save(update_fields=names)
+            variant.save(update_fields=names)  # plan_id names the column of `plan`
             _refuse_listed(variant.product_id)
             detail = {"before": before, "after": _price_detail(variant)}
             _close("variant.changed", actor=actor, subject=variant, detail=detail)
@@ -257,6 +264,7 @@ def product_columns(draft: ProductDraft) -> dict[str, object]:
 
 def _create_variant(product: Product, draft: VariantDraft) -> Variant:
     draft = check_variant(draft)
+    _check_plan(draft, kind=product.delivery_kind)
     if Variant.objects.filter(product_id=product.id, name=draft.name).exists():
         raise NameTaken(value=draft.name)
     variant: Variant = Variant.objects.create(
@@ -268,8 +276,27 @@ def _create_variant(product: Product, draft: VariantDraft) -> Variant:
         face_amount=draft.face_amount,
         position=draft.position,
         is_listed=draft.is_listed,
+        plan_id=draft.plan_id,
+        term_days=draft.term_days,
     )
     return variant
+
+
+def _keep_kind(product: Product, kind: int) -> None:
+    """Plans stay plans: their variants mean something else than those of other goods."""
+    if kind != product.delivery_kind and DeliveryKind.SITE_PLAN in {kind, product.delivery_kind}:
+        raise FieldInvalid(
+            label=gettext("发货方式"), reason=gettext("开店套餐不能和其他发货方式互换。")
+        )
+
+
+def _check_plan(draft: VariantDraft, *, kind: int) -> None:
+    """Goods that open sites say which plan they are of; no other goods do."""
+    is_plan = kind == DeliveryKind.SITE_PLAN
+    if is_plan != (draft.plan_id is not None) or (draft.term_days is not None and not is_plan):
+        raise FieldInvalid(label=gettext("套餐"), reason=gettext("请选择它开通哪个套餐。"))
+    if draft.plan_id is not None:
+        get_plan(draft.plan_id)
 
 
 def _owner() -> Maker:

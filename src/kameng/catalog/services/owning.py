@@ -12,8 +12,17 @@ from kameng.catalog.models import Category, Product, Variant
 from kameng.core.errors import NotFound
 from kameng.core.scope import require_site_id
 from kameng.tenancy.scoping import SharedDownModel
+from kameng.tenancy.selectors import get_site_view
 
 R = TypeVar("R", bound=SharedDownModel)
+
+
+def require_main_site() -> int:
+    """Return the site in force when it is the main one; raise `NotOwner` otherwise."""
+    view = get_site_view(require_site_id())
+    if not view.is_main:
+        raise NotOwner
+    return view.site_id
 
 
 def lock_products(product_ids: Iterable[int]) -> list[Product]:

@@ -23,12 +23,7 @@ from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import ZERO, Amount, parse_yuan
 from kameng.tenancy.models import Plan, SettlementWay
 from kameng.tenancy.selectors import site_scope
-from kameng.tenancy.services import (
-    add_domain,
-    change_settings,
-    save_plan,
-    set_own_goods_terms,
-)
+from kameng.tenancy.services import PlanDraft, add_domain, change_settings, save_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +44,11 @@ def open_shops(entry: Mapping[str, Any]) -> list[Shop]:
     with platform_scope("the demo opens its shops"):
         plans = {
             row["name"]: save_plan(
-                plan_id=None,
-                name=row["name"],
-                markup_bps=row["markup_bps"],
-                minimum_amount=row["minimum_amount"],
+                PlanDraft(**{key: value for key, value in row.items() if key != "offers"}),
                 actor=SYSTEM,
             )
             for row in entry["plans"]
         }
-        for row in entry["plans"]:
-            set_own_goods_terms(
-                plan_id=plans[row["name"]].id,
-                most=row["own_goods_most"],
-                share_bps=row["share_bps"],
-                actor=SYSTEM,
-            )
         opened = [
             _open_shop(site, plans=plans, password=entry["password"]) for site in entry["sites"]
         ]

@@ -20,6 +20,7 @@ from django.utils import timezone
 from kameng.accounts.people import Person, StaffPerson
 from kameng.console.errors import PermissionMissing, SignInNeeded
 from kameng.console.navigation import Link, build_links
+from kameng.console.term_bar import find_term_bar
 from kameng.core.scope import open_scope
 from kameng.insight.attention import MoneyWaiting, count_attention, count_money_waiting
 from kameng.tenancy.addresses import site_url
@@ -162,6 +163,7 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
         "money_waiting": _money_waiting(request, site),
         "shop_url": shop_url(request, site),
         "here": request.get_full_path(),
+        "term_bar": find_term_bar(site, may_buy=person.can("plan.buy", site.site_id)),
     }
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from kameng.catalog.errors import NotOwner
 from kameng.catalog.inputs import load_fields
 from kameng.catalog.models import DeliveryKind, Product
-from kameng.catalog.own_goods import makes_goods, read_own_goods
+from kameng.catalog.own_goods import list_plan_shelf_ids, makes_goods, read_own_goods
 from kameng.catalog.selectors import (
     CategoryRow,
     GoodsFilter,
@@ -118,7 +118,12 @@ def _shelves_for_own(site: SiteView, categories: list[CategoryRow]) -> list[Cate
     """Return the shelves on which own goods may stand: on a sub-site those of the main one too."""
     if not makes_goods(site):
         return []
-    return [each for each in categories if each.is_own or each.category.is_listed]
+    away = set() if site.is_main else list_plan_shelf_ids()
+    return [
+        each
+        for each in categories
+        if each.is_own or each.category.is_listed and each.category.id not in away
+    ]
 
 
 def _sort_link(request: ConsoleRequest, order: str, column: str) -> dict[str, str]:

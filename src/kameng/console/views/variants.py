@@ -1,5 +1,7 @@
 """Face values of a product of one's own, each on a page with the price that follows as you type."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,7 +13,7 @@ from kameng.catalog.own_goods import read_own_goods
 from kameng.catalog.selectors import GoodsRow, get_goods
 from kameng.catalog.services.editing import add_variant, update_variant
 from kameng.console.answers import done, run_form, see_other, status_of
-from kameng.console.forms.goods import StockForm, VariantForm, variant_values
+from kameng.console.forms.goods import PlanVariantForm, StockForm, VariantForm, variant_values
 from kameng.console.own_earnings import own_earning
 from kameng.console.price_trace import trace_goods
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
@@ -28,7 +30,7 @@ from kameng.web.flash import flash
 def new_variant(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
     """Add a face value to a product of one's own."""
     row = _own_goods(product_id)
-    form = VariantForm(request.POST if request.method == "POST" else None, is_main=site.is_main)
+    form = _form(row, request.POST if request.method == "POST" else None, site=site)
     if form.is_bound:
         made = run_form(
             form, lambda: add_variant(product_id, draft=form.draft(), actor=actor_of(request))
@@ -50,7 +52,7 @@ def variant(
     if found is None:
         raise VariantNotFound
     data = request.POST if request.method == "POST" else None
-    form = VariantForm(data, initial=variant_values(found.variant), is_main=site.is_main)
+    form = _form(row, data, site=site, initial=variant_values(found.variant))
     if form.is_bound:
         saved = run_form(
             form, lambda: update_variant(variant_id, draft=form.draft(), actor=actor_of(request))
@@ -62,9 +64,16 @@ def variant(
     context = {"form": form, "row": row, "product": row.product, "found": found, "trace": trace}
     cost, price = Amount(stored.cost_amount), Amount(stored.list_amount)
     context |= _preview_context(site, cost=cost, price=price) | {"own_goods": read_own_goods(site)}
-    if row.product.delivery_kind != DeliveryKind.CARD:
+    if row.product.delivery_kind not in {DeliveryKind.CARD, DeliveryKind.SITE_PLAN}:
         context["stock_form"] = StockForm(initial={"available_count": find_level(variant_id)})
     return show(request, "console/goods/variant.html", context, status=status_of(form))
+
+
+def _form(row: GoodsRow, data: Any, *, site: SiteView, **options: Any) -> VariantForm:
+    """Return the form of a face value, or of a plan for a time."""
+    if row.product.delivery_kind == DeliveryKind.SITE_PLAN:
+        return PlanVariantForm(data, plans=list_plans(), **options)
+    return VariantForm(data, is_main=site.is_main, **options)
 
 
 @require_POST

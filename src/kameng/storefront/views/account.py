@@ -177,7 +177,7 @@ def wallet(request: KamengRequest) -> HttpResponse:
 
 def _start(request: KamengRequest, typed: str, key: str) -> TopUp:
     if request.site.state != SiteState.OPEN:  # the wallet may be looked at, not filled
-        raise SiteSuspended(reason=request.site.suspended_reason)
+        raise SiteSuspended(reason=request.site.closed_reason)
     try:
         amount = parse_fen_yuan(typed)
     except MoneyInvalid:

@@ -7,26 +7,26 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
 
+from kameng.core import clock
+from kameng.pages.heading import get_heading
+from kameng.pages.looks import banner_colours
+from kameng.pages.models import PageKind
+from kameng.pages.selectors import get_design
 from kameng.storefront.frame import answer_shared
+from kameng.storefront.views.pages import answer_around, find_around
 from kameng.web.cookies import choose_language
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
 DAY: Final = "public, max-age=86400"
-COLOURS: Final = {
-    "indigo": ("#2c3fd6", "#6a3fe6"),
-    "teal": ("#066b56", "#0a6b93"),
-    "vermilion": ("#b3261e", "#bf4a16"),
-    "ink": ("#171b25", "#413521"),
-}
-"""The gradient of each palette's banner; an icon reads no style sheet."""
 
 
 @open_when_suspended
 @require_safe
 def help_page(request: KamengRequest) -> HttpResponse:
     """Show how to buy, find orders again and reach the operator."""
-    return answer_shared(request, "storefront/help.html", key="help", build=dict)
+    content = find_around(request.site, PageKind.HELP)
+    return answer_around(request, "storefront/help.html", key="help", content=content, build=dict)
 
 
 @open_when_suspended
@@ -63,7 +63,7 @@ def robots(request: KamengRequest) -> HttpResponse:
 @require_safe
 def favicon(request: KamengRequest) -> HttpResponse:
     """Draw the shop's mark: the first character of its name in its colours."""
-    start, end = COLOURS[request.site.settings.palette]
+    start, end = banner_colours(get_design(request.site).look["root"])
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><defs>'
         f'<linearGradient id="g" x2="1" y2="1"><stop stop-color="{start}"/>'
@@ -81,14 +81,17 @@ def favicon(request: KamengRequest) -> HttpResponse:
 def manifest(request: KamengRequest) -> HttpResponse:
     """Describe the shop to a phone that puts it on its home screen."""
     site = request.site
-    icon = {"src": reverse("storefront:favicon"), "sizes": "any", "type": "image/svg+xml"}
+    design = get_design(site)
+    own = get_heading(site, design.look, now=clock.now()).favicon_url
+    drawn = {"src": reverse("storefront:favicon"), "sizes": "any", "type": "image/svg+xml"}
+    icon = {"src": own, "sizes": "any", "type": "image/webp"} if own else drawn
     answer = JsonResponse(
         {
             "name": site.name,
             "short_name": site.name[:12],
             "start_url": reverse("storefront:home"),
             "display": "standalone",
-            "theme_color": COLOURS[site.settings.palette][0],
+            "theme_color": banner_colours(design.look["root"])[0],
             "background_color": "#ffffff",
             "icons": [icon],
         },

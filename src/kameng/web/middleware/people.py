@@ -15,7 +15,7 @@ from django.utils import timezone
 from kameng.accounts.people import GUEST
 from kameng.accounts.selectors import open_request
 from kameng.core.scope import open_scope
-from kameng.tenancy.errors import SiteSuspended
+from kameng.tenancy.errors import SiteLapsed, SiteSuspended
 from kameng.tenancy.middleware import HostUnknown, remember_scope
 from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import forget_hosts, scope_of
@@ -72,7 +72,9 @@ class PeopleMiddleware:
             return None
         if getattr(view, "is_open_when_suspended", False):
             return None
-        return answer_refusal(request, SiteSuspended(reason=site.suspended_reason or ""))
+        if site.is_lapsed and not site.suspended_reason:
+            return answer_refusal(request, SiteLapsed())
+        return answer_refusal(request, SiteSuspended(reason=site.closed_reason))
 
 
 def _length(request: HttpRequest) -> int:

@@ -6,8 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0001_create'),
-        ('tenancy', '0003_plan_limits'),
+        ('catalog', '0002_site_terms'),
     ]
 
     operations = [
