@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from kameng.catalog.errors import VariantNotFound
-from kameng.catalog.models import DeliveryKind, Variant
+from kameng.catalog.models import DeliveryKind, Product, Variant
 from kameng.catalog.selectors import forget_catalogues
 from kameng.config import audit
 from kameng.inventory.models import CardKey, KeyState
@@ -30,7 +30,7 @@ from tests.concurrency.shop import (
     payment_of,
     refund,
 )
-from tests.factories import make_product, make_variant
+from tests.factories import make_child, make_product, make_variant
 from tests.own_goods import PRICE, SHARE, allow_own_goods, make_own_variant, settle_by
 
 FEE = 6_000  # 60 bps of a hundred yuan
@@ -166,6 +166,34 @@ def test_own_goods_are_not_sold_on_another_site(
 
     with site_scope(site.id):
         assert not Order.objects.exists()
+
+
+def test_a_child_never_resells_its_uplines_goods_and_owes_the_share_of_its_own(
+    db: None, main_site: Site, site_a: Site
+) -> None:
+    upline = open_own_shop(main_site, site_a, way=SettlementWay.CLAIM)
+    child = make_child(site_a)
+    plan = allow_own_goods(child, share_bps=1_000)
+    Site.objects.filter(id=site_a.id).update(plan=plan)  # a child is on its upline's plan
+    forget_catalogues()
+    own = Shop(site=child, variant=make_own_variant(child), choice=upline.choice)
+    (mei,) = make_buyers(child, 1, amount=5 * PRICE)
+
+    with pytest.raises(VariantNotFound):
+        order(Shop(site=child, variant=upline.variant, choice=upline.choice))
+    with site_scope(child.id):
+        assert not Product.objects.filter(id=upline.variant.product_id).exists()
+    placed = order(own, customer=mei, by_wallet=True)
+    sold = fresh(own, placed)
+
+    assert (sold.main_site_id, sold.wholesale_amount) == (main_site.id, 100_000)
+    assert sold.upline_site_id is None
+    with site_scope(child.id):
+        assert site_account_amount(AccountKind.SITE_MARGIN, owner_id=child.id) == PRICE - 100_000
+    with site_scope(site_a.id):
+        assert site_account_amount(AccountKind.SITE_MARGIN, owner_id=site_a.id) == 0
+    refund(own, placed, key="r", to_wallet=True)
+    assert audit.find_breaches() == []
 
 
 def test_an_own_order_costs_as_many_queries_as_one_of_the_main_sites_goods(
