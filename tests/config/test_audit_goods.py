@@ -12,14 +12,14 @@ from tests.own_goods import PRICE
 
 OWN = "(select max(id) from orders_order)"
 OF_GOODS = [
-    ("I33", "update catalog_product set delivery_kind = 4 where site_id = %(site)s"),
-    ("I33", f"update orders_order set site_id = %(other)s where id = {OWN}"),
-    ("I33", f"update orders_order set main_site_id = %(other)s where id = {OWN}"),
-    ("I33", f"update orders_order set wholesale_amount = 99999 where id = {OWN}"),
-    ("I33", f"update orders_order set unit_amount = 49999 where id = {OWN}"),
-    ("I33", "update catalog_variant set site_id = %(other)s where id = %(variant)s"),
-    ("I33", "update catalog_category set site_id = %(other)s where site_id = %(site)s"),
-    ("I33", "update inventory_cardkey set site_id = %(other)s where variant_id = %(variant)s"),
+    ("I37", "update catalog_product set delivery_kind = 4 where site_id = %(site)s"),
+    ("I37", f"update orders_order set site_id = %(other)s where id = {OWN}"),
+    ("I37", f"update orders_order set main_site_id = %(other)s where id = {OWN}"),
+    ("I37", f"update orders_order set wholesale_amount = 99999 where id = {OWN}"),
+    ("I37", f"update orders_order set unit_amount = 49999 where id = {OWN}"),
+    ("I37", "update catalog_variant set site_id = %(other)s where id = %(variant)s"),
+    ("I37", "update catalog_category set site_id = %(other)s where site_id = %(site)s"),
+    ("I37", "update inventory_cardkey set site_id = %(other)s where variant_id = %(variant)s"),
 ]
 
 

@@ -6,7 +6,7 @@ from kameng.config.audit_rows import read_rows
 
 
 def own_goods() -> Iterator[str]:
-    """I33: own goods of a sub-site are sold by it alone, owe a whole share a piece to the main
+    """I37: own goods of a sub-site are sold by it alone, owe a whole share a piece to the main
     site, and are delivered from its own keys; what was taken down is not on sale."""
     for row in read_rows(
         """

@@ -6,11 +6,13 @@ from kameng.console import (
     urls_books,
     urls_children,
     urls_design,
+    urls_domains,
     urls_goods,
+    urls_leaving,
     urls_money,
     urls_orders,
 )
-from kameng.console.views import account, frame, overview, palette, sign_in
+from kameng.console.views import account, frame, handing_over, overview, palette, sign_in
 
 app_name = "console"
 
@@ -24,7 +26,9 @@ site_urls: list[URLPattern | URLResolver] = [
     path("", include(urls_money.urlpatterns)),
     path("", include(urls_goods.urlpatterns)),
     path("", include(urls_books.urlpatterns)),
+    path("", include(urls_domains.urlpatterns)),
     path("", include(urls_children.urlpatterns)),
+    path("", include(urls_leaving.urlpatterns)),
     path("design/", include(urls_design.urlpatterns)),
 ]
 
@@ -33,5 +37,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("language/", sign_in.choose_language, name="language"),
+    path("take-over/<str:token>/", handing_over.take_over, name="take_over"),
     path("<slug:site_slug>/", include(site_urls)),
 ]

@@ -45,6 +45,8 @@ from kameng.payments.selectors import (
 from kameng.pricing.money import Amount, format_yuan
 from kameng.settlement.models import PayoutAccount
 from kameng.settlement.selectors import list_pending
+from kameng.tenancy.claims import count_troubled
+from kameng.tenancy.licensing import count_waiting_licences
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
@@ -134,6 +136,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         *_gateways(site),
         *([_unbooked(now)] if site.is_main else []),
         *(_settlement() if site.is_main else []),
+        *([_licences()] if site.is_main else []),
         _oldest(
             "to_deliver",
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
@@ -141,6 +144,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         ),
         *(_low_stock(site, now) if makes_goods(site) else []),
         *(_taken_down(site) if makes_goods(site) else []),
+        Matter(code="domains", count=count_troubled(None if site.is_main else site.site_id)),
         _mail(),
     ]
     return [matter for matter in found if matter.count]
@@ -318,6 +322,12 @@ def _settlement() -> list[Matter]:
     return [Matter(code=each.code, count=each.count, since=each.since) for each in list_pending()]
 
 
+def _licences() -> Matter:
+    """Details of who runs a shop that wait for the main site's word."""
+    count, since = count_waiting_licences()
+    return Matter(code="licence_waiting", count=count, since=since)
+
+
 def _mail() -> Matter:
     trouble = find_mail_trouble()
     if trouble is None:
@@ -351,7 +361,7 @@ def list_steps(site: SiteView) -> list[Step]:
         contact,
         Step(code="prices", is_done=PriceRule.objects.exists()),
         _payee_step(site),
-        Step(code="domain", is_done=len(list_domains(site.site_id)) > 1),
+        Step(code="domain", is_done=any(each.is_own for each in list_domains(site.site_id))),
         Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),
         sale,
     ]

@@ -72,6 +72,7 @@ class Code(IntEnum):
     WITHDRAWAL_FEE = 73  # WITHDRAWALS → SALES
     WITHDRAWAL_TAX = 74  # WITHDRAWALS → TAX_WITHHELD
     WITHDRAWAL_RETURNED = 75  # GATEWAY_CLEARING or BANK, SALES, TAX_WITHHELD → where it came from
+    CLAIM_SETTLED = 76  # SITE_MARGIN ↔ ADJUSTMENTS: the last of a claim, settled outside the system
     SPLIT_ASKED = 80  # SITE_MARGIN → SPLIT_CLEARING: the gateway shall hand a share over
     SPLIT_DONE = 81  # SPLIT_CLEARING → GATEWAY_CLEARING: it did
     SPLIT_REFUSED = 82  # SPLIT_CLEARING → SITE_MARGIN: it did not
@@ -140,6 +141,7 @@ CODE_NAMES = {
     Code.WITHDRAWAL_FEE: _("提现手续费"),
     Code.WITHDRAWAL_TAX: _("代扣税款"),
     Code.WITHDRAWAL_RETURNED: _("提现退票"),
+    Code.CLAIM_SETTLED: _("关店结清"),
     Code.SPLIT_ASKED: _("申请分账"),
     Code.SPLIT_DONE: _("分账完成"),
     Code.SPLIT_REFUSED: _("分账失败"),

@@ -22,7 +22,8 @@ class SiteState(models.IntegerChoices):
 
     OPEN = 1, _("营业中")
     SUSPENDED = 2, _("已停用")  # the next request already sees a notice
-    CLOSED = 3, _("已关闭")
+    CLOSED = 3, _("已关店")  # for good, unless the main site undoes it in time
+    CLOSING = 4, _("关店中")  # sells nothing new; what is open is brought to its end
 
 
 class SettlementWay(models.IntegerChoices):
@@ -184,12 +185,79 @@ class Domain(models.Model):
     host = models.CharField(max_length=253, unique=True)
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
     is_primary = models.BooleanField(default=False)
+    # Proved by the site's operator (`DomainClaim`); else an address that the platform gave.
+    is_own = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["site"], condition=models.Q(is_primary=True), name="tenancy_one_primary"
+            ),
+        ]
+
+
+class ClaimState(models.IntegerChoices):
+    """How far a site has come with a domain of its own."""
+
+    WAITING = 1, _("等待解析")  # nothing is proved yet: the host leads nowhere
+    VERIFIED = 2, _("已验证")  # proved; its records or its certificate are still to come
+    LIVE = 3, _("已上线")
+    AWAY = 4, _("解析已失效")  # was proved, and has led elsewhere for a while
+    EXPIRED = 5, _("已过期")  # not proved in time
+    RELEASED = 6, _("已移除")  # by the operator, or because another proved it
+
+
+class DomainClaim(TenantModel):
+    """A host that a site says is its own: the token that proves it, what was found, what is next.
+
+    Rows stay after the claim ended: who comes later proves more (`proving.Standing`).
+    """
+
+    host = models.CharField(max_length=253)  # as in `Domain`
+    token = models.CharField(max_length=40)
+    state = models.SmallIntegerField(choices=ClaimState, default=ClaimState.WAITING)
+    wants_primary = models.BooleanField(default=False)  # becomes the primary once it is live
+    was_elsewhere = models.BooleanField(default=False)  # seen leading elsewhere since claimed
+    proof = models.SmallIntegerField(default=0)  # tenancy.proving.Proof
+    points = models.BooleanField(default=False)  # led here at the last look
+    findings = models.JSONField(default=dict)  # of the last look: tenancy.claims.Findings
+    checked_at = models.DateTimeField(null=True)
+    next_check_at = models.DateTimeField(null=True)  # null: not looked at any more
+    away_since = models.DateTimeField(null=True)
+    verified_at = models.DateTimeField(null=True)
+    live_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)  # null once proved
+    certificate_ends_at = models.DateTimeField(null=True)
+    certificate_checked_at = models.DateTimeField(null=True)
+    certificate_fault = models.CharField(max_length=20, blank=True)  # core.certificates.Shown
+    claimed_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "host"], name="tenancy_claim_once"),
+            models.UniqueConstraint(
+                fields=["host"],
+                condition=models.Q(state__in=(2, 3, 4)),
+                name="tenancy_claim_proved",
+            ),
+            models.UniqueConstraint(
+                fields=["site"],
+                condition=models.Q(wants_primary=True),
+                name="tenancy_claim_one_primary",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=(1, 5, 6), proof=0)
+                | models.Q(state__in=(2, 3, 4), proof__gte=1, verified_at__isnull=False),
+                name="tenancy_claim_proof",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["host"], name="tenancy_claim_host"),
+            models.Index(
+                fields=["next_check_at"],
+                condition=models.Q(next_check_at__isnull=False),
+                name="tenancy_claim_due",
             ),
         ]
 
@@ -260,3 +328,83 @@ class TermNotice(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["site", "ends_at", "days"], name="tenancy_notice_once"),
         ]
+
+
+class Closing(TenantModel):
+    """One closing of a site, from the wish to its end; at most one a site has not ended."""
+
+    reason = models.CharField(max_length=200)  # shown to buyers
+    asked_by = models.CharField(max_length=100)
+    is_by_platform = models.BooleanField(default=False)
+    state_before = models.SmallIntegerField()  # what giving it up goes back to
+    reason_before = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    told_at = models.DateTimeField(null=True)  # every customer was written to
+    completed_at = models.DateTimeField(null=True)  # everything was settled: closed
+    completed_by = models.CharField(max_length=100, blank=True)
+    ended_at = models.DateTimeField(null=True)  # given up before, or undone after its completion
+    ended_by = models.CharField(max_length=100, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(ended_at=None), name="tenancy_one_closing"
+            ),
+        ]
+
+
+class LicenceKind(models.IntegerChoices):
+    """What an operator is before the law."""
+
+    COMPANY = 1, _("企业")
+    TRADER = 2, _("个体工商户")
+    EXEMPT = 3, _("依法无需登记的个人")  # declares it himself (电子商务法 10 and 15)
+
+
+class LicenceState(models.IntegerChoices):
+    """How far details of a licence have come."""
+
+    PENDING = 1, _("待核实")
+    VERIFIED = 2, _("已核实")  # shown in the shop
+    REFUSED = 3, _("未通过")
+    WITHDRAWN = 4, _("已撤回")  # by who handed them in
+    REPLACED = 5, _("已被替换")  # by details that were verified later
+
+
+class Licence(TenantModel):
+    """Who runs a shop, as the law wants it shown. Verified ones stay shown until others are."""
+
+    kind = models.SmallIntegerField(choices=LicenceKind)
+    name = models.CharField(max_length=80)
+    credit_code = models.CharField(max_length=18, blank=True)  # 统一社会信用代码 (GB 32100)
+    person = models.CharField(max_length=40, blank=True)  # 法定代表人 or 经营者
+    address = models.CharField(max_length=160)
+    icp_no = models.CharField(max_length=60, blank=True)
+    police_no = models.CharField(max_length=60, blank=True)  # 公安联网备案
+    telecom_no = models.CharField(max_length=60, blank=True)  # 增值电信业务经营许可证
+    other_no = models.CharField(max_length=160, blank=True)
+    phone = models.CharField(max_length=30)
+    complaints = models.CharField(max_length=120)  # where complaints go
+    email = models.CharField(max_length=120, blank=True)
+    state = models.SmallIntegerField(choices=LicenceState, default=LicenceState.PENDING)
+    submitted_by = models.CharField(max_length=100)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    decided_by = models.CharField(max_length=100, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=200, blank=True)  # why it was refused
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(state=1), name="tenancy_one_pending_licence"
+            ),
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(state=2), name="tenancy_one_verified_licence"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=1, decided_at=None)
+                | ~models.Q(state=1) & models.Q(decided_at__isnull=False),
+                name="tenancy_licence_decided",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="tenancy_licence_by_site")]

@@ -38,7 +38,7 @@ def is_openable(host: str) -> bool:
 
 # Addresses of the back office that stand where a site's name would.
 RESERVED = frozenset(
-    {"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www"}
+    {"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www", "take-over"}
 )
 # Names that look like the platform's own: nobody takes them for a shop by himself.
 HELD_BACK = frozenset(
@@ -140,3 +140,29 @@ def due_notice(ends_at: dt.datetime, *, now: dt.datetime) -> int | None:
     left = ends_at - now
     reached = [days for days in NOTICE_DAYS if left <= days * DAY]
     return min(reached) if reached else None
+
+
+# GB 32100-2015: digits and letters without I, O, S, V and Z; the last one proves the others.
+CREDIT_SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+CREDIT_CODE = re.compile(f"[{CREDIT_SIGNS}]{{2}}[0-9]{{6}}[{CREDIT_SIGNS}]{{10}}")
+PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,28}")
+
+
+def clean_credit_code(raw: str) -> str:
+    """Return a unified social credit code in the one form in which it is compared."""
+    return "".join(raw.split()).replace("-", "").upper()
+
+
+def is_credit_code(code: str) -> bool:
+    """Tell whether a clean code is well made: its form, and its check sign (GB 32100)."""
+    if CREDIT_CODE.fullmatch(code) is None:
+        return False
+    total = sum(
+        CREDIT_SIGNS.index(sign) * pow(3, place, 31) for place, sign in enumerate(code[:17])
+    )
+    return CREDIT_SIGNS[-total % 31] == code[17]
+
+
+def is_phone(text: str) -> bool:
+    """Tell whether a text may be a telephone number, 400 and fixed lines included."""
+    return PHONE.fullmatch(text) is not None

@@ -61,8 +61,13 @@ def add_domain(*, site_id: int, host: str, is_primary: bool, actor: Actor) -> Do
 
 
 def remove_domain(*, site_id: int, host: str, actor: Actor) -> None:
-    """Take a host away from the site. Unknown hosts are refused with `HostUnknown`."""
+    """Take a host away from the site. Unknown hosts are refused with `HostUnknown`.
+
+    A closed site keeps its own for a time: `SiteLeaving`, see `tenancy.closing.release_address`.
+    """
     with transaction.atomic():
+        if Site.objects.filter(id=site_id, state=SiteState.CLOSED).exists():
+            raise errors.SiteLeaving
         gone, _ = Domain.objects.filter(site_id=site_id, host=host).delete()
         if not gone:
             raise errors.HostUnknown
@@ -135,11 +140,15 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
 
 
 def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor) -> None:
-    """Open, suspend or close a site; the next request already sees it."""
+    """Open or suspend a site; the next request already sees it.
+
+    Raises `SiteLeaving` for one that is closing or closed: `tenancy.closing` leads out of that.
+    """
     with transaction.atomic():
-        Site.objects.filter(id=site_id).update(
-            state=state, suspended_reason=reason[:200], halted_by_upline=False
-        )
+        leaving = (SiteState.CLOSING, SiteState.CLOSED)
+        rows = Site.objects.filter(id=site_id).exclude(state__in=leaving)
+        if not rows.update(state=state, suspended_reason=reason[:200], halted_by_upline=False):
+            raise errors.SiteLeaving
         record(
             "site.state.changed",
             actor=actor,

@@ -44,14 +44,28 @@ class SiteSettings:
     hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
     branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
+    # The main site's: where own domains of sub-sites lead; addresses apart by commas.
+    domain_target: str = ""
+    domain_addresses: str = ""
+    # Who runs the shop, (name, text), as the main site verified it: tenancy.licensing writes it.
+    legal: tuple[tuple[str, str], ...] = ()
+    # Set on the main site, it counts for each of its sub-sites (sql/sites.sql).
+    licence_required: bool = False  # without verified details only its operator sees a shop
+    closed_keep_days: int = 180  # so long a closed site keeps its address and can be opened again
 
     @property
     def zone(self) -> ZoneInfo:
         """Return the time zone in which this site's times are shown."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def legal_facts(self) -> dict[str, str]:
+        """Return the verified details of who runs the shop, by name; empty without any."""
+        return dict(self.legal)
+
 
 LIMIT_PARTS = 3
+FACT_PARTS = 2
 SUFFIX = 200  # a slug before it still fits a host
 BOUNDS = {
     "order_hold_seconds": (60, 86_400),
@@ -61,6 +75,7 @@ BOUNDS = {
     "named_cap_amount": (10_000, 50_000_000),
     "unnamed_cap_amount": (10_000, 10_000_000),
     "two_person_amount": (0, 10_000_000_000),
+    "closed_keep_days": (30, 3650),
 }
 
 
@@ -72,8 +87,8 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
             continue
         value = stored[field.name]
         default = field.default
-        if field.name == "pay_limits":
-            if isinstance(value, list) and all(_is_limit(item) for item in value):
+        if field.name in ROWS:
+            if isinstance(value, list) and all(ROWS[field.name](item) for item in value):
                 values[field.name] = tuple(tuple(item) for item in value)
         elif isinstance(default, tuple):
             if isinstance(value, list) and all(type(item) is int for item in value):
@@ -106,6 +121,15 @@ def _is_limit(item: object) -> bool:
     if not isinstance(item, list) or len(item) != LIMIT_PARTS:
         return False
     return all(type(part) is int and part >= 0 for part in item)
+
+
+def _is_fact(item: object) -> bool:
+    if not isinstance(item, list) or len(item) != FACT_PARTS:
+        return False
+    return all(isinstance(part, str) for part in item)
+
+
+ROWS = {"pay_limits": _is_limit, "legal": _is_fact}
 
 
 def settings_json(settings: SiteSettings) -> dict[str, Any]:

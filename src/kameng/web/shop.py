@@ -68,6 +68,7 @@ def draw_for_nobody(
             "theme": theme if theme in THEMES else "auto",
             "person_tools": "",
             "unread_dot": "",
+            "site_bar": "",
             "orders_url": reverse("storefront:lookup"),
             "next_url": "/",
             **context,

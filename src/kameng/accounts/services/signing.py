@@ -8,7 +8,7 @@ from django.db import transaction
 
 from kameng.accounts import errors
 from kameng.accounts.hashing import check_password, hash_password
-from kameng.accounts.models import Customer, SiteRole, User
+from kameng.accounts.models import Customer, OfferState, SiteOffer, SiteRole, User
 from kameng.accounts.permits import SignInPermit
 from kameng.accounts.rules import clean_login, clean_staff_login
 from kameng.accounts.selectors import digest_login
@@ -114,9 +114,13 @@ def sign_out(token: str) -> None:
 def _has_part(user: User, *, site_id: int) -> bool:
     """Tell whether a user may come in here: platform staff anywhere, others where they have a role.
 
-    On the main site a role on any site will do: who runs several shops finds them all there.
+    On the main site a role on any site will do: who runs several shops finds them all there. Who
+    was offered the site comes in to accept it.
     """
     if user.is_platform or SiteRole.objects.filter(user_id=user.id).exists():
+        return True
+    offers = SiteOffer.objects.filter(receiver_login=user.login, state=OfferState.OPEN)
+    if offers.filter(expires_at__gt=clock.now()).exists():
         return True
     with platform_scope("an operator signs in on the main site"):
         return get_site(site_id).is_main and SiteRole.unscoped.filter(user_id=user.id).exists()

@@ -39,6 +39,7 @@ PERMISSION_LABELS: Final = {
     "settings.edit": _("改店铺设置"),
     "audit.view": _("看审计日志"),
     "data.export": _("导出数据"),
+    "site.leave": _("打包带走、转让和关店"),
     "settlement.request": _("申请提现"),
     "settlement.accounts": _("改收款账户"),
     "settlement.review": _("审核提现和打款（主站）"),

@@ -75,7 +75,7 @@ def _confirm(
         return _ask(request, form, carried=carried)
     session = HttpResponse()
     try:
-        _sign_in_again(request, session, password=form.cleaned_data[FIELD])
+        sign_in_again(request, session, password=form.cleaned_data[FIELD])
     except Refusal as refusal:
         return _ask(request, form, carried=carried, refusal=refusal)
     try:
@@ -86,7 +86,7 @@ def _confirm(
     return response
 
 
-def _sign_in_again(request: ConsoleRequest, response: HttpResponse, *, password: str) -> None:
+def sign_in_again(request: ConsoleRequest, response: HttpResponse, *, password: str) -> None:
     """Take a new session for the old one; forms drawn from here on carry its CSRF token."""
     user = get_user(int(request.person.user_id or 0))
     with open_scope(scope_of(request.site)):

@@ -148,6 +148,7 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
     """Return what `console/base.html` needs; a fragment without the frame needs none of it."""
     site, person = request.working, request.person
     links = build_links(site=site, path=request.path, can=_can(request, site))
+    shop = shop_url(request, site)
     return {
         "site": site,
         "slug": site.slug,
@@ -161,10 +162,16 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
         "switch_sites": list_switch_sites(request),
         "waiting_count": _waiting_count(request, site),
         "money_waiting": _money_waiting(request, site),
-        "shop_url": shop_url(request, site),
+        "shop_url": shop,
+        "visit_url": visit_url(request, site, shop=shop),
         "here": request.get_full_path(),
         "term_bar": find_term_bar(site, may_buy=person.can("plan.buy", site.site_id)),
     }
+
+
+def may_see_costs(request: ConsoleRequest) -> bool:
+    """Tell whether the person runs the platform, and so may read the main site's costs anywhere."""
+    return isinstance(request.person, StaffPerson) and request.person.is_platform
 
 
 def shop_url(request: ConsoleRequest, site: SiteView) -> str:
@@ -172,6 +179,13 @@ def shop_url(request: ConsoleRequest, site: SiteView) -> str:
     if site.site_id == request.site.site_id:
         return "/"
     return f"{site_url(site.site_id)}/"
+
+
+def visit_url(request: ConsoleRequest, site: SiteView, *, shop: str) -> str:
+    """Return where a link to the shop leads: by a pass to one that others do not see yet."""
+    if site.is_preparing and site.site_id != request.site.site_id:
+        return reverse("console:look_inside", args=[site.slug])
+    return shop
 
 
 def list_switch_sites(request: ConsoleRequest) -> list[Any]:

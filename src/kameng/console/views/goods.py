@@ -52,7 +52,13 @@ from kameng.console.forms.goods import (
 from kameng.console.own_earnings import Earning, own_earning
 from kameng.console.paging import read_number, read_page
 from kameng.console.price_trace import trace_goods
-from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.console.views.frame import (
+    ConsoleRequest,
+    actor_of,
+    console_page,
+    may_see_costs,
+    show,
+)
 from kameng.core.errors import Refusal
 from kameng.inventory.selectors import stock_of
 from kameng.pricing.money import ZERO
@@ -256,7 +262,7 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
 
     if data is not None and run_form(form, act, inputs) is not None:
         return done(request, _("已保存。"), to=request.path)
-    context = _product_context(site, row) | {
+    context = _product_context(request, site, row) | {
         "form": form,
         "inputs": inputs,
         "can_edit": can_edit,
@@ -267,9 +273,11 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
     return show(request, "console/goods/edit.html", context, status=status_of(form))
 
 
-def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
+def _product_context(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> dict[str, Any]:
     ids = [each.variant.id for each in row.variants]
     stocks = stock_of(ids)
+    # Who runs the platform reads the whole chain on any site; an operator from what the site pays.
+    sees_all = row.is_own or may_see_costs(request)
     return {
         "row": row,
         "product": row.product,
@@ -280,7 +288,7 @@ def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
             (
                 each,
                 stocks.get(each.variant.id),
-                trace_goods(each.unit, site=site, is_own=row.is_own),
+                trace_goods(each.unit, site=site, is_own=row.is_own, sees_all=sees_all),
             )
             for each in row.variants
         ],
@@ -288,7 +296,7 @@ def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
 
 
 def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> HttpResponse:
-    context = _product_context(site, row) | {
+    context = _product_context(request, site, row) | {
         "form": ListingForm(initial={"weight": row.weight - row.product.weight})
     }
     return show(request, "console/goods/resold.html", context)
@@ -306,7 +314,7 @@ def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> Ht
             form, lambda: set_weight([product_id], weight=form.cleaned_data["weight"], actor=actor)
         )
         if weighed is None:
-            context = _product_context(site, get_goods(product_id)) | {"form": form}
+            context = _product_context(request, site, get_goods(product_id)) | {"form": form}
             return show(request, "console/goods/resold.html", context, status=400)
         return done(request, _("已保存。"), to=back)
     count = _act(request, action, [product_id])

@@ -267,6 +267,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
     ),
     "withdrawal_review": ("coin", "warn", _("分站在等审核。"), _("去审核")),
     "withdrawal_pay": ("coin", "warn", _("审核过了，还没有打款。"), _("去打款")),
+    "licence_waiting": (
+        "id",
+        "warn",
+        _("核实后才会在店里公示。"),
+        _("去核实"),
+    ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "own_goods_taken": (
@@ -275,6 +281,7 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("买家看不到它们。原因写在商品页上，改好后请联系平台。"),
         _("看原因"),
     ),
+    "domains": ("world", "warn", _("解析或证书有问题，买家可能打不开。"), _("去看看")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
 }
@@ -288,8 +295,10 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "withdrawal_pay": "settlement.review",
     "withdrawal_unknown": "settlement.review",
     "split_refused": "settlement.review",
+    "licence_waiting": "sites.manage",
     "low_stock": "goods.view",
     "own_goods_taken": "goods.view",
+    "domains": "settings.edit",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
 }
@@ -376,6 +385,8 @@ def _counted(matter: Matter) -> str:
             text = ngettext(
                 "%(count)s 个商品被平台下架", "%(count)s 个商品被平台下架", matter.count
             )
+        case "domains":
+            text = ngettext("%(count)s 个域名有问题", "%(count)s 个域名有问题", matter.count)
         case "mail_no_server" | "mail_given_up":
             text = ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count)
         case _:
@@ -392,6 +403,10 @@ def _settlement_title(matter: Matter) -> str:
             text = ngettext("%(count)s 笔提现待打款", "%(count)s 笔提现待打款", matter.count)
         case "withdrawal_unknown":
             text = ngettext("%(count)s 笔打款没有结果", "%(count)s 笔打款没有结果", matter.count)
+        case "licence_waiting":
+            text = ngettext(
+                "%(count)s 份主体信息待核实", "%(count)s 份主体信息待核实", matter.count
+            )
         case "split_refused":
             text = ngettext("%(count)s 笔分账失败", "%(count)s 笔分账失败", matter.count)
         case _:
@@ -404,11 +419,15 @@ SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
     "withdrawal_pay": ("withdrawals", "pay"),
     "withdrawal_unknown": ("withdrawals", "sending"),
     "split_refused": ("splits", "refused"),
+    "licence_waiting": ("licences", "waiting"),
 }
 
 
 def _matter_url(matter: Matter, site: SiteView) -> str:
     slug = [site.slug]
+    if matter.code == "domains":
+        route = "all_domains" if site.is_main else "domains"
+        return reverse(f"console:{route}", args=slug) + ("?only=trouble" if site.is_main else "")
     if matter.code in SETTLEMENT_VIEWS:
         route, view = SETTLEMENT_VIEWS[matter.code]
         return reverse(f"console:{route}", args=slug) + f"?view={view}"
@@ -482,8 +501,8 @@ STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
     ),
     "domain": (
         _("绑定自己的域名"),
-        _("请平台管理员为您的店加上域名。"),
-        "settings",
+        _("买家用您自己的网址打开店铺，证书自动签发。"),
+        "domains",
         "settings.edit",
     ),
     "branch": (_("开通第一个分站"), _("让别人帮您卖货。"), "sites", "sites.manage"),

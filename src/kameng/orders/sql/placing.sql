@@ -9,7 +9,7 @@
 -- p_stamp is that of the site's view which the wish was judged by, where nobody has compared it yet
 -- (else empty): with another one the wish is stale.
 -- One answer per wish (outcome: rules.Outcome); a refusal leaves no trace and fails no neighbour.
--- Locks, in this order: wallets and prepaid balances ascending, new orders by request key, reserving
+-- Locks, in this order: the selling of the sites (shared), wallets and prepaid balances ascending, new orders by request key, reserving
 -- persons, keys (skip locked), wallets again (held already).
 create or replace function orders_place(
     p_by_wallet boolean, p_site bigint[], p_main bigint[], p_version bigint[],
@@ -40,6 +40,7 @@ declare
     failed bigint[] := '{}';
     answer record;
 begin
+    perform tenancy_share_selling(p_site);
     if has_prepaid then
         prepaids := (select array_agg(case when u.way = 2 then -(u.site * 100 + 11) end order by u.k)
                        from unnest(p_site, p_way) with ordinality as u(site, way, k));

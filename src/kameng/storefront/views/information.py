@@ -1,8 +1,8 @@
 """Pages and files that hardly ever change: help, terms, privacy, what machines ask for."""
 
-from typing import Final
+from typing import Any, Final
 
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
@@ -12,9 +12,11 @@ from kameng.pages.heading import get_heading
 from kameng.pages.looks import banner_colours
 from kameng.pages.models import PageKind
 from kameng.pages.selectors import get_design
-from kameng.storefront.frame import answer_shared
+from kameng.storefront.frame import answer_shared, keep_private, see_other
 from kameng.storefront.views.pages import answer_around, find_around
-from kameng.web.cookies import choose_language
+from kameng.tenancy.models import LicenceKind
+from kameng.web.away import HANDOVER_SECONDS, PASS_COOKIE, PASS_SECONDS, make_pass, read_pass
+from kameng.web.cookies import choose_language, is_secure
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
@@ -41,6 +43,39 @@ def terms(request: KamengRequest) -> HttpResponse:
 def privacy(request: KamengRequest) -> HttpResponse:
     """Show what is collected and why."""
     return answer_shared(request, "storefront/privacy.html", key="privacy", build=dict)
+
+
+@open_when_suspended
+@require_safe
+def legal(request: KamengRequest) -> HttpResponse:
+    """Show who runs the shop, as the main site verified it."""
+    view = request.site
+
+    def build() -> dict[str, Any]:
+        facts = view.settings.legal_facts
+        kind = int(facts.get("kind", 0))
+        return {"facts": facts, "kind": LicenceKind(kind).label if facts else ""}
+
+    return answer_shared(request, "storefront/legal.html", key="legal", build=build)
+
+
+@open_when_suspended
+@require_safe
+def inside(request: KamengRequest, token: str) -> HttpResponse:
+    """Give a browser that comes from the back office the pass to a shop that is being prepared."""
+    site_id = request.site.site_id
+    if read_pass(token, seconds=HANDOVER_SECONDS) != site_id:
+        raise Http404
+    response = keep_private(see_other(reverse("storefront:home")))
+    response.set_cookie(
+        PASS_COOKIE,
+        make_pass(site_id),
+        max_age=PASS_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=is_secure(request),
+    )
+    return response
 
 
 @open_when_suspended

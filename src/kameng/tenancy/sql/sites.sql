@@ -7,7 +7,8 @@ $$;
 
 -- One site as a request needs it: read by tenancy.selectors.site_view in this order. A child whose upline
 -- is not open is suspended with it (is_held); what it pays over its upline's wholesale price is its own
--- terms, else its upline's.
+-- terms, else its upline's. Whether shops need verified details of their operators is the main site's to say,
+-- so its word stands in their settings.
 create or replace function tenancy_site_row(p_site bigint)
 returns table (site_id bigint, main_id bigint, slug text, name text, state smallint,
                suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
@@ -19,7 +20,9 @@ language sql stable as $$
                                       or tenancy_is_lapsed(u.lapses_at))
                 then 2 else s.state end::smallint,
            s.suspended_reason, s.plan_id, s.settlement_way, s.catalogue_version, m.catalogue_version,
-           s.settings::text, s.expires_at, tenancy_is_lapsed(s.lapses_at), s.upline_id,
+           case when s.parent_id is not null and m.settings -> 'licence_required' = 'true'
+                then s.settings || '{"licence_required": true}' else s.settings end::text,
+           s.expires_at, tenancy_is_lapsed(s.lapses_at), s.upline_id,
            s.state = 1 and coalesce(u.state <> 1 or tenancy_is_lapsed(u.lapses_at), false),
            case when s.upline_id is null then 0
                 else coalesce(s.child_markup_bps, u.child_markup_bps, 0) end,
