@@ -84,11 +84,7 @@ def checks() -> list[tuple[str, str, Check]]:
             "wallets' parts and surcharges are held, spent and given back as counted",
             auditing_sales.parts,
         ),
-        (
-            "I27",
-            "prepaid balances were paid in, and orders wait for them only while paid",
-            auditing_sales.prepaid,
-        ),
+        ("I27", "orders wait only for prepaid balances that were paid in", auditing_sales.prepaid),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
         (
             "I29",
@@ -102,5 +98,5 @@ def checks() -> list[tuple[str, str, Check]]:
         ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
         ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
         ("I36", "a site's own domain leads to whom it was proved by", auditing_domains.domains),
-        ("I37", "own goods are sold by their site alone, for a whole share a piece", g.own_goods),
+        ("I37", "own goods are sold by their site alone, for a share", g.own_goods),
     ]
