@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "kameng.tenancy.middleware.SiteMiddleware",
     "kameng.web.middleware.people.PeopleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "kameng.storefront.visits.VisitMiddleware",
 ]
 
 ROOT_URLCONF = "kameng.config.urls"

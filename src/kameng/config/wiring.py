@@ -12,6 +12,7 @@ from typing import Any
 
 from kameng.accounts.events import ApprovalGiven
 from kameng.core.events import BatchHandler, Event
+from kameng.insight import handlers as insight
 from kameng.messaging import handlers as messaging
 from kameng.orders import handlers as orders
 from kameng.orders.events import (
@@ -74,6 +75,11 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         name="settlement.plan_shares",
         events=(OrderPaid, OrderDelivered),
         handler=settlement.plan_shares,
+    ),
+    Consumer(
+        name="insight.mark_orders",
+        events=(OrderPaid, OrderDelivered, OrderRefundAsked, OrderRefunded),
+        handler=insight.mark_orders,
     ),
     Consumer(
         name="settlement.tell_operators",
