@@ -8,6 +8,7 @@ import { startOpenDialogs } from "./dialogs.ts";
 import { startEditing } from "./editing.ts";
 import { startImports } from "./imports.ts";
 import { startPalette } from "./palette.ts";
+import { startPasskeys } from "./passkeys.ts";
 import { startRowForms } from "./rows.ts";
 import { startTables } from "./tables.ts";
 
@@ -22,3 +23,4 @@ startEditing();
 startContrast();
 startImports();
 startPalette();
+startPasskeys();

@@ -151,6 +151,7 @@ RIGHTS = {
     "settings.edit": "om",
     "audit.view": "omf",
     "data.export": "omf",
+    "design.edit": "om",
     "settlement.request": "of",
     "settlement.accounts": "o",
     "settlement.review": "of",

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kameng.accounts.events import ApprovalGiven
+from kameng.accounts.events import ApprovalGiven, SecurityChanged
 from kameng.core.events import BatchHandler, Event
+from kameng.messaging import handlers as messaging
 from kameng.orders import handlers as orders
 from kameng.orders.events import (
     OrderClosed,
@@ -69,6 +70,11 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         name="settlement.plan_shares",
         events=(OrderPaid, OrderDelivered),
         handler=settlement.plan_shares,
+    ),
+    Consumer(
+        name="messaging.tell_staff",
+        events=(SecurityChanged,),
+        handler=messaging.tell_staff,
     ),
     Consumer(
         name="settlement.tell_operators",

@@ -1,0 +1,11 @@
+"""Reactions of messaging to events of the apps below. Reached through `config.wiring` only."""
+
+from collections.abc import Sequence
+
+from kameng.core.events import LoggedEvent
+from kameng.messaging.notices import send_security_notices
+
+
+def tell_staff(events: Sequence[LoggedEvent]) -> None:
+    """After commit: tell members of staff by mail what changed about how they sign in."""
+    send_security_notices(events)
