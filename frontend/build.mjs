@@ -16,10 +16,12 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const staticRoot = join(here, "..", "src", "kameng", "web", "static");
 const outputFolder = join(staticRoot, "kameng");
+const designFolder = join(here, "designs");
 const iconFolder = join(here, "node_modules", "@tabler", "icons", "icons", "outline");
 
 const ENTRIES = [
   ["storefront.css", "storefront/storefront.css"],
+  ["skins.css", "storefront/skins.css"],
   ["storefront.js", "storefront/storefront.ts"],
   ["console.css", "console/console.css"],
   ["console.js", "console/console.ts"],
@@ -86,6 +88,9 @@ async function main() {
   await mkdir(outputFolder, { recursive: true });
   const outputs = await Promise.all(ENTRIES.map(async ([name, source]) => [name, await bundle(source)]));
   outputs.push(["icons.svg", await drawSprite()]);
+  for (const file of (await readdir(designFolder)).filter((name) => name.endsWith(".webp"))) {
+    outputs.push([`design-${file}`, await readFile(join(designFolder, file))]);
+  }
 
   const manifest = {};
   let storefrontBytes = 0;
@@ -93,6 +98,7 @@ async function main() {
     const file = hashedName(name, content);
     await writeFile(join(outputFolder, file), content);
     manifest[name] = `kameng/${file}`;
+    if (name.startsWith("design-")) continue;
     const compressed = gzipSync(content, { level: 9 }).length;
     if (name.startsWith("storefront.")) storefrontBytes += compressed;
     console.log(`${file.padEnd(32)} ${content.length} bytes, ${compressed} compressed`);

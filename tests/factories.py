@@ -181,3 +181,23 @@ def fund_wallet(customer: Customer, amount: int) -> None:
 def soon(seconds: int = 900) -> dt.datetime:
     """Return a moment in the near future."""
     return clock.now() + dt.timedelta(seconds=seconds)
+
+
+def make_child(
+    upline: Site, *, slug: str = "", host: str = "", terms: tuple[int, int] | None = None
+) -> Site:
+    """Make a child site below a sub-site; `terms` are a rate and a least amount of its own."""
+    number = next_number()
+    slug = slug or f"child-{number}"
+    site = Site.objects.create(
+        kind=SiteKind.BRANCH,
+        parent_id=upline.parent_id,
+        upline=upline,
+        plan_id=upline.plan_id,
+        slug=slug,
+        name=f"下级{number}",
+        child_markup_bps=terms[0] if terms else None,
+        child_minimum_amount=terms[1] if terms else None,
+    )
+    Domain.objects.create(site=site, host=host or f"{slug}.localhost", is_primary=True)
+    return site

@@ -1,10 +1,13 @@
-"""The pictures of the README, taken from a running demo: `python -m tools.pictures`.
+"""The pictures of the README and of the designs, from a running demo: `python -m tools.pictures`.
 
 Chromium visits the shops and the back office as the demo's own people, buys one card key from a
-wallet, and keeps a PNG of each screen in docs/pictures, small enough for a README.
+wallet, and keeps a PNG of each screen in docs/pictures, small enough for a README. With `--designs`
+it keeps a WebP of every ready-made design in frontend/designs, drawn with the demo's goods by the
+renderer that buyers meet; the opening page and docs/designs.md show them.
 """
 
 import argparse
+import io
 import json
 import pathlib
 import shutil
@@ -14,15 +17,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from tools.paletted import shrink
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 SITES: Any = json.loads((ROOT / "data" / "demo" / "sites.json").read_text(encoding="utf-8"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LIMIT_BYTES = 250_000
+DESIGNS = ROOT / "frontend" / "designs"
+DESIGN_SCREENS = {  # name: (width and height of the screen, width of the picture)
+    "": (1280, 1600, 480),
+    "-phone": (390, 844, 240),
+}
 # A list as shop owners keep it: made up, looked through by the import, never stored.
 ODD_KEYS = """\
 卡号----密码
@@ -75,6 +82,38 @@ def keep(page: Page, name: str) -> None:
     print(f"{size // 1000:4d} kB  {path.relative_to(ROOT)}")
     if size > LIMIT_BYTES:
         raise SystemExit(f"{path.name} is larger than {LIMIT_BYTES // 1000} kB")
+
+
+def shrink(picture: bytes) -> bytes:
+    """Return the same picture with 256 colours: a third of the bytes of a screenshot."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(256).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def take_designs(studio: Studio) -> None:
+    """Every ready-made design on a desk and on a phone."""
+    branch = SITES["sites"][1]
+    host = branch["hosts"][0]
+    DESIGNS.mkdir(exist_ok=True)
+    gallery = studio.address(host, f"/console/{branch['slug']}/design/templates/")
+    with studio.visitor(DESKTOP, host=host) as page:
+        sign_in(studio, page, site=branch)
+        page.goto(gallery)
+        frames = page.locator("iframe.design-frame").evaluate_all("all => all.map(a => a.src)")
+        for frame in map(str, frames):
+            for ending, (width, height, shown) in DESIGN_SCREENS.items():
+                page.set_viewport_size({"width": width, "height": height})
+                page.goto(frame)
+                page.wait_for_load_state("networkidle")
+                path = DESIGNS / f"{frame.split('/')[-3]}{ending}.webp"
+                with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as image:
+                    small = image.convert("RGB").resize(
+                        (shown, height * shown // width), Image.Resampling.LANCZOS
+                    )
+                    small.save(path, "WEBP", quality=78, method=6)
+                print(f"{path.stat().st_size // 1000:4d} kB  {path.relative_to(ROOT)}")
 
 
 def take_shop(studio: Studio) -> None:
@@ -161,6 +200,7 @@ def main() -> int:
     """Take every picture."""
     parser = argparse.ArgumentParser(description="Take the pictures of the README.")
     parser.add_argument("--port", type=int, default=8000, help="port of the running demo")
+    parser.add_argument("--designs", action="store_true", help="take the ready-made designs")
     wanted = parser.parse_args()
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
@@ -171,8 +211,11 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         studio = Studio(browser=browser, port=wanted.port)
-        take_shop(studio)
-        take_console(studio)
+        if wanted.designs:
+            take_designs(studio)
+        else:
+            take_shop(studio)
+            take_console(studio)
         browser.close()
     return 0
 

@@ -130,12 +130,14 @@ def test_no_role_of_a_site_may_manage_sites(role: str) -> None:
 # What each role may do on its site: o(wner), m(anager), g(oods), s(ervice), f(inance),
 # v(iewer). Written out once more, apart from the table of roles: a right is given by changing both.
 RIGHTS = {
+    "children.manage": "o",
     "overview.view": "omgsfv",
     "orders.view": "omsfv",
     "orders.repair": "oms",
     "orders.refund": "omf",
     "goods.view": "omgsfv",
     "goods.edit": "omg",
+    "design.edit": "om",
     "prices.edit": "omg",
     "keys.import": "omg",
     "keys.reveal": "oms",
@@ -151,11 +153,13 @@ RIGHTS = {
     "settings.edit": "om",
     "audit.view": "omf",
     "data.export": "omf",
-    "design.edit": "om",
     "settlement.request": "of",
     "settlement.accounts": "o",
     "settlement.review": "of",
+    "site.leave": "o",
     "sites.manage": "",
+    "plan.view": "omf",
+    "plan.buy": "of",
 }
 
 

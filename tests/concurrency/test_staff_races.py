@@ -168,7 +168,7 @@ def test_control_a_link_that_is_read_and_then_used_lets_all_in(scope: Site) -> N
 
 def use_one_step(user_id: int) -> list[Any]:
     Totp.objects.create(user_id=user_id, secret_cipher=b"x", last_step=7, confirmed_at=clock.now())
-    return run_together(4, lambda _index: second_factors.take_totp_step(user_id, 8))
+    return run_together(4, lambda _index: second_factors.take_totp_step(user_id, step=8))
 
 
 def test_a_code_of_the_app_counts_once(scope: Site, lin: Staff) -> None:
@@ -178,7 +178,7 @@ def test_a_code_of_the_app_counts_once(scope: Site, lin: Staff) -> None:
 def test_control_a_step_that_is_read_first_counts_often(scope: Site, lin: Staff) -> None:
     meeting = Meeting(4)
 
-    def read_then_write(user_id: int, step: int) -> bool:
+    def read_then_write(user_id: int, *, step: int) -> bool:
         is_new = Totp.objects.get(user_id=user_id).last_step < step
         meeting.arrive()
         Totp.objects.filter(user_id=user_id).update(last_step=step)
@@ -193,7 +193,9 @@ def test_control_a_step_that_is_read_first_counts_often(scope: Site, lin: Staff)
 def use_one_paper(user_id: int) -> list[Any]:
     digest = second_factors._digest(user_id, "abcdefghjk")
     RecoveryCode.objects.create(user_id=user_id, code_digest=digest)
-    return run_together(4, lambda _index: second_factors.take_recovery_code(user_id, "abcdefghjk"))
+    return run_together(
+        4, lambda _index: second_factors.take_recovery_code(user_id, text="abcdefghjk")
+    )
 
 
 def test_a_recovery_code_counts_once(scope: Site, lin: Staff) -> None:
@@ -203,7 +205,7 @@ def test_a_recovery_code_counts_once(scope: Site, lin: Staff) -> None:
 def test_control_a_recovery_code_that_is_read_first_counts_often(scope: Site, lin: Staff) -> None:
     meeting = Meeting(4)
 
-    def read_then_write(user_id: int, text: str) -> bool:
+    def read_then_write(user_id: int, *, text: str) -> bool:
         row = RecoveryCode.objects.get(user_id=user_id)
         meeting.arrive()
         RecoveryCode.objects.filter(id=row.id).update(used_at=clock.now())

@@ -21,6 +21,8 @@ from tests.concurrency.shop import (
     refund,
 )
 from tests.config.sales_damage import SALE_BREAKS
+from tests.config.test_audit_leaving import BREAKS as OF_LEAVING
+from tests.config.test_audit_terms import OF_TERMS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
 from tests.factories import make_product, make_variant
@@ -316,7 +318,17 @@ def _seal_by_hand() -> None:
 
 
 def test_every_check_has_a_damage_that_it_finds() -> None:
-    known = {name for name, _damage in (*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT)}
+    known = {
+        name
+        for name, _damage in (
+            *BREAKS,
+            *SALE_BREAKS,
+            *OF_TOP_UPS,
+            *OF_SETTLEMENT,
+            *OF_TERMS,
+            *OF_LEAVING,
+        )
+    }
     assert known == {name for name, _title, _check in audit.checks()}
 
 

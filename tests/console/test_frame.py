@@ -11,7 +11,7 @@ from kameng.console.navigation import NAV, build_links
 from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.console.conftest import Desk
-from tests.factories import PASSWORD, make_customer
+from tests.factories import PASSWORD, make_child, make_customer
 from tests.people import Buyer, Staff, make_operator
 
 
@@ -160,6 +160,7 @@ def test_every_entry_of_the_map_has_a_page(
     desk_of: Callable[..., Desk], ada: Staff, main_site: Site, site_a: Site
 ) -> None:
     wanted = {entry.route for top in NAV for entry in (top, *top.children)}
+    make_child(site_a)
     for site in (main_site, site_a):
         desk = desk_of(ada, site, host=main_site)
         links = build_links(site=get_site_view(site.id), path="", can=lambda _name: True)

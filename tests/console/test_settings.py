@@ -5,8 +5,13 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from kameng.core.audit import SYSTEM
+from kameng.pages.content import empty_content
+from kameng.pages.models import PageKind
+from kameng.pages.services.drafting import open_page, save_draft
+from kameng.pages.services.publishing import publish_page
 from kameng.tenancy.models import Site
-from kameng.tenancy.selectors import get_site_view
+from kameng.tenancy.selectors import get_site_view, site_scope
 from tests import people
 from tests.console.pages import address, text_of
 
@@ -111,3 +116,20 @@ def test_the_preview_draws_what_is_typed(
     assert "<script" not in odd.content.decode()
     assert "又快又稳" in text_of(response)
     assert get_site_view(site_a.id).settings.slogan == ""
+
+
+def test_a_decorated_shop_is_led_to_its_pages(
+    site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    browser = client_for(site_a, lin)
+    before = text_of(browser.get(address(site_a, "settings")))
+    with site_scope(site_a.id) as view:
+        page = open_page(PageKind.HOME)
+        version = save_draft(page.id, content=empty_content(), base_version=0, actor=SYSTEM)
+        publish_page(page.id, base_version=version, actor=SYSTEM, site=view)
+
+    after = text_of(browser.get(address(site_a, "settings")))
+
+    assert "去装修" not in before
+    assert "去装修" in after
+    assert browser.post(address(site_a, "settings"), FORM).status_code == 303

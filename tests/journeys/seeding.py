@@ -51,6 +51,7 @@ def seed(simulator: str) -> dict[str, Any]:
     _register_mei()
     facts["anran"] = _hire_anran(facts["lin"])
     _settle_at_once(facts["ada"])
+    _sell_plans(facts["ada"])
     return facts
 
 
@@ -59,14 +60,12 @@ def _open_sites() -> dict[str, Any]:
     from kameng.accounts.services.opening import Opening, open_main_site, open_sub_site
     from kameng.core.audit import SYSTEM
     from kameng.core.scope import platform_scope
-    from kameng.tenancy.services import save_plan
+    from kameng.tenancy.services import PlanDraft, save_plan
     from kameng.tenancy.settings import SiteSettings
 
     with platform_scope("the journeys open their shops"):
-        plan = save_plan(
-            plan_id=None, name="专业版", markup_bps=100, minimum_amount=100, actor=SYSTEM
-        )
-        save_plan(plan_id=None, name="普及版", markup_bps=200, minimum_amount=200, actor=SYSTEM)
+        plan = save_plan(PlanDraft(name="专业版", markup_bps=100, minimum_amount=100), actor=SYSTEM)
+        save_plan(PlanDraft(name="普及版", markup_bps=200, minimum_amount=200), actor=SYSTEM)
         for slug, name, login, owner, palette in (
             ("main", "云桥数卡", "ada", "陈安达", "indigo"),
             ("star", "星海点卡", "lin", "林星", "vermilion"),
@@ -86,10 +85,30 @@ def _open_sites() -> dict[str, Any]:
                     contact_text="客服 QQ 10000001，每天 9:00–22:00",
                     open_orders_limit=100,
                     two_person_amount=2_000_000,
+                    branch_suffix="localhost" if slug == "main" else "",
                 ),
             )
             (open_main_site if slug == "main" else open_sub_site)(opening, actor=SYSTEM)
     return {login: User.objects.get(login=login).id for login in ("ada", "lin", "wei")}
+
+
+def _sell_plans(ada: int) -> None:
+    from kameng.catalog.services.plan_goods import put_plan_on_sale
+    from kameng.core.audit import Actor
+    from kameng.pricing.money import parse_yuan
+    from kameng.tenancy.models import Plan
+    from kameng.tenancy.selectors import site_scope
+
+    actor = Actor(kind="user", actor_id=ada, name="陈安达")
+    with site_scope(_main_site_id()):
+        for name, days, yuan in (
+            ("普及版", 30, "39"),
+            ("专业版", 30, "99"),
+            ("专业版", 365, "969"),
+        ):
+            put_plan_on_sale(
+                Plan.objects.get(name=name), days=days, amount=parse_yuan(yuan), actor=actor
+            )
 
 
 def _main_site_id() -> int:

@@ -1,15 +1,18 @@
 """Two sub-sites with something of every kind, and strings of A that nobody else may see."""
 
 import datetime as dt
+import io
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
+from PIL import Image
 
 from kameng.accounts.models import Customer
 from kameng.accounts.services.approving import ApprovalWish, ask_approval
+from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.ledger.accounts import AccountKind
 from kameng.ledger.selectors import site_account_amount
@@ -17,6 +20,10 @@ from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_i
 from kameng.orders.models import RefundTo
 from kameng.orders.services.delivering import write_note
 from kameng.orders.services.refunding import RefundWish, refund_order
+from kameng.pages.models import PageKind
+from kameng.pages.services.drafting import NewPage, create_page
+from kameng.pages.services.dressing import plan_skin
+from kameng.pages.services.picturing import add_picture
 from kameng.payments.models import Gateway, GatewayRefund, Payment, TopUp
 from kameng.payments.services.disputing import Complaint, file_dispute
 from kameng.payments.services.paying import start_top_up
@@ -149,8 +156,40 @@ def _ids(
         "rule_id": 1,
         "user_id": 1,
         "plan_id": 1,
+        "code": "logo",
+        **_pages(world),
         "act": "resend",
         "version": "x",
+    }
+
+
+def _pages(world: World) -> dict[str, Any]:
+    """Let site A have a page that is not published yet, a picture and a skin."""
+    picture = io.BytesIO()
+    Image.new("RGB", (60, 40), "#3b5bfd").save(picture, "PNG")
+    draft = {"id": "canary", "type": "notice", "version": 1, "props": {"text": "CANARY-A-draft"}}
+    now = clock.now()
+    with site_scope(world.site_a.id):
+        page = create_page(
+            NewPage(kind=PageKind.LANDING, slug="canary-page", title="CANARY-A-page"),
+            content={"root": {}, "sections": [draft]},
+            actor=STAFF,
+        )
+        picture.seek(0)
+        stored = add_picture(picture, name="CANARY-A-picture", crop=None, actor=STAFF)
+        skin = plan_skin("spring", starts_at=now, ends_at=now + dt.timedelta(days=1), actor=STAFF)
+    return {
+        "page_id": page.id,
+        "slug": "canary-page",
+        "picture_id": stored.id,
+        "digest": "0" * 16,
+        "width": 480,
+        "skin_id": skin.id,
+        "kind": int(PageKind.HOME),
+        "number": 1,
+        "key": "bazaar",
+        "name": "look",
+        "token": "x" * 24,
     }
 
 

@@ -13,6 +13,7 @@ from kameng.pages.ready_made import KEYS, all_designs
 from kameng.pages.registry import GROUPS, TYPES, all_sections
 
 SECTIONS = Path(__file__).parents[2] / "src" / "kameng" / "pages" / "sections"
+PICTURES = Path(__file__).parents[2] / "frontend" / "designs"
 # What only the operator can say: a picture, an address, a time.
 EMPTY_AT_FIRST = {
     "picture": {"picture"},
@@ -42,6 +43,13 @@ def test_designs_differ_in_more_than_colour() -> None:
 
     assert len(all_designs()) >= 12
     assert len(set(shapes)) == len(shapes)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_design_has_its_pictures(key: str) -> None:
+    """`python -m tools.pictures --designs` takes them; the opening page shows them."""
+    for name in (f"{key}.webp", f"{key}-phone.webp"):
+        assert 3_000 < (PICTURES / name).stat().st_size < 60_000
 
 
 @LANGUAGES

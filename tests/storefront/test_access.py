@@ -33,6 +33,12 @@ OPEN = {  # route → what anybody gets
     "sign-in/": 200,
     "sign-out/": 405,
     "forgot/": 200,
+    "pages/<slug:slug>/": 404,  # no such page
+    "about/": 200,
+    "preview/<str:token>/": 404,  # no such link
+    "leaving/": 404,  # leads nowhere
+    "look/<slug:name>.css": 404,  # no such look
+    "pictures/<int:picture_id>-<slug:digest>-<int:width>.webp": 404,
     "help/": 200,
     "terms/": 200,
     "privacy/": 200,
@@ -93,6 +99,9 @@ def fill(route: str, cards: Goods, order_no: str = "0" * 18) -> str:
     path = route.replace("<int:product_id>", str(cards.product.id))
     path = path.replace("<int:category_id>", str(cards.product.category_id))
     path = path.replace("<slug:version>", "0").replace("<str:top_up_no>", "1" * 18)
+    path = path.replace("<slug:slug>", "none").replace("<str:token>", "none")
+    path = path.replace("<slug:name>", "none").replace("<int:picture_id>", "1")
+    path = path.replace("<slug:digest>", "0" * 16).replace("<int:width>", "480")
     path = path.replace("<str:withdrawal_no>", "2" * 18)
     return "/" + path.replace("<str:order_no>", order_no)
 

@@ -273,3 +273,24 @@ class ApprovalNeedsStaff(Refusal):
     code = "approval_needs_staff"
     status = 403
     message = _("只有员工可以提出或复核。")
+
+
+class OfferGone(Conflict):
+    code = "offer_gone"
+    message = _("这个转让链接已经用过、撤回或过期，请联系原站长重新发起。")
+
+
+class OfferForAnother(Refusal):
+    code = "offer_for_another"
+    status = 403
+    message = _("这家店是转让给另一个登录名的，请用收到链接的账号登录。")
+
+
+class OfferToOwner(Conflict):
+    code = "offer_to_owner"
+    message = _("这个人已经是这家店的站长。")
+
+
+class MainSiteOffered(Conflict):
+    code = "main_site_offered"
+    message = _("主站不能转让。")

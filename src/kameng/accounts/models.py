@@ -298,3 +298,43 @@ class Approval(TenantModel):
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["site", "-id"], name="accounts_approval_by_site")]
+
+
+class OfferState(models.IntegerChoices):
+    """What became of the offer of a site to another person."""
+
+    OPEN = 1, _("等待接手")
+    ACCEPTED = 2, _("已接手")
+    WITHDRAWN = 3, _("已撤回")  # by who offered
+    DECLINED = 4, _("已谢绝")  # by who was asked
+    EXPIRED = 5, _("已过期")
+
+
+class SiteOffer(TenantModel):
+    """A site offered to another person by a link that works once, for one login, for a time."""
+
+    token_digest = models.BinaryField(unique=True, max_length=32)
+    receiver_login = models.CharField(max_length=64)  # lower-case; may be nobody's yet
+    reason = models.CharField(max_length=200, blank=True)
+    offered_by = models.CharField(max_length=100)
+    offered_by_id = models.BigIntegerField()
+    is_by_platform = models.BooleanField(default=False)
+    state = models.SmallIntegerField(choices=OfferState, default=OfferState.OPEN)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    receiver_id = models.BigIntegerField(null=True)  # User
+    keeps_manager = models.BooleanField(null=True)  # who had it stays as manager
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(state=1), name="accounts_one_open_offer"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=2)
+                | models.Q(receiver_id__isnull=False, ended_at__isnull=False),
+                name="accounts_offer_accepted",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="accounts_offer_by_site")]

@@ -22,6 +22,7 @@ CODE_DIGITS = 6
 CODE_SECONDS = 600
 CODE_ATTEMPTS = 5
 STAFF_SESSION_SECONDS = 12 * 3600
+OFFER_DAYS = 7  # so long the offer of a site stands
 
 # Passwords that lead every list of leaked ones and pass the length rule.
 WORN_OUT = frozenset(
@@ -119,7 +120,11 @@ PERMISSIONS = frozenset(
         "settlement.request",  # ask for a withdrawal, choose where it goes
         "settlement.accounts",  # enter payout accounts and receivers of shares
         "settlement.review",  # decide about withdrawals of sub-sites, pay them out
+        "site.leave",  # take everything along as one file, hand the site over, close it
+        "children.manage",  # child sites: open, price, stop
         "sites.manage",
+        "plan.view",  # the shop's own plan, what is used of it, when it ends
+        "plan.buy",  # more time, or another plan, on the main site
     }
 )
 PLATFORM_ONLY = frozenset({"sites.manage"})
@@ -130,13 +135,14 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _OWNER,
     "manager": _OWNER
     - {"staff.manage", "gateways.edit", "customers.adjust", "payments.confirm", "money.close"}
-    - {"settlement.request", "settlement.accounts", "settlement.review"},
+    - {"settlement.request", "settlement.accounts", "settlement.review", "site.leave"}
+    - {"children.manage", "plan.buy"},
     "goods": frozenset({"overview.view", "goods.view", "goods.edit", "prices.edit", "keys.import"}),
     "service": _VIEWER | {"orders.repair", "keys.reveal", "customers.edit"},
     "finance": _VIEWER
     | {"orders.refund", "customers.adjust", "money.view", "gateways.edit", "audit.view"}
     | {"data.export", "payments.confirm", "money.reconcile", "money.close"}
-    | {"settlement.request", "settlement.review"},
+    | {"settlement.request", "settlement.review", "plan.view", "plan.buy"},
     "viewer": _VIEWER,
     "custom": frozenset(),  # what the site's own role says, see `permissions_of`
 }

@@ -36,20 +36,40 @@ from kameng.accounts.people import (
     StaffPerson,
 )
 from kameng.accounts.rules import (
-    EMAIL,
+    DEVICE_DAYS as DEVICE_DAYS,
+)
+from kameng.accounts.rules import (
+    EMAIL as EMAIL,
+)
+from kameng.accounts.rules import (
+    GIVABLE as GIVABLE,
+)
+from kameng.accounts.rules import (
+    INVITATION_DAYS as INVITATION_DAYS,
+)
+from kameng.accounts.rules import (
+    PLATFORM_ROLE as PLATFORM_ROLE,
+)
+from kameng.accounts.rules import (
     ROLE_PERMISSIONS,
     Login,
     clean_login,
     clean_staff_login,
     mask_contact,
 )
+from kameng.accounts.rules import (
+    needs_second_factor as needs_second_factor,
+)
+from kameng.accounts.rules import (
+    permissions_of as permissions_of,
+)
 from kameng.core import clock
 from kameng.core.crypto import binding, blind_digest, decrypt_text
-from kameng.core.ids import token_digest
+from kameng.core.ids import new_token, token_digest
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.tenancy.selectors import site_view, stamped_view
 
-SITE_COLUMN_COUNT = 11
+SITE_COLUMN_COUNT = 17
 PAGE_SIZE = 50
 ROWS_MAX = 1000
 TOKEN_MAX = 64
@@ -133,6 +153,24 @@ def normal_login(login_text: str, *, is_staff: bool = False) -> str:
 def digest_login(login: Login, *, site_id: int) -> bytes:
     """Return the keyed digest under which a login is looked up on one site."""
     return blind_digest(login.text.encode(), domain=f"login:{site_id}")
+
+
+def is_login_taken(login: str) -> bool:
+    """Tell whether a member of staff has this login, in its stored form."""
+    return User.objects.filter(login=login).exists()
+
+
+def free_login(login: str, *, slug: str) -> str:
+    """Return the login, or one like it where it was taken meanwhile; `slug` is nobody else's."""
+    for candidate in (login, f"{login[:28]}.{slug}"[:64]):
+        if not is_login_taken(candidate):
+            return candidate
+    return f"{slug[:32]}.{new_token()[:12].lower()}"
+
+
+def find_staff_user(user_id: int) -> User | None:
+    """Return a member of staff, or None."""
+    return User.objects.filter(id=user_id, is_active=True).first()
 
 
 def get_customer(customer_id: int) -> Customer:

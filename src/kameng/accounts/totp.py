@@ -35,12 +35,12 @@ def code_at(secret: bytes, *, step: int) -> str:
     return f"{number % 10**DIGITS:0{DIGITS}d}"
 
 
-def find_step(secret: bytes, *, code: str, seconds: float) -> int | None:
+def find_step(secret: bytes, *, code: str, seconds: int) -> int | None:
     """Return the step whose code this is at a moment (seconds since 1970), or None.
 
     Every step in reach is compared, so that the time of the answer tells nothing.
     """
-    now = int(seconds) // STEP
+    now = seconds // STEP
     found = None
     for step in range(now - DRIFT, now + DRIFT + 1):
         if hmac.compare_digest(

@@ -18,6 +18,7 @@ from kameng.pricing.money import Amount, format_yuan
 
 MAX_LIST_AMOUNT: Final = 10_000_000_000  # a million yuan
 MAX_QUANTITY: Final = 1000
+MAX_TERM_DAYS: Final = 3660
 MAX_WEIGHT: Final = 10_000
 MAX_TAGS: Final = 6
 MAX_CHOICES: Final = 50
@@ -45,6 +46,8 @@ class VariantDraft:
     face_amount: Amount | None = None
     position: int = 0
     is_listed: bool = True
+    plan_id: int | None = None  # of goods of the kind SITE_PLAN
+    term_days: int | None = None  # None: for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ def check_variant(draft: VariantDraft) -> VariantDraft:
     _check_number(draft.cost_amount, label=_("成本价"), low=0, high=MAX_LIST_AMOUNT, money=True)
     if draft.face_amount is not None:
         _check_number(draft.face_amount, label=_("面值"), low=1, high=MAX_LIST_AMOUNT, money=True)
+    if draft.term_days is not None:
+        _check_number(draft.term_days, label=_("天数"), low=1, high=MAX_TERM_DAYS)
     if draft.list_amount < draft.cost_amount:
         raise PriceBelowCost(
             price=format_yuan(draft.list_amount), cost=format_yuan(draft.cost_amount)
@@ -98,6 +103,8 @@ def check_product(draft: ProductDraft) -> ProductDraft:
         raise FieldInvalid(label=_("商品编码"), reason=reason)
     if draft.delivery_kind not in DeliveryKind.values:
         raise FieldInvalid(label=_("发货方式"), reason=_("请从列表中选择。"))
+    if draft.delivery_kind == DeliveryKind.SITE_PLAN:
+        draft = replace(draft, min_quantity=1, max_quantity=1, input_fields=())
     _check_number(draft.max_quantity, label=_("最多购买"), low=1, high=MAX_QUANTITY)
     _check_number(draft.min_quantity, label=_("最少购买"), low=1, high=draft.max_quantity)
     _check_number(draft.weight, label=_("排序权重"), low=-MAX_WEIGHT, high=MAX_WEIGHT)

@@ -8,8 +8,17 @@ import logging
 from collections import defaultdict
 from typing import Final
 
+from django.db.models import QuerySet
+
 from kameng.catalog.inputs import load_fields
-from kameng.catalog.models import Category, Listing, PriceRule, Product, Variant
+from kameng.catalog.models import (
+    Category,
+    DeliveryKind,
+    Listing,
+    PriceRule,
+    Product,
+    Variant,
+)
 from kameng.catalog.snapshot import (
     Goods,
     LazyIndex,
@@ -28,7 +37,7 @@ from kameng.pricing.markups import (
     WholesalePlan,
 )
 from kameng.pricing.money import Amount
-from kameng.tenancy.selectors import get_plan
+from kameng.tenancy.selectors import SiteView, get_plan
 
 _log = logging.getLogger(__name__)
 KEPT_INDEXES: Final = 500
@@ -36,10 +45,14 @@ _indexes: dict[int, LazyIndex] = {}
 
 
 def load_goods(owner_id: int, *, version: int) -> Goods:
-    """Return the listed goods of an owner; a site scope that reads them must be open."""
+    """Return the listed goods of an owner; a site scope that reads them must be open.
+
+    Plans are not among them: they are sold on the page that asks for which site.
+    """
     categories = _load_categories(owner_id)
     names = {row.id: row.name for row in categories}
-    products = _load_products(owner_id, frozenset(names))
+    rows = Product.objects.exclude(delivery_kind=DeliveryKind.SITE_PLAN)
+    products = _load_products(owner_id, frozenset(names), rows=rows)
     index = LazyIndex(products, names=names, version=version)
     return Goods(
         owner_id=owner_id,
@@ -47,6 +60,15 @@ def load_goods(owner_id: int, *, version: int) -> Goods:
         products=products,
         index=_keep_index(owner_id, index),
     )
+
+
+def load_plan_goods(owner_id: int, *, version: int) -> Goods:
+    """Return the listed goods of the main site that open or prolong sites; its scope is open."""
+    categories = _load_categories(owner_id)
+    rows = Product.objects.filter(delivery_kind=DeliveryKind.SITE_PLAN)
+    products = _load_products(owner_id, frozenset(row.id for row in categories), rows=rows)
+    index = LazyIndex((), names={}, version=version)
+    return Goods(owner_id=owner_id, categories=categories, products=products, index=index)
 
 
 def _keep_index(owner_id: int, index: LazyIndex) -> LazyIndex:
@@ -62,8 +84,8 @@ def _keep_index(owner_id: int, index: LazyIndex) -> LazyIndex:
     return index
 
 
-def load_rules(plan_id: int | None) -> RuleBook:
-    """Return the rules of the site in force, and what its plan makes it pay."""
+def load_rules(view: SiteView) -> RuleBook:
+    """Return the rules of the site in force, and what its plan and its upline make it pay."""
     site: MarkupRule | None = None
     maps: dict[RuleScope, dict[int, MarkupRule]] = defaultdict(dict)
     for row in PriceRule.objects.all():
@@ -82,7 +104,8 @@ def load_rules(plan_id: int | None) -> RuleBook:
         categories=maps[RuleScope.CATEGORY],
         products=maps[RuleScope.PRODUCT],
         variants=maps[RuleScope.VARIANT],
-        plan=load_plan(plan_id),
+        plan=load_plan(None if view.is_main else view.plan_id),
+        upline=upline_terms(view),
     )
 
 
@@ -94,6 +117,16 @@ def load_plan(plan_id: int | None) -> WholesalePlan | None:
     return WholesalePlan(
         markup_bps=plan.wholesale_markup_bps,
         minimum_margin_amount=Amount(plan.wholesale_minimum_amount),
+    )
+
+
+def upline_terms(view: SiteView) -> WholesalePlan | None:
+    """Return what a child pays over its upline's wholesale price; None for any other site."""
+    if view.upline_id is None:
+        return None
+    return WholesalePlan(
+        markup_bps=view.child_markup_bps,
+        minimum_margin_amount=Amount(view.child_minimum_amount),
     )
 
 
@@ -154,9 +187,11 @@ _PRODUCT_COLUMNS = (
 )
 
 
-def _load_products(owner_id: int, category_ids: frozenset[int]) -> tuple[StoredProduct, ...]:
+def _load_products(
+    owner_id: int, category_ids: frozenset[int], *, rows: QuerySet[Product]
+) -> tuple[StoredProduct, ...]:
     variants = _load_variants(owner_id)
-    rows = Product.objects.filter(site_id=owner_id, is_listed=True)
+    rows = rows.filter(site_id=owner_id, is_listed=True)
     return tuple(
         StoredProduct(
             id=row_id,

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import AmountField
+from kameng.tenancy.models import Plan
 from kameng.tenancy.scoping import SharedDownModel, TenantModel
 
 
@@ -18,6 +19,7 @@ class DeliveryKind(models.IntegerChoices):
     CARD = 1, _("自动发货")  # pre-stocked card keys
     MANUAL = 2, _("人工服务")  # an operator does it and writes the result
     TOP_UP = 3, _("直充")  # to an account; by an operator until a supplier is connected
+    SITE_PLAN = 4, _("开店套餐")  # a sub-site, opened or prolonged; sold on the main site's /open/
 
 
 class Category(SharedDownModel):
@@ -79,6 +81,9 @@ class Variant(SharedDownModel):
     cost_amount = AmountField()  # what the owner of the goods pays; floor of every price
     list_amount = AmountField()  # 建议售价, the main site's own price
     face_amount = AmountField(null=True)  # 面值 where it has one
+    # Of goods of the kind SITE_PLAN: for which plan, for how many days (null: for good).
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
+    term_days = models.IntegerField(null=True)
     position = models.IntegerField(default=0)
     is_listed = models.BooleanField(default=True)
 
@@ -90,6 +95,11 @@ class Variant(SharedDownModel):
                 & Q(list_amount__gt=0)
                 & Q(list_amount__lte=10_000_000_000),
                 name="catalog_variant_amounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(term_days__isnull=True)
+                | Q(plan__isnull=False, term_days__gte=1, term_days__lte=3660),
+                name="catalog_variant_term",
             ),
         ]
 

@@ -19,7 +19,13 @@ from kameng.catalog.errors import (
     QuantityInvalid,
     VariantNotFound,
 )
-from kameng.catalog.loading import load_goods, load_listings, load_rules, markup_rule
+from kameng.catalog.loading import (
+    load_goods,
+    load_listings,
+    load_plan_goods,
+    load_rules,
+    markup_rule,
+)
 from kameng.catalog.models import (
     Category,
     DeliveryKind,
@@ -34,6 +40,7 @@ from kameng.catalog.snapshot import (
     CatalogueKey,
     Goods,
     ProductView,
+    RuleBook,
     VariantView,
     build_catalogue,
 )
@@ -42,6 +49,7 @@ from kameng.pricing.margins import NO_FEE, FeeTerms
 from kameng.pricing.markups import RuleScope
 from kameng.pricing.money import Amount
 from kameng.pricing.quote import OrderLine, OrderQuote, UnitQuote, quote_order, quote_unit
+from kameng.tenancy.models import Plan
 from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
 
 FRESH_SECONDS = 60  # how old a count of sales may look
@@ -147,6 +155,57 @@ def get_catalogue(view: SiteView) -> Catalogue:
     return _catalogues.get(key, lambda: _load_catalogue(view, key))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOffer:
+    """A plan for a time, as it is sold: for how many days (None: for good), at what price."""
+
+    variant_id: int
+    plan: Plan
+    name: str
+    days: int | None
+    amount: Amount
+
+
+def count_own_goods() -> int:
+    """Return how many products the site in force has of its own."""
+    count: int = Product.objects.filter(site_id=require_site_id()).count()
+    return count
+
+
+def list_plan_offers() -> list[PlanOffer]:
+    """Return what the main site, whose scope is open, sells of plans; in the order of the plans."""
+    rows = Variant.objects.filter(
+        site_id=require_site_id(),
+        product__delivery_kind=DeliveryKind.SITE_PLAN,
+        product__is_listed=True,
+        product__category__is_listed=True,
+        is_listed=True,
+        plan__is_offered=True,
+    ).select_related("plan")
+    found = rows.order_by("plan__position", "plan_id", "term_days", "position", "id")
+    return [
+        PlanOffer(
+            variant_id=row.id,
+            plan=row.plan,
+            name=row.name,
+            days=row.term_days,
+            amount=Amount(row.list_amount),
+        )
+        for row in found
+    ]
+
+
+def quote_plan(view: SiteView, *, variant_id: int) -> PurchaseQuote:
+    """Quote one plan on the main site at its list price; no mark-up rule touches it.
+
+    Raises `VariantNotFound`.
+    """
+    with open_scope(scope_of(view)):
+        goods = load_plan_goods(view.main_id, version=view.main_version)
+    catalogue = build_catalogue(_key_of(view), goods=[goods], rules=RuleBook(), listings={})
+    return quote_purchase(catalogue, variant_id=variant_id, quantity=1)
+
+
 def is_catalogue_at_hand(view: SiteView) -> bool:
     """Tell whether `get_catalogue` answers without a query, as the event loop needs it."""
     return _catalogues.is_fresh(_key_of(view))
@@ -186,7 +245,7 @@ def list_goods(filters: GoodsFilter, *, offset: int = 0, limit: int = 50) -> Goo
 
 def get_goods(product_id: int) -> GoodsRow:
     """Return one product with its prices here; raise `ProductNotFound`."""
-    product = Product.objects.filter(id=product_id).first()
+    product = _sellable().filter(id=product_id).first()
     if product is None:
         raise ProductNotFound
     return _goods_rows([product])[0]
@@ -220,7 +279,7 @@ def get_category(category_id: int) -> Category:
 
 def list_categories() -> list[CategoryRow]:
     """Return every shelf that the site in force owns or resells from, in the shop's order."""
-    counted = Product.objects.values_list("category_id").annotate(count=Count("id"))
+    counted = _sellable().values_list("category_id").annotate(count=Count("id"))
     counts = dict(counted.order_by())
     site_id = require_site_id()
     return [
@@ -273,13 +332,13 @@ def _load_catalogue(view: SiteView, key: CatalogueKey) -> Catalogue:
             lambda: load_goods(view.main_id, version=view.main_version),
         )
         if view.is_main:
-            return build_catalogue(key, goods=[main], rules=load_rules(None), listings={})
-        rules = load_rules(view.plan_id)
+            return build_catalogue(key, goods=[main], rules=load_rules(view), listings={})
+        rules = load_rules(view)
         return build_catalogue(key, goods=[main], rules=rules, listings=load_listings())
 
 
 def _filtered(filters: GoodsFilter) -> QuerySet[Product]:
-    rows: QuerySet[Product] = Product.objects.all()
+    rows = _sellable()
     text = filters.text.strip()[:60]
     if text:
         rows = rows.filter(
@@ -299,6 +358,12 @@ def _filtered(filters: GoodsFilter) -> QuerySet[Product]:
     elif filters.state == "pinned":
         rows = rows.filter(Q(is_pinned=True) | Q(id__in=pinned)).exclude(id__in=unpinned)
     return rows
+
+
+def _sellable() -> QuerySet[Product]:
+    """Return own products and those of the main site that may be resold: plans may not."""
+    rows: QuerySet[Product] = Product.objects.all()
+    return rows.exclude(~Q(site_id=require_site_id()) & Q(delivery_kind=DeliveryKind.SITE_PLAN))
 
 
 def _goods_rows(products: Sequence[Product]) -> tuple[GoodsRow, ...]:
@@ -331,7 +396,7 @@ def _goods_rows(products: Sequence[Product]) -> tuple[GoodsRow, ...]:
 
 
 def _priced_variants(view: SiteView, product_ids: Iterable[int]) -> dict[int, list[GoodsVariant]]:
-    rules = load_rules(None if view.is_main else view.plan_id)
+    rules = load_rules(view)
     rows = Variant.objects.filter(product_id__in=list(product_ids)).select_related("product")
     found: dict[int, list[GoodsVariant]] = defaultdict(list)
     for variant in rows.order_by("position", "id"):
@@ -339,6 +404,7 @@ def _priced_variants(view: SiteView, product_ids: Iterable[int]) -> dict[int, li
             cost_amount=Amount(variant.cost_amount),
             list_amount=Amount(variant.list_amount),
             plan=None if variant.site_id == view.site_id else rules.plan,
+            upline=None if variant.site_id == view.site_id else rules.upline,
             rules=rules.rules_of(
                 variant.id,
                 product_id=variant.product_id,

@@ -162,6 +162,7 @@ class RuleBook:
     products: Mapping[int, MarkupRule] = field(default_factory=dict)
     variants: Mapping[int, MarkupRule] = field(default_factory=dict)
     plan: WholesalePlan | None = None
+    upline: WholesalePlan | None = None  # what a child pays over that, to the site above it
 
     def rules_of(self, variant_id: int, *, product_id: int, category_id: int) -> list[MarkupRule]:
         """Return every rule that covers a variant; `pricing` chooses among them."""
@@ -297,7 +298,7 @@ def build_catalogue(
         for row in owner.products:
             listing = None if own else listings.get(row.id)
             if listing is None or listing.is_listed:
-                variants = _price_variants(row, rules=rules, plan=None if own else rules.plan)
+                variants = _price_variants(row, rules=rules, own=own)
                 if variants:
                     products.append(_product_view(row, listing=listing, variants=variants))
     products.sort(key=lambda each: (not each.is_pinned, -each.weight, -each.sold_count, -each.id))
@@ -343,7 +344,7 @@ def _category_views(
 
 
 def _price_variants(
-    product: StoredProduct, *, rules: RuleBook, plan: WholesalePlan | None
+    product: StoredProduct, *, rules: RuleBook, own: bool
 ) -> tuple[VariantView, ...]:
     views = []
     for row in product.variants:
@@ -351,7 +352,8 @@ def _price_variants(
             unit = quote_unit(
                 cost_amount=row.cost_amount,
                 list_amount=row.list_amount,
-                plan=plan,
+                plan=None if own else rules.plan,
+                upline=None if own else rules.upline,
                 rules=rules.rules_of(
                     row.id, product_id=product.id, category_id=product.category_id
                 ),

@@ -47,7 +47,8 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
-    from kameng.config import auditing_gateways, auditing_sales
+    from kameng.config import auditing_gateways, auditing_sales, auditing_terms
+    from kameng.config import auditing_leaving as leaving
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
@@ -88,4 +89,15 @@ def checks() -> list[tuple[str, str, Check]]:
             auditing_sales.prepaid,
         ),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
+        (
+            "I29",
+            "a child buys through one sub-site, on its plan; orders keep to theirs",
+            auditing_sales.uplines,
+        ),
+        ("I30", "a delivered order of a plan made exactly one term", auditing_terms.purchases),
+        ("I31", "a site ends where the chain of its terms does", auditing_terms.terms),
+        ("I32", "nobody but the main site earns by an opening", auditing_terms.earnings),
+        ("I33", "a closed site has no open order and owed nobody anything", leaving.closed_sites),
+        ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
+        ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
     ]

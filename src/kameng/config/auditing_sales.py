@@ -6,7 +6,7 @@ from kameng.config.audit_rows import read_rows
 
 # What must stand in the ledger, from the rows of orders and refunds, against what does.
 POSTINGS = """
-with sides as (
+with sales as (
     select o.*, o.main_site_id * 100 + 40 main, o.site_id * 100 + 50 margin_account,
            coalesce(p.gateway_id, 0) * 100 + 60 fees, o.site_id * 100 + 30 suspense,
            o.site_id * 100 + 51 takings, -(o.site_id * 100 + 11) prepaid,
@@ -15,20 +15,29 @@ with sides as (
            o.settlement_way = 2 is_prepaid,
            case o.paid_by when 1 then -(o.customer_id * 100 + 10)
                           else o.site_id * 100 + 30 end payer,
-           least(o.fee_amount, o.total_amount - o.wholesale_amount) by_site,
+           least(o.fee_amount, o.total_amount - o.wholesale_amount - coalesce(o.upline_amount, 0))
+               by_site,
+           coalesce(o.upline_amount, 0) above, o.upline_site_id * 100 + 50 upline,
+           o.upline_site_id is not null is_child,
            coalesce(f.gateway_id, 0) * 100 + 60 first_fees
       from orders_order o left join payments_payment p on p.id = o.payment_id
       left join payments_payment f on f.id = o.first_payment_id),
+sides as (
+    select *, least(fee_amount - by_site, wholesale_amount) by_main from sales),
 backs as (
     select order_id, sum(own_amount) own, sum(margin_amount) margin, sum(fee_amount) fee,
+           sum(upline_amount) upline_back,
            sum(surcharge_amount) surcharge
       from orders_orderrefund group by order_id),
 rows as (
     select s.id, v.code, v.debit, v.credit, v.amount from sides s, lateral (values
-        (30, payer, main, case when is_prepaid then 0
-                               else wholesale_amount - (fee_amount - by_site) end),
+        (30, payer, main, case when is_prepaid or is_child then 0
+                               else wholesale_amount - by_main end),
         (31, payer, margin_account, case when is_prepaid then 0
-             else total_amount - wholesale_amount - by_site end),
+             else total_amount - wholesale_amount - above - by_site end),
+        (38, payer, upline, case when is_child
+             then wholesale_amount + above - (fee_amount - by_site) else 0 end),
+        (39, upline, main, case when is_child then wholesale_amount - by_main else 0 end),
         (32, payer, fees, fee_amount - first_fee_amount),
         (32, payer, first_fees, first_fee_amount),
         (33, payer, fees, surcharge_fee_amount),
@@ -47,8 +56,10 @@ rows as (
           case when s.first_fee_amount = 0 then 0 else div(
           b.fee * s.first_fee_amount, s.fee_amount) end as by_first) f,
       lateral (values
-        (40, main, suspense, case when is_prepaid then 0 else b.own end),
+        (40, main, suspense, case when is_prepaid or is_child then 0 else b.own end),
         (41, margin_account, suspense, case when is_prepaid then 0 else b.margin end),
+        (47, s.upline, suspense, case when is_child then b.own + b.upline_back else 0 end),
+        (48, main, s.upline, case when is_child then b.own else 0 end),
         (42, fees, suspense, b.fee - f.by_first),
         (42, first_fees, suspense, f.by_first),
         (44, main, prepaid, case when is_prepaid then b.own else 0 end),
@@ -61,7 +72,8 @@ posted as (
     select reference_id id, code::int code, debit_account debit, credit_account credit,
            sum(amount) amount
       from ledger_transfer
-     where reference_kind = 1 and code in (30, 31, 32, 33, 34, 35, 40, 41, 42, 44, 45, 46)
+     where reference_kind = 1 and code in (30, 31, 32, 33, 34, 35, 38, 39, 40, 41, 42, 44, 45, 46,
+                                             47, 48)
      group by 1, 2, 3, 4)
 select id, code, debit, credit, coalesce(w.amount, 0), coalesce(p.amount, 0)
   from (select * from wanted where amount <> 0) w
@@ -164,3 +176,36 @@ def prepaid() -> Iterator[str]:
         "select order_no, state from orders_order where awaits_prepaid and state not in (2, 6, 7)"
     ):
         yield f"order {row[0]}: waits for the prepaid balance in state {row[1]}"
+
+
+def uplines() -> Iterator[str]:
+    """I29: a child buys through one sub-site of its main site, on that one's plan; what its orders
+    and refunds say of their upline is one, and the upline's own legs are of no other site."""
+    for row in read_rows(
+        """
+        select c.id, u.id from tenancy_site c left join tenancy_site u on u.id = c.upline_id
+         where c.upline_id is not null
+           and (u.kind <> 2 or u.upline_id is not null or c.kind <> 2
+                or u.parent_id is distinct from c.parent_id or u.plan_id is distinct from c.plan_id)
+        """
+    ):
+        yield f"site {row[0]}: {row[1]} cannot be its upline, or has another plan"
+    for row in read_rows(
+        """
+        select o.order_no, 'a refund of it' from orders_orderrefund r
+          join orders_order o on o.id = r.order_id
+         where r.upline_site_id is distinct from o.upline_site_id
+            or (r.upline_amount is null) <> (o.upline_site_id is null)
+        union all
+        select o.order_no, 'its upline' from orders_order o
+          left join tenancy_site u on u.id = o.upline_site_id
+         where o.upline_site_id is not null
+           and u.parent_id is distinct from o.main_site_id
+        union all
+        select coalesce(o.order_no, t.reference_id::text), 'transfer ' || t.id
+          from ledger_transfer t left join orders_order o on o.id = t.reference_id
+         where t.code in (39, 48)
+           and (t.reference_kind, t.site_id) is distinct from (1, o.upline_site_id)
+        """
+    ):
+        yield f"order {row[0]}: {row[1]} names another upline"

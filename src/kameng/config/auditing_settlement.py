@@ -163,6 +163,34 @@ def _within() -> Iterator[str]:
         yield f"{row[0]} in state {row[1]}: will never be asked about, or after its end"
 
 
+# The same of the upline's part of a child site's sale.
+UPLINE_TAKEN = """
+with lost as (
+    select o.id, o.upline_site_id, o.site_id, o.total_amount, sum(d.lost_amount) amount
+      from payments_dispute d join payments_payment p on p.id = d.payment_id
+      join orders_order o on o.id = p.subject_id and o.payment_id = p.id
+     where p.purpose = 1 and o.upline_site_id is not null group by o.id),
+moved as (
+    select t.reference_id id, sum(t.amount) taken,
+           bool_and(t.debit_account = l.upline_site_id * 100 + 50
+               and t.credit_account = l.site_id * 100 + 84) is_right
+      from ledger_transfer t left join lost l on l.id = t.reference_id
+     where t.code = 94 and t.reference_kind = 1 group by 1),
+due as (
+    select l.id, count(*) filter (where t.code = 47) refunds,
+           floor(coalesce(sum(case t.code when 38 then t.amount
+                                          when 39 then -t.amount end), 0)::numeric
+                 * least(l.amount, l.total_amount) / l.total_amount) amount
+      from lost l left join ledger_transfer t
+        on t.reference_kind = 1 and t.reference_id = l.id
+     group by l.id, l.amount, l.total_amount)
+select coalesce(d.id, m.id), coalesce(m.taken, 0), coalesce(d.amount, 0)
+  from due d full join moved m on m.id = d.id
+ where coalesce(m.taken, 0) not between coalesce(d.amount - d.refunds, 0) and coalesce(d.amount, 0)
+    or not coalesce(m.is_right, m.id is null)
+"""
+
+
 def contested() -> Iterator[str]:
     """I28: a lost dispute took its part of the margin once; reviewers are told of open ones."""
     for row in read_rows(
@@ -195,6 +223,8 @@ def contested() -> Iterator[str]:
     ):
         # A refund before it is rounded too, so each may leave one unit less to take.
         yield f"order {row[0]}: {row[1]} of the margin taken by disputes, {row[2]} is due"
+    for row in read_rows(UPLINE_TAKEN):
+        yield f"order {row[0]}: {row[1]} of its upline's part taken by disputes, {row[2]} is due"
     for row in read_rows(
         """
         select w.withdrawal_no, orders_disputed_margin(w.site_id)

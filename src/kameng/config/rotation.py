@@ -74,6 +74,7 @@ def rotations() -> list[tuple[str, Callable[[], Iterator[int]]]]:
     from kameng.accounts.services.registering import rotate_accounts
     from kameng.accounts.services.second_factors import rotate_second_factors
     from kameng.catalog.services.rotating import rotate_uploads
+    from kameng.insight.services.archiving import rotate_archives
     from kameng.inventory.services.rotating import rotate_inventory
     from kameng.messaging.services import rotate_messaging
     from kameng.orders.services.rotating import rotate_orders
@@ -88,6 +89,7 @@ def rotations() -> list[tuple[str, Callable[[], Iterator[int]]]]:
         ("messages", rotate_messaging),
         ("orders", rotate_orders),
         ("uploads", rotate_uploads),
+        ("archives", rotate_archives),
         ("card keys", rotate_inventory),
     ]
 

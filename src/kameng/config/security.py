@@ -45,6 +45,7 @@ PLATFORM_TABLES = {
     "tenancy_plan",
     "tenancy_site",
     "tenancy_domain",
+    "tenancy_slugreservation",
     "accounts_user",
     "accounts_totp",
     "accounts_recoverycode",

@@ -21,6 +21,7 @@ from kameng.orders.events import (
     OrderRefundAsked,
     OrderRefunded,
     OrderRestAsked,
+    SiteOpened,
 )
 from kameng.pages import handlers as pages
 from kameng.payments import handlers as payments
@@ -41,6 +42,7 @@ SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     GatewayRefundDone: (orders.finish_refund, payments.finish_top_up_return),
     GatewayRefundRefused: (orders.refuse_refund, payments.refuse_top_up_return),
     OrderRefundAsked: (settlement.return_share,),
+    SiteOpened: (pages.dress_site,),
     DisputeOpened: (settlement.hold_margin,),
     DisputeClosed: (settlement.settle_margin,),
 }
@@ -61,6 +63,7 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         events=(OrderPaid, OrderDelivered, OrderClosed, OrderRefunded, OrderRestAsked),
         handler=orders.notify_buyers,
     ),
+    Consumer(name="orders.open_sites", events=(OrderPaid,), handler=orders.open_sites),
     Consumer(name="orders.count_sales", events=(OrderPaid,), handler=orders.count_sales),
     Consumer(name="pages.note_sales", events=(OrderPaid,), handler=pages.note_sales),
     Consumer(

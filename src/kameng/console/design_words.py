@@ -108,6 +108,7 @@ BUILDER_WORDS: Final = {
     "take_theirs": _("用对方的版本"),
     "to_all": _("全部商品"),
     "to_category": _("商品分类"),
+    "to_about": _("关于我们"),
     "to_help": _("帮助"),
     "to_home": _("首页"),
     "to_lookup": _("查询订单"),

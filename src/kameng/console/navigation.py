@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from kameng.payments.selectors import takes_own_money
+from kameng.tenancy.children import may_have_children
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -28,6 +29,7 @@ class Entry:
     icon: str = "arrow-right"
     is_main_only: bool = False
     is_branch_only: bool = False
+    is_upline_only: bool = False  # where the site may have child sites
     is_own_money_only: bool = False  # where the site's own merchant accounts take the money
     is_others_money_only: bool = False
     is_foot: bool = False
@@ -206,8 +208,28 @@ NAV: tuple[Entry, ...] = (
             Entry(
                 route="plans", label=pgettext_lazy("navigation", "套餐"), permission="sites.manage"
             ),
+            Entry(route="licences", label=_("主体信息审核"), permission="sites.manage"),
             Entry(route="health", label=_("系统状态"), permission="sites.manage"),
         ),
+    ),
+    Entry(
+        route="children",
+        label=_("下级站点"),
+        permission="children.manage",
+        icon="building-store",
+        is_upline_only=True,
+        children=(
+            Entry(route="children", label=_("全部下级"), permission="children.manage"),
+            Entry(route="child_terms", label=_("供货条件"), permission="children.manage"),
+        ),
+    ),
+    Entry(
+        route="my_plan",
+        label=_("我的套餐"),
+        permission="plan.view",
+        icon="award",
+        is_branch_only=True,
+        is_foot=True,
     ),
     Entry(
         route="settings",
@@ -219,6 +241,20 @@ NAV: tuple[Entry, ...] = (
             Entry(route="settings", label=_("店铺设置"), permission="settings.edit"),
             Entry(route="staff", label=_("员工与权限"), permission="staff.manage"),
             Entry(route="mails", label=_("没发出的邮件"), permission="settings.edit"),
+            Entry(route="legal", label=_("主体信息"), permission="settings.edit"),
+            Entry(route="archives", label=_("打包带走"), permission="site.leave"),
+            Entry(
+                route="hand_over",
+                label=_("转让店铺"),
+                permission="site.leave",
+                is_branch_only=True,
+            ),
+            Entry(
+                route="shop_closing",
+                label=pgettext_lazy("navigation", "关店"),
+                permission="site.leave",
+                is_branch_only=True,
+            ),
         ),
     ),
     Entry(
@@ -278,6 +314,8 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 def _stands(entry: Entry, site: SiteView) -> bool:
     if (entry.is_main_only and not site.is_main) or (entry.is_branch_only and site.is_main):
+        return False
+    if entry.is_upline_only and not may_have_children(site):
         return False
     if not entry.is_own_money_only and not entry.is_others_money_only:
         return True

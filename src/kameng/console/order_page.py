@@ -90,6 +90,11 @@ MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
     "key_replaced": ("refresh", "warn", pgettext_lazy("act", "换卡密，旧的作废")),
     "resent": ("mail", "", pgettext_lazy("act", "重发通知")),
     "remark": ("note", "", pgettext_lazy("act", "备注")),
+    "plan_problem": (
+        "alert-triangle",
+        "bad",
+        pgettext_lazy("act", "没能自动开通，等人处理"),
+    ),
     "taken": ("user-check", "", pgettext_lazy("act", "接单处理")),
 }
 
@@ -202,6 +207,7 @@ def order_context(
         "pieces_are_clear": clear_goods is not None,
         "parts": sale_parts(order),
         "margin": margin_left(order),
+        "supply_amount": order.wholesale_amount + (order.upline_amount or 0),
         "left_amount": order.total_amount - order.refunded_amount,
         "postings": [describe_transfer(transfer) for transfer in transfers],
         "payments": _payments(order),
@@ -236,7 +242,8 @@ def _possible(order: Order, pieces: Sequence[Piece]) -> dict[str, bool]:
     return {
         "resend": delivered,
         "replace": delivered and any(piece.key_id for piece in pieces),
-        "deliver": waiting or delivered,
+        "deliver": (waiting or delivered) and order.delivery_kind != DeliveryKind.SITE_PLAN,
+        "open": waiting and order.delivery_kind == DeliveryKind.SITE_PLAN,
         "stock": waiting and keys,
         "cancel": order.state == OrderState.AWAITING_PAYMENT,
         "refund": waiting or delivered,
@@ -249,6 +256,7 @@ def _blank_forms(order: Order) -> dict[str, Any]:
     return {
         "resend": order_forms.EmptyForm(),
         "stock": order_forms.EmptyForm(),
+        "open": order_forms.EmptyForm(),
         "note": order_forms.NoteForm(),
         "replace": order_forms.ReplaceForm(),
         "deliver": order_forms.HandForm(),

@@ -1,7 +1,8 @@
 """A price as rows that a person reads from top to bottom: what it starts from, each step, the end.
 
-Promises that on a sub-site the way from the main site's cost to the wholesale price is one row:
-an operator sees what the site pays, never what the main site pays.
+Promises that the way to what a site pays is one row: an operator sees what the site pays, never how
+that came about. A sub-site sees its own wholesale price, a child what its upline asks; a sub-site
+that looks at its child sees from its own wholesale price down, the main site from the cost.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 
 from kameng.pricing.quote import UnitQuote
-from kameng.pricing.trace import TraceStep, explain_step
-
-_BUYING_IN = frozenset({"cost", "wholesale_rate", "wholesale_minimum"})
+from kameng.pricing.trace import MAIN_STEPS, UPLINE_STEPS, TraceStep, explain_step, steps_below
+from kameng.tenancy.selectors import SiteView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,27 +39,42 @@ class PriceTrace:
         return self.price_amount - self.floor_amount
 
 
-def trace_unit(unit: UnitQuote, *, shows_cost: bool) -> PriceTrace:
-    """Explain the price of a piece; `shows_cost` opens the way from the cost to the wholesale."""
-    steps = [step for step in unit.trace if shows_cost or step.code not in _BUYING_IN]
-    rows = [_row(step) for step in steps]
-    if not shows_cost:
-        rows.insert(0, start_row(unit.wholesale_amount))
+def trace_unit(unit: UnitQuote, *, shows_cost: bool, is_child: bool = False) -> PriceTrace:
+    """Explain the price of a piece; `shows_cost` opens the way from the cost to what is paid."""
+    if shows_cost:
+        rows = [_row(step) for step in unit.trace]
+    else:
+        below = steps_below(unit.trace, hidden=MAIN_STEPS | UPLINE_STEPS)
+        rows = [start_row(unit.wholesale_amount, is_child=is_child), *map(_row, below)]
     return PriceTrace(
         rows=tuple(rows), price_amount=unit.price_amount, floor_amount=unit.wholesale_amount
     )
 
 
-def trace_steps(steps: Sequence[TraceStep], *, floor_amount: int, is_main: bool) -> PriceTrace:
+def trace_child(unit: UnitQuote) -> PriceTrace:
+    """Explain the price of a child's piece to its upline: from what that one pays itself."""
+    own = unit.wholesale_amount - unit.upline_amount
+    below = steps_below(unit.trace, hidden=MAIN_STEPS)
+    return PriceTrace(
+        rows=(start_row(own), *map(_row, below)),
+        price_amount=unit.price_amount,
+        floor_amount=unit.wholesale_amount,
+    )
+
+
+def trace_steps(steps: Sequence[TraceStep], *, floor_amount: int, site: SiteView) -> PriceTrace:
     """Explain the steps of `pricing.markups.form_price` from the floor on."""
-    rows = (start_row(floor_amount, is_main=is_main), *map(_row, steps))
+    start = start_row(floor_amount, is_main=site.is_main, is_child=site.is_child)
+    rows = (start, *map(_row, steps))
     after = steps[-1].after_amount if steps else floor_amount
     return PriceTrace(rows=rows, price_amount=after, floor_amount=floor_amount)
 
 
-def start_row(floor_amount: int, *, is_main: bool = False) -> TraceRow:
-    """Return the first row: what the site pays for a piece."""
-    text = gettext("成本价") if is_main else gettext("主站供货价")
+def start_row(floor_amount: int, *, is_main: bool = False, is_child: bool = False) -> TraceRow:
+    """Return the first row: what the site pays for a piece, and to whom."""
+    text = gettext("上级供货价") if is_child else gettext("主站供货价")
+    if is_main:
+        text = gettext("成本价")
     return TraceRow(text=text, change_amount=0, after_amount=floor_amount, is_start=True)
 
 

@@ -9,14 +9,14 @@ import time
 from typing import Any, Final
 
 from kameng.accounts.people import StaffPerson
-from kameng.accounts.rules import needs_second_factor
+from kameng.accounts.selectors import needs_second_factor
 from kameng.core import clock
 from kameng.tenancy.selectors import SiteView, get_site_view
 from kameng.tenancy.settings import SiteSettings
 
-KEPT_SECONDS: Final = 30.0
+KEPT_SECONDS: Final = 30
 AT_ONCE: Final = dt.date.min
-_kept: dict[int, tuple[float, SiteSettings]] = {}
+_kept: dict[int, tuple[int, SiteSettings]] = {}
 
 
 def find_due(request: Any, site: SiteView) -> dt.date | None:
@@ -77,8 +77,8 @@ def _main_settings(request: Any, main_id: int) -> SiteSettings:
     if request.site.site_id == main_id:
         found: SiteSettings = request.site.settings
         return found
-    until, kept = _kept.get(main_id, (0.0, None))
+    until, kept = _kept.get(main_id, (0, None))
     if kept is None or until < time.monotonic():
         kept = get_site_view(main_id).settings
-        _kept[main_id] = (time.monotonic() + KEPT_SECONDS, kept)
+        _kept[main_id] = (int(time.monotonic()) + KEPT_SECONDS, kept)
     return kept

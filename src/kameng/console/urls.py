@@ -2,8 +2,25 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from kameng.console import urls_books, urls_design, urls_goods, urls_money, urls_orders, urls_staff
-from kameng.console.views import frame, joining, overview, palette, second_step, sign_in
+from kameng.console import (
+    urls_books,
+    urls_children,
+    urls_design,
+    urls_goods,
+    urls_leaving,
+    urls_money,
+    urls_orders,
+    urls_staff,
+)
+from kameng.console.views import (
+    frame,
+    handing_over,
+    joining,
+    overview,
+    palette,
+    second_step,
+    sign_in,
+)
 
 app_name = "console"
 
@@ -15,6 +32,8 @@ site_urls: list[URLPattern | URLResolver] = [
     path("", include(urls_money.urlpatterns)),
     path("", include(urls_goods.urlpatterns)),
     path("", include(urls_books.urlpatterns)),
+    path("", include(urls_children.urlpatterns)),
+    path("", include(urls_leaving.urlpatterns)),
     path("design/", include(urls_design.urlpatterns)),
 ]
 
@@ -27,5 +46,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("join/<str:token>/", joining.join, name="join"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("language/", sign_in.choose_language, name="language"),
+    path("take-over/<str:token>/", handing_over.take_over, name="take_over"),
     path("<slug:site_slug>/", include(site_urls)),
 ]

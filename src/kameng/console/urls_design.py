@@ -33,5 +33,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pictures/upload/", pictures.upload, name="upload_picture"),
     path("pictures/<int:picture_id>/remove/", pictures.remove, name="remove_picture"),
     path("skins/", skins.skins, name="skins"),
+    path("skins/<slug:key>/frame/", skins.skin_frame, name="skin_frame"),
     path("skins/<int:skin_id>/remove/", skins.remove, name="remove_skin"),
 ]

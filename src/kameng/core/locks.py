@@ -14,3 +14,7 @@ LEDGER_CHAIN = 4  # ledger_seal: one sealer
 # Reservations lock the person who reserves, so that caps hold in parallel: class 7002, key =
 # first four bytes of the actor's digest (inventory_reserve).
 RESERVING_ACTOR_CLASS = 7002
+
+# Who opens something new on a site shares its selling, completing its closing takes it alone: class
+# 7003, key = the site's id (tenancy_share_selling, tenancy_hold_state, tenancy_seal_selling).
+SELLING_CLASS = 7003

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet, Sum, Value
 
-from kameng.accounts.models import Approval, ApprovalState
+from kameng.accounts.models import Approval, ApprovalState, Customer
 from kameng.accounts.selectors import list_waiting_approvals
 from kameng.catalog.models import DeliveryKind, PriceRule, Product
 from kameng.core import clock
@@ -21,6 +21,8 @@ from kameng.inventory.selectors import stock_of
 from kameng.ledger.selectors import prepaid_balance
 from kameng.messaging.selectors import find_mail_trouble
 from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, OrderState
+from kameng.pages.models import Page
+from kameng.pages.selectors import get_design
 from kameng.payments.conditions import IS_ODD
 from kameng.payments.models import (
     DisputeState,
@@ -40,7 +42,9 @@ from kameng.payments.selectors import (
     list_unbooked,
 )
 from kameng.pricing.money import Amount, format_yuan
+from kameng.settlement.models import PayoutAccount
 from kameng.settlement.selectors import list_pending
+from kameng.tenancy.licensing import count_waiting_licences
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
 
@@ -130,6 +134,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
         *_gateways(site),
         *([_unbooked(now)] if site.is_main else []),
         *(_settlement() if site.is_main else []),
+        *([_licences()] if site.is_main else []),
         _oldest(
             "to_deliver",
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
@@ -295,6 +300,12 @@ def _settlement() -> list[Matter]:
     return [Matter(code=each.code, count=each.count, since=each.since) for each in list_pending()]
 
 
+def _licences() -> Matter:
+    """Details of who runs a shop that wait for the main site's word."""
+    count, since = count_waiting_licences()
+    return Matter(code="licence_waiting", count=count, since=since)
+
+
 def _mail() -> Matter:
     trouble = find_mail_trouble()
     if trouble is None:
@@ -321,10 +332,22 @@ def list_steps(site: SiteView) -> list[Step]:
             Step(code="branch", is_done=branches.exists()),
             sale,
         ]
+    design = get_design(site)
     return [
-        looks,
+        Step(code="logo", is_done=bool(design.look["root"].get("logo"))),
+        Step(code="design", is_done=Page.objects.exists()),
         contact,
         Step(code="prices", is_done=PriceRule.objects.exists()),
+        _payee_step(site),
         Step(code="domain", is_done=len(list_domains(site.site_id)) > 1),
+        Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),
         sale,
     ]
+
+
+def _payee_step(site: SiteView) -> Step:
+    """Where the shop's money goes: its own gateway, or the account its share is paid out to."""
+    if site.settlement_way == SettlementWay.PREPAID:
+        gateways = Gateway.objects.filter(site_id=site.site_id, is_enabled=True)
+        return Step(code="gateway", is_done=gateways.exists())
+    return Step(code="payee", is_done=PayoutAccount.objects.exists())

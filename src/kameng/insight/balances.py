@@ -28,7 +28,7 @@ MEANINGS: Final[Mapping[AccountKind, str | Promise]] = {
     AccountKind.SITE_TAKINGS: _("您自己的商户号收到的货款，减去它的手续费和退款，还没有减进货价。"),
     AccountKind.PREPAID: _("预存给主站、还没有用来进货的钱，信用额度不算在内。"),
     AccountKind.SALES: _("主站自己卖货的收入，加上供给分站的货款，减去退款。"),
-    AccountKind.SITE_MARGIN: _("卖价减去主站供货价和手续费，再减去退款里属于您的部分。"),
+    AccountKind.SITE_MARGIN: _("卖价减去供货价和手续费，再减去退款里属于您的部分。"),
     AccountKind.WALLET: _("客户存在店里的钱，随时可能被花掉或退回，不是利润。"),
     AccountKind.ORDER_SUSPENSE: _("收到了、还没有算到谁头上的钱：充值中、退款中、金额不符。"),
     AccountKind.ADJUSTMENTS: _("人工增加的余额，减去人工扣减和已经线下付出的退款。"),

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, When
-from django.db.models.functions import Least, TruncDate, TruncHour
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, Least, TruncDate, TruncHour
 
 from kameng.catalog.models import Variant
+from kameng.core.fields import AmountField
 from kameng.core.scope import platform_scope
 from kameng.insight.rules import HOURS, Window, change_bps, day_start, same_hour_before
 from kameng.orders.models import Order, OrderRefund, OrderState
@@ -25,7 +26,11 @@ KEEP_LIMIT = 500
 TOP = 5
 
 _LEFT = F("total_amount") - F("refunded_amount")
-_GROSS = F("total_amount") - F("wholesale_amount")
+_GROSS = (
+    F("total_amount")
+    - F("wholesale_amount")
+    - Coalesce(F("upline_amount"), Value(0, output_field=AmountField()))
+)
 # What the selling site keeps: on the main site everything but the fee.
 _KEPT = Case(
     When(site_id=F("main_site_id"), then=F("total_amount") - F("fee_amount")),
@@ -161,7 +166,7 @@ def _main_profit(window: Window) -> int:
     """What the main site earns over all sites, less the present cost of what went out."""
     with platform_scope("profit of the main site over all sites"):
         orders = _paid(Order.unscoped.filter(site_id__in=_all_sites()), window)
-        own_fee = F("fee_amount") - Least(F("fee_amount"), _GROSS)
+        own_fee = Least(F("wholesale_amount"), F("fee_amount") - Least(F("fee_amount"), _GROSS))
         income = orders.aggregate(amount=Sum(F("wholesale_amount") - own_fee))["amount"]
         refunds = _refunds(OrderRefund.unscoped.filter(site_id__in=_all_sites()), window)
         back = refunds.aggregate(amount=Sum("own_amount"))["amount"]

@@ -49,12 +49,16 @@ class Code(IntEnum):
     SALE_TAKINGS = 35  # WALLET or ORDER_SUSPENSE → SITE_TAKINGS: what such a shop took
     WALLET_PART = 36  # WALLET → ORDER_SUSPENSE: the wallet's part of a mixed payment
     WALLET_PART_BACK = 37  # ORDER_SUSPENSE → WALLET: it did not come to a sale
+    SALE_UPLINE = 38  # WALLET or ORDER_SUSPENSE → SITE_MARGIN of the upline: what a child pays it
+    SALE_PASSED_ON = 39  # SITE_MARGIN of the upline → SALES: the wholesale price of that
     REFUND_OWN = 40  # SALES → ORDER_SUSPENSE: exact reverse of SALE_OWN
     REFUND_MARGIN = 41  # SITE_MARGIN → ORDER_SUSPENSE
     REFUND_FEE = 42  # GATEWAY_FEES → ORDER_SUSPENSE: only where the gateway gives it back
     REFUND_WHOLESALE = 44  # SALES → PREPAID: exact reverse of SALE_WHOLESALE
     REFUND_TAKINGS = 45  # SITE_TAKINGS → ORDER_SUSPENSE
     REFUND_SURCHARGE = 46  # GATEWAY_FEES or SALES → ORDER_SUSPENSE
+    REFUND_UPLINE = 47  # SITE_MARGIN of the upline → ORDER_SUSPENSE: exact reverse of SALE_UPLINE
+    REFUND_PASSED_ON = 48  # SALES → SITE_MARGIN of the upline
     REFUND_TO_WALLET = 50  # ORDER_SUSPENSE → WALLET
     REFUND_TO_SOURCE = 51  # ORDER_SUSPENSE → GATEWAY_CLEARING
     REFUND_BY_HAND = 53  # ORDER_SUSPENSE → ADJUSTMENTS: staff paid the buyer outside the system
@@ -68,6 +72,7 @@ class Code(IntEnum):
     WITHDRAWAL_FEE = 73  # WITHDRAWALS → SALES
     WITHDRAWAL_TAX = 74  # WITHDRAWALS → TAX_WITHHELD
     WITHDRAWAL_RETURNED = 75  # GATEWAY_CLEARING or BANK, SALES, TAX_WITHHELD → where it came from
+    CLAIM_SETTLED = 76  # SITE_MARGIN ↔ ADJUSTMENTS: the last of a claim, settled outside the system
     SPLIT_ASKED = 80  # SITE_MARGIN → SPLIT_CLEARING: the gateway shall hand a share over
     SPLIT_DONE = 81  # SPLIT_CLEARING → GATEWAY_CLEARING: it did
     SPLIT_REFUSED = 82  # SPLIT_CLEARING → SITE_MARGIN: it did not
@@ -76,6 +81,7 @@ class Code(IntEnum):
     DISPUTE_WON = 91  # GATEWAY_CLEARING → DISPUTES: it gave it back
     DISPUTE_LOST = 92  # LOSSES → DISPUTES: it went to the buyer for good
     DISPUTE_MARGIN = 93  # SITE_MARGIN → LOSSES: the operator's part of what a dispute took
+    DISPUTE_UPLINE = 94  # SITE_MARGIN of the upline → LOSSES of the child: its part of it
     PREPAID_IN = 95  # ORDER_SUSPENSE or BANK → PREPAID: the operator paid in
     PREPAID_ADJUSTED = 96  # PREPAID ↔ ADJUSTMENTS: by staff, with a reason
     DIFFERENCE = 97  # DIFFERENCES ↔ any: after reconciling, confirmed by a person
@@ -103,6 +109,11 @@ CODE_NAMES = {
     Code.PAYMENT_WAIVED: _("免收差额"),
     Code.SALE_OWN: _("主站货款"),
     Code.SALE_MARGIN: _("分站利润"),
+    Code.SALE_UPLINE: _("上下级货款"),
+    Code.SALE_PASSED_ON: _("转付主站货款"),
+    Code.REFUND_UPLINE: _("退回上下级货款"),
+    Code.REFUND_PASSED_ON: _("主站退回货款"),
+    Code.DISPUTE_UPLINE: _("争议赔付扣回上级差价"),
     Code.SALE_FEE: _("通道手续费"),
     Code.REFUND_OWN: _("退回主站货款"),
     Code.REFUND_MARGIN: _("退回分站利润"),
@@ -130,6 +141,7 @@ CODE_NAMES = {
     Code.WITHDRAWAL_FEE: _("提现手续费"),
     Code.WITHDRAWAL_TAX: _("代扣税款"),
     Code.WITHDRAWAL_RETURNED: _("提现退票"),
+    Code.CLAIM_SETTLED: _("关店结清"),
     Code.SPLIT_ASKED: _("申请分账"),
     Code.SPLIT_DONE: _("分账完成"),
     Code.SPLIT_REFUSED: _("分账失败"),

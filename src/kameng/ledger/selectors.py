@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from kameng.ledger import store
@@ -20,9 +20,11 @@ from kameng.ledger.accounts import (
 )
 from kameng.ledger.models import Balance, Transfer
 
-SALE_CODES = frozenset({Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE, Code.SALE_TAKINGS})
+SALE_CODES = frozenset(
+    {Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_UPLINE, Code.SALE_FEE, Code.SALE_TAKINGS}
+)
 CLOCKS_APART = dt.timedelta(days=1)  # an order is stamped by a process, a transfer by the database
-SALE_PARTS = 3  # the most transfers that one purchase takes from a wallet
+SALE_PARTS = 4  # the most transfers that one purchase takes from a wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +225,23 @@ def wallets_total() -> int:
     """Return what the customers of the site in force hold together."""
     rows = Balance.objects.annotate(kind=-F("account_id") % 100).filter(kind=AccountKind.WALLET)
     return rows.aggregate(total=Sum("posted_amount"))["total"] or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletCount:
+    """How many customers of a site hold something, and how much together."""
+
+    count: int
+    amount: int
+
+
+def count_wallets() -> WalletCount:
+    """Count the wallets of the site in force that hold something."""
+    rows = Balance.objects.annotate(kind=-F("account_id") % 100).filter(kind=AccountKind.WALLET)
+    found = rows.exclude(posted_amount=0).aggregate(
+        count=Count("account_id"), amount=Sum("posted_amount")
+    )
+    return WalletCount(count=found["count"], amount=found["amount"] or 0)
 
 
 def list_transfers_of_orders(

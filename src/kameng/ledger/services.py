@@ -19,6 +19,7 @@ from kameng.ledger.accounts import (
 from kameng.ledger.errors import AdjustmentReasonMissing, PrepaidShort, WalletShort
 from kameng.ledger.selectors import wallet_amount
 from kameng.ledger.store import Posting
+from kameng.tenancy.closing import require_books
 
 __all__ = [
     "Posting",
@@ -58,7 +59,8 @@ def adjust_wallet(
 ) -> None:
     """Add to (or with a negative amount take from) a customer's wallet, with a reason, audited.
 
-    Raises `AdjustmentReasonMissing`, `WalletShort`.
+    Raises `AdjustmentReasonMissing`, `WalletShort`; `ShopClosed` once the site is closed, whose
+    selling it shares.
     """
     if not reason.strip() or amount == 0:
         raise AdjustmentReasonMissing
@@ -74,6 +76,7 @@ def adjust_wallet(
         reference_id=customer_id,
     )
     with transaction.atomic():
+        require_books(site_id)
         post_transfers([posting])
         record(
             "ledger.wallet.adjusted",

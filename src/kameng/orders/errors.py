@@ -88,6 +88,16 @@ class RefundWholeOnly(Refusal):
     message = _("这个订单在等待预存款，还没有发货：只能全额退款。")
 
 
+class OpenedByItself(Conflict):
+    code = "opened_by_itself"
+    message = _("开店套餐由系统自动开通，不能手工发货。请在订单里点“再试一次”，或退款。")
+
+
+class PlanLinkOver(NotFound):
+    code = "plan_link_over"
+    message = _("这个续费链接已失效，请回到店铺后台的“我的套餐”重新打开。")
+
+
 class LinkInvalid(NotFound):
     code = "order_link_invalid"
     message = _("链接无效或订单不存在。请使用下单时的链接，或用联系方式查询。")

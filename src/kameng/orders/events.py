@@ -56,6 +56,18 @@ class OrderRefundAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOpened(Event):
+    """A paid order opened the sub-site that `site_id` names; it is still to be dressed.
+
+    `template` is the ready-made design that its buyer chose, or empty. Published from Python in the
+    scope of the new site.
+    """
+
+    KIND: ClassVar[str] = "orders.site_opened"
+    template: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRestAsked(Event):
     """The order was paid short and its buyer is asked for the rest until a moment. From Python."""
 

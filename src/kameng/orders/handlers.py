@@ -11,7 +11,7 @@ from kameng.catalog.services.sales import add_sales
 from kameng.core.events import LoggedEvent
 from kameng.ledger.accounts import AccountKind, account_id
 from kameng.orders import store
-from kameng.orders.models import Order
+from kameng.orders.models import Order, SitePurchase
 from kameng.orders.notices import send_notices
 from kameng.orders.rules import Settlement
 from kameng.orders.services.approving import carry_out_by_hand
@@ -83,6 +83,18 @@ def deliver_prepaid(events: Sequence[LoggedEvent]) -> None:
     """
     task = app.configure_task("orders.deliver_waiting", queue="hot")
     for site_id in sorted({event.site_id for event in events}):
+        task.defer(site_id=site_id)
+
+
+def open_sites(events: Sequence[LoggedEvent]) -> None:
+    """After commit: orders of plans are paid, so a job opens or prolongs their sites.
+
+    Each is a transaction of its own there, which a batch of events is not.
+    """
+    ids = [event.subject_id for event in events if event.payload["main_site_id"] == event.site_id]
+    due = SitePurchase.unscoped.filter(order_id__in=ids, done_at__isnull=True) if ids else ()
+    task = app.configure_task("orders.carry_out_purchases", queue="hot")
+    for site_id in sorted({each.site_id for each in due}):
         task.defer(site_id=site_id)
 
 

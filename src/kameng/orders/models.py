@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import AmountField
@@ -35,8 +36,9 @@ class PaidBy(models.IntegerChoices):
 class Order(TenantModel):
     """What a buyer bought, at what price, and how far it has come.
 
-    total = what the buyer pays (whole fen); wholesale = the main site's part of it; the rest, less
-    the gateway's fee, is the operator's margin. `path` lists the states gone through, in order.
+    total = what the buyer pays (whole fen); wholesale = the main site's part of it; on a child site
+    upline = what its upline asked above that; the rest, less the gateway's fee, is the operator's
+    margin. `path` lists the states gone through, in order.
     """
 
     order_no = models.CharField(max_length=32, unique=True)
@@ -52,6 +54,9 @@ class Order(TenantModel):
     unit_amount = AmountField()
     total_amount = AmountField()
     wholesale_amount = AmountField()
+    # The sub-site that a child bought through, as it stood when the order was placed, and its part.
+    upline_site_id = models.BigIntegerField(null=True)
+    upline_amount = AmountField(null=True)
     fee_amount = AmountField(default=0)  # of the gateway, as far as no surcharge covers it
     # Paid on top by a buyer who bears the gateway's fee; and what of it the gateway keeps.
     surcharge_amount = AmountField(default=0, db_default=0)
@@ -93,6 +98,16 @@ class Order(TenantModel):
                 name="orders_amounts",
             ),
             models.CheckConstraint(
+                condition=Q(upline_site_id__isnull=True, upline_amount__isnull=True)
+                | Q(
+                    upline_site_id__isnull=False,
+                    upline_amount__gte=0,
+                    upline_amount__lte=F("total_amount") - F("wholesale_amount"),
+                    settlement_way=0,
+                ),
+                name="orders_upline_part",
+            ),
+            models.CheckConstraint(
                 condition=Q(refunded_amount__gte=0) & Q(refunded_amount__lte=F("total_amount")),
                 name="orders_refund_within",
             ),
@@ -124,6 +139,17 @@ class Order(TenantModel):
                 condition=Q(awaits_prepaid=False) | Q(state__in=(2, 6, 7), settlement_way=2),
                 name="orders_awaits_prepaid",
             ),
+            models.CheckConstraint(  # opening fees earn nobody a margin or a commission
+                condition=~Q(delivery_kind=4)
+                | Q(
+                    site_id=F("main_site_id"),
+                    wholesale_amount=F("total_amount"),
+                    quantity=1,
+                    settlement_way=0,
+                    awaits_prepaid=False,
+                ),
+                name="orders_opening_earns_nobody",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["site", "-id"], name="orders_by_site"),
@@ -152,6 +178,21 @@ class Order(TenantModel):
                 fields=["site", "paid_at", "id"],
                 name="orders_awaiting_prepaid",
                 condition=Q(awaits_prepaid=True, state=2),
+            ),
+            models.Index(
+                fields=["upline_site_id", "paid_at"],
+                name="orders_by_upline",
+                condition=Q(upline_site_id__isnull=False, paid_at__isnull=False),
+            ),
+            models.Index(
+                fields=["upline_site_id"],
+                name="orders_upline_waits",
+                condition=Q(upline_site_id__isnull=False, state__in=(2, 6)),
+            ),
+            models.Index(
+                fields=["upline_site_id", "delivered_at"],
+                name="orders_upline_late",
+                condition=Q(upline_site_id__isnull=False, delivered_at__gt=F("paid_at")),
             ),
             models.Index(  # most orders are delivered as they are paid: those are found by day
                 fields=["site", "delivered_at"],
@@ -214,6 +255,8 @@ class OrderRefund(TenantModel):
     amount = AmountField()
     own_amount = AmountField()  # taken back from the main site
     margin_amount = AmountField()  # from the operator
+    upline_site_id = models.BigIntegerField(null=True)  # as the order's
+    upline_amount = AmountField(null=True)  # from that one
     fee_amount = AmountField(default=0)  # from the gateway's fee, where the gateway gives it back
     surcharge_amount = AmountField(default=0, db_default=0)  # of the surcharge, on top of amount
     wallet_amount = AmountField(default=0, db_default=0)  # what of both goes to the wallet
@@ -242,7 +285,12 @@ class OrderRefund(TenantModel):
             models.UniqueConstraint(fields=["order", "idempotency_key"], name="orders_refund_once"),
             models.CheckConstraint(
                 condition=Q(amount__gt=0)
-                & Q(amount=F("own_amount") + F("margin_amount") + F("fee_amount")),
+                & Q(
+                    amount=F("own_amount")
+                    + F("margin_amount")
+                    + F("fee_amount")
+                    + Coalesce(F("upline_amount"), 0)
+                ),
                 name="orders_refund_parts",
             ),
             models.CheckConstraint(
@@ -252,7 +300,14 @@ class OrderRefund(TenantModel):
                 name="orders_refund_legs",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["order"], name="orders_refund_by_order")]
+        indexes: ClassVar = [
+            models.Index(fields=["order"], name="orders_refund_by_order"),
+            models.Index(
+                fields=["upline_site_id"],
+                name="orders_refund_upline",
+                condition=Q(upline_site_id__isnull=False, state__in=(1, 3)),
+            ),
+        ]
 
 
 class Note(TenantModel):
@@ -268,3 +323,57 @@ class Note(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes: ClassVar = [models.Index(fields=["order"], name="orders_note_by_order")]
+
+
+class PurchaseAct(models.IntegerChoices):
+    """What is done with the site once its order is paid."""
+
+    OPEN = 1, _("开店")
+    PROLONG = 2, _("续期")
+    CHANGE = 3, _("换套餐")
+
+
+class SitePurchase(TenantModel):
+    """What an order of a plan is to do: which site to open, for whom, or which one to prolong.
+
+    Of the main site, written with its order. The owner's password is kept as its hash, and only
+    until the site is open.
+    """
+
+    order_id = models.BigIntegerField(unique=True)
+    act = models.SmallIntegerField(choices=PurchaseAct)
+    plan_id = models.BigIntegerField()
+    term_days = models.IntegerField(null=True)  # as they were sold; null: for good
+    target_id = models.BigIntegerField(null=True)  # the site: prolonged, or opened by this order
+    slug = models.CharField(max_length=32, blank=True)
+    name = models.CharField(max_length=40, blank=True)
+    template = models.CharField(max_length=40, blank=True)
+    user_id = models.BigIntegerField(null=True)  # who is to own it, or bought; null until made
+    owner_login = models.CharField(max_length=64, blank=True)
+    owner_name = models.CharField(max_length=20, blank=True)
+    owner_password = models.CharField(max_length=200, blank=True)
+    holder = models.CharField(max_length=80)  # who holds the address meanwhile
+    problem = models.CharField(max_length=40, blank=True)  # code of why it could not be done
+    done_at = models.DateTimeField(null=True)
+    entered_at = models.DateTimeField(null=True)  # the one-time way into the back office was used
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(act=1) & ~Q(slug="") | Q(act__in=(2, 3), target_id__isnull=False),
+                name="orders_purchase_target",
+            ),
+            models.CheckConstraint(
+                condition=Q(done_at__isnull=True) | Q(target_id__isnull=False, owner_password=""),
+                name="orders_purchase_done",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["site", "order_id"],
+                name="orders_purchase_due",
+                condition=Q(done_at__isnull=True),
+            ),
+            models.Index(fields=["target_id"], name="orders_purchase_of_site"),
+        ]

@@ -12,13 +12,19 @@ from kameng.core.crypto import binding, decrypt_text
 from kameng.core.scope import platform_scope
 from kameng.orders import errors
 from kameng.orders.links import contact_digest, opens
-from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState
+from kameng.orders.models import Note, Order, OrderRefund, OrderRefundState, SitePurchase
 from kameng.orders.rules import State
 from kameng.payments.models import Purpose
 from kameng.payments.selectors import find_payment_by_no, list_payments_of
 
 PAGE = 50
 STUCK_AFTER = dt.timedelta(minutes=10)  # a paid order of keys that still waits
+
+
+def find_purchase(order_id: int) -> SitePurchase | None:
+    """Return what an order of the main site is to do with a sub-site; None for other orders."""
+    found: SitePurchase | None = SitePurchase.objects.filter(order_id=order_id).first()
+    return found
 
 
 def open_order(*, site_id: int, order_no: str, token: str, customer_id: int | None) -> Order:

@@ -89,19 +89,70 @@ def _sum_margins(order_ids: list[int]) -> dict[int, Margin]:
     return margins
 
 
-def margin_to_take(order_id: int, *, payment_id: int, lost_amount: int) -> int:
+_PARTS = ("sold_amount", "refunded_amount", "lost_amount")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """What goes with a lost payment: of the operator's margin, and of its upline's part."""
+
+    margin_amount: int = 0
+    upline_amount: int = 0
+
+
+def margin_to_take(order_id: int, *, payment_id: int, lost_amount: int) -> Taking:
     """Return what of the margin of an order of the site in force goes with a lost payment.
 
-    `lost_amount` is all that disputes took of the payment. In proportion to the price, less what
-    was taken before, and never more than refunds left. 0 for a payment that did not pay the order.
+    And, on a child site, of its upline's part. `lost_amount` is all that disputes took of the
+    payment. In proportion to the price, less what was taken before, and never more than refunds
+    left. Nothing for a payment that did not pay the order.
     """
     order: Order | None = Order.objects.filter(id=order_id, payment_id=payment_id).first()
     if order is None:
-        return 0
-    margin = _sum_margins([order_id])[order_id]
-    price: int = order.total_amount
-    due = margin.sold_amount * min(lost_amount, price) // price
+        return Taking()
+    lost = min(lost_amount, order.total_amount)
+    own = _sum_margins([order_id])[order_id]
+    above = Margin(**dict(zip(_PARTS, store.upline_sums(order_id), strict=True)))
+    return Taking(
+        margin_amount=_due(own, lost=lost, price=order.total_amount),
+        upline_amount=_due(above, lost=lost, price=order.total_amount),
+    )
+
+
+def _due(margin: Margin, *, lost: int, price: int) -> int:
+    due = margin.sold_amount * lost // price
     return max(min(due - margin.lost_amount, margin.left_amount), 0)
+
+
+def upline_of(order_id: int) -> int | None:
+    """Return the sub-site through which the site in force, a child, bought for an order."""
+    rows = Order.objects.filter(id=order_id).values_list("upline_site_id", flat=True)
+    return next(iter(rows), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSums:
+    """What a child site sold in a time, and the part of it that its upline got."""
+
+    site_id: int
+    order_count: int = 0
+    sold_amount: int = 0
+    refunded_amount: int = 0
+    part_amount: int = 0  # refunds and lost disputes taken off
+
+
+def sum_children(*, since: dt.datetime) -> dict[int, ChildSums]:
+    """Return what was sold through the site in force by its child sites, by child: sums alone."""
+    return {
+        row[0]: ChildSums(
+            site_id=row[0],
+            order_count=row[1],
+            sold_amount=row[2],
+            refunded_amount=row[3],
+            part_amount=row[4],
+        )
+        for row in store.sums_below(require_site_id(), since)
+    }
 
 
 def disputed_margin() -> int:

@@ -51,6 +51,8 @@ class Placement(NamedTuple):
     surcharge_amount: int = 0
     wallet_part: int = 0
     settlement_way: int = 0
+    upline_site_id: int | None = None
+    upline_amount: int | None = None
     stamp: str = ""
 
 
@@ -69,7 +71,8 @@ PLACE = (
     " %s::bytea[], %s::bytea[], %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::int[],"
     " %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[],"
     " %s::bigint[], %s::bytea[], %s::timestamptz[], %s::int[], %s::int[], %s::text[], %s::bigint[],"
-    " %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[])"
+    " %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::bigint[],"
+    " %s::bigint[])"
 )
 
 
@@ -138,6 +141,8 @@ def _columns(batch: Sequence[Placement]) -> list[str]:
         numbers([p.wallet_part for p in batch]),
         numbers([p.settlement_way for p in batch]),
         texts([p.stamp for p in batch]),
+        numbers([p.upline_site_id for p in batch]),
+        numbers([p.upline_amount for p in batch]),
     ]
 
 
@@ -248,6 +253,18 @@ def held_margin(site_id: int, delivered_before: dt.datetime) -> int:
     """Return the margin of a site's orders that are not settled yet. Reads five index ranges."""
     row = fetch_one("select orders_held_margin(%s, %s)", (site_id, delivered_before))
     return int(row[0]) if row else 0
+
+
+def upline_sums(order_id: int) -> tuple[int, int, int]:
+    """Return what an order brought the upline of its child site: sold, refunded, lost."""
+    row = fetch_one("select * from orders_upline_sums(%s)", (order_id,))
+    return (int(row[0]), int(row[1]), int(row[2])) if row else (0, 0, 0)
+
+
+def sums_below(upline_id: int, since: dt.datetime) -> list[tuple[int, ...]]:
+    """Return what each child site sold through this one since then. By orders_by_upline."""
+    rows = fetch("select * from orders_sums_below(%s, %s)", (upline_id, since))
+    return [tuple(map(int, row)) for row in rows]
 
 
 def disputed_margin(site_id: int) -> int:

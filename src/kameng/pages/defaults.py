@@ -36,7 +36,7 @@ def _look(site: SiteView) -> Content:
     brand, accent = PALETTES[site.settings.palette]
     links = {
         _("购买帮助"): [(_("怎么购买"), "help"), (_("查询订单"), "lookup")],
-        _("逛一逛"): [(_("首页"), "home"), (_("全部商品"), "all")],
+        _("逛一逛"): [(_("全部商品"), "all"), (_("关于我们"), "about")],
     }
     columns = [
         {

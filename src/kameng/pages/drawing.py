@@ -6,7 +6,7 @@ logged, so that one bad section never takes a shop's page down.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.template.loader import get_template
@@ -21,6 +21,7 @@ from kameng.pages.selectors import list_page_addresses, list_pictures, list_rece
 from kameng.pages.shelf import make_cards
 from kameng.tenancy.selectors import SiteView
 
+AT_ONCE: Final = 2  # sections that a screen shows before anybody scrolls
 log = structlog.get_logger("kameng.pages")
 
 
@@ -29,11 +30,18 @@ def draw_content(
 ) -> SafeString:
     """Return the markup of a content's sections. Two queries, or three where it links to pages."""
     world = make_world(content, site=site, now=now, is_editing=is_editing)
-    return mark_safe("".join(draw_section(section, world) for section in content["sections"]))  # noqa: S308
+    drawn = (
+        draw_section(section, world, is_first=number < AT_ONCE)
+        for number, section in enumerate(content["sections"])
+    )
+    return mark_safe("".join(drawn))  # noqa: S308 - each is a template's
 
 
-def draw_section(section: Props, world: World) -> SafeString:
-    """Return the markup of one section; of an unknown one nothing, or its place in the editor."""
+def draw_section(section: Props, world: World, *, is_first: bool = False) -> SafeString:
+    """Return the markup of one section; of an unknown one nothing, or its place in the editor.
+
+    Pictures of what `is_first` are fetched at once, others when they come near the screen.
+    """
     known = find_section(section["type"])
     if known is None or section["version"] > known.version:
         return _frame(section, None, "") if world.is_editing else mark_safe("")
@@ -48,6 +56,7 @@ def draw_section(section: Props, world: World) -> SafeString:
                 "site": world.site,
                 "site_name": world.site.name,
                 "is_editing": world.is_editing,
+                "is_first": is_first,
                 **known.context(section["props"], world),
             }
         )

@@ -148,6 +148,12 @@ def sheet_of(look: Mapping[str, Any]) -> Sheet:
     return _sheet(tuple(str(look[name]).removeprefix("#") for name in SHEET_TOKENS))
 
 
+def banner_colours(look: Mapping[str, Any]) -> tuple[str, str]:
+    """Return both ends of the banner's gradient: for an icon, which reads no style sheet."""
+    drawn = _banner(parse(look["brand"]), parse(look["accent"]))
+    return drawn["banner-1"], drawn["banner-2"]
+
+
 def find_sheet(name: str) -> Sheet | None:
     """Return the style sheet of a name as `Sheet.name` has it, or None for one that is none."""
     tokens = name.split("-")

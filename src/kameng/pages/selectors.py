@@ -92,7 +92,7 @@ def _load_design(site: SiteView) -> Design:
         key = (page.kind, page.category_id, page.slug)
         contents[key] = tidy(page.revision.content, kind=page.kind)
         titles[key] = page.title
-    for kind in (PageKind.LOOK, PageKind.HOME):
+    for kind in (PageKind.LOOK, PageKind.HOME, PageKind.ABOUT):
         key = (int(kind), 0, "")
         if key not in contents:
             contents[key] = tidy(default_content(kind, site), kind=kind)
@@ -125,6 +125,12 @@ def find_page(kind: int, *, category_id: int = 0, slug: str = "") -> Page | None
         .first()
     )
     return found
+
+
+def is_decorated() -> bool:
+    """Tell whether the home page of the site was published: its settings draw it no longer."""
+    rows = Page.in_site().filter(kind=PageKind.HOME, revision__isnull=False)
+    return bool(rows.exists())
 
 
 def get_page(page_id: int) -> Page:

@@ -1,6 +1,7 @@
 """Who gets what of a sale, and who gives back what of a refund.
 
-Owns the split of one paid sum into the main site's, the selling site's and the gateway's part.
+Owns the split of one paid sum into the main site's, the selling site's and the gateway's part, and
+of a sale on a child site into its upline's part too.
 Promises that the parts are never below zero and always add up to the sum, and that partial
 refunds of any sizes in any order give back exactly the parts of the sale, no unit more or less.
 """
@@ -49,16 +50,20 @@ NO_FEE: Final = FeeTerms(rate_bps=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleParts:
-    """A paid sum by who gets it: main site (wholesale), selling site (margin), gateway (fee)."""
+    """A paid sum by who gets it: main site (wholesale), selling site (margin), gateway (fee).
+
+    And the upline of a child site: what it asked above its own wholesale price.
+    """
 
     main_amount: Amount
     site_amount: Amount
     fee_amount: Amount
+    upline_amount: Amount = ZERO
 
     @property
     def total_amount(self) -> Amount:
         """The paid sum that the parts make up."""
-        return Amount(self.main_amount + self.site_amount + self.fee_amount)
+        return Amount(self.main_amount + self.upline_amount + self.site_amount + self.fee_amount)
 
 
 def fee_of(total: Amount, *, rate_bps: int) -> Amount:
@@ -115,10 +120,14 @@ def split_sale(
     total: Amount,
     *,
     wholesale_amount: Amount,
+    upline_amount: Amount = ZERO,
     fee_amount: Amount = ZERO,
     bearer: FeeBearer = FeeBearer.SITE,
 ) -> SaleParts:
     """Split a paid sum into wholesale, margin and fee; raise MoneyInvalid when it is too small.
+
+    `wholesale_amount` is the main site's, `upline_amount` beside it what an upline asked of its
+    child: the last to be touched by a fee, when nothing else of the sale is left to cover it.
 
     A fee that the selling site bears is taken from its margin; what the margin cannot cover falls
     on the main site, so that an operator never owes money for having sold. With the buyer as
@@ -127,16 +136,20 @@ def split_sale(
     check_amount(total)
     if not 0 <= wholesale_amount <= total:
         raise MoneyInvalid("wholesale_range")
+    if not 0 <= upline_amount <= total - wholesale_amount:
+        raise MoneyInvalid("upline_range")
     if not 0 <= fee_amount <= total:
         raise MoneyInvalid("fee_range")
-    margin = total - wholesale_amount
+    margin = total - wholesale_amount - upline_amount
     first_on_main = min(fee_amount, wholesale_amount) if bearer is FeeBearer.MAIN else ZERO
     by_site = min(fee_amount - first_on_main, margin)
-    by_main = fee_amount - by_site
+    by_main = min(fee_amount - by_site, wholesale_amount)
+    by_upline = fee_amount - by_site - by_main
     return SaleParts(
         main_amount=Amount(wholesale_amount - by_main),
         site_amount=Amount(margin - by_site),
         fee_amount=fee_amount,
+        upline_amount=Amount(upline_amount - by_upline),
     )
 
 
@@ -151,11 +164,11 @@ def refund_parts(parts: SaleParts, *, refunded_amount: Amount, refund_amount: Am
         raise MoneyInvalid("refunded_range")
     if not 0 < refund_amount <= total - refunded_amount:
         raise MoneyInvalid("refund_range")
-    whole = (parts.fee_amount, parts.main_amount, parts.site_amount)
+    whole = (parts.fee_amount, parts.main_amount, parts.upline_amount, parts.site_amount)
     before = share_of_refund(whole, refunded_amount=refunded_amount)
     after = share_of_refund(whole, refunded_amount=Amount(refunded_amount + refund_amount))
-    fee, main, site = (Amount(new - old) for new, old in zip(after, before, strict=True))
-    return SaleParts(main_amount=main, site_amount=site, fee_amount=fee)
+    fee, main, upline, site = (Amount(new - old) for new, old in zip(after, before, strict=True))
+    return SaleParts(main_amount=main, site_amount=site, fee_amount=fee, upline_amount=upline)
 
 
 def surcharge_back(surcharge_amount: int, *, refunded_amount: int, total_amount: int) -> Amount:

@@ -42,7 +42,8 @@ class UnitQuote:
     """The price of one piece.
 
     `wholesale_amount` is what the selling site pays for it and the floor of its price: the plan's
-    price on a sub-site, the cost on the main site.
+    price on a sub-site, the cost on the main site, and on a child what its upline asks, of which
+    `upline_amount` is the upline's and the rest the main site's.
     """
 
     price_amount: Amount
@@ -51,6 +52,7 @@ class UnitQuote:
     list_amount: Amount
     rule_id: int | None
     trace: tuple[TraceStep, ...]
+    upline_amount: Amount = ZERO
 
     @property
     def margin_amount(self) -> Amount:
@@ -75,11 +77,15 @@ class LineQuote:
     wholesale_amount: Amount
     cost_amount: Amount
     trace: tuple[TraceStep, ...]
+    upline_amount: Amount = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderQuote:
-    """What a buyer pays for an order and who gets which part of it."""
+    """What a buyer pays for an order and who gets which part of it.
+
+    `wholesale_amount` is what the selling site pays, of which `upline_amount` is its upline's.
+    """
 
     total_amount: Amount
     goods_amount: Amount
@@ -88,6 +94,7 @@ class OrderQuote:
     parts: SaleParts
     lines: tuple[LineQuote, ...]
     trace: tuple[TraceStep, ...]
+    upline_amount: Amount = ZERO
 
     @property
     def margin_amount(self) -> Amount:
@@ -105,14 +112,20 @@ def quote_unit(
     cost_amount: Amount,
     list_amount: Amount,
     plan: WholesalePlan | None = None,
+    upline: WholesalePlan | None = None,
     rules: Sequence[MarkupRule] = (),
 ) -> UnitQuote:
     """Quote one piece from the rules that cover it; no plan means the main site's own price.
+
+    `upline` are the terms on which a child buys from the sub-site above it, over that one's plan.
 
     Raise MoneyInvalid when a sum leaves the bounds.
     """
     check_amount(list_amount)
     steps = list(_buy_in(check_amount(cost_amount), plan=plan))
+    bought = steps[-1].after_amount
+    if upline is not None:
+        steps.append(_buy_on(bought, terms=upline))
     wholesale = steps[-1].after_amount
     rule = choose_rule(rules)
     basis = PriceBasis(floor_amount=wholesale, list_amount=list_amount)
@@ -124,6 +137,7 @@ def quote_unit(
         list_amount=list_amount,
         rule_id=None if rule is None else rule.rule_id,
         trace=tuple(steps),
+        upline_amount=Amount(wholesale - bought),
     )
 
 
@@ -148,6 +162,7 @@ def quote_line(line: OrderLine) -> LineQuote:
         wholesale_amount=wholesale,
         cost_amount=multiply(unit.cost_amount, quantity=quantity),
         trace=tuple(steps),
+        upline_amount=multiply(unit.upline_amount, quantity=quantity),
     )
 
 
@@ -159,7 +174,14 @@ def quote_order(lines: Sequence[OrderLine], *, fee: FeeTerms = NO_FEE) -> OrderQ
     goods = check_amount(sum(quote.total_amount for quote in quotes))
     wholesale = check_amount(sum(quote.wholesale_amount for quote in quotes))
     total, fee_amount = _add_fee(goods, fee=fee)
-    parts = split_sale(total, wholesale_amount=wholesale, fee_amount=fee_amount, bearer=fee.bearer)
+    upline = check_amount(sum(quote.upline_amount for quote in quotes))
+    parts = split_sale(
+        total,
+        wholesale_amount=Amount(wholesale - upline),
+        upline_amount=upline,
+        fee_amount=fee_amount,
+        bearer=fee.bearer,
+    )
     return OrderQuote(
         total_amount=total,
         goods_amount=goods,
@@ -168,6 +190,7 @@ def quote_order(lines: Sequence[OrderLine], *, fee: FeeTerms = NO_FEE) -> OrderQ
         parts=parts,
         lines=quotes,
         trace=_order_trace(quotes, total=total, fee=fee, fee_amount=fee_amount),
+        upline_amount=upline,
     )
 
 
@@ -188,6 +211,17 @@ def _buy_in(cost: Amount, *, plan: WholesalePlan | None) -> tuple[TraceStep, ...
         first,
         _step("wholesale_rate", before=cost, after=wholesale, rate_bps=plan.markup_bps),
     )
+
+
+def _buy_on(bought: Amount, *, terms: WholesalePlan) -> TraceStep:
+    """Return the step from what an upline pays to what it asks of its child."""
+    by_rate = apply_bps(bought, rate_bps=terms.markup_bps, rounding=Rounding.UP)
+    least = terms.minimum_margin_amount
+    if by_rate < least:
+        after = check_amount(bought + least)
+        return _step("upline_minimum", before=bought, after=after, margin_amount=least)
+    after = check_amount(bought + by_rate)
+    return _step("upline_rate", before=bought, after=after, rate_bps=terms.markup_bps)
 
 
 def _add_fee(goods: Amount, *, fee: FeeTerms) -> tuple[Amount, Amount]:

@@ -18,6 +18,8 @@ TRACE_TEXT: Final[Mapping[str, str]] = MappingProxyType(
         "cost": gettext_noop("成本价 %(cost_amount)s 元"),
         "wholesale_rate": gettext_noop("批发价在成本上加 %(rate_bps)s"),
         "wholesale_minimum": gettext_noop("批发加价不足最低利润，改为加 %(margin_amount)s 元"),
+        "upline_rate": gettext_noop("上级站点在其供货价上加 %(rate_bps)s"),
+        "upline_minimum": gettext_noop("上级站点的最低差价，加 %(margin_amount)s 元"),
         "list_price": gettext_noop("没有加价规则，按建议零售价 %(list_amount)s 元"),
         "markup_rate": gettext_noop("%(scope)s加价规则：加价 %(rate_bps)s"),
         "markup_amount": gettext_noop("%(scope)s加价规则：加价 %(amount)s 元"),
@@ -62,6 +64,12 @@ ENDING_TEXT: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+# The steps by which each level of sites buys in. What a level pays is the end of its own; those
+# above are not for its eyes.
+MAIN_STEPS: Final = frozenset({"cost", "wholesale_rate", "wholesale_minimum"})
+UPLINE_STEPS: Final = frozenset({"upline_rate", "upline_minimum"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceStep:
     """One step of a price: what was applied, to which amount, with which result."""
@@ -79,6 +87,12 @@ def explain_step(step: TraceStep, *, translate: Callable[[str], str] = str) -> s
         for name, value in step.params.items()
     }
     return translate(TRACE_TEXT[step.code]) % filled
+
+
+def steps_below(steps: Sequence[TraceStep], *, hidden: frozenset[str]) -> tuple[TraceStep, ...]:
+    """Return the steps after the last one whose code is hidden: what its reader may see."""
+    last = max((k for k, step in enumerate(steps) if step.code in hidden), default=-1)
+    return tuple(steps[last + 1 :])
 
 
 def format_rate(rate_bps: int) -> str:

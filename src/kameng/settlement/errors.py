@@ -135,3 +135,18 @@ class ResultUnreadable(Refusal):
 class TermsInvalid(Refusal):
     code = "settlement_terms_invalid"
     message = _("单笔最高不能低于单笔最低。")
+
+
+class WithdrawalsOpen(Conflict):
+    code = "withdrawals_open"
+    message = _("这家店还有没办完的提现，请等它们打款、驳回或撤回后再接手。")
+
+
+class SiteStays(Conflict):
+    code = "site_stays"
+    message = _("只有正在关店的站点才能这样结清。")
+
+
+class ClaimMoved(Conflict):
+    code = "claim_moved"
+    message = _("金额刚刚变了，请核对后再结清。")

@@ -25,7 +25,7 @@ def return_share(event: OrderRefundAsked) -> None:
 def hold_margin(event: DisputeOpened) -> None:
     """Same transaction: a payment of an order is disputed, so its margin is not paid out."""
     if event.purpose == Purpose.ORDER:
-        hold_disputed()
+        hold_disputed(order_id=event.paid_for)
 
 
 def settle_margin(event: DisputeClosed) -> None:

@@ -28,6 +28,7 @@ from kameng.storefront.unread import has_unread
 from kameng.tenancy.addresses import host_url
 from kameng.web import flash
 from kameng.web.answers import wants_json
+from kameng.web.away import site_bar
 from kameng.web.requests import KamengRequest
 from kameng.web.shop import THEMES, frame_values
 from kameng.web.templatetags.kameng import icon
@@ -98,6 +99,7 @@ def personal_values(request: KamengRequest) -> dict[str, str]:
         "theme": theme if theme in THEMES else "auto",
         "person_tools": _person_tools(person),
         "unread_dot": _unread_dot(person),
+        "site_bar": site_bar(request, request.site),
         "orders_url": reverse("storefront:orders" if is_customer else "storefront:lookup"),
     }
 

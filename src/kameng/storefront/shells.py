@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from kameng.catalog.caching import SnapshotCache
 
-HOLES: Final = ("csrf_token", "theme", "person_tools", "unread_dot", "orders_url")
+HOLES: Final = ("csrf_token", "theme", "person_tools", "unread_dot", "orders_url", "site_bar")
 FRESH_SECONDS: Final = 30
 WEIGHT_LIMIT: Final = 12_000_000  # bytes of pages in one process
 

@@ -45,6 +45,26 @@ class PlanNameTaken(Conflict):
     message = _("已经有同名的套餐，请换一个名称。")
 
 
+class PlanNotSold(Conflict):
+    code = "plan_not_sold"
+    message = _("这个套餐现在不出售，请换一个。")
+
+
+class NothingToProlong(Conflict):
+    code = "nothing_to_prolong"
+    message = _("这个店铺没有到期时间，不用续期。")
+
+
+class SiteClosed(Conflict):
+    code = "site_closed"
+    message = _("这个店铺已经关闭，不能续期或换套餐。")
+
+
+class TermEndInvalid(Refusal):
+    code = "term_end_invalid"
+    message = _("到期时间要在今天之后，最长十年。")
+
+
 class SettingInvalid(Refusal):
     code = "setting_invalid"
     message = _("设置“%(name)s”的值不正确。")
@@ -56,6 +76,93 @@ class SiteSuspended(Refusal):
     message = _("本站暂停营业：%(reason)s")
 
 
+class ChildrenForbidden(Conflict):
+    code = "children_forbidden"
+    message = _("平台没有开放下级站点。")
+
+
+class ChildrenFull(Conflict):
+    code = "children_full"
+    message = _("下级站点已达上限（%(most)s 个），请升级套餐或联系主站。")
+
+
+class ChildOfChild(Conflict):
+    code = "child_of_child"
+    message = _("下级站点只能有一层：上级必须是主站下的分站，自己也不能再有下级。")
+
+
+class ChildTermsInvalid(Refusal):
+    code = "child_terms_invalid"
+    message = _("加价比例要在 0 到 1000% 之间，最低差价不能小于 0。")
+
+
+CHILD_CLAIMS_ONLY = _("下级站点只支持记账提现，由主站统一收款")
+
+
+class ChildStateMoved(Conflict):
+    code = "child_state_moved"
+    message = _("这个下级站点的状态已经变了：只能暂停营业中的，也只能恢复由您暂停的。")
+
+
+class SiteLapsed(Refusal):
+    code = "site_lapsed"
+    status = 403
+    message = _("本店暂时休息，正在办理续期。已经买到的东西，照常可以在“查订单”里查看和领取。")
+
+
 class SettlementWayInvalid(Conflict):
     code = "settlement_way_invalid"
     message = _("现在不能这样切换：%(why)s")
+
+
+class ShopClosing(Refusal):
+    code = "shop_closing"
+    status = 403
+    message = _("本店正在关店，不再接受新订单和充值：%(reason)s")
+
+
+class ShopClosed(Refusal):
+    code = "shop_closed"
+    status = 410
+    message = _("本店已关闭。买过的东西仍可以在这里查到。")
+
+
+class SitePreparing(Refusal):
+    code = "site_preparing"
+    status = 403
+    message = _("本店正在准备开张，请过些时候再来。")
+
+
+class ClosingStateWrong(Conflict):
+    code = "closing_state_wrong"
+    message = _("店铺的状态刚刚变了，请刷新后再看。")
+
+
+class SiteLeaving(Conflict):
+    code = "site_leaving"
+    message = _("这家店正在关店或已关店，请在“关店”页处理。")
+
+
+class MainSiteStays(Conflict):
+    code = "main_site_stays"
+    message = _("主站不能转让或关店。")
+
+
+class AddressKept(Conflict):
+    code = "address_kept"
+    message = _("关店后的网址保留到 %(until)s，之后才能移除。")
+
+
+class TooLateToReopen(Conflict):
+    code = "too_late_to_reopen"
+    message = _("关店已超过 %(days)s 天，不能再恢复，请重新开通。")
+
+
+class LicenceInvalid(Refusal):
+    code = "licence_invalid"
+    message = _("%(why)s")
+
+
+class LicenceNotFound(NotFound):
+    code = "licence_not_found"
+    message = _("没有这份主体信息，可能已经处理过。")

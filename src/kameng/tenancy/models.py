@@ -6,9 +6,12 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from kameng.core.fields import AmountField
+from kameng.tenancy.scoping import TenantModel
+
 
 class SiteKind(models.IntegerChoices):
-    """Whose goods a site sells: its own or its parent's."""
+    """Whose goods a site sells: its own or its parent's (a child buys them through its upline)."""
 
     MAIN = 1, _("主站")  # the one at the root: owns the goods
     BRANCH = 2, _("分站")  # resells under its own name
@@ -19,7 +22,8 @@ class SiteState(models.IntegerChoices):
 
     OPEN = 1, _("营业中")
     SUSPENDED = 2, _("已停用")  # the next request already sees a notice
-    CLOSED = 3, _("已关闭")
+    CLOSED = 3, _("已关店")  # for good, unless the main site undoes it in time
+    CLOSING = 4, _("关店中")  # sells nothing new; what is open is brought to its end
 
 
 class SettlementWay(models.IntegerChoices):
@@ -94,13 +98,23 @@ class Site(models.Model):
 
     kind = models.SmallIntegerField(choices=SiteKind)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    # The sub-site through which a child site buys; its plan is then that one's (sql/uplines.sql).
+    upline = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    # What a child pays over its upline's wholesale price: on a sub-site the terms for its children,
+    # on a child its own instead of those.
+    child_markup_bps = models.IntegerField(null=True)
+    child_minimum_amount = models.BigIntegerField(null=True)  # least a piece, 1/10000 yuan
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+")
     slug = models.SlugField(max_length=32, unique=True)
     name = models.CharField(max_length=40)
     state = models.SmallIntegerField(choices=SiteState, default=SiteState.OPEN)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    # Suspended by its upline, which may let it sell again; what the main site suspended it may not.
+    halted_by_upline = models.BooleanField(default=False, db_default=False)
     # Its paid term ends here; null: no end. It sells on for the plan's days of grace.
     expires_at = models.DateTimeField(null=True)
+    # The term's end and the grace after it, as one moment that a request compares (sql/sites.sql).
+    lapses_at = models.DateTimeField(null=True)
     settlement_way = models.SmallIntegerField(
         choices=SettlementWay, default=SettlementWay.CLAIM, db_default=SettlementWay.CLAIM
     )
@@ -123,6 +137,34 @@ class Site(models.Model):
             models.CheckConstraint(
                 condition=models.Q(settlement_way=0) | models.Q(kind=2, settlement_way__in=(1, 2)),
                 name="tenancy_settlement_way",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(upline__isnull=True)
+                | (models.Q(kind=2, settlement_way=0) & ~models.Q(upline=models.F("id"))),
+                name="tenancy_child_is_simple",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(child_markup_bps__isnull=True, child_minimum_amount__isnull=True)
+                | models.Q(
+                    kind=2,
+                    child_markup_bps__gte=0,
+                    child_markup_bps__lte=100_000,
+                    child_minimum_amount__gte=0,
+                    child_minimum_amount__lte=10_000_000_000,
+                ),
+                name="tenancy_child_terms",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expires_at__isnull=True, lapses_at__isnull=True)
+                | models.Q(kind=2, lapses_at__gte=models.F("expires_at")),
+                name="tenancy_term",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["expires_at"],
+                name="tenancy_by_end",
+                condition=models.Q(expires_at__isnull=False),
             ),
         ]
 
@@ -151,3 +193,151 @@ class Domain(models.Model):
                 fields=["site"], condition=models.Q(is_primary=True), name="tenancy_one_primary"
             ),
         ]
+
+
+class TermKind(models.IntegerChoices):
+    """How a term came about."""
+
+    OPENED = 1, _("开店")
+    RENEWED = 2, _("续期")
+    CHANGED = 3, _("换套餐")
+    BY_HAND = 4, _("主站调整")
+
+
+class SiteTerm(TenantModel):
+    """A stretch of time for which a site has a plan: bought by an order, or given by hand.
+
+    The terms that nothing replaced follow each other; the last of them ends when the site does.
+    """
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    kind = models.SmallIntegerField(choices=TermKind)
+    order_id = models.BigIntegerField(null=True, unique=True)  # of the main site; null: by hand
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)  # null: for good
+    # What it is worth over its whole length: what was paid, and what an earlier plan left over.
+    value_amount = AmountField(default=0)
+    replaced_at = models.DateTimeField(null=True)  # by a change of plan or by hand
+    reason = models.CharField(max_length=200, blank=True)
+    made_by = models.CharField(max_length=100)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__isnull=True)
+                | models.Q(ends_at__gt=models.F("starts_at")),
+                name="tenancy_term_order",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(value_amount__gte=0), name="tenancy_term_value"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=4, order_id__isnull=True)
+                | (models.Q(order_id__isnull=False) & ~models.Q(kind=4)),
+                name="tenancy_term_bought",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="tenancy_terms_of")]
+
+
+class SlugReservation(models.Model):
+    """An address that is held for somebody who is paying for it. Owned by the platform."""
+
+    slug = models.CharField(max_length=32, unique=True)
+    holder = models.CharField(max_length=80)  # who orders, as `orders` names a buyer
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+
+class TermNotice(TenantModel):
+    """That the operator was told how long the term still lasts: once for each end and distance."""
+
+    ends_at = models.DateTimeField()
+    days = models.SmallIntegerField()  # before the end; 0 at the end
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "ends_at", "days"], name="tenancy_notice_once"),
+        ]
+
+
+class Closing(TenantModel):
+    """One closing of a site, from the wish to its end; at most one a site has not ended."""
+
+    reason = models.CharField(max_length=200)  # shown to buyers
+    asked_by = models.CharField(max_length=100)
+    is_by_platform = models.BooleanField(default=False)
+    state_before = models.SmallIntegerField()  # what giving it up goes back to
+    reason_before = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    told_at = models.DateTimeField(null=True)  # every customer was written to
+    completed_at = models.DateTimeField(null=True)  # everything was settled: closed
+    completed_by = models.CharField(max_length=100, blank=True)
+    ended_at = models.DateTimeField(null=True)  # given up before, or undone after its completion
+    ended_by = models.CharField(max_length=100, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(ended_at=None), name="tenancy_one_closing"
+            ),
+        ]
+
+
+class LicenceKind(models.IntegerChoices):
+    """What an operator is before the law."""
+
+    COMPANY = 1, _("企业")
+    TRADER = 2, _("个体工商户")
+    EXEMPT = 3, _("依法无需登记的个人")  # declares it himself (电子商务法 10 and 15)
+
+
+class LicenceState(models.IntegerChoices):
+    """How far details of a licence have come."""
+
+    PENDING = 1, _("待核实")
+    VERIFIED = 2, _("已核实")  # shown in the shop
+    REFUSED = 3, _("未通过")
+    WITHDRAWN = 4, _("已撤回")  # by who handed them in
+    REPLACED = 5, _("已被替换")  # by details that were verified later
+
+
+class Licence(TenantModel):
+    """Who runs a shop, as the law wants it shown. Verified ones stay shown until others are."""
+
+    kind = models.SmallIntegerField(choices=LicenceKind)
+    name = models.CharField(max_length=80)
+    credit_code = models.CharField(max_length=18, blank=True)  # 统一社会信用代码 (GB 32100)
+    person = models.CharField(max_length=40, blank=True)  # 法定代表人 or 经营者
+    address = models.CharField(max_length=160)
+    icp_no = models.CharField(max_length=60, blank=True)
+    police_no = models.CharField(max_length=60, blank=True)  # 公安联网备案
+    telecom_no = models.CharField(max_length=60, blank=True)  # 增值电信业务经营许可证
+    other_no = models.CharField(max_length=160, blank=True)
+    phone = models.CharField(max_length=30)
+    complaints = models.CharField(max_length=120)  # where complaints go
+    email = models.CharField(max_length=120, blank=True)
+    state = models.SmallIntegerField(choices=LicenceState, default=LicenceState.PENDING)
+    submitted_by = models.CharField(max_length=100)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    decided_by = models.CharField(max_length=100, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=200, blank=True)  # why it was refused
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(state=1), name="tenancy_one_pending_licence"
+            ),
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(state=2), name="tenancy_one_verified_licence"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=1, decided_at=None)
+                | ~models.Q(state=1) & models.Q(decided_at__isnull=False),
+                name="tenancy_licence_decided",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="tenancy_licence_by_site")]

@@ -1,18 +1,36 @@
 """Reads of sites. Host → id is cached per process; what can change is read at each request."""
 
+import datetime as dt
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.utils.translation import gettext
 
+from kameng.core import clock
 from kameng.core.scope import Scope, open_scope
 from kameng.tenancy import store
 from kameng.tenancy.errors import PlanNotFound, SiteNotFound
-from kameng.tenancy.models import Domain, Plan, SettlementWay, Site
-from kameng.tenancy.rules import clean_host
+from kameng.tenancy.models import (
+    Domain,
+    Plan,
+    SettlementWay,
+    Site,
+    SiteState,
+    SlugReservation,
+)
+from kameng.tenancy.rules import (
+    DAY,
+    NOTICE_DAYS,
+    SLUG,
+    SUGGESTIONS,
+    clean_host,
+    may_be_taken,
+    suggest_slugs,
+)
 from kameng.tenancy.settings import SiteSettings, parse_settings
 
 HOST_CACHE_SECONDS = 30.0
@@ -38,6 +56,27 @@ class SiteView:
     catalogue_version: int  # of the site itself
     main_version: int  # of the main site it resells for
     settings: SiteSettings
+    expires_at: dt.datetime | None = None  # its paid term ends here
+    is_lapsed: bool = False  # term and grace are over: it counts as suspended, until renewed
+    upline_id: int | None = None  # the sub-site through which a child buys
+    is_held: bool = False  # not open because its upline is not
+    child_markup_bps: int = 0  # what a child pays over its upline's wholesale price
+    child_minimum_amount: int = 0  # and at least, a piece, 1/10000 yuan
+
+    @property
+    def is_child(self) -> bool:
+        """Tell whether this site buys through another sub-site."""
+        return self.upline_id is not None
+
+    @property
+    def closed_reason(self) -> str:
+        """Return what buyers are told while the site is not open."""
+        return gettext("上级站点暂停营业") if self.is_held else self.suspended_reason
+
+    @property
+    def is_preparing(self) -> bool:
+        """Tell whether only its operator sees the shop: its details are not verified yet."""
+        return self.settings.licence_required and not self.is_main and not self.settings.legal
 
 
 def find_site_id(raw_host: str) -> int | None:
@@ -66,7 +105,8 @@ def forget_hosts() -> None:
 
 def site_view(row: tuple[object, ...]) -> SiteView:
     """Build a view from a row of `tenancy_site_row` (sql/sites.sql)."""
-    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row
+    site_id, main_id, slug, name, state, reason, plan_id, way, version, main_version, raw = row[:11]
+    expires_at, is_lapsed, upline_id, is_held, child_markup_bps, child_minimum_amount = row[11:]
     key = (int(site_id), str(raw))  # type: ignore[call-overload]
     settings = _settings.get(key)
     if settings is None:
@@ -86,6 +126,12 @@ def site_view(row: tuple[object, ...]) -> SiteView:
         catalogue_version=version,  # type: ignore[arg-type]
         main_version=main_version,  # type: ignore[arg-type]
         settings=settings,
+        expires_at=expires_at,  # type: ignore[arg-type]
+        is_lapsed=bool(is_lapsed),
+        upline_id=upline_id,  # type: ignore[arg-type]
+        is_held=bool(is_held),
+        child_markup_bps=child_markup_bps,  # type: ignore[arg-type]
+        child_minimum_amount=child_minimum_amount,  # type: ignore[arg-type]
     )
 
 
@@ -187,6 +233,56 @@ def list_sites_settled(way: SettlementWay) -> list[Site]:
     return list(Site.objects.filter(settlement_way=way).order_by("id"))
 
 
+SITES_MOST = 200  # of one page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFilter:
+    """Which sites the back office lists; `view` is all, ending (in 14 days), over or suspended."""
+
+    text: str = ""
+    view: str = "all"
+
+
+def list_sites_filtered(
+    wanted: SiteFilter, *, offset: int = 0, limit: int = 50
+) -> tuple[list[Site], int]:
+    """Return a page of sites and how many fit in all: the main one first, else what ends first."""
+    now = clock.now()
+    rows = Site.objects.select_related("plan", "upline")
+    text = wanted.text.strip()[:60]
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
+    if wanted.view == "ending":
+        rows = rows.filter(expires_at__gt=now, expires_at__lte=now + dt.timedelta(days=14))
+    elif wanted.view == "over":
+        rows = rows.filter(expires_at__lte=now)
+    elif wanted.view == "suspended":
+        rows = rows.filter(Q(state=SiteState.SUSPENDED) | Q(lapses_at__lte=now))
+    order = ("expires_at", "id") if wanted.view in {"ending", "over"} else ("kind", "-id")
+    page = rows.order_by(*order)[offset : offset + min(limit, SITES_MOST)]
+    return list(page), rows.count()
+
+
+def list_sites_ending(*, after: dt.datetime, now: dt.datetime) -> list[Site]:
+    """Return the sites whose term ends within two weeks, or ended since; by tenancy_by_end."""
+    until = now + NOTICE_DAYS[0] * DAY
+    rows = Site.objects.filter(expires_at__gt=after, expires_at__lte=until)
+    rows = rows.exclude(state=SiteState.CLOSED).select_related("plan")
+    return list(rows.order_by("expires_at", "id"))
+
+
+def count_sites_by_plan() -> dict[int, int]:
+    """Return how many sites are on each plan, by the plan's id."""
+    rows = Site.objects.filter(plan__isnull=False).values_list("plan_id")
+    return dict(rows.annotate(count=Count("id")).order_by())
+
+
+def count_child_sites(site_id: int) -> int:
+    """Return how many sites stand below a site and are not closed."""
+    return Site.objects.filter(upline_id=site_id).exclude(state=SiteState.CLOSED).count()
+
+
 def list_plans() -> list[Plan]:
     """Return the plans in the owner's order."""
     return list(Plan.objects.order_by("position", "id"))
@@ -200,6 +296,62 @@ def get_plan(plan_id: int) -> Plan:
     return plan
 
 
+def branch_host(slug: str) -> str:
+    """Return the host of a new sub-site: its slug before the suffix of the main site's settings.
+
+    Without one, before the main site's own primary host, short of its `www.`.
+    """
+    main = get_main_site()
+    suffix = parse_settings(main.settings).branch_suffix or primary_host(main.id) or "localhost"
+    return f"{slug}.{suffix.removeprefix('www.')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressState:
+    """Whether an address may be taken: free, taken, reserved or invalid; and others near it."""
+
+    state: str
+    suggestions: tuple[str, ...] = ()
+
+
+def find_address(slug: str) -> AddressState:
+    """Tell whether a new shop may have this address now; holds nothing."""
+    if SLUG.fullmatch(slug) is None:
+        return AddressState(state="invalid")
+    if slug in list_taken_slugs([slug]):
+        state = "taken"
+    elif not may_be_taken(slug):
+        state = "reserved"
+    else:
+        return AddressState(state="free")
+    near = list(suggest_slugs(slug))
+    taken = list_taken_slugs(near)
+    free = tuple(each for each in near if each not in taken)
+    return AddressState(state=state, suggestions=free[:SUGGESTIONS])
+
+
+def list_taken_slugs(slugs: Collection[str]) -> frozenset[str]:
+    """Return which of these a site has, as its slug or in its address, or somebody holds."""
+    suffix = branch_host("")
+    hosts = {f"{slug}{suffix}": slug for slug in slugs}
+    held = SlugReservation.objects.filter(slug__in=slugs, expires_at__gt=clock.now())
+    return frozenset(
+        {
+            *Site.objects.filter(slug__in=slugs).values_list("slug", flat=True),
+            *held.values_list("slug", flat=True),
+            *(
+                hosts[host]
+                for host in Domain.objects.filter(host__in=hosts).values_list("host", flat=True)
+            ),
+        }
+    )
+
+
+def find_site_id_now(host: str) -> int | None:
+    """Return the site of a clean host, asked of the database."""
+    return store.find_site_of_host(host)
+
+
 def list_domains(site_id: int) -> list[Domain]:
     """Return the hosts of a site, the primary one first."""
     return list(Domain.objects.filter(site_id=site_id).order_by("-is_primary", "host"))
@@ -208,6 +360,11 @@ def list_domains(site_id: int) -> list[Domain]:
 def primary_host(site_id: int) -> str | None:
     """Return the host under which links to the site are written."""
     return store.find_primary_host(site_id)
+
+
+def has_main_site() -> bool:
+    """Tell whether the main site was opened."""
+    return Site.objects.filter(kind=1).exists()
 
 
 def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:
@@ -226,6 +383,19 @@ def list_sites_by_id(site_ids: list[int]) -> list[Site]:
 def list_branch_ids(main_id: int) -> list[int]:
     """Return the sub-sites that resell for a main site."""
     return list(Site.objects.filter(parent_id=main_id).values_list("id", flat=True))
+
+
+def list_children(upline_id: int) -> list[Site]:
+    """Return the child sites that buy through a sub-site, the oldest first."""
+    return list(Site.objects.filter(upline_id=upline_id).order_by("id"))
+
+
+def find_child(child_id: int, *, upline_id: int) -> Site:
+    """Return a child site of this sub-site; raise `SiteNotFound` for any other."""
+    site = Site.objects.filter(id=child_id, upline_id=upline_id).select_related("plan").first()
+    if site is None:
+        raise SiteNotFound
+    return site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Every change is audited by the caller's actor, in the same transaction.
 """
 
 import dataclasses
+from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -11,7 +12,7 @@ from django.db.models import F
 from kameng.core.audit import Actor, record
 from kameng.tenancy import errors
 from kameng.tenancy.models import Domain, Plan, SettlementWay, Site, SiteKind, SiteState
-from kameng.tenancy.rules import clean_host, is_openable, is_slug
+from kameng.tenancy.rules import DAY, clean_host, is_openable, is_slug
 from kameng.tenancy.selectors import forget_hosts
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
 
@@ -60,8 +61,13 @@ def add_domain(*, site_id: int, host: str, is_primary: bool, actor: Actor) -> Do
 
 
 def remove_domain(*, site_id: int, host: str, actor: Actor) -> None:
-    """Take a host away from the site. Unknown hosts are refused with `HostUnknown`."""
+    """Take a host away from the site. Unknown hosts are refused with `HostUnknown`.
+
+    A closed site keeps its own for a time: `SiteLeaving`, see `tenancy.closing.release_address`.
+    """
     with transaction.atomic():
+        if Site.objects.filter(id=site_id, state=SiteState.CLOSED).exists():
+            raise errors.SiteLeaving
         gone, _ = Domain.objects.filter(site_id=site_id, host=host).delete()
         if not gone:
             raise errors.HostUnknown
@@ -97,21 +103,19 @@ def change_settings(*, site_id: int, changes: dict[str, object], actor: Actor) -
     return settings
 
 
-def change_site(*, site_id: int, name: str, plan: Plan | None, actor: Actor) -> None:
-    """Rename a site and move a sub-site to another plan (its prices change at once)."""
+def change_site(*, site_id: int, name: str, actor: Actor) -> None:
+    """Rename a site. Its plan and its term are changed by `terms`."""
     with transaction.atomic():
         site = lock_site(site_id)
         site.name = name
-        if site.kind == SiteKind.BRANCH and plan is not None:
-            site.plan = plan
-        site.save(update_fields=["name", "plan"])
+        site.save(update_fields=["name"])
         bump_catalogue_version(site_id)
         record(
             "site.changed",
             actor=actor,
             site_id=site_id,
             subject=("site", site_id),
-            detail={"name": name, "plan": plan.name if plan else ""},
+            detail={"name": name},
         )
 
 
@@ -121,6 +125,9 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
     Orders that stand already keep their way. Whether it is sensible is the caller's to ask.
     """
     with transaction.atomic():
+        site = lock_site(site_id)
+        if site.upline_id is not None and way != SettlementWay.CLAIM:
+            raise errors.SettlementWayInvalid(why=errors.CHILD_CLAIMS_ONLY)
         Site.objects.filter(id=site_id).update(settlement_way=way)
         bump_catalogue_version(site_id)
         record(
@@ -133,9 +140,15 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
 
 
 def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor) -> None:
-    """Open, suspend or close a site; the next request already sees it."""
+    """Open or suspend a site; the next request already sees it.
+
+    Raises `SiteLeaving` for one that is closing or closed: `tenancy.closing` leads out of that.
+    """
     with transaction.atomic():
-        Site.objects.filter(id=site_id).update(state=state, suspended_reason=reason[:200])
+        leaving = (SiteState.CLOSING, SiteState.CLOSED)
+        rows = Site.objects.filter(id=site_id).exclude(state__in=leaving)
+        if not rows.update(state=state, suspended_reason=reason[:200], halted_by_upline=False):
+            raise errors.SiteLeaving
         record(
             "site.state.changed",
             actor=actor,
@@ -145,20 +158,34 @@ def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor)
         )
 
 
-def save_plan(
-    *, plan_id: int | None, name: str, markup_bps: int, minimum_amount: int, actor: Actor
-) -> Plan:
-    """Create or change a plan. Prices of every sub-site on it change at once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDraft:
+    """A plan as proposed. Limits: None, as many as a site likes; 0, none."""
+
+    name: str
+    markup_bps: int
+    minimum_amount: int = 0
+    description: str = ""
+    domains_most: int | None = 1
+    staff_most: int | None = 5
+    own_goods_most: int | None = 0
+    own_goods_share_bps: int = 500
+    child_sites_most: int | None = 0
+    grace_days: int = 7
+    is_offered: bool = True
+    position: int = 0
+
+
+def save_plan(draft: PlanDraft, *, plan_id: int | None = None, actor: Actor) -> Plan:
+    """Create or change a plan. Prices, limits and grace of every sub-site on it change at once.
 
     Raises `PlanNotFound`, `PlanNameTaken`.
     """
     try:
         with transaction.atomic():
-            values = {
-                "name": name,
-                "wholesale_markup_bps": markup_bps,
-                "wholesale_minimum_amount": minimum_amount,
-            }
+            values = dataclasses.asdict(draft)
+            values["wholesale_markup_bps"] = values.pop("markup_bps")
+            values["wholesale_minimum_amount"] = values.pop("minimum_amount")
             if plan_id is None:
                 plan = Plan.objects.create(**values)
             else:
@@ -166,13 +193,16 @@ def save_plan(
                     raise errors.PlanNotFound
                 plan = Plan.objects.get(id=plan_id)
             touched = Site.objects.filter(plan_id=plan.id)
-            touched.update(catalogue_version=F("catalogue_version") + 1)
+            touched.update(
+                catalogue_version=F("catalogue_version") + 1,
+                lapses_at=F("expires_at") + draft.grace_days * DAY,
+            )
             record(
                 "plan.saved",
                 actor=actor,
                 site_id=None,
                 subject=("plan", plan.id),
-                detail={"name": name, "markup_bps": markup_bps, "minimum_amount": minimum_amount},
+                detail=dataclasses.asdict(draft),
             )
     except IntegrityError as fault:
         raise errors.PlanNameTaken from fault

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kameng.tenancy.rules import clean_host, is_openable
+
 PALETTES = ("indigo", "teal", "vermilion", "ink")
 
 
@@ -45,16 +47,31 @@ class SiteSettings:
     second_factor_from: str = ""
     second_factor_everywhere: bool = False
     remember_device_days: int = 30
+    child_sites_allowed: bool = False  # of the main site: whether its sub-sites may have children
+    hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
+    branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
+    # Who runs the shop, (name, text), as the main site verified it: tenancy.licensing writes it.
+    legal: tuple[tuple[str, str], ...] = ()
+    # Set on the main site, it counts for each of its sub-sites (sql/sites.sql).
+    licence_required: bool = False  # without verified details only its operator sees a shop
+    closed_keep_days: int = 180  # so long a closed site keeps its address and can be opened again
 
     @property
     def zone(self) -> ZoneInfo:
         """Return the time zone in which this site's times are shown."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def legal_facts(self) -> dict[str, str]:
+        """Return the verified details of who runs the shop, by name; empty without any."""
+        return dict(self.legal)
+
 
 LIMIT_PARTS = 3
 TEXT_LISTS = frozenset({"second_factor_roles"})
+FACT_PARTS = 2
+SUFFIX = 200  # a slug before it still fits a host
 BOUNDS = {
     "order_hold_seconds": (60, 86_400),
     "open_orders_limit": (1, 100),
@@ -64,6 +81,7 @@ BOUNDS = {
     "unnamed_cap_amount": (10_000, 10_000_000),
     "two_person_amount": (0, 10_000_000_000),
     "remember_device_days": (0, 30),
+    "closed_keep_days": (30, 3650),
 }
 
 
@@ -78,15 +96,25 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
     for name, (low, high) in BOUNDS.items():
         if name in values and not low <= values[name] <= high:
             del values[name]
+    _drop_odd_words(values)
+    return SiteSettings(**values)
+
+
+def _drop_odd_words(values: dict[str, Any]) -> None:
     if not _is_day(values.get("second_factor_from", "")):
         del values["second_factor_from"]
     if values.get("palette", "indigo") not in PALETTES:
         del values["palette"]
+    if not _is_suffix(values.get("branch_suffix", "")):
+        del values["branch_suffix"]
     try:
         ZoneInfo(values.get("timezone", "Asia/Shanghai"))
     except (KeyError, ValueError, OSError):
         del values["timezone"]
-    return SiteSettings(**values)
+
+
+def _is_suffix(text: str) -> bool:
+    return text == "" or (clean_host(text) == text and is_openable(text) and len(text) <= SUFFIX)
 
 
 def _read_value(name: str, value: object, *, default: object) -> Any:
@@ -95,8 +123,8 @@ def _read_value(name: str, value: object, *, default: object) -> Any:
         return value if type(value) is type(default) else None
     if not isinstance(value, list):
         return None
-    if name == "pay_limits":
-        return tuple(tuple(item) for item in value) if all(map(_is_limit, value)) else None
+    if name in ROWS:
+        return tuple(tuple(item) for item in value) if all(map(ROWS[name], value)) else None
     wanted = str if name in TEXT_LISTS else int
     return tuple(value) if all(type(item) is wanted for item in value) else None
 
@@ -112,6 +140,15 @@ def _is_limit(item: object) -> bool:
     if not isinstance(item, list) or len(item) != LIMIT_PARTS:
         return False
     return all(type(part) is int and part >= 0 for part in item)
+
+
+def _is_fact(item: object) -> bool:
+    if not isinstance(item, list) or len(item) != FACT_PARTS:
+        return False
+    return all(isinstance(part, str) for part in item)
+
+
+ROWS = {"pay_limits": _is_limit, "legal": _is_fact}
 
 
 def settings_json(settings: SiteSettings) -> dict[str, Any]:

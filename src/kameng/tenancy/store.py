@@ -1,5 +1,6 @@
 """The hand-written SQL of this app: what every request asks, without the ORM's cost."""
 
+import datetime as dt
 from typing import Any
 
 from kameng.core.arrays import array_of_numbers
@@ -33,6 +34,35 @@ def find_primary_host(site_id: int) -> str | None:
         (site_id,),
     )
     return row[0] if row else None
+
+
+def hold_state(site_id: int) -> int | None:
+    """Share the selling of a site (sql/selling.sql) and return its state, None without it.
+
+    Holds the advisory lock, shared, until the end of the transaction.
+    """
+    row = fetch_one("select tenancy_hold_state(%s)", (site_id,))
+    return row[0] if row else None
+
+
+def seal_selling(site_id: int) -> None:
+    """Take the selling of a site alone until the end of the transaction (sql/selling.sql)."""
+    fetch_one("select tenancy_seal_selling(%s)", (site_id,))
+
+
+def hold_slug(slug: str, *, holder: str, until: dt.datetime) -> bool:
+    """Hold an address unless somebody else does; false then. Unique index on the slug.
+
+    Locks the reservation's row: who comes second waits for the first to commit.
+    """
+    row = fetch_one(
+        "insert into tenancy_slugreservation as r (slug, holder, expires_at) values (%s, %s, %s)"
+        " on conflict (slug) do update"
+        " set holder = excluded.holder, expires_at = excluded.expires_at"
+        " where r.holder = excluded.holder or r.expires_at <= now() returning r.id",
+        (slug, holder, until),
+    )
+    return row is not None
 
 
 # Asked once for each change of a site.

@@ -32,7 +32,7 @@ def give_session(request: HttpRequest, response: HttpResponse, signed_in: Signed
         max_age=signed_in.seconds,
         httponly=True,
         samesite="Lax",
-        secure=_is_secure(request),
+        secure=is_secure(request),
     )
     rotate_token(request)
 
@@ -52,7 +52,7 @@ def give_device(request: HttpRequest, response: HttpResponse, signed_in: SignedI
             path="/console/",
             httponly=True,
             samesite="Strict",
-            secure=_is_secure(request),
+            secure=is_secure(request),
         )
 
 
@@ -70,7 +70,7 @@ def give_step(request: HttpRequest, response: HttpResponse, token: str) -> None:
         path="/console/",
         httponly=True,
         samesite="Strict",
-        secure=_is_secure(request),
+        secure=is_secure(request),
     )
 
 
@@ -102,10 +102,11 @@ def choose_language(request: HttpRequest, *, default: str = "/") -> HttpResponse
             language,
             max_age=LANGUAGE_SECONDS,
             samesite="Lax",
-            secure=_is_secure(request),
+            secure=is_secure(request),
         )
     return response
 
 
-def _is_secure(request: HttpRequest) -> bool:
+def is_secure(request: HttpRequest) -> bool:
+    """Tell whether a cookie may be kept to TLS: the browser speaks it, or is said to."""
     return request.is_secure() or bool(settings.CSRF_COOKIE_SECURE)

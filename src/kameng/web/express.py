@@ -90,7 +90,8 @@ async def _serve(request: KamengRequest, route: Route) -> HttpResponse | None:
         return None
     if not await _open(request, site_id, route):
         return None
-    if request.site.state != SiteState.OPEN and not route.is_open_when_suspended:
+    is_away = request.site.state != SiteState.OPEN or request.site.is_preparing
+    if is_away and not route.is_open_when_suspended:
         return None
     if request.META.get("QUERY_STRING"):
         read_query(request)

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from typing import IO, Any, Final, Literal
 from xml.sax.saxutils import escape
 
+from kameng.core.formulas import disarm
 from kameng.pricing.money import SCALE, Amount, format_yuan
+
+__all__ = ["MEMORY_BYTES", "TYPES", "Column", "Kind", "disarm", "write_sheet"]
 
 Kind = Literal["text", "whole", "yuan", "time"]
 Row = Sequence[Any]
@@ -26,7 +29,6 @@ TYPES: Final = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 MEMORY_BYTES: Final = 1 << 20  # more than this goes to the disk
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # What XML 1.0 cannot hold, and the escape by which Excel reads such a sign back.
 _NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _EXCEL_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
@@ -58,11 +60,6 @@ def write_sheet(
         file.close()
         raise
     return file, count
-
-
-def disarm(text: str) -> str:
-    """Return a text that no spreadsheet program takes for a formula."""
-    return f"'{text}" if text.startswith(_RISKY) else text
 
 
 def _write_csv(file: IO[bytes], _name: str, columns: Sequence[Column], rows: Iterable[Row]) -> int:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from kameng.catalog.selectors import get_catalogue
 from kameng.core import clock
 from kameng.pages.content import Content
-from kameng.pages.drawing import draw_content
+from kameng.pages.heading import draw_heading, get_heading
 from kameng.pages.looks import complete_look, sheet_of
 from kameng.pages.selectors import get_design
 from kameng.tenancy.selectors import SiteView
@@ -29,6 +29,11 @@ def frame_values(
     now = clock.now()
     shown = look or design.look
     sheet = sheet_of(complete_look(shown["root"])) if look else design.sheet
+    heading = (
+        draw_heading(view, shown, now=now, is_editing=is_editing)
+        if look
+        else get_heading(view, shown, now=now)
+    )
     return {
         "site": view,
         "site_name": view.name,
@@ -36,7 +41,7 @@ def frame_values(
         "look": shown["root"],
         "look_url": f"{reverse('storefront:look', args=(sheet.name,))}?{sheet.digest}",
         "skin": design.skin_at(now),
-        "footer": draw_content(shown, site=view, now=now, is_editing=is_editing),
+        "heading": heading,
         "settings": view.settings,
         "categories": get_catalogue(view).categories,
         "year": now.astimezone(view.settings.zone).year,
@@ -63,6 +68,7 @@ def draw_for_nobody(
             "theme": theme if theme in THEMES else "auto",
             "person_tools": "",
             "unread_dot": "",
+            "site_bar": "",
             "orders_url": reverse("storefront:lookup"),
             "next_url": "/",
             **context,

@@ -101,9 +101,16 @@ def read_lines(
 
 # What a buyer pays as one sum, whoever shares it: the shares are the shop's own business.
 PURCHASE_CODES: Final = frozenset(
-    {Code.SALE_OWN, Code.SALE_MARGIN, Code.SALE_FEE, Code.SALE_SURCHARGE, Code.SALE_TAKINGS}
+    {
+        Code.SALE_OWN,
+        Code.SALE_MARGIN,
+        Code.SALE_UPLINE,
+        Code.SALE_FEE,
+        Code.SALE_SURCHARGE,
+        Code.SALE_TAKINGS,
+    }
 )
-PURCHASE_PARTS: Final = 4  # the most transfers that one purchase takes from a wallet
+PURCHASE_PARTS: Final = 5  # the most transfers that one purchase takes from a wallet
 
 
 def read_buyer_lines(

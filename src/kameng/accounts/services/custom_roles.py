@@ -13,7 +13,7 @@ from django.db.models import F
 from kameng.accounts import errors
 from kameng.accounts.models import CustomRole, Invitation, SiteRole
 from kameng.accounts.rules import CUSTOM_MOST, GIVABLE, clean_nickname, may_give
-from kameng.accounts.services.staff import lock_roles
+from kameng.accounts.services.staff import lock_custom_role, lock_roles
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.scope import require_site_id
@@ -91,19 +91,6 @@ def delete_custom_role(role_id: int, *, holder: frozenset[str], actor: Actor) ->
             subject=("custom_role", role_id),
             detail={"name": role.name},
         )
-
-
-def lock_custom_role(role_id: int) -> CustomRole:
-    """Lock one role of the site in force, in a transaction; raises `CustomRoleNotFound`.
-
-    Who gives a role takes the same lock, so that it is not deleted meanwhile.
-    """
-    role: CustomRole | None = (
-        CustomRole.objects.select_for_update(no_key=True).filter(id=role_id).first()
-    )
-    if role is None:
-        raise errors.CustomRoleNotFound
-    return role
 
 
 def list_holders(role_id: int) -> list[str]:

@@ -68,7 +68,7 @@ def make_invitation(wish: InvitationWish, *, holder: frozenset[str], actor: Acto
     token = new_token()
     with transaction.atomic():
         lock_roles(site_id)
-        wanted = permissions_given(wish.role, wish.custom_role_id)
+        wanted = permissions_given(wish.role, custom_role_id=wish.custom_role_id)
         if not may_give(holder, wanted=wanted):
             raise errors.RoleBeyond
         open_count = open_invitations().count()
@@ -99,7 +99,8 @@ def resend_invitation(invitation_id: int, *, holder: frozenset[str], actor: Acto
     with transaction.atomic():
         invitation = lock_invitation(invitation_id)
         if not may_give(
-            holder, wanted=permissions_given(invitation.role, invitation.custom_role_id)
+            holder,
+            wanted=permissions_given(invitation.role, custom_role_id=invitation.custom_role_id),
         ):
             raise errors.RoleBeyond
         span = max(dt.timedelta(days=1), invitation.expires_at - invitation.created_at)

@@ -11,8 +11,9 @@ from kameng.accounts.services.passwords import hash_new_password
 from kameng.accounts.services.staff import NewUser, grant_role, insert_user
 from kameng.core.audit import Actor
 from kameng.core.scope import platform_scope
+from kameng.tenancy.children import create_child
 from kameng.tenancy.models import Plan, Site
-from kameng.tenancy.selectors import get_plan, list_sites, site_scope
+from kameng.tenancy.selectors import get_plan, has_main_site, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
 
@@ -31,6 +32,14 @@ class Opening:
     settings: SiteSettings = SiteSettings()
 
 
+def clean_shop_name(raw: str) -> str:
+    """Return the name of a shop in its stored form; raise `NicknameInvalid`."""
+    name = clean_nickname(raw)
+    if not name:
+        raise errors.NicknameInvalid
+    return name
+
+
 def open_sub_site(opening: Opening, *, actor: Actor) -> Site:
     """Open a sub-site of the main site with its host and its owner: all of it, or nothing.
 
@@ -45,6 +54,25 @@ def open_sub_site(opening: Opening, *, actor: Actor) -> Site:
         return _open(opening, plan=plan, owner=owner, actor=actor)
 
 
+def open_child_site(opening: Opening, *, upline_id: int, actor: Actor) -> Site:
+    """Open a child site of a sub-site with its host and its owner: all of it, or nothing.
+
+    Its plan is its upline's. Locks the upline, so that no more are opened than its plan allows.
+    Raises what `open_sub_site` raises, `ChildrenForbidden`, `ChildrenFull`, `ChildOfChild`.
+    """
+    owner = _new_owner(opening)
+    with platform_scope("open a child site"), transaction.atomic():
+        name = clean_shop_name(opening.name)
+        site = create_child(
+            upline_id=upline_id,
+            slug=opening.slug,
+            name=name,
+            settings=opening.settings,
+            actor=actor,
+        )
+        return _equip(site, opening, owner=owner, actor=actor)
+
+
 def open_main_site(opening: Opening, *, actor: Actor) -> Site:
     """Open the main site, once; its owner becomes an administrator of the platform.
 
@@ -52,7 +80,7 @@ def open_main_site(opening: Opening, *, actor: Actor) -> Site:
     """
     owner = _new_owner(opening, is_platform=True)
     with platform_scope("open the main site"), transaction.atomic():
-        if any(site.is_main for site in list_sites()):
+        if has_main_site():
             raise errors.MainSiteExists
         return _open(opening, plan=None, owner=owner, actor=actor)
 
@@ -73,12 +101,15 @@ def _new_owner(opening: Opening, *, is_platform: bool = False) -> NewUser | None
 
 
 def _open(opening: Opening, *, plan: Plan | None, owner: NewUser | None, actor: Actor) -> Site:
-    name = clean_nickname(opening.name)
-    if not name:
-        raise errors.NicknameInvalid
+    name = clean_shop_name(opening.name)
     site = create_site(
         slug=opening.slug, name=name, plan=plan, settings=opening.settings, actor=actor
     )
+    return _equip(site, opening, owner=owner, actor=actor)
+
+
+def _equip(site: Site, opening: Opening, *, owner: NewUser | None, actor: Actor) -> Site:
+    """Give a new site its host and its owner."""
     add_domain(site_id=site.id, host=opening.host, is_primary=True, actor=actor)
     if owner is None:
         login = clean_staff_login(opening.owner_login)

@@ -110,7 +110,7 @@ def use_code(user_id: int, *, code: str, actor: Actor) -> str:
             return "totp"
         raise errors.SecondFactorWrong
     with transaction.atomic():
-        if not take_recovery_code(user_id, text):
+        if not take_recovery_code(user_id, text=text):
             raise errors.SecondFactorWrong
         note_change(user_id, action="staff.recovery.used", what="code_used", actor=actor)
     return "recovery"
@@ -185,7 +185,7 @@ def note_change(user_id: int, *, action: str, what: str, actor: Actor) -> None:
     _note(require_site_id(), user_id, action=action, what=what, actor=actor)
 
 
-def take_recovery_code(user_id: int, text: str) -> bool:
+def take_recovery_code(user_id: int, *, text: str) -> bool:
     """Use one recovery code up; of parallel tries one gets it: one conditional UPDATE."""
     return bool(
         RecoveryCode.objects.filter(
@@ -194,7 +194,7 @@ def take_recovery_code(user_id: int, text: str) -> bool:
     )
 
 
-def take_totp_step(user_id: int, step: int) -> bool:
+def take_totp_step(user_id: int, *, step: int) -> bool:
     """Use a step of the app up with all before it: one conditional UPDATE, so each code is once."""
     return bool(Totp.objects.filter(user_id=user_id, last_step__lt=step).update(last_step=step))
 
@@ -247,8 +247,8 @@ def _note(site_id: int, user_id: int, *, action: str, what: str, actor: Actor) -
 def _take_totp(row: Totp, code: str) -> bool:
     secret = decrypt(bytes(row.secret_cipher), _aad(row.user_id))
     text = "".join(code.split())
-    step = totp.find_step(secret, code=text, seconds=clock.now().timestamp())
-    return step is not None and take_totp_step(row.user_id, step)
+    step = totp.find_step(secret, code=text, seconds=int(clock.now().timestamp()))
+    return step is not None and take_totp_step(row.user_id, step=step)
 
 
 def _has_factor(user_id: int) -> bool:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from kameng.accounts import errors
 from kameng.accounts.hashing import check_password, hash_password
-from kameng.accounts.models import Customer, SiteRole, User
+from kameng.accounts.models import Customer, OfferState, SiteOffer, SiteRole, User
 from kameng.accounts.passkeys import Place
 from kameng.accounts.permits import SignInPermit
 from kameng.accounts.rules import clean_login, clean_staff_login
@@ -192,6 +192,31 @@ def open_session_of_customer(
     )
 
 
+def open_session_of_staff(
+    permit: SignInPermit, *, user_id: int, previous_token: str = ""
+) -> SignedIn:
+    """Open a session for the owner of a shop just opened, who proved it by the order; audited.
+
+    Raises `SignInRefused` for a user who is switched off.
+    """
+    user = User.objects.filter(id=user_id, is_active=True).first()
+    if user is None:
+        raise errors.SignInRefused
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(last_signed_in_at=clock.now())
+        signed_in = open_session(
+            permit, name=user.display_name, user_id=user.id, previous_token=previous_token
+        )
+        record(
+            "staff.signed_in",
+            actor=Actor(kind="user", actor_id=user.id, name=user.display_name, ip=permit.ip),
+            site_id=permit.site_id,
+            subject=("user", user.id),
+            detail={"by": "opening"},
+        )
+    return signed_in
+
+
 def sign_out(token: str) -> None:
     """End the session of this browser."""
     close_session(token)
@@ -238,10 +263,13 @@ def _has_part(user: User, *, site_id: int) -> bool:
     """Tell whether a user may come in here: platform staff anywhere, others where they have a role.
 
     On the main site a role on any site will do: who runs several shops finds them all there. A
-    suspended role is none.
+    suspended role is none. Who was offered the site comes in to accept it.
     """
     mine = {"user_id": user.id, "suspended_at__isnull": True}
     if user.is_platform or SiteRole.objects.filter(**mine).exists():
+        return True
+    offers = SiteOffer.objects.filter(receiver_login=user.login, state=OfferState.OPEN)
+    if offers.filter(expires_at__gt=clock.now()).exists():
         return True
     with platform_scope("an operator signs in on the main site"):
         return get_site(site_id).is_main and SiteRole.unscoped.filter(**mine).exists()

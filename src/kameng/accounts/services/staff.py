@@ -52,6 +52,21 @@ def create_user(
         return insert_user(user, actor=actor)
 
 
+def prepare_user(*, login_text: str, password: str) -> NewUser:
+    """Check and hash what somebody chose who is to own a shop, before anything is written.
+
+    Raises `StaffLoginInvalid`, `StaffLoginTaken` or a refusal of the password. Hashing is slow:
+    call outside a transaction.
+    """
+    login = clean_staff_login(login_text)
+    if login is None:
+        raise errors.StaffLoginInvalid
+    if User.objects.filter(login=login).exists():
+        raise errors.StaffLoginTaken
+    encoded = hash_new_password(password, login=login)
+    return NewUser(login=login, display_name=login.partition("@")[0][:20], encoded=encoded)
+
+
 def insert_user(new: NewUser, *, actor: Actor) -> User:
     """Write a checked user; call inside a transaction. Raises `StaffLoginTaken`."""
     try:
@@ -91,7 +106,7 @@ def grant_role(
     site_id = require_site_id()
     with transaction.atomic():
         roles = lock_roles(site_id)
-        wanted = permissions_given(role, custom_role_id)
+        wanted = permissions_given(role, custom_role_id=custom_role_id)
         if holder is not None and not may_give(holder, wanted=wanted):
             raise errors.RoleBeyond
         if not User.objects.filter(id=user_id, is_active=True).exists():
@@ -176,7 +191,7 @@ def find_membership(user_id: int) -> SiteRole | None:
     return found
 
 
-def permissions_given(role: str, custom_role_id: int | None) -> frozenset[str]:
+def permissions_given(role: str, *, custom_role_id: int | None) -> frozenset[str]:
     """Return what a role to be given would give, and keep a custom one from being deleted.
 
     In a transaction. Raises `RoleUnknown`, `CustomRoleNotFound`.
@@ -185,10 +200,21 @@ def permissions_given(role: str, custom_role_id: int | None) -> frozenset[str]:
         raise errors.RoleUnknown
     if custom_role_id is None:
         return permissions_of(role)
-    row = CustomRole.objects.select_for_update(no_key=True).filter(id=custom_role_id).first()
-    if row is None:
-        raise errors.CustomRoleNotFound
+    row = lock_custom_role(custom_role_id)
     return permissions_of(role, custom=frozenset(row.permissions))
+
+
+def lock_custom_role(role_id: int) -> CustomRole:
+    """Lock one role of the site in force, in a transaction; raises `CustomRoleNotFound`.
+
+    Who gives a role takes the same lock, so that it is not deleted meanwhile.
+    """
+    role: CustomRole | None = (
+        CustomRole.objects.select_for_update(no_key=True).filter(id=role_id).first()
+    )
+    if role is None:
+        raise errors.CustomRoleNotFound
+    return role
 
 
 def require_place(site_id: int, *, more: int = 0) -> None:

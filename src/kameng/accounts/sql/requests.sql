@@ -3,7 +3,8 @@
 create or replace function accounts_open_request(p_site bigint, p_token bytea)
 returns table (site_id bigint, main_id bigint, slug text, name text, state smallint,
                suspended_reason text, plan_id bigint, settlement_way smallint, catalogue_version bigint,
-               main_version bigint, settings text,
+               main_version bigint, settings text, expires_at timestamptz, is_lapsed boolean,
+               upline_id bigint, is_held boolean, child_markup_bps int, child_minimum_amount bigint,
                customer_id bigint, user_id bigint, person_name text, is_platform boolean,
                role_sites bigint[], role_names text[], role_permissions text[],
                has_second boolean, seen_at timestamptz)
@@ -14,9 +15,11 @@ declare
     v_user bigint;
 begin
     select t.site_id, t.main_id, t.slug, t.name, t.state, t.suspended_reason, t.plan_id,
-           t.settlement_way, t.catalogue_version, t.main_version, t.settings
+           t.settlement_way, t.catalogue_version, t.main_version, t.settings, t.expires_at, t.is_lapsed,
+           t.upline_id, t.is_held, t.child_markup_bps, t.child_minimum_amount
       into site_id, main_id, slug, name, state, suspended_reason, plan_id, settlement_way,
-           catalogue_version, main_version, settings
+           catalogue_version, main_version, settings, expires_at, is_lapsed, upline_id, is_held,
+           child_markup_bps, child_minimum_amount
       from tenancy_site_row(p_site) t;
     if not found then
         return;

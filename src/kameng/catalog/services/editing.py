@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from kameng.catalog.drafts import (
     CategoryDraft,
@@ -22,11 +23,12 @@ from kameng.catalog.errors import (
     CategoryInUse,
     CategoryNotFound,
     CodeTaken,
+    FieldInvalid,
     NameTaken,
     NotOwner,
 )
 from kameng.catalog.inputs import dump_fields
-from kameng.catalog.models import Category, PriceRule, Product, Variant
+from kameng.catalog.models import Category, DeliveryKind, PriceRule, Product, Variant
 from kameng.catalog.services.owning import (
     lock_category,
     lock_products,
@@ -36,6 +38,7 @@ from kameng.catalog.services.owning import (
 from kameng.core.audit import Actor, record
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.pricing.money import Amount
+from kameng.tenancy.selectors import get_plan
 from kameng.tenancy.services import bump_catalogue_version
 
 
@@ -128,6 +131,7 @@ def update_product(product_id: int, *, draft: ProductDraft, actor: Actor) -> Pro
         with transaction.atomic():
             (product,) = lock_products([product_id])
             _require_own_category(draft.category_id)
+            _keep_kind(product, draft.delivery_kind)
             changed = sorted(
                 name for name, value in columns.items() if getattr(product, name) != value
             )
@@ -173,13 +177,15 @@ def update_variant(variant_id: int, *, draft: VariantDraft, actor: Actor) -> Var
     """Change an own face value, its prices and whether it is listed; raise as `add_variant`."""
     draft = check_variant(draft)
     names = ["name", "cost_amount", "list_amount", "face_amount", "position", "is_listed"]
+    names += ["plan_id", "term_days"]
     try:
         with transaction.atomic():
             (variant,) = lock_variants([variant_id])
             before = _price_detail(variant)
+            _check_plan(draft, kind=variant.product.delivery_kind)
             for name in names:
                 setattr(variant, name, getattr(draft, name))
-            variant.save(update_fields=names)
+            variant.save(update_fields=names)  # plan_id names the column of `plan`
             detail = {"before": before, "after": _price_detail(variant)}
             _close("variant.changed", actor=actor, subject=variant, detail=detail)
     except IntegrityError as fault:
@@ -241,6 +247,7 @@ def product_columns(draft: ProductDraft) -> dict[str, object]:
 
 def _create_variant(product: Product, draft: VariantDraft) -> Variant:
     draft = check_variant(draft)
+    _check_plan(draft, kind=product.delivery_kind)
     if Variant.objects.filter(product_id=product.id, name=draft.name).exists():
         raise NameTaken(value=draft.name)
     variant: Variant = Variant.objects.create(
@@ -252,8 +259,27 @@ def _create_variant(product: Product, draft: VariantDraft) -> Variant:
         face_amount=draft.face_amount,
         position=draft.position,
         is_listed=draft.is_listed,
+        plan_id=draft.plan_id,
+        term_days=draft.term_days,
     )
     return variant
+
+
+def _keep_kind(product: Product, kind: int) -> None:
+    """Plans stay plans: their variants mean something else than those of other goods."""
+    if kind != product.delivery_kind and DeliveryKind.SITE_PLAN in {kind, product.delivery_kind}:
+        raise FieldInvalid(
+            label=gettext("发货方式"), reason=gettext("开店套餐不能和其他发货方式互换。")
+        )
+
+
+def _check_plan(draft: VariantDraft, *, kind: int) -> None:
+    """Goods that open sites say which plan they are of; no other goods do."""
+    is_plan = kind == DeliveryKind.SITE_PLAN
+    if is_plan != (draft.plan_id is not None) or (draft.term_days is not None and not is_plan):
+        raise FieldInvalid(label=gettext("套餐"), reason=gettext("请选择它开通哪个套餐。"))
+    if draft.plan_id is not None:
+        get_plan(draft.plan_id)
 
 
 def _require_own_category(category_id: int) -> None:

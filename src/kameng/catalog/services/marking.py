@@ -158,7 +158,7 @@ def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
         version=view.catalogue_version,
         main_version=view.main_version,
     )
-    rules = _with_rule(load_rules(view.plan_id), target, terms)
+    rules = _with_rule(load_rules(view), target, terms)
     listings = {} if view.is_main else load_listings()
     after = build_catalogue(key, goods=before.goods, rules=rules, listings=listings)
     rows = []

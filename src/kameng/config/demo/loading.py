@@ -19,8 +19,10 @@ from kameng.config.demo import (
     sharing,
     shelves,
     shops,
+    terms,
     wiping,
 )
+from kameng.config.demo.below import open_below
 from kameng.config.demo.bills import bring_bills
 from kameng.config.demo.commits import relax_commits
 from kameng.config.demo.dating import date_back
@@ -108,6 +110,7 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     with site_scope(opened[0].site_id):
         shelves.count_services(actor=opened[0].owner)
     shops.pin_goods(opened)
+    terms.sell_plans(files.shops, main=opened[0])
     say("整理时间线 …")
     connection.close()
     date_back(telling.diary, now=now)
@@ -118,6 +121,8 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     for shop in shops.list_own_takers(opened):
         prepaying.watch_closely(shop, main=opened[0])
     fill_queues(opened[1])
+    terms.give_terms(opened)
+    open_below(opened[1], main=opened[0], password=files.shops["password"])
     say("核对最近几天的通道账单 …")
     for shop in (opened[0], *shops.list_own_takers(opened)):
         bring_bills(shop, now=now)

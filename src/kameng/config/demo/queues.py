@@ -38,6 +38,7 @@ def fill_queues(shop: Shop) -> None:
     with site_scope(shop.site_id):
         choice = next(each for each in list_pay_choices(view) if each.kind == "epay")
         give_bonuses(shop)
+        show_staff(shop)
         first, second, third = _choose_customers()
         mark_named(third.id, is_named=True, reason="线下看过身份证原件", actor=shop.owner)
         _fill(first, choice, 30 * YUAN, paid=35 * YUAN)

@@ -23,7 +23,7 @@ from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import ZERO, Amount, parse_yuan
 from kameng.tenancy.models import Plan, SettlementWay
 from kameng.tenancy.selectors import site_scope
-from kameng.tenancy.services import add_domain, change_settings, save_plan
+from kameng.tenancy.services import PlanDraft, add_domain, change_settings, save_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,7 @@ def open_shops(entry: Mapping[str, Any]) -> list[Shop]:
     with platform_scope("the demo opens its shops"):
         plans = {
             row["name"]: save_plan(
-                plan_id=None,
-                name=row["name"],
-                markup_bps=row["markup_bps"],
-                minimum_amount=row["minimum_amount"],
+                PlanDraft(**{key: value for key, value in row.items() if key != "offers"}),
                 actor=SYSTEM,
             )
             for row in entry["plans"]

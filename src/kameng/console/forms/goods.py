@@ -4,6 +4,7 @@ Each form is the allow-list of what a person may set: anything else in a request
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from django import forms
@@ -24,6 +25,7 @@ from kameng.console.forms.fields import (
     read_id,
 )
 from kameng.pricing.money import ZERO
+from kameng.tenancy.models import Plan
 
 GOODS_STATES: Final = {
     "all": _("全部"),
@@ -95,6 +97,10 @@ class ProductForm(forms.Form):
         super().__init__(*args, **options)
         own = [(row.category.id, row.category.name) for row in categories if row.is_own]
         self.fields["category_id"].choices = own  # type: ignore[attr-defined]
+        # Plans are put on sale on their own page; what is one stays one.
+        is_plan = self.initial.get("delivery_kind") == DeliveryKind.SITE_PLAN
+        kinds = [each for each in DeliveryKind.choices if (each[0] == 4) == is_plan]
+        self.fields["delivery_kind"].choices = kinds  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Check what concerns two fields."""
@@ -237,10 +243,36 @@ class VariantForm(forms.Form):
         )
 
 
+class PlanVariantForm(VariantForm):
+    """A plan for a time, as it is sold: instead of a face value it says which plan, how long."""
+
+    plan_id = PickField((), label=_("开通哪个套餐"))
+    term_days = WholeField(
+        low=1,
+        high=3660,
+        label=_("天数"),
+        required=False,
+        help_text=_("30 为一个月，365 为一年，留空为永久。"),
+    )
+
+    def __init__(self, *args: Any, plans: Sequence[Plan], **options: Any) -> None:
+        super().__init__(*args, **options)
+        del self.fields["face_amount"]
+        self.fields["plan_id"].choices = [(each.id, each.name) for each in plans]  # type: ignore[attr-defined]
+
+    def draft(self) -> VariantDraft:
+        """Return what the checked form proposes."""
+        data = {"face_amount": None} | self.cleaned_data
+        self.cleaned_data = data
+        plan_id, days = int(data["plan_id"]), data["term_days"]
+        return replace(super().draft(), plan_id=plan_id, term_days=days)
+
+
 def variant_values(variant: Variant) -> dict[str, Any]:
     """Return a stored variant as the form shows it."""
     names = ("name", "face_amount", "cost_amount", "list_amount", "position", "is_listed")
-    return {name: getattr(variant, name) for name in names}
+    values = {name: getattr(variant, name) for name in names}
+    return values | {"plan_id": variant.plan_id, "term_days": variant.term_days}
 
 
 class StockForm(forms.Form):

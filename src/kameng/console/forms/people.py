@@ -79,3 +79,32 @@ class ConfirmForm(forms.Form):
         error_messages={"required": _("请填写密码。")},
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
+
+
+class JoinForm(forms.Form):
+    """Who was offered a shop makes the account for it."""
+
+    display_name = forms.CharField(
+        label=_("称呼"), max_length=20, error_messages={"required": _("请填写称呼。")}
+    )
+    password = forms.CharField(
+        label=_("设置密码"),
+        max_length=PASSWORD_MAX,
+        strip=False,
+        help_text=_("至少 8 个字符。"),
+        error_messages={"required": _("请填写密码。")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class AcceptForm(forms.Form):
+    """Taking a shop over, with one's password."""
+
+    keeps_manager = forms.BooleanField(label=_("让原站长留下来做管理员"), required=False)
+    password = forms.CharField(
+        label=_("您的登录密码"),
+        max_length=PASSWORD_MAX,
+        strip=False,
+        error_messages={"required": _("请填写密码。")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )

@@ -10,7 +10,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kameng.accounts.models import CustomRole, Role
-from kameng.accounts.rules import (
+from kameng.accounts.selectors import (
     DEVICE_DAYS,
     GIVABLE,
     INVITATION_DAYS,
@@ -52,9 +52,13 @@ PERMISSION_LABELS: Final = {
     "settings.edit": _("改店铺设置"),
     "audit.view": _("看审计日志"),
     "data.export": _("导出数据"),
+    "site.leave": _("打包带走、转让和关店"),
     "settlement.request": _("申请提现"),
     "settlement.accounts": _("改收款账户"),
     "settlement.review": _("审核提现和打款（主站）"),
+    "children.manage": _("管理下级分站"),
+    "plan.view": _("看套餐和到期时间"),
+    "plan.buy": _("续期和换套餐"),
 }
 
 
@@ -84,6 +88,10 @@ PERMISSION_NOTES: Final = {
     "settlement.request": _("申请把钱提到已登记的收款账户。"),
     "settlement.accounts": _("登记或移除收款账户。请谨慎给出。"),
     "settlement.review": _("主站用：审核分站的提现并打款。"),
+    "site.leave": _("带走全部资料、把店转给别人、关店。请谨慎给出。"),
+    "children.manage": _("开下级分站，定他们的进价，停用他们。"),
+    "plan.view": _("本店的套餐、用量和到期时间。"),
+    "plan.buy": _("向主站付费续期或升级套餐。"),
 }
 PERMISSION_GROUPS: Final = (
     (_("经营"), "layout-dashboard", ("overview.view",)),
@@ -97,7 +105,11 @@ PERMISSION_GROUPS: Final = (
         "package",
         ("goods.view", "goods.edit", "prices.edit", "keys.import", "keys.reveal"),
     ),
-    (_("店铺"), "palette", ("design.edit", "settings.edit")),
+    (
+        _("店铺"),
+        "palette",
+        ("design.edit", "settings.edit", "children.manage", "plan.view", "plan.buy", "site.leave"),
+    ),
     (_("客户"), "users", ("customers.view", "customers.edit", "customers.adjust")),
     (
         _("资金"),
@@ -115,7 +127,7 @@ GRAVE: Final = frozenset(
     {
         *("customers.adjust", "payments.confirm", "gateways.edit", "staff.manage"),
         *("settlement.accounts", "settlement.review", "orders.refund", "keys.reveal"),
-        *("data.export",),
+        *("data.export", "site.leave"),
     }
 )
 

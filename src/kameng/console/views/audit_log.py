@@ -18,7 +18,7 @@ from kameng.console.views.frame import ConsoleRequest, console_page, show
 from kameng.core.audit import list_entries
 from kameng.core.errors import NotFound
 from kameng.core.scope import platform_scope
-from kameng.tenancy.selectors import SiteView, list_sites
+from kameng.tenancy.selectors import SiteView, list_sites_by_id
 
 PAGE_SIZE = 50
 
@@ -32,8 +32,13 @@ def audit_log(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     query = request.GET.copy()
     if more:
         query["before"] = str(rows[-1].id)
+    named = list_sites_by_id(list({row.site_id for row in rows if row.site_id})) if is_all else []
+    names = {each.id: each.name for each in named}
     context = {
-        "rows": [(row, describe_action(row.action), *_who_and_what(row)) for row in rows],
+        "rows": [
+            (row, describe_action(row.action), *_who_and_what(row), names.get(row.site_id, ""))
+            for row in rows
+        ],
         "groups": ACTION_GROUPS,
         "group": request.GET.get("group", ""),
         "text": request.GET.get("q", "")[:60],
@@ -41,7 +46,6 @@ def audit_log(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "may_see_all": _sees_all(request, site),
         "older_url": f"?{query.urlencode()}" if more else "",
         "is_first": "before" not in request.GET,
-        "site_names": {each.id: each.name for each in list_sites()} if is_all else {},
     }
     return show(request, "console/audit_log/list.html", context)
 

@@ -15,7 +15,9 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from kameng.accounts.selectors import get_user, has_passkey_for, is_session_young
+from kameng.accounts.services.sessions import renew_session
 from kameng.accounts.services.signing import (
+    check_staff_password,
     confirm_by_code,
     confirm_by_passkey,
     sign_in_staff,
@@ -109,7 +111,7 @@ def _prove_again(
 ) -> None:
     """Take a new session for the old one; forms drawn from here on carry its CSRF token."""
     if isinstance(form, ConfirmForm):
-        _sign_in_again(request, response, password=form.cleaned_data[FIELD])
+        sign_in_again(request, response, password=form.cleaned_data[FIELD])
         return
     user_id, token = int(request.person.user_id or 0), session_token(request)
     admit_second_step(user_id, ip=request.client_ip)
@@ -126,7 +128,8 @@ def _prove_again(
     give_session(request, response, signed_in)
 
 
-def _sign_in_again(request: ConsoleRequest, response: HttpResponse, *, password: str) -> None:
+def sign_in_again(request: ConsoleRequest, response: HttpResponse, *, password: str) -> None:
+    """Take a new session for the old one by the password; forms from here on carry its token."""
     user = get_user(int(request.person.user_id or 0))
     with open_scope(scope_of(request.site)):
         permit = admit_sign_in(
@@ -136,12 +139,16 @@ def _sign_in_again(request: ConsoleRequest, response: HttpResponse, *, password:
             agent=request.headers.get("User-Agent", ""),
             is_staff=True,
         )
-        signed_in = sign_in_staff(
-            permit,
-            password=password,
-            previous_token=session_token(request),
-            device_token=device_token(request),
-        )
+        if _has_second(request):  # a password alone makes no session young: it stays as it was
+            check_staff_password(permit, password=password)
+            signed_in = renew_session(session_token(request))
+        else:
+            signed_in = sign_in_staff(
+                permit,
+                password=password,
+                previous_token=session_token(request),
+                device_token=device_token(request),
+            )
         remember_sign_in(permit, is_staff=True)
     give_session(request, response, signed_in)
     give_device(request, response, signed_in)

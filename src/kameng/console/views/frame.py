@@ -22,6 +22,7 @@ from kameng.accounts.services.sessions import note_session_seen
 from kameng.console.errors import PermissionMissing, SecondFactorNeeded, SignInNeeded
 from kameng.console.navigation import Link, build_links
 from kameng.console.second_factor_rule import find_due, is_overdue
+from kameng.console.term_bar import find_term_bar
 from kameng.core import clock
 from kameng.core.scope import open_scope
 from kameng.insight.attention import MoneyWaiting, count_attention, count_money_waiting
@@ -175,6 +176,7 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
     """Return what `console/base.html` needs; a fragment without the frame needs none of it."""
     site, person = request.working, request.person
     links = build_links(site=site, path=request.path, can=_can(request, site))
+    shop = shop_url(request, site)
     return {
         "site": site,
         "slug": site.slug,
@@ -188,9 +190,11 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
         "switch_sites": list_switch_sites(request),
         "waiting_count": _waiting_count(request, site),
         "money_waiting": _money_waiting(request, site),
-        "shop_url": shop_url(request, site),
+        "shop_url": shop,
+        "visit_url": visit_url(request, site, shop=shop),
         "here": request.get_full_path(),
         "second_factor_due": find_due(request, site),
+        "term_bar": find_term_bar(site, may_buy=person.can("plan.buy", site.site_id)),
     }
 
 
@@ -199,6 +203,13 @@ def shop_url(request: ConsoleRequest, site: SiteView) -> str:
     if site.site_id == request.site.site_id:
         return "/"
     return f"{site_url(site.site_id)}/"
+
+
+def visit_url(request: ConsoleRequest, site: SiteView, *, shop: str) -> str:
+    """Return where a link to the shop leads: by a pass to one that others do not see yet."""
+    if site.is_preparing and site.site_id != request.site.site_id:
+        return reverse("console:look_inside", args=[site.slug])
+    return shop
 
 
 def list_switch_sites(request: ConsoleRequest) -> list[Any]:

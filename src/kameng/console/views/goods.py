@@ -238,7 +238,11 @@ def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
         "delivery_label": DeliveryKind(row.product.delivery_kind).label,
         "shelf": get_catalogue(site).find_product(row.product.id),
         "variants": [
-            (each, stocks.get(each.variant.id), trace_unit(each.unit, shows_cost=row.is_own))
+            (
+                each,
+                stocks.get(each.variant.id),
+                trace_unit(each.unit, shows_cost=row.is_own, is_child=site.is_child),
+            )
             for each in row.variants
         ],
     }

@@ -15,8 +15,7 @@ from kameng.accounts.errors import InvitationNotFound, SecondStepNeeded
 from kameng.accounts.models import Invitation, User
 from kameng.accounts.people import StaffPerson
 from kameng.accounts.permits import SignInPermit
-from kameng.accounts.rules import EMAIL
-from kameng.accounts.selectors import find_invitation
+from kameng.accounts.selectors import EMAIL, find_invitation
 from kameng.accounts.services.joining import accept_invitation, join_by_invitation
 from kameng.accounts.services.signing import check_staff_password, sign_in_staff
 from kameng.console.answers import done, run_form, status_of

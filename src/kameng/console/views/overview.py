@@ -86,6 +86,8 @@ class NextStep:
     note: Text
     url: str
     is_done: bool
+    code: str = ""
+    is_hidden: bool = False
 
 
 @console_page("overview.view")
@@ -93,6 +95,8 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Show the site's day."""
     now = clock.now()
     steps = _steps(request, site)
+    hidden = [step for step in steps if step.is_hidden and not step.is_done]
+    steps = [step for step in steps if step not in hidden]
     done_count = sum(step.is_done for step in steps)
     person = request.person
     is_platform = isinstance(person, StaffPerson) and person.is_platform
@@ -104,6 +108,7 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "stats_url": reverse("console:orders", args=[site.slug]) if sees_orders else "",
         "todos": _todos(request, site, now=now),
         "steps": steps if done_count < len(steps) else [],
+        "hidden_steps": hidden,
         "done_count": done_count,
         "chart": _chart(site, now=now),
         "top_goods": list_top_goods(site, now=now),
@@ -131,7 +136,7 @@ def _stats(days: Today, site: SiteView) -> list[Stat]:
     meaning = (
         _("自己卖货和供给分站的收入，减去手续费、退款和按现在成本价估算的成本。")
         if site.is_main
-        else _("卖价减去主站供货价和手续费，再减去退款里属于您的部分。")
+        else _("卖价减去供货价和手续费，再减去退款里属于您的部分。")
     )
     rows: list[tuple[Text, Text, str, bool]] = [
         (_("成交额"), _("今天已付款订单的金额，减去退款。"), "revenue_amount", True),
@@ -262,6 +267,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
     ),
     "withdrawal_review": ("coin", "warn", _("分站在等审核。"), _("去审核")),
     "withdrawal_pay": ("coin", "warn", _("审核过了，还没有打款。"), _("去打款")),
+    "licence_waiting": (
+        "id",
+        "warn",
+        _("核实后才会在店里公示。"),
+        _("去核实"),
+    ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
@@ -277,6 +288,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "withdrawal_pay": "settlement.review",
     "withdrawal_unknown": "settlement.review",
     "split_refused": "settlement.review",
+    "licence_waiting": "sites.manage",
     "low_stock": "goods.view",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
@@ -376,6 +388,10 @@ def _settlement_title(matter: Matter) -> str:
             text = ngettext("%(count)s 笔提现待打款", "%(count)s 笔提现待打款", matter.count)
         case "withdrawal_unknown":
             text = ngettext("%(count)s 笔打款没有结果", "%(count)s 笔打款没有结果", matter.count)
+        case "licence_waiting":
+            text = ngettext(
+                "%(count)s 份主体信息待核实", "%(count)s 份主体信息待核实", matter.count
+            )
         case "split_refused":
             text = ngettext("%(count)s 笔分账失败", "%(count)s 笔分账失败", matter.count)
         case _:
@@ -388,6 +404,7 @@ SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
     "withdrawal_pay": ("withdrawals", "pay"),
     "withdrawal_unknown": ("withdrawals", "sending"),
     "split_refused": ("splits", "refused"),
+    "licence_waiting": ("licences", "waiting"),
 }
 
 
@@ -437,6 +454,25 @@ STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
         "settings.edit",
     ),
     "prices": (_("设置加价规则"), _("决定每件商品赚多少。"), "prices", "prices.edit"),
+    "logo": (_("放上店铺标志"), _("买家第一眼看到的就是它。"), "design", "design.edit"),
+    "design": (
+        _("选一套设计"),
+        _("一键换上，不满意一键撤销。"),
+        "templates",
+        "design.edit",
+    ),
+    "payee": (
+        _("填收款账户"),
+        _("赚到的钱提到这里。"),
+        "payout_accounts",
+        "settlement.accounts",
+    ),
+    "share": (
+        _("把网址发出去"),
+        _("第一位客户来了就算完成。"),
+        "overview",
+        "overview.view",
+    ),
     "domain": (
         _("绑定自己的域名"),
         _("请平台管理员为您的店加上域名。"),
@@ -450,9 +486,19 @@ STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
 
 def _steps(request: ConsoleRequest, site: SiteView) -> list[NextStep]:
     found = []
+    hidden = site.settings.hidden_steps.split(",")
     for step in list_steps(site):
         title, note, route, permission = STEPS[step.code]
         may = request.person.can(permission, site.site_id) and route != "overview"
         url = reverse(f"console:{route}", args=[site.slug]) if may else ""
-        found.append(NextStep(title=title, note=note, url=url, is_done=step.is_done))
+        found.append(
+            NextStep(
+                title=title,
+                note=note,
+                url=url,
+                is_done=step.is_done,
+                code=step.code,
+                is_hidden=step.code in hidden,
+            )
+        )
     return found

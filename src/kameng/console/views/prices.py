@@ -166,4 +166,4 @@ def _sample_trace(
         steps = form_price(basis, rule=rule)
     except MoneyInvalid:
         return None
-    return trace_steps(steps, floor_amount=row.floor_amount, is_main=site.is_main)
+    return trace_steps(steps, floor_amount=row.floor_amount, site=site)

@@ -32,6 +32,7 @@ from kameng.orders.services.delivering import (
     resend_goods,
     write_note,
 )
+from kameng.orders.services.opening import carry_out
 from kameng.orders.services.refunding import RefundWish
 from kameng.orders.services.showing import reveal_contact, reveal_goods
 from kameng.payments.errors import PaymentNotFound
@@ -74,6 +75,14 @@ def _deliver(order: Order, values: Values, actor: Actor) -> Said:
 def _stock(order: Order, values: Values, actor: Actor) -> Said:
     deliver_from_stock(order_id=order.id, actor=actor)
     return _("已从库存发货并通知买家。")
+
+
+def _open(order: Order, values: Values, actor: Actor) -> Said:
+    done = carry_out(order.id)
+    write_note(order_id=order.id, text=_now("再试开通"), actor=actor)
+    if done.done_at is None:
+        return _("还是没能自动办好，原因见订单经过。可以请买家换个网址，或退款。")
+    return _("已办好并通知买家。")
 
 
 def _cancel(order: Order, values: Values, actor: Actor) -> Said:
@@ -136,6 +145,7 @@ REPAIRS: Final[Mapping[str, Repair]] = {
     "replace": Repair(permission="orders.repair", form=order_forms.ReplaceForm, run=_replace),
     "deliver": Repair(permission="orders.repair", form=order_forms.HandForm, run=_deliver),
     "stock": Repair(permission="orders.repair", form=order_forms.EmptyForm, run=_stock),
+    "open": Repair(permission="orders.repair", form=order_forms.EmptyForm, run=_open),
     "cancel": Repair(permission="orders.repair", form=order_forms.CancelForm, run=_cancel),
     "query": Repair(permission="orders.repair", form=order_forms.QueryPaymentForm, run=_query),
     "note": Repair(permission="orders.repair", form=order_forms.NoteForm, run=_note),

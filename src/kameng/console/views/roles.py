@@ -8,8 +8,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from kameng.accounts.models import CustomRole
-from kameng.accounts.rules import GIVABLE, PLATFORM_ROLE
-from kameng.accounts.selectors import get_custom_role, list_custom_roles, list_staff
+from kameng.accounts.selectors import (
+    GIVABLE,
+    PLATFORM_ROLE,
+    get_custom_role,
+    list_custom_roles,
+    list_staff,
+)
 from kameng.accounts.services.custom_roles import (
     RoleWish,
     change_custom_role,

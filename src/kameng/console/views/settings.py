@@ -12,6 +12,7 @@ from kameng.console.forms.settings import SettingsForm, settings_values
 from kameng.console.forms.sites import PALETTE_NAMES
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.pages.selectors import is_decorated
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView, list_domains
 from kameng.tenancy.services import change_settings, change_site
@@ -38,9 +39,7 @@ def _settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     def act() -> Any:
         actor = actor_of(request)
         if form.cleaned_data["name"] != site.name:
-            change_site(
-                site_id=site.site_id, name=form.cleaned_data["name"], plan=None, actor=actor
-            )
+            change_site(site_id=site.site_id, name=form.cleaned_data["name"], actor=actor)
         kept = site.settings.order_hold_seconds
         changes = form.changes()
         if changes["order_hold_seconds"] == stored["order_hold_minutes"] * 60:
@@ -55,6 +54,7 @@ def _settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "palettes": PALETTE_NAMES,
         "domains": list_domains(site.site_id),
         "typed": typed,
+        "is_decorated": is_decorated(),
     }
     return show(request, "console/settings/settings.html", context, status=status_of(form))
 

@@ -3,54 +3,114 @@
 Every act here runs in a platform scope, because it writes rows of another site's audit log.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from kameng.accounts.selectors import list_owners, list_staff
 from kameng.accounts.services.opening import open_sub_site
 from kameng.console.answers import done, run_form, status_of
+from kameng.console.forms.children import UplineForm
 from kameng.console.forms.prepaid import WayForm
-from kameng.console.forms.sites import HostForm, OpeningForm, SiteForm, StateForm
+from kameng.console.forms.sites import HostForm, OpeningForm, SiteForm, StateForm, TermForm
 from kameng.console.initial_password import make_initial_password
+from kameng.console.paging import read_number, read_page
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.core import clock
 from kameng.core.errors import Refusal
 from kameng.core.scope import platform_scope
 from kameng.orders.services.settling import switch_settlement
+from kameng.tenancy.addresses import list_letterheads
+from kameng.tenancy.children import move_child
 from kameng.tenancy.models import SettlementWay, Site, SiteState
 from kameng.tenancy.selectors import (
+    SiteFilter,
     SiteView,
     get_plan,
     get_site,
+    list_children,
     list_domains,
     list_plans,
-    list_sites,
+    list_sites_filtered,
     primary_host,
     site_scope,
 )
 from kameng.tenancy.services import (
     add_domain,
+    change_settings,
     change_site,
     remove_domain,
     set_site_state,
 )
-from kameng.web.forms import read_choice
+from kameng.tenancy.terms import list_terms, set_term_by_hand
+from kameng.web.forms import find_choice, read_choice
 
 T = TypeVar("T")
+PAGE_SIZE = 50
+VIEWS = {
+    "all": gettext_lazy("全部"),
+    "ending": gettext_lazy("14 天内到期"),
+    "over": gettext_lazy("已到期"),
+    "suspended": gettext_lazy("停业中"),
+}
+SOON = dt.timedelta(days=14)
+
+
+def term_tone(row: Site, *, now: dt.datetime) -> str:
+    """Return how the end of a site's term looks: nothing, soon, grace or lapsed."""
+    if row.expires_at is None or row.lapses_at is None or row.expires_at > now + SOON:
+        return ""
+    if row.expires_at > now:
+        return "soon"
+    return "grace" if row.lapses_at > now else "lapsed"
 
 
 @console_page("sites.manage")
 def sites(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """List every site with its host, plan, owner and state."""
-    rows = list_sites()
+    """List sites with host, plan, term, owner and state, by page and filter."""
+    wanted = SiteFilter(
+        text=request.GET.get("q", "").replace("\x00", ""),
+        view=find_choice(request, "view", choices=VIEWS, default="all"),
+    )
+    offset = (read_number(request.GET) - 1) * PAGE_SIZE
+    rows, total = list_sites_filtered(wanted, offset=offset, limit=PAGE_SIZE)
     owners = list_owners([row.id for row in rows])
-    context = {"rows": [(row, primary_host(row.id), owners.get(row.id, "")) for row in rows]}
+    hosts = list_letterheads([row.id for row in rows])
+    now = clock.now()
+    context = {
+        "rows": [
+            (row, hosts[row.id].url, owners.get(row.id, ""), term_tone(row, now=now))
+            for row in rows
+        ],
+        "wanted": wanted,
+        "views": VIEWS,
+        "children_allowed": site.settings.child_sites_allowed,
+        "page": read_page(request.GET, size=PAGE_SIZE, total_count=total),
+    }
     return show(request, "console/sites/list.html", context)
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def allow_children(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Let sub-sites whose plan says so have child sites, or no new ones any more."""
+    is_allowed = read_choice(request, "action", choices=("allow", "forbid")) == "allow"
+    change_settings(
+        site_id=site.site_id,
+        changes={"child_sites_allowed": is_allowed},
+        actor=actor_of(request),
+    )
+    text = _("已开放，套餐里有名额的分站可以开下级。") if is_allowed else _("已停止开新的下级。")
+    return done(request, text, to=reverse("console:sites", args=[site.slug]))
 
 
 @console_page("sites.manage")
@@ -98,21 +158,17 @@ def _port_of(request: ConsoleRequest) -> str:
 @console_page("sites.manage")
 @confirmed
 def site_page(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
-    """Show one site; rename it, move it to another plan."""
+    """Show one site; rename it."""
     shown = get_site(site_id)
     data = request.POST if request.method == "POST" else None
     form = SiteForm(
         data,
-        plans=list_plans(),
-        is_main=shown.is_main,
-        initial={"name": shown.name, "plan_id": shown.plan_id},
+        initial={"name": shown.name},
     )
 
     def act() -> bool:
-        chosen = form.cleaned_data.get("plan_id")
-        plan = get_plan(int(chosen)) if chosen else None
         name = form.cleaned_data["name"]
-        change_site(site_id=site_id, name=name, plan=plan, actor=actor_of(request))
+        change_site(site_id=site_id, name=name, actor=actor_of(request))
         return True
 
     if form.is_bound and run_form(form, _as_platform(act)) is not None:
@@ -127,20 +183,49 @@ def _show_site(
         staff = list_staff()
     values = {
         "shown": shown,
-        "form": SiteForm(
-            plans=list_plans(),
-            is_main=shown.is_main,
-            initial={"name": shown.name, "plan_id": shown.plan_id},
-        ),
+        "form": SiteForm(initial={"name": shown.name}),
+        "term_form": _term_form(shown),
+        "terms": list_terms(shown.id),
+        "tone": term_tone(shown, now=clock.now()),
         "host_form": HostForm(),
         "state_form": StateForm(),
         "way_form": WayForm(initial={"way": shown.settlement_way}),
+        "upline_form": _upline_form(shown),
+        "below": list_children(shown.id),
         "domains": list_domains(shown.id),
         "staff": staff,
         "port": _port_of(request),
         "is_open": shown.state == SiteState.OPEN,
     } | context
     return show(request, "console/sites/detail.html", values, status=status)
+
+
+def _upline_form(shown: Site, data: QueryDict | None = None) -> UplineForm:
+    upline = get_site(shown.upline_id).slug if shown.upline_id else ""
+    initial = {"upline": upline, "plan_id": shown.plan_id}
+    return UplineForm(data, plans=list_plans(), initial=initial)
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def set_upline(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
+    """Let a sub-site buy through another one, or from the main site itself."""
+    shown = get_site(site_id)
+    form = _upline_form(shown, request.POST)
+
+    def act() -> bool:
+        move_child(
+            site_id=site_id,
+            upline_id=form.chosen_upline,
+            plan_id=int(form.cleaned_data["plan_id"]),
+            actor=actor_of(request),
+        )
+        return True
+
+    if run_form(form, _as_platform(act)) is None:
+        return _show_site(request, shown, {"upline_form": form}, status=status_of(form))
+    return done(request, _("上级已保存，新订单按新的上级结算。"), to=_site_url(site, site_id))
 
 
 @require_POST
@@ -201,6 +286,38 @@ def set_state(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResp
     if run_form(form, act) is None:
         return _show_site(request, shown, {"state_form": form}, status=status_of(form))
     return done(request, _("已停用，买家现在看到停用原因。"), to=_site_url(site, site_id))
+
+
+@require_POST
+@console_page("sites.manage")
+@confirmed
+def set_term(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
+    """Set plan and end of a sub-site by hand, for a reason."""
+    shown = get_site(site_id)
+    form = TermForm(request.POST, plans=list_plans())
+
+    def act() -> bool:
+        data = form.cleaned_data
+        zone = site.settings.zone
+        ends_on = data["ends_on"]
+        last = None if ends_on is None else dt.datetime.combine(ends_on, dt.time.max, tzinfo=zone)
+        set_term_by_hand(
+            site_id=site_id,
+            plan=get_plan(int(data["plan_id"])),
+            ends_at=last,
+            reason=data["reason"],
+            actor=actor_of(request),
+        )
+        return True
+
+    if run_form(form, _as_platform(act)) is None:
+        return _show_site(request, shown, {"term_form": form}, status=status_of(form))
+    return done(request, _("套餐和到期日已保存，马上生效。"), to=_site_url(site, site_id))
+
+
+def _term_form(shown: Site) -> TermForm:
+    ends = timezone.localdate(shown.expires_at) if shown.expires_at else None
+    return TermForm(plans=list_plans(), initial={"plan_id": shown.plan_id, "ends_on": ends})
 
 
 @require_POST

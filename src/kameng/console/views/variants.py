@@ -1,5 +1,7 @@
 """Face values of a product of one's own, each on a page with the price that follows as you type."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,7 +12,7 @@ from kameng.catalog.models import DeliveryKind
 from kameng.catalog.selectors import GoodsRow, get_goods
 from kameng.catalog.services.editing import add_variant, update_variant
 from kameng.console.answers import done, run_form, see_other, status_of
-from kameng.console.forms.goods import StockForm, VariantForm, variant_values
+from kameng.console.forms.goods import PlanVariantForm, StockForm, VariantForm, variant_values
 from kameng.console.price_trace import trace_unit
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.inventory.selectors import find_level
@@ -26,7 +28,7 @@ from kameng.web.flash import flash
 def new_variant(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
     """Add a face value to a product of one's own."""
     row = _own_goods(product_id)
-    form = VariantForm(request.POST if request.method == "POST" else None)
+    form = _form(row, request.POST if request.method == "POST" else None)
     if form.is_bound:
         made = run_form(
             form, lambda: add_variant(product_id, draft=form.draft(), actor=actor_of(request))
@@ -47,7 +49,7 @@ def variant(
     if found is None:
         raise VariantNotFound
     data = request.POST if request.method == "POST" else None
-    form = VariantForm(data, initial=variant_values(found.variant))
+    form = _form(row, data, initial=variant_values(found.variant))
     if form.is_bound:
         saved = run_form(
             form, lambda: update_variant(variant_id, draft=form.draft(), actor=actor_of(request))
@@ -58,9 +60,16 @@ def variant(
     stored = found.variant
     context = {"form": form, "row": row, "product": row.product, "found": found, "trace": trace}
     context |= _preview_context(Amount(stored.cost_amount), Amount(stored.list_amount))
-    if row.product.delivery_kind != DeliveryKind.CARD:
+    if row.product.delivery_kind not in {DeliveryKind.CARD, DeliveryKind.SITE_PLAN}:
         context["stock_form"] = StockForm(initial={"available_count": find_level(variant_id)})
     return show(request, "console/goods/variant.html", context, status=status_of(form))
+
+
+def _form(row: GoodsRow, data: Any, **options: Any) -> VariantForm:
+    """Return the form of a face value, or of a plan for a time."""
+    if row.product.delivery_kind == DeliveryKind.SITE_PLAN:
+        return PlanVariantForm(data, plans=list_plans(), **options)
+    return VariantForm(data, **options)
 
 
 @require_POST

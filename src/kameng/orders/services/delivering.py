@@ -82,17 +82,24 @@ def deliver_by_hand(*, order_id: int, content: str, actor: Actor) -> None:
         order = lock_order(order_id)
         if order.state not in {State.AWAITING_DELIVERY, State.DELIVERED}:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
+        if order.delivery_kind == DeliveryKind.SITE_PLAN:
+            raise errors.OpenedByItself
         _check_wholesale(order)
-        Delivery.objects.create(
-            site_id=order.site_id,
-            order_id=order.id,
-            content_cipher=encrypt_text(
-                content[:CONTENT_LIMIT], binding(order.site_id, "delivery", order.order_no)
-            ),
-            delivered_by=actor.name[:64],
-        )
-        _mark_delivered(order)
+        hand_over(order, content=content, by=actor.name)
         _note(order, "delivered_by_hand", actor)
+
+
+def hand_over(order: Order, *, content: str, by: str) -> None:
+    """Write the goods of a locked order and mark it delivered. Publishes `OrderDelivered`."""
+    Delivery.objects.create(
+        site_id=order.site_id,
+        order_id=order.id,
+        content_cipher=encrypt_text(
+            content[:CONTENT_LIMIT], binding(order.site_id, "delivery", order.order_no)
+        ),
+        delivered_by=by[:64],
+    )
+    _mark_delivered(order)
 
 
 def deliver_from_stock(*, order_id: int, actor: Actor) -> None:

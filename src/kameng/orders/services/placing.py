@@ -19,6 +19,7 @@ from kameng.core.errors import Refusal
 from kameng.core.ids import new_number
 from kameng.orders import errors, store
 from kameng.orders.links import contact_digest, order_token
+from kameng.orders.models import Order
 from kameng.orders.rules import Outcome
 from kameng.orders.store import Placed, Placement
 from kameng.payments.models import Purpose
@@ -113,6 +114,23 @@ def place_order(
     return _conclude(prepared, placed, payment_no=payment_no)
 
 
+def replay_order(view: SiteView, *, buyer: Buyer, key: str) -> PlacedOrder | None:
+    """Return what an earlier request of this buyer with this key got, as its order stands now."""
+    found = Order.objects.filter(request_key=_digest(f"{buyer.actor}|{key}")).first()
+    if found is None:
+        return None
+    payments = list_payments_of(Purpose.ORDER, paid_for=found.id)
+    return PlacedOrder(
+        order_id=found.id,
+        order_no=found.order_no,
+        token=order_token(view.site_id, found.order_no),
+        state=found.state,
+        is_repeat=True,
+        total_amount=found.total_amount,
+        payment_no=payments[0].payment_no if payments else None,
+    )
+
+
 async def place_prepared(prepared: Prepared, *, stamp: str = "") -> PlacedOrder | None:
     """Place a prepared order on the event loop, in one statement with those who order now.
 
@@ -201,15 +219,8 @@ def _placement(
     choice = wish.choice
     holder = _holder(buyer)
     terms = choice.terms_for(total - wish.wallet_part) if choice else None
-    content: tuple[object, ...] = (
-        wish.variant_id,
-        wish.quantity,
-        inputs,
-        buyer.contact,
-        choice and choice.way_key,
-    )
-    if wish.wallet_part:
-        content = (*content, wish.wallet_part)
+    # A child buys the main site's goods through its upline; what it owns itself it does not.
+    upline_id = view.upline_id if quoted.product.owner_id == view.main_id else None
     return Placement(
         site_id=view.site_id,
         main_site_id=quoted.product.owner_id,
@@ -226,10 +237,12 @@ def _placement(
         quantity=wish.quantity,
         unit_amount=quoted.variant.unit.price_amount,
         total_amount=total,
-        wholesale_amount=total if view.is_main else quoted.quote.wholesale_amount,
+        wholesale_amount=total
+        if view.is_main
+        else quoted.quote.wholesale_amount - quoted.quote.upline_amount,
         inputs_cipher=encrypt_text(inputs, aad) if inputs else None,
         request_key=_digest(f"{buyer.actor}|{wish.idempotency_key}"),
-        request_digest=_digest(repr(content)),
+        request_digest=_digest(repr(_content(buyer, wish, inputs))),
         buyer_ip=buyer.ip,
         actor_digest=_digest(f"{view.site_id}|{holder}"),
         expires_at=now + dt.timedelta(seconds=view.settings.order_hold_seconds),
@@ -242,7 +255,21 @@ def _placement(
         surcharge_amount=terms.surcharge_amount if terms else 0,
         wallet_part=wish.wallet_part,
         settlement_way=view.settlement_way,
+        upline_site_id=upline_id,
+        upline_amount=quoted.quote.upline_amount if upline_id is not None else None,
     )
+
+
+def _content(buyer: Buyer, wish: Wish, inputs: str) -> tuple[object, ...]:
+    """Return what an equal request must say again."""
+    content: tuple[object, ...] = (
+        wish.variant_id,
+        wish.quantity,
+        inputs,
+        buyer.contact,
+        wish.choice and wish.choice.way_key,
+    )
+    return (*content, wish.wallet_part) if wish.wallet_part else content
 
 
 def _contact_digest(view: SiteView, buyer: Buyer) -> bytes | None:

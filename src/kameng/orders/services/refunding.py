@@ -8,7 +8,7 @@ order that two payments paid together it goes to the second, then to the first: 
 refund of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.db.models import F, Func, Value
@@ -64,6 +64,7 @@ def sale_parts(order: Order) -> SaleParts:
     return split_sale(
         Amount(order.total_amount),
         wholesale_amount=Amount(order.wholesale_amount),
+        upline_amount=Amount(order.upline_amount or 0),
         fee_amount=Amount(order.fee_amount),
     )
 
@@ -226,6 +227,10 @@ def _write_refund(order: Order, part: _Part, wish: RefundWish, actor: Actor) -> 
         amount=amount,
         own_amount=new.main_amount - old.main_amount,
         margin_amount=new.site_amount - old.site_amount,
+        upline_site_id=order.upline_site_id,
+        upline_amount=(
+            None if order.upline_site_id is None else new.upline_amount - old.upline_amount
+        ),
         fee_amount=new.fee_amount - old.fee_amount,
         surcharge_amount=surcharge,
         wallet_amount=to_wallet,
@@ -296,13 +301,28 @@ def _move_money(order: Order, refund: OrderRefund) -> None:
         moves.append((sales, balance, refund.own_amount, Code.REFUND_WHOLESALE))
     else:
         margin = account_id(AccountKind.SITE_MARGIN, order.site_id)
-        moves.append((sales, suspense, refund.own_amount, Code.REFUND_OWN))
+        if order.upline_site_id is None:
+            moves.append((sales, suspense, refund.own_amount, Code.REFUND_OWN))
+        else:
+            upline = account_id(AccountKind.SITE_MARGIN, order.upline_site_id)
+            above = refund.own_amount + (refund.upline_amount or 0)
+            moves.append((upline, suspense, above, Code.REFUND_UPLINE))
         moves.append((margin, suspense, refund.margin_amount, Code.REFUND_MARGIN))
     by_taker = refund.surcharge_amount - by_fee
     moves.append((fees, suspense, by_fee, Code.REFUND_SURCHARGE))
     moves.append((taker, suspense, by_taker, Code.REFUND_SURCHARGE))
     moves.extend(_payouts(order, refund))
-    post_transfers([_posting(order, *move) for move in moves])
+    post_transfers([*(_posting(order, *move) for move in moves), *_passed_back(order, refund)])
+
+
+def _passed_back(order: Order, refund: OrderRefund) -> list[Posting]:
+    """Return what the main site gives back to the upline of a child: a leg of the upline's own."""
+    if order.upline_site_id is None:
+        return []
+    sales = account_id(AccountKind.SALES, order.main_site_id)
+    upline = account_id(AccountKind.SITE_MARGIN, order.upline_site_id)
+    leg = _posting(order, sales, upline, refund.own_amount, Code.REFUND_PASSED_ON)
+    return [replace(leg, site_id=order.upline_site_id)]
 
 
 def _surcharge_fee_back(order: Order, refunded_amount: int) -> int:

@@ -4,10 +4,12 @@
 -- p_part is what the wallet pays of an order beside a gateway: taken now, held with the unpaid order.
 -- p_way is how the site settles (tenancy.SettlementWay): with 2 the wholesale price comes from its
 -- prepaid balance, taken now with a wallet order, and only looked at for an order to be paid later.
+-- p_upline is the sub-site that a child site buys through (null elsewhere), p_upline_part what it asks above
+-- the wholesale price.
 -- p_stamp is that of the site's view which the wish was judged by, where nobody has compared it yet
 -- (else empty): with another one the wish is stale.
 -- One answer per wish (outcome: rules.Outcome); a refusal leaves no trace and fails no neighbour.
--- Locks, in this order: wallets and prepaid balances ascending, new orders by request key, reserving
+-- Locks, in this order: the selling of the sites (shared), wallets and prepaid balances ascending, new orders by request key, reserving
 -- persons, keys (skip locked), wallets again (held already).
 create or replace function orders_place(
     p_by_wallet boolean, p_site bigint[], p_main bigint[], p_version bigint[],
@@ -17,7 +19,7 @@ create or replace function orders_place(
     p_inputs bytea[], p_request_key bytea[], p_request_digest bytea[], p_ip text[], p_hint bigint[],
     p_actor bytea[], p_expires timestamptz[], p_open_limit int[], p_share int[],
     p_payment_no text[], p_gateway bigint[], p_fee bigint[], p_surcharge bigint[], p_part bigint[],
-    p_way smallint[], p_stamp text[])
+    p_way smallint[], p_stamp text[], p_upline bigint[], p_upline_part bigint[])
 returns table (i int, outcome smallint, order_id bigint, order_no text, state smallint,
                last_position bigint)
 language plpgsql security definer set search_path = public, pg_temp as $$
@@ -38,6 +40,7 @@ declare
     failed bigint[] := '{}';
     answer record;
 begin
+    perform tenancy_share_selling(p_site);
     if has_prepaid then
         prepaids := (select array_agg(case when u.way = 2 then -(u.site * 100 + 11) end order by u.k)
                        from unnest(p_site, p_way) with ordinality as u(site, way, k));
@@ -108,12 +111,13 @@ begin
                 insert into orders_order as o
                     (site_id, order_no, main_site_id, customer_id, contact_cipher, contact_digest,
                      product_id, variant_id, title, delivery_kind, quantity, unit_amount,
-                     total_amount, wholesale_amount, fee_amount, refunded_amount, wallet_amount,
+                     total_amount, wholesale_amount, upline_site_id, upline_amount, fee_amount, refunded_amount, wallet_amount,
                      settlement_way, inputs_cipher, state, path, paid_by, request_key, request_digest, buyer_ip, expires_at,
                      paid_at, delivered_at, staff_note)
                 select p_site[g], p_order_no[g], p_main[g], p_customer[g], p_contact[g],
                        p_contact_digest[g], p_product[g], p_variant[g], p_title[g], p_kind[g],
-                       p_quantity[g], p_unit[g], p_total[g], p_wholesale[g], 0, 0, p_part[g],
+                       p_quantity[g], p_unit[g], p_total[g], p_wholesale[g], p_upline[g],
+                       p_upline_part[g], 0, 0, p_part[g],
                        p_way[g], p_inputs[g],
                        case when not p_by_wallet then 1 when p_kind[g] = 1 then 3 else 2 end,
                        case when not p_by_wallet then '{1}'::smallint[]
@@ -174,13 +178,21 @@ begin
     end if;
 
     if go is not null and p_by_wallet then
+        -- A child pays its upline, and that one the main site: the second leg is the upline's own, which the
+        -- child cannot read.
         perform ledger_apply(
-            array_agg(p_site[g]), array_agg(wallets[g]), array_agg(v.credit), array_agg(v.amount),
+            array_agg(v.site), array_agg(v.debit), array_agg(v.credit), array_agg(v.amount),
             array_agg(v.code), array_agg(1::smallint), array_agg(ids[g]))
           from unnest(go) g, lateral (values
-            (p_main[g] * 100 + 40, p_wholesale[g], 30::smallint),
-            (p_site[g] * 100 + 50, p_total[g] - p_wholesale[g], 31::smallint)) v(credit, amount, code)
-         where p_way[g] <> 2;
+            (p_site[g], wallets[g], case when p_upline[g] is null then p_main[g] * 100 + 40
+                                         else p_upline[g] * 100 + 50 end,
+             p_wholesale[g] + coalesce(p_upline_part[g], 0),
+             (case when p_upline[g] is null then 30 else 38 end)::smallint),
+            (p_site[g], wallets[g], p_site[g] * 100 + 50,
+             p_total[g] - p_wholesale[g] - coalesce(p_upline_part[g], 0), 31::smallint),
+            (p_upline[g], p_upline[g] * 100 + 50, p_main[g] * 100 + 40, p_wholesale[g], 39::smallint))
+            v(site, debit, credit, amount, code)
+         where p_way[g] <> 2 and v.site is not null;
         if has_prepaid then
             perform ledger_apply(
                 array_agg(p_site[g]), array_agg(v.debit), array_agg(v.credit), array_agg(v.amount),

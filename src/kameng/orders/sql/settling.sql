@@ -157,7 +157,8 @@ begin
 end $$;
 
 -- Post the sales of paid orders as their rows tell (ways 0 and 1: the main site's part, the operator's,
--- the gateway's; way 2: all to the operator's takings, and the wholesale price from its prepaid
+-- the gateway's, whose fee the operator bears, then the main site, then the upline. A child pays its
+-- upline, and that one the main site: the second leg is the upline's own, which the child cannot read; way 2: all to the operator's takings, and the wholesale price from its prepaid
 -- balance). p_source pays, p_gateway is the gateway of the payment or 0; p_received is what has just come
 -- from there into the site's suspense account, posted before it (0 where that was posted already).
 create or replace function orders_post_sales(
@@ -170,23 +171,32 @@ begin
       into is_plain
       from orders_order o where o.id = any (p_order);
     perform ledger_apply(
-        array_agg(o.site_id), array_agg(coalesce(v.debit, t.source)), array_agg(v.credit),
+        array_agg(v.site), array_agg(coalesce(v.debit, t.source)), array_agg(v.credit),
         array_agg(v.amount), array_agg(v.code), array_agg(1::smallint), array_agg(o.id))
       from unnest(p_order, p_source, p_gateway, p_received) as t(id, source, gateway, received)
       join orders_order o on o.id = t.id,
-      lateral (select least(o.fee_amount, o.total_amount - o.wholesale_amount) as by_site) f,
+      lateral (select least(o.fee_amount, o.total_amount - o.wholesale_amount
+                                              - coalesce(o.upline_amount, 0)) as by_site) b,
+      lateral (select b.by_site, least(o.fee_amount - b.by_site, o.wholesale_amount) as by_main) f,
       lateral (values
-        (t.gateway * 100 + 20, o.site_id * 100 + 30, t.received, 20::smallint),
-        (null, case when o.settlement_way = 2 then o.site_id * 100 + 51 else o.main_site_id * 100 + 40 end,
+        (o.site_id, t.gateway * 100 + 20, o.site_id * 100 + 30, t.received, 20::smallint),
+        (o.site_id, null,
+         case when o.settlement_way = 2 then o.site_id * 100 + 51
+              when o.upline_site_id is not null then o.upline_site_id * 100 + 50
+              else o.main_site_id * 100 + 40 end,
          case when o.settlement_way = 2 then o.total_amount - o.fee_amount
-              else o.wholesale_amount - (o.fee_amount - f.by_site) end,
-         (case when o.settlement_way = 2 then 35 else 30 end)::smallint),
-        (null, o.site_id * 100 + 50,
+              else o.wholesale_amount + coalesce(o.upline_amount, 0) - (o.fee_amount - f.by_site) end,
+         (case when o.settlement_way = 2 then 35
+               when o.upline_site_id is not null then 38 else 30 end)::smallint),
+        (o.site_id, null, o.site_id * 100 + 50,
          case when o.settlement_way = 2 then 0
-              else o.total_amount - o.wholesale_amount - f.by_site end, 31::smallint),
-        (null, t.gateway * 100 + 60, o.fee_amount - o.first_fee_amount, 32::smallint))
-        v(debit, credit, amount, code)
-     where v.amount <> 0;
+              else o.total_amount - o.wholesale_amount - coalesce(o.upline_amount, 0) - f.by_site end,
+         31::smallint),
+        (o.upline_site_id, o.upline_site_id * 100 + 50, o.main_site_id * 100 + 40,
+         o.wholesale_amount - f.by_main, 39::smallint),
+        (o.site_id, null, t.gateway * 100 + 60, o.fee_amount - o.first_fee_amount, 32::smallint))
+        v(site, debit, credit, amount, code)
+     where v.amount <> 0 and v.site is not null;
     if is_plain then
         return;
     end if;

@@ -12,8 +12,8 @@ returns bigint language sql stable set search_path = public, pg_temp as $$
       from ledger_sum_codes(1::smallint, p_orders, array[31, 41, 93]::smallint[]) s;
 $$;
 
--- What a site's orders brought it as margin that is not settled yet: paid and not delivered, delivered
--- after p_before, with a refund under way, or disputed. Index ranges instead of one scan: the queue, what
+-- What a site's orders brought it as margin that is not settled yet, its part of its child sites' orders
+-- included: paid and not delivered, delivered after p_before, with a refund under way, or disputed. Index ranges instead of one scan: the queue, what
 -- was delivered as it was paid (orders_by_day), what was delivered later (orders_late_delivery).
 create or replace function orders_held_margin(p_site bigint, p_before timestamptz)
 returns bigint language sql stable set search_path = public, pg_temp as $$
@@ -29,11 +29,13 @@ returns bigint language sql stable set search_path = public, pg_temp as $$
          where r.site_id = p_site and r.state in (1, 3)
         union
         select order_id from orders_disputed(p_site))
-    select orders_margin((select coalesce(array_agg(id), '{}') from held));
+    select orders_margin((select coalesce(array_agg(id), '{}') from held))
+         + orders_held_upline(p_site, p_before);
 $$;
 
--- What of a site's margin is disputed now, settled or not.
+-- What of a site's margin is disputed now, settled or not, its part of its child sites' orders included.
 create or replace function orders_disputed_margin(p_site bigint)
 returns bigint language sql stable set search_path = public, pg_temp as $$
-    select orders_margin((select coalesce(array_agg(order_id), '{}') from orders_disputed(p_site)));
+    select orders_margin((select coalesce(array_agg(order_id), '{}') from orders_disputed(p_site)))
+         + orders_disputed_upline(p_site);
 $$;

@@ -14,7 +14,7 @@ DESIGN = Design(
     ),
     look={
         "brand": "#d4281f",
-        "accent": "#f2a33a",
+        "accent": "#e2541e",
         "neutral": "warm",
         "mode": "light",
         "radius": "round",

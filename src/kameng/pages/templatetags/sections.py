@@ -40,7 +40,7 @@ def picture(
     found = world.pictures.get(value["id"]) if value else None
     if value is None or found is None:
         return mark_safe("")
-    name = found.digest[:16]
+    name, is_first = found.digest[:16], bool(context.get("is_first"))
 
     def address(width: int) -> str:
         return reverse("storefront:picture", args=(found.id, name, width))
@@ -48,7 +48,7 @@ def picture(
     focus = f"fx-{_step(value['x'])} fy-{_step(value['y'])}"
     return format_html(
         '<img class="{} {}" src="{}" srcset="{}" sizes="{}" alt="{}" width="{}" height="{}"'
-        ' loading="{}" decoding="async">',
+        ' loading="{}" fetchpriority="{}" decoding="async">',
         css_class,
         focus,
         address(found.widths[-1]),
@@ -57,7 +57,8 @@ def picture(
         value["alt"],
         found.width,
         found.height,
-        "eager" if context.get("is_first") else "lazy",
+        "eager" if is_first else "lazy",
+        "high" if is_first else "auto",
     )
 
 
@@ -86,6 +87,7 @@ def find_address(link: Props | None, world: World) -> str:
         "all": "storefront:search",
         "lookup": "storefront:lookup",
         "help": "storefront:help",
+        "about": "storefront:about",
     }
     goal: Any = link["to"]
     if goal in fixed:

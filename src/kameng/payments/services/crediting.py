@@ -21,6 +21,7 @@ from kameng.payments.services.bonuses import grant_bonus
 from kameng.payments.services.refunding import leave_to_staff, request_refund
 from kameng.payments.store import Confirmed
 from kameng.pricing.money import Amount, format_yuan
+from kameng.tenancy.closing import are_books_closed
 from kameng.tenancy.selectors import get_site_view
 
 OVER_CAP = "wallet over its cap"
@@ -77,19 +78,21 @@ def credit_top_up(done: Confirmed, *, gateway_id: int) -> bool:
     """Credit the wallet once with a confirmed payment; the compare-and-set is the guard.
 
     The customer gets the whole amount and the promised bonus; what the gateway keeps of it is the
-    expense of the gateway's owner. False when the wallet may not hold it, or the top-up was
-    credited before: then the payment goes back, or waits for a person. Call in the confirming
-    transaction. Locks the customer, then the wallet.
+    expense of the gateway's owner. False when the wallet may not hold it, the shop has closed for
+    good, or the top-up was credited before: then the payment goes back, or waits for a person. Call
+    in the confirming transaction. Shares the selling of the site, then locks the customer, then the
+    wallet.
     """
     payment = Payment.objects.get(id=int(done.payment_id or 0))
     top_up: TopUp = TopUp.objects.get(id=int(done.paid_for or 0))
+    is_closed = are_books_closed(top_up.site_id)
     customer = lock_customer(top_up.customer_id)
     room = room_in_wallet(
         held=lock_wallet(customer.id),
         opened=_opened(customer.id, but=top_up.id),
         cap=cap_of(is_named=customer.named_at is not None),
     )
-    if top_up.amount > room:
+    if is_closed or top_up.amount > room:
         _send_back(payment, top_up)
         return False
     taken = TopUp.objects.filter(id=top_up.id, credited_at=None).update(credited_at=clock.now())

@@ -46,6 +46,7 @@ from kameng.payments.services.gateways import config_of, provider_of
 from kameng.payments.services.holding import flag_for_split
 from kameng.payments.services.resting import note_answer, note_fault
 from kameng.pricing.money import Amount, format_yuan
+from kameng.tenancy.closing import require_selling
 
 TOP_UP_SECONDS = 1800
 OPENING_LIMIT = 30  # attempts for one thing in all, those that no gateway took up among them
@@ -252,12 +253,13 @@ def start_top_up(
 ) -> tuple[TopUp, Payment]:
     """Open a wallet top-up with its payment; the same key and content give the first one again.
 
-    The bonus that counts now is promised with it. Locks the customer. Raises `TopUpAmountInvalid`,
-    `WalletFull`, `TopUpKeyReused`.
+    The bonus that counts now is promised with it. Shares the selling of the site, then locks the
+    customer. Raises `TopUpAmountInvalid`, `WalletFull`, `TopUpKeyReused`, and as `require_selling`.
     """
     if not is_top_up_amount(amount):
         raise errors.TopUpAmountInvalid(low=_yuan(10_000), high=_yuan(50_000_000))
     with transaction.atomic():
+        require_selling(require_site_id())
         lock_customer(customer_id)
         known = _find_top_up(customer_id, idempotency_key)
         if known is not None:
@@ -308,10 +310,12 @@ def reopen_top_up(*, top_up_id: int, choice: PayChoice) -> Payment:
     """Open another attempt of a top-up at another account; an open one there is kept.
 
     Raises `PaymentClosed` when it is paid, goes back or nobody waits for it any more; `WalletFull`
-    when the wallet was promised to others meanwhile. Locks the customer, then the top-up.
+    when the wallet was promised to others meanwhile; as `require_selling`. Shares the selling of
+    the site, then locks the customer, then the top-up.
     """
     customer_id = TopUp.objects.values_list("customer_id", flat=True).get(id=top_up_id)
     with transaction.atomic():
+        require_selling(require_site_id())
         lock_customer(customer_id)
         top_up = lock_top_up(top_up_id)
         attempts = Payment.objects.filter(purpose=Purpose.TOP_UP, subject_id=top_up_id)

@@ -23,6 +23,7 @@ from kameng.payments.rules import PREPAID_MAX_AMOUNT, PREPAID_MIN_AMOUNT, is_pre
 from kameng.payments.selectors import PayChoice
 from kameng.payments.services.paying import TOP_UP_SECONDS, open_payment
 from kameng.pricing.money import Amount, format_yuan
+from kameng.tenancy.closing import require_books, require_staying
 from kameng.tenancy.selectors import get_site_view
 
 
@@ -31,11 +32,13 @@ def start_prepaid(
 ) -> tuple[PrepaidIn, Payment]:
     """Open a payment into the site's prepaid balance; the same key and content give the first one.
 
-    `choice` is a gateway of the main site. Raises `PrepaidAmountInvalid`, `PrepaidKeyReused`.
+    `choice` is a gateway of the main site. Raises `PrepaidAmountInvalid`, `PrepaidKeyReused`;
+    `SiteLeaving` while the site winds down. Shares its selling.
     """
     _check_amount(amount)
     try:
         with transaction.atomic():
+            require_staying(site_id)
             paid_in = _create(site_id, amount, PrepaidSource.GATEWAY, idempotency_key, actor)
             payment = open_payment(
                 purpose=Purpose.PREPAID,
@@ -93,7 +96,7 @@ def book_prepaid(
     """Book a bank transfer that has come to the main site, once a key. Audited.
 
     Raises `PrepaidReasonMissing`, `PrepaidAmountInvalid`, `PrepaidKeyReused`. Publishes
-    `PrepaidRaised`.
+    `PrepaidRaised`. `ShopClosed` once the site is closed: shares its selling.
     """
     if not reason.strip():
         raise errors.PrepaidReasonMissing
@@ -101,6 +104,7 @@ def book_prepaid(
     bank = account_id(AccountKind.BANK, get_site_view(site_id).main_id)
     try:
         with transaction.atomic():
+            require_books(site_id)
             paid_in = _create(site_id, amount, PrepaidSource.BANK, idempotency_key, actor)
             PrepaidIn.objects.filter(id=paid_in.id).update(
                 credited_at=clock.now(), reason=reason[:200]
@@ -126,7 +130,8 @@ def book_prepaid(
 def adjust_prepaid(*, site_id: int, amount: int, reason: str, actor: Actor) -> None:
     """Add to (or with a negative amount take from) a prepaid balance, with a reason, audited.
 
-    Raises `PrepaidReasonMissing`, `PrepaidShort`. Publishes `PrepaidRaised` when it grew.
+    Raises `PrepaidReasonMissing`, `PrepaidShort`, `ShopClosed`. Publishes `PrepaidRaised` when it
+    grew. Shares the selling of the site.
     """
     if not reason.strip() or amount == 0:
         raise errors.PrepaidReasonMissing
@@ -134,6 +139,7 @@ def adjust_prepaid(*, site_id: int, amount: int, reason: str, actor: Actor) -> N
     other = account_id(AccountKind.ADJUSTMENTS, get_site_view(site_id).main_id)
     pair = (other, balance) if amount > 0 else (balance, other)
     with transaction.atomic():
+        require_books(site_id)
         moves = [(*pair, abs(amount), Code.PREPAID_ADJUSTED)]
         try:
             _post(site_id, moves, reference=(Reference.ADJUSTMENT, site_id))

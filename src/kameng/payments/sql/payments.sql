@@ -353,6 +353,15 @@ language sql security definer set search_path = public, pg_temp as $$
     returning g.id, g.site_id;
 $$;
 
+-- Payments for orders of any site that are disputed now, and the order of each: few, by the same index.
+create or replace function payments_disputed_orders()
+returns table (payment_id bigint, order_id bigint)
+language sql stable set search_path = public, pg_temp as $$
+    select distinct p.id, p.subject_id
+      from payments_dispute d join payments_payment p on p.id = d.payment_id
+     where d.state = 1 and p.purpose = 1;
+$$;
+
 -- Payments for orders of a site that are disputed now, and the order of each. By payments_dispute_open.
 create or replace function payments_disputed(p_site bigint)
 returns table (payment_id bigint, order_id bigint)

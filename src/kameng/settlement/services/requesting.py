@@ -26,6 +26,7 @@ from kameng.settlement.models import OwnerKind, Payee, PayoutAccount, Source, Te
 from kameng.settlement.models import WithdrawalState as Label
 from kameng.settlement.rules import (
     COUNTED_STATES,
+    FEN,
     Circumstances,
     State,
     approvals_needed,
@@ -34,6 +35,7 @@ from kameng.settlement.rules import (
     quote_withdrawal,
 )
 from kameng.settlement.services.payees import lock_payee
+from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import SiteView, get_site_view
 
 LOOK_BACK_DAYS = 90
@@ -95,13 +97,14 @@ def _find_account(payee: Payee, account_id: int) -> PayoutAccount:
 def _check_limits(payee: Payee, amount: int, view: SiteView, terms: Terms) -> None:
     day, month = day_and_month(view)
     rows = Withdrawal.objects.filter(payee_id=payee.id, state__in=COUNTED_STATES)
+    is_last = view.state == SiteState.CLOSING  # what is left is paid out, however little
     fault = find_limit_fault(
         amount,
         terms=terms,
         day_amount=rows.filter(created_at__gte=day).aggregate(s=Sum("amount"))["s"] or 0,
         month_amount=rows.filter(created_at__gte=month).aggregate(s=Sum("amount"))["s"] or 0,
     )
-    if fault is not None:
+    if fault is not None and not (is_last and fault == "below_minimum" and amount % FEN == 0):
         raise errors.LimitBroken(why=_limit_words(fault, terms))
     if quote_withdrawal(amount, terms=terms).payout_amount <= 0:
         raise errors.LimitBroken(why=_("这个金额还不够付手续费。"))

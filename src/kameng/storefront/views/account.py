@@ -62,8 +62,7 @@ from kameng.storefront.paychoices import find_way, list_top_up_options, read_pay
 from kameng.storefront.payers import ask_payer
 from kameng.storefront.rows import make_rows
 from kameng.storefront.unread import forget_unread
-from kameng.tenancy.errors import SiteSuspended
-from kameng.tenancy.models import SiteState
+from kameng.tenancy.closing import closing_refusal
 from kameng.web.agents import describe_agent
 from kameng.web.answers import wants_json
 from kameng.web.cookies import give_session, session_token
@@ -176,8 +175,9 @@ def wallet(request: KamengRequest) -> HttpResponse:
 
 
 def _start(request: KamengRequest, typed: str, key: str) -> TopUp:
-    if request.site.state != SiteState.OPEN:  # the wallet may be looked at, not filled
-        raise SiteSuspended(reason=request.site.suspended_reason)
+    refusal = closing_refusal(request.site)
+    if refusal is not None:  # the wallet may be looked at, not filled
+        raise refusal
     try:
         amount = parse_fen_yuan(typed)
     except MoneyInvalid:

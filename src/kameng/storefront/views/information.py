@@ -1,32 +1,34 @@
 """Pages and files that hardly ever change: help, terms, privacy, what machines ask for."""
 
-from typing import Final
+from typing import Any, Final
 
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
 
-from kameng.storefront.frame import answer_shared
-from kameng.web.cookies import choose_language
+from kameng.core import clock
+from kameng.pages.heading import get_heading
+from kameng.pages.looks import banner_colours
+from kameng.pages.models import PageKind
+from kameng.pages.selectors import get_design
+from kameng.storefront.frame import answer_shared, keep_private, see_other
+from kameng.storefront.views.pages import answer_around, find_around
+from kameng.tenancy.models import LicenceKind
+from kameng.web.away import HANDOVER_SECONDS, PASS_COOKIE, PASS_SECONDS, make_pass, read_pass
+from kameng.web.cookies import choose_language, is_secure
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 
 DAY: Final = "public, max-age=86400"
-COLOURS: Final = {
-    "indigo": ("#2c3fd6", "#6a3fe6"),
-    "teal": ("#066b56", "#0a6b93"),
-    "vermilion": ("#b3261e", "#bf4a16"),
-    "ink": ("#171b25", "#413521"),
-}
-"""The gradient of each palette's banner; an icon reads no style sheet."""
 
 
 @open_when_suspended
 @require_safe
 def help_page(request: KamengRequest) -> HttpResponse:
     """Show how to buy, find orders again and reach the operator."""
-    return answer_shared(request, "storefront/help.html", key="help", build=dict)
+    content = find_around(request.site, PageKind.HELP)
+    return answer_around(request, "storefront/help.html", key="help", content=content, build=dict)
 
 
 @open_when_suspended
@@ -41,6 +43,39 @@ def terms(request: KamengRequest) -> HttpResponse:
 def privacy(request: KamengRequest) -> HttpResponse:
     """Show what is collected and why."""
     return answer_shared(request, "storefront/privacy.html", key="privacy", build=dict)
+
+
+@open_when_suspended
+@require_safe
+def legal(request: KamengRequest) -> HttpResponse:
+    """Show who runs the shop, as the main site verified it."""
+    view = request.site
+
+    def build() -> dict[str, Any]:
+        facts = view.settings.legal_facts
+        kind = int(facts.get("kind", 0))
+        return {"facts": facts, "kind": LicenceKind(kind).label if facts else ""}
+
+    return answer_shared(request, "storefront/legal.html", key="legal", build=build)
+
+
+@open_when_suspended
+@require_safe
+def inside(request: KamengRequest, token: str) -> HttpResponse:
+    """Give a browser that comes from the back office the pass to a shop that is being prepared."""
+    site_id = request.site.site_id
+    if read_pass(token, seconds=HANDOVER_SECONDS) != site_id:
+        raise Http404
+    response = keep_private(see_other(reverse("storefront:home")))
+    response.set_cookie(
+        PASS_COOKIE,
+        make_pass(site_id),
+        max_age=PASS_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=is_secure(request),
+    )
+    return response
 
 
 @open_when_suspended
@@ -63,7 +98,7 @@ def robots(request: KamengRequest) -> HttpResponse:
 @require_safe
 def favicon(request: KamengRequest) -> HttpResponse:
     """Draw the shop's mark: the first character of its name in its colours."""
-    start, end = COLOURS[request.site.settings.palette]
+    start, end = banner_colours(get_design(request.site).look["root"])
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><defs>'
         f'<linearGradient id="g" x2="1" y2="1"><stop stop-color="{start}"/>'
@@ -81,14 +116,17 @@ def favicon(request: KamengRequest) -> HttpResponse:
 def manifest(request: KamengRequest) -> HttpResponse:
     """Describe the shop to a phone that puts it on its home screen."""
     site = request.site
-    icon = {"src": reverse("storefront:favicon"), "sizes": "any", "type": "image/svg+xml"}
+    design = get_design(site)
+    own = get_heading(site, design.look, now=clock.now()).favicon_url
+    drawn = {"src": reverse("storefront:favicon"), "sizes": "any", "type": "image/svg+xml"}
+    icon = {"src": own, "sizes": "any", "type": "image/webp"} if own else drawn
     answer = JsonResponse(
         {
             "name": site.name,
             "short_name": site.name[:12],
             "start_url": reverse("storefront:home"),
             "display": "standalone",
-            "theme_color": COLOURS[site.settings.palette][0],
+            "theme_color": banner_colours(design.look["root"])[0],
             "background_color": "#ffffff",
             "icons": [icon],
         },

@@ -86,6 +86,9 @@ def order(request: KamengRequest, order_no: str) -> HttpResponse:
     token = read_token(request)
     if found.state == OrderState.AWAITING_PAYMENT:
         return keep_private(see_other(order_address("pay", order_no=order_no, token=token)))
+    is_plan = found.delivery_kind == DeliveryKind.SITE_PLAN
+    if is_plan and found.state in {OrderState.AWAITING_DELIVERY, OrderState.DELIVERED}:
+        return keep_private(see_other(order_address("shop_ready", order_no=order_no, token=token)))
     goods = collect_goods(found, by_buyer=True)
     product = get_catalogue(request.site).find_product(found.product_id)
     is_waiting = found.state in WAITING
@@ -108,7 +111,9 @@ def order(request: KamengRequest, order_no: str) -> HttpResponse:
         "answers": [(labels.get(key, key), value) for key, value in read_answers(found).items()],
         "tutorial": product.tutorial if product and goods else "",
         "after_sale": product.after_sale if product and goods else "",
-        "product_url": reverse("storefront:product", args=(found.product_id,)),
+        "product_url": reverse("storefront:plans")
+        if is_plan
+        else reverse("storefront:product", args=(found.product_id,)),
         "status_url": order_address("pay_status", **names, s=found.state),
         "keys_url": order_address("order_keys", **names),
         "used_url": order_address("order_used", order_no=order_no, token=""),

@@ -1,11 +1,14 @@
 """Pages that operators make: the home page, landing pages, the look's style sheet, pictures."""
 
-from typing import Final
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final
 
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
+from kameng.catalog.selectors import get_catalogue
 from kameng.core import clock
+from kameng.pages.content import Content
 from kameng.pages.drawing import draw_content
 from kameng.pages.errors import PageNotFound
 from kameng.pages.fields import is_safe_url
@@ -14,6 +17,7 @@ from kameng.pages.models import MANY_KINDS, PageKind
 from kameng.pages.selectors import current_content, find_picture_data, get_design
 from kameng.pages.services.previewing import open_preview
 from kameng.storefront.frame import answer_personal, answer_shared, keep_private
+from kameng.tenancy.selectors import SiteView
 from kameng.web.csp import allow_players
 from kameng.web.forms import find_text
 from kameng.web.middleware.people import open_when_suspended
@@ -34,21 +38,51 @@ def answer_page(
     content = design.contents.get(key)
     if content is None:
         raise PageNotFound
-    title = "" if key[0] == PageKind.HOME else design.titles[key]
-    response = answer_shared(
+    title = "" if key[0] == PageKind.HOME else design.titles.get(key, str(PageKind(key[0]).label))
+    return answer_around(
         request,
         "storefront/page.html",
         key=key,
+        content=content,
         build=lambda: {
-            "sections": draw_content(content, site=request.site, now=clock.now()),
             "page_title": title,
+            "is_bare": _is_bare(request.site, content),
             "nav": nav,
             "tab": tab,
         },
     )
-    if any(section["type"] == "video" for section in content["sections"]):
+
+
+def find_around(site: SiteView, kind: int, *, category_id: int = 0) -> Content | None:
+    """Return the sections around a built-in page: of this category, else of all; None for none."""
+    contents = get_design(site).contents
+    return contents.get((kind, category_id, "")) or contents.get((kind, 0, ""))
+
+
+def answer_around(
+    request: KamengRequest,
+    template: str,
+    *,
+    key: Hashable,
+    content: Content | None,
+    build: Callable[[], Mapping[str, Any]],
+) -> HttpResponse:
+    """Answer with a page that is the same for everybody, with an operator's sections in it."""
+
+    def values() -> dict[str, Any]:
+        now = clock.now()
+        drawn = draw_content(content, site=request.site, now=now) if content else ""
+        return {**build(), "sections": drawn}
+
+    response = answer_shared(request, template, key=key, build=values)
+    if content and any(section["type"] == "video" for section in content["sections"]):
         allow_players(response)
     return response
+
+
+def _is_bare(site: SiteView, content: Content) -> bool:
+    """Tell whether a page has nothing to show: no sections, or the home page of an empty shop."""
+    return not content["sections"] or not get_catalogue(site).products
 
 
 @require_safe

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from kameng.catalog.models import DeliveryKind
 from kameng.core.errors import Refusal
 from kameng.orders.errors import NotAllowedNow, SignInNeeded
 from kameng.orders.models import Order, OrderState
@@ -133,7 +134,9 @@ def _page(request: KamengRequest, order: Order, told: Told) -> HttpResponse:
         "status_url": order_address("pay_status", **names, s=order.state, **waits),
         "go_url": order_address("pay_go", order_no=order.order_no, token=""),
         "cancel_url": order_address("pay_cancel", order_no=order.order_no, token=""),
-        "product_url": reverse("storefront:product", args=(order.product_id,)),
+        "product_url": reverse("storefront:plans")
+        if order.delivery_kind == DeliveryKind.SITE_PLAN
+        else reverse("storefront:product", args=(order.product_id,)),
         "tab": "orders",
     }
     response = answer_personal(request, "storefront/pay.html", context)

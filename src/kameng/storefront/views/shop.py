@@ -30,7 +30,7 @@ from kameng.pricing.money import format_yuan
 from kameng.pricing.quote import OrderLine, quote_line
 from kameng.storefront.forms import make_slots
 from kameng.storefront.frame import answer_personal, answer_shared
-from kameng.storefront.views.pages import answer_page
+from kameng.storefront.views.pages import answer_around, answer_page, find_around
 from kameng.web.covers import draw_cover, split_label
 from kameng.web.forms import find_choice, find_text, find_whole
 from kameng.web.middleware.people import open_when_suspended
@@ -115,10 +115,14 @@ def category(request: KamengRequest, category_id: int) -> HttpResponse:
     products = catalogue.by_category(category_id)
     sort = _read_sort(request)
     page = _page_number(request, products)
-    return answer_shared(
+    is_front = page == 1 and not sort
+    return answer_around(
         request,
         "storefront/list.html",
         key=("category", category_id, sort, page),
+        content=find_around(request.site, PageKind.CATEGORY, category_id=category_id)
+        if is_front
+        else None,
         build=lambda: {
             **_list_page(catalogue, products, base=request.path, sort=sort, page=page),
             "title": found.name,
@@ -190,10 +194,11 @@ def product(request: KamengRequest, product_id: int) -> HttpResponse:
     found = _get_product(request, product_id)
     levels = levels_of(found)
     chosen = _chosen_variant(request, found)
-    return answer_shared(
+    return answer_around(
         request,
         "storefront/product.html",
         key=(product_id, levels, chosen),
+        content=find_around(request.site, PageKind.PRODUCT),
         build=lambda: _product(get_catalogue(request.site), found, levels=levels, chosen=chosen),
     )
 

@@ -15,11 +15,11 @@ from django.utils import timezone
 from kameng.accounts.people import GUEST
 from kameng.accounts.selectors import open_request
 from kameng.core.scope import open_scope
-from kameng.tenancy.errors import SiteSuspended
 from kameng.tenancy.middleware import HostUnknown, remember_scope
 from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import forget_hosts, scope_of
-from kameng.web.answers import answer, answer_refusal
+from kameng.web.answers import answer
+from kameng.web.away import answer_away, refusal_of
 from kameng.web.middleware.requests import SMALL_BODY
 
 OPEN_APPS = frozenset({"console", "openapi"})  # the operator, and gateways with money to report
@@ -63,16 +63,17 @@ class PeopleMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponseBase | None:
-        """Close the storefront of a site that is not open."""
+        """Close the storefront of a site that is not open, or is still being prepared."""
         site = getattr(request, "site", None)
-        if site is None or site.state == SiteState.OPEN:
+        if site is None or (site.state == SiteState.OPEN and not site.is_preparing):
             return None
         match = request.resolver_match
         if match is not None and OPEN_APPS & set(match.app_names):
             return None
         if getattr(view, "is_open_when_suspended", False):
             return None
-        return answer_refusal(request, SiteSuspended(reason=site.suspended_reason or ""))
+        refusal = refusal_of(request, site)
+        return None if refusal is None else answer_away(request, site, refusal)
 
 
 def _length(request: HttpRequest) -> int:

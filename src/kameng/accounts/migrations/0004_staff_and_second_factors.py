@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_approvals_and_marks'),
+        ('accounts', '0003_site_offers'),
         ('tenancy', '0003_plan_limits'),
     ]
 

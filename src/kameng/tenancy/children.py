@@ -1,0 +1,259 @@
+"""Child sites: opening one below a sub-site, its terms, its state, its place in the tree.
+
+A child buys through its upline, one level down and no further. Every change is audited in the same
+transaction. How many a sub-site may have is decided under the lock of its row.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from kameng.core.audit import Actor, record
+from kameng.tenancy import errors
+from kameng.tenancy.models import Plan, SettlementWay, Site, SiteKind, SiteState
+from kameng.tenancy.rules import is_slug
+from kameng.tenancy.selectors import (
+    SiteView,
+    find_child,
+    get_limits,
+    get_main_site,
+    get_plan,
+    list_children,
+    primary_host,
+)
+from kameng.tenancy.services import bump_catalogue_version, lock_site
+from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
+
+# One sub-site with its children stays below the 25 people at which a tree must stop growing
+# (ADR 0043), whatever its plan says.
+MOST_CHILDREN: Final = 24
+MAX_MARKUP_BPS: Final = 100_000
+MAX_LEAST_AMOUNT: Final = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildTerms:
+    """What children pay over their upline's wholesale price: a rate, and at least so much a piece.
+
+    In 1/10000 yuan.
+    """
+
+    markup_bps: int
+    minimum_amount: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.markup_bps <= MAX_MARKUP_BPS:
+            raise errors.ChildTermsInvalid
+        if not 0 <= self.minimum_amount <= MAX_LEAST_AMOUNT:
+            raise errors.ChildTermsInvalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRoom:
+    """How many children a sub-site has and may have."""
+
+    count: int
+    most: int
+    is_allowed: bool  # by the platform
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether one more may be opened."""
+        return self.is_allowed and self.count < self.most
+
+
+def read_room(upline_id: int) -> ChildRoom:
+    """Return how many children a sub-site has and may have. A child may have none."""
+    most = get_limits(upline_id).child_sites_most
+    is_child = Site.objects.filter(id=upline_id, upline_id__isnull=False).exists()
+    return ChildRoom(
+        count=len(list_children(upline_id)),
+        most=0 if is_child else MOST_CHILDREN if most is None else min(most, MOST_CHILDREN),
+        is_allowed=parse_settings(get_main_site().settings).child_sites_allowed,
+    )
+
+
+_allowed: dict[tuple[int, int, int], bool] = {}
+KEPT_ANSWERS: Final = 20_000
+
+
+def may_have_children(view: SiteView) -> bool:
+    """Tell whether the back office of a site speaks of child sites: allowed here, or some exist.
+
+    Asked by every page, so kept for as long as neither version moves.
+    """
+    if view.is_main or view.is_child:
+        return False
+    key = (view.site_id, view.catalogue_version, view.main_version)
+    if key not in _allowed:
+        room = read_room(view.site_id)
+        if len(_allowed) >= KEPT_ANSWERS:
+            _allowed.clear()
+        _allowed[key] = room.count > 0 or (room.is_allowed and room.most > 0)
+    return _allowed[key]
+
+
+def child_host(slug: str) -> str:
+    """Return the address that a new child gets: its slug before the main site's own host."""
+    host = primary_host(get_main_site().id) or "localhost"
+    return f"{slug}.{host.removeprefix('www.')}"
+
+
+def can_be_upline(site: Site) -> bool:
+    """Tell whether others may buy through a site: a sub-site that is no child itself."""
+    return not site.is_main and site.upline_id is None
+
+
+def create_child(
+    *, upline_id: int, slug: str, name: str, settings: SiteSettings, actor: Actor
+) -> Site:
+    """Create a child site below a sub-site, within what its plan and the platform allow.
+
+    Call in a transaction. Locks the upline. Raises `SlugInvalid`, `SlugTaken`, `ChildOfChild`,
+    `ChildrenForbidden`, `ChildrenFull`.
+    """
+    if not is_slug(slug):
+        raise errors.SlugInvalid
+    upline = lock_upline(upline_id)
+    admit_child(upline_id)
+    try:
+        with transaction.atomic():
+            site = Site.objects.create(
+                kind=SiteKind.BRANCH,
+                parent_id=upline.parent_id,
+                upline=upline,
+                plan_id=upline.plan_id,
+                slug=slug,
+                name=name,
+                settings=settings_json(settings),
+            )
+    except IntegrityError as fault:
+        raise errors.SlugTaken from fault
+    detail = {"upline_id": upline_id}
+    record("site.opened", actor=actor, site_id=site.id, subject=("site", site.id), detail=detail)
+    return site
+
+
+def lock_upline(upline_id: int) -> Site:
+    """Lock a sub-site that gets or loses a child, in a transaction; raise `ChildOfChild`."""
+    upline = lock_site(upline_id)
+    if upline.is_main or upline.upline_id is not None:
+        raise errors.ChildOfChild
+    return upline
+
+
+def admit_child(upline_id: int) -> None:
+    """Refuse one child more than the platform and the plan allow. Call with the upline locked."""
+    room = read_room(upline_id)
+    if not room.is_allowed or not room.most:
+        raise errors.ChildrenForbidden
+    if not room.is_open:
+        raise errors.ChildrenFull(most=room.most)
+
+
+def set_terms(*, site_id: int, terms: ChildTerms | None, actor: Actor) -> None:
+    """Set what a sub-site's children pay, or, for a child, what this one pays instead.
+
+    None goes back to the upline's terms (a child) or to none (a sub-site). Prices move at once;
+    orders that stand keep theirs. Locks the site, then its children.
+    """
+    with transaction.atomic():
+        site = lock_site(site_id)
+        if site.is_main:
+            raise errors.ChildOfChild
+        Site.objects.filter(id=site_id).update(
+            child_markup_bps=terms and terms.markup_bps,
+            child_minimum_amount=terms and terms.minimum_amount,
+        )
+        if site.upline_id is not None:
+            bump_catalogue_version(site_id)  # those of a sub-site move its children's by themselves
+        record(
+            "site.child_terms.changed",
+            actor=actor,
+            site_id=site.upline_id or site_id,
+            subject=("site", site_id),
+            detail={
+                "markup_bps": terms and terms.markup_bps,
+                "minimum_amount": terms and terms.minimum_amount,
+            },
+        )
+
+
+def move_child(*, site_id: int, upline_id: int | None, plan_id: int | None, actor: Actor) -> None:
+    """Let a sub-site buy through another one, or (None) from the main site with a plan of its own.
+
+    The main site's act. Its own terms go with the old upline. Orders that stand keep theirs. Locks
+    the sites concerned, ascending, then their children. Raises `ChildOfChild`, `ChildrenFull`,
+    `ChildrenForbidden`, `PlanNotFound`.
+    """
+    with transaction.atomic():
+        for each in sorted({site_id, upline_id} - {None}):  # type: ignore[type-var]
+            lock_site(each)  # type: ignore[arg-type]
+        site = Site.objects.get(id=site_id)
+        before = site.upline_id
+        if upline_id == before:
+            return
+        _check_move(site, upline_id)
+        plan: Plan | None = None
+        if upline_id is None:
+            plan = get_plan(plan_id or 0)
+        else:
+            lock_upline(upline_id)
+            admit_child(upline_id)
+            plan = Site.objects.get(id=upline_id).plan
+        Site.objects.filter(id=site_id).update(
+            upline_id=upline_id, plan=plan, child_markup_bps=None, child_minimum_amount=None
+        )
+        bump_catalogue_version(site_id)
+        record(
+            "site.upline.changed",
+            actor=actor,
+            site_id=site_id,
+            subject=("site", site_id),
+            detail={"from": before, "to": upline_id},
+        )
+
+
+def _check_move(site: Site, upline_id: int | None) -> None:
+    if site.is_main or upline_id == site.id or list_children(site.id):
+        raise errors.ChildOfChild
+    if upline_id is not None and site.settlement_way != SettlementWay.CLAIM:
+        raise errors.SettlementWayInvalid(why=errors.CHILD_CLAIMS_ONLY)
+
+
+def suspend_child(*, site_id: int, upline_id: int, reason: str, actor: Actor) -> None:
+    """Stop an open child of this sub-site from selling: buyers read the reason at once.
+
+    Raises `SiteNotFound` for another's, `ChildStateMoved` when it is not open.
+    """
+    _turn(site_id, SiteState.SUSPENDED, upline_id=upline_id, reason=reason, actor=actor)
+
+
+def reopen_child(*, site_id: int, upline_id: int, actor: Actor) -> None:
+    """Let a child sell again that this sub-site has suspended; what the main site did stays.
+
+    Raises `SiteNotFound` for another's, `ChildStateMoved` when it was not suspended from here.
+    """
+    _turn(site_id, SiteState.OPEN, upline_id=upline_id, reason="", actor=actor)
+
+
+def _turn(site_id: int, state: SiteState, *, upline_id: int, reason: str, actor: Actor) -> None:
+    find_child(site_id, upline_id=upline_id)
+    halts = state == SiteState.SUSPENDED
+    mine = Site.objects.filter(id=site_id, upline_id=upline_id)
+    if halts:
+        mine = mine.filter(state=SiteState.OPEN)
+    else:
+        mine = mine.filter(state=SiteState.SUSPENDED, halted_by_upline=True)
+    with transaction.atomic():
+        moved = mine.update(state=state, suspended_reason=reason[:200], halted_by_upline=halts)
+        if not moved:
+            raise errors.ChildStateMoved
+        record(
+            "site.state.changed",
+            actor=actor,
+            site_id=upline_id,
+            subject=("site", site_id),
+            detail={"state": int(state), "reason": reason},
+        )

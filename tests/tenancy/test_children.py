@@ -1,0 +1,290 @@
+"""Child sites: one level, as many as the plan says, stopped and moved by who may."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from kameng.core.audit import Actor
+from kameng.core.models import AuditEntry
+from kameng.core.scope import platform_scope
+from kameng.tenancy import children, errors
+from kameng.tenancy.children import (
+    MOST_CHILDREN,
+    ChildTerms,
+    create_child,
+    may_have_children,
+    move_child,
+    read_room,
+    reopen_child,
+    set_terms,
+    suspend_child,
+)
+from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState
+from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
+from kameng.tenancy.services import (
+    change_settings,
+    set_settlement_way,
+    set_site_state,
+)
+from kameng.tenancy.settings import SiteSettings
+from kameng.tenancy.terms import set_term_by_hand
+from tests.concurrency.guards import Meeting
+from tests.factories import make_child, make_plan, make_sub_site, next_number
+
+ACTOR = Actor(kind="user", actor_id=1, name="Lin")
+
+
+def allow(most: int | None) -> None:
+    """Let the platform and every plan allow so many children."""
+    main = Site.objects.get(kind=1)
+    with platform_scope("a test allows child sites"):
+        change_settings(site_id=main.id, changes={"child_sites_allowed": True}, actor=ACTOR)
+    Plan.objects.update(child_sites_most=most)
+
+
+def open_one(upline: Site) -> Site:
+    """Open a child below a sub-site as its operator does."""
+    with platform_scope("a test opens a child"), transaction.atomic():
+        return create_child(
+            upline_id=upline.id,
+            slug=f"kid-{next_number()}",
+            name="下级",
+            settings=SiteSettings(),
+            actor=ACTOR,
+        )
+
+
+def test_a_child_has_its_uplines_plan_and_the_main_sites_goods(site_a: Site) -> None:
+    allow(2)
+    child = open_one(site_a)
+
+    view = get_site_view(child.id)
+    assert (view.main_id, view.upline_id, view.plan_id) == (
+        site_a.parent_id,
+        site_a.id,
+        site_a.plan_id,
+    )
+    assert (view.is_main, view.is_child, view.is_held) == (False, True, False)
+    assert not get_site_view(site_a.id).is_child
+
+
+def test_the_platform_and_the_plan_bound_the_children(site_a: Site) -> None:
+    with pytest.raises(errors.ChildrenForbidden):
+        open_one(site_a)  # the platform does not offer any
+    allow(0)
+    with pytest.raises(errors.ChildrenForbidden):
+        open_one(site_a)
+    allow(1)
+    open_one(site_a)
+    with pytest.raises(errors.ChildrenFull):
+        open_one(site_a)
+    room = read_room(site_a.id)
+    assert (room.count, room.most, room.is_open) == (1, 1, False)
+    allow(None)
+    assert read_room(site_a.id).most == MOST_CHILDREN
+    assert get_limits(site_a.id).child_sites_most is None
+
+
+def test_children_have_no_children(site_a: Site, site_b: Site) -> None:
+    allow(5)
+    child = open_one(site_a)
+
+    with pytest.raises(errors.ChildOfChild):
+        open_one(child)
+    with pytest.raises(errors.ChildOfChild), platform_scope("a test moves"):
+        move_child(site_id=site_b.id, upline_id=child.id, plan_id=None, actor=ACTOR)
+    with pytest.raises(errors.ChildOfChild), platform_scope("a test moves"):
+        move_child(site_id=site_a.id, upline_id=site_b.id, plan_id=None, actor=ACTOR)
+    assert read_room(child.id).most == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update tenancy_site set upline_id = %(child)s where id = %(other)s",
+        "update tenancy_site set upline_id = %(other)s where id = %(upline)s",
+        "update tenancy_site set upline_id = %(main)s where id = %(other)s",
+        "update tenancy_site set upline_id = id where id = %(other)s",
+        "update tenancy_site set settlement_way = 2 where id = %(child)s",
+        (
+            "update tenancy_site set child_markup_bps = -1, child_minimum_amount = 0"
+            " where id = %(child)s"
+        ),
+    ],
+)
+def test_the_database_itself_holds_the_tree(site_a: Site, site_b: Site, damage: str) -> None:
+    child = make_child(site_a)
+    ids = {
+        "child": child.id,
+        "upline": site_a.id,
+        "other": site_b.id,
+        "main": site_a.parent_id,
+    }
+
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(damage, ids)
+
+
+def test_a_childs_plan_cannot_leave_its_uplines(site_a: Site) -> None:
+    child, dear = make_child(site_a), make_plan("贵", markup_bps=9000)
+
+    Site.objects.filter(id=child.id).update(plan=dear)
+    assert Site.objects.get(id=child.id).plan_id == site_a.plan_id
+    with platform_scope("a test changes plans"):
+        wish: dict[str, Any] = {"plan": dear, "ends_at": None, "reason": "试一试", "actor": ACTOR}
+        with pytest.raises(errors.NothingToProlong):
+            set_term_by_hand(site_id=child.id, **wish)
+        set_term_by_hand(site_id=site_a.id, **wish)
+    assert Site.objects.get(id=child.id).plan_id == dear.id
+
+
+def test_terms_are_the_childs_own_else_the_uplines(site_a: Site) -> None:
+    child = make_child(site_a)
+
+    def seen() -> tuple[int, int]:
+        view = get_site_view(child.id)
+        return view.child_markup_bps, view.child_minimum_amount
+
+    assert seen() == (0, 0)
+    with site_scope(site_a.id):
+        set_terms(
+            site_id=site_a.id, terms=ChildTerms(markup_bps=300, minimum_amount=5), actor=ACTOR
+        )
+        assert seen() == (300, 5)
+        set_terms(site_id=child.id, terms=ChildTerms(markup_bps=0, minimum_amount=70), actor=ACTOR)
+        assert seen() == (0, 70)
+        set_terms(site_id=child.id, terms=None, actor=ACTOR)
+    assert seen() == (300, 5)
+    view = get_site_view(site_a.id)
+    assert (view.child_markup_bps, view.child_minimum_amount) == (0, 0)  # it pays no upline
+    with platform_scope("a test reads"):
+        kinds = AuditEntry.objects.filter(action="site.child_terms.changed")
+        assert kinds.filter(site_id=site_a.id).count() == 3
+
+
+@pytest.mark.parametrize(("rate", "least"), [(-1, 0), (100_001, 0), (0, -1), (0, 10_000_000_001)])
+def test_terms_out_of_bounds_are_refused(rate: int, least: int) -> None:
+    with pytest.raises(errors.ChildTermsInvalid):
+        ChildTerms(markup_bps=rate, minimum_amount=least)
+
+
+def test_an_upline_resumes_only_what_it_paused(site_a: Site, site_b: Site) -> None:
+    child = make_child(site_a)
+    with site_scope(site_a.id):
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="盘点", actor=ACTOR)
+        view = get_site_view(child.id)
+        assert (view.state, view.closed_reason) == (SiteState.SUSPENDED, "盘点")
+        with pytest.raises(errors.ChildStateMoved):
+            suspend_child(site_id=child.id, upline_id=site_a.id, reason="再", actor=ACTOR)
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+    with platform_scope("the main site suspends"):
+        set_site_state(site_id=child.id, state=SiteState.SUSPENDED, reason="违规", actor=ACTOR)
+    with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+    with site_scope(site_b.id), pytest.raises(errors.SiteNotFound):
+        suspend_child(site_id=child.id, upline_id=site_b.id, reason="别人的", actor=ACTOR)
+    assert get_site_view(child.id).closed_reason == "违规"
+
+
+def test_a_child_settles_by_claims_only(site_a: Site, site_b: Site) -> None:
+    allow(3)
+    child = make_child(site_a)
+    with platform_scope("a test"), pytest.raises(errors.SettlementWayInvalid):
+        set_settlement_way(site_id=child.id, way=SettlementWay.SPLIT, reason="", actor=ACTOR)
+    Site.objects.filter(id=site_b.id).update(settlement_way=SettlementWay.PREPAID)
+    with platform_scope("a test"), pytest.raises(errors.SettlementWayInvalid):
+        move_child(site_id=site_b.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
+
+
+def test_moving_is_bounded_audited_and_ends_its_own_terms(site_a: Site, site_b: Site) -> None:
+    allow(1)
+    child = make_child(site_a, terms=(700, 9))
+    make_child(site_b)
+    with platform_scope("a test moves"):
+        with pytest.raises(errors.ChildrenFull):
+            move_child(site_id=child.id, upline_id=site_b.id, plan_id=None, actor=ACTOR)
+        plan_id = site_a.plan_id
+        move_child(site_id=child.id, upline_id=None, plan_id=plan_id, actor=ACTOR)
+        moved = Site.objects.get(id=child.id)
+        assert (moved.upline_id, moved.child_markup_bps) == (None, None)
+        move_child(site_id=child.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
+        entries = AuditEntry.objects.filter(action="site.upline.changed", site_id=child.id)
+        assert entries.count() == 2
+
+
+def test_the_back_office_speaks_of_children_where_there_may_be_some(site_a: Site) -> None:
+    assert not may_have_children(get_site_view(site_a.id))
+    allow(2)
+    view = get_site_view(site_a.id)
+    assert may_have_children(view)
+    child = make_child(site_a)
+    assert not may_have_children(get_site_view(child.id))
+    assert not may_have_children(get_site_view(site_a.parent_id or 0))
+
+
+Parallel = Callable[[int, Callable[[int], Any]], list[Any]]
+
+
+def open_or_refuse(upline: Site) -> Any:
+    try:
+        return open_one(upline)
+    except errors.ChildrenFull as refusal:
+        return refusal
+
+
+def test_twenty_openings_at_once_stay_within_the_plan(
+    committed_db: None, main_site: Site, run_parallel: Parallel
+) -> None:
+    upline = make_sub_site()
+    allow(3)
+
+    outcomes = run_parallel(20, lambda _i: open_or_refuse(upline))
+
+    assert sum(isinstance(each, Site) for each in outcomes) == 3
+    assert Site.objects.filter(upline=upline).count() == 3
+
+
+def test_control_without_the_uplines_lock_there_are_too_many(
+    committed_db: None,
+    main_site: Site,
+    run_parallel: Parallel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upline = make_sub_site()
+    allow(1)
+    both = Meeting(2)
+    admit = children.admit_child
+
+    def admit_together(upline_id: int) -> None:
+        admit(upline_id)
+        both.arrive()
+
+    monkeypatch.setattr(children, "lock_site", lambda site_id: Site.objects.get(id=site_id))
+    monkeypatch.setattr(children, "admit_child", admit_together)
+
+    outcomes = run_parallel(2, lambda _i: open_or_refuse(upline))
+
+    assert sum(isinstance(each, Site) for each in outcomes) == 2
+
+
+def test_two_that_become_each_others_upline_are_one_at_most(
+    committed_db: None, main_site: Site, run_parallel: Parallel
+) -> None:
+    one, two = make_sub_site(), make_sub_site()
+    allow(5)
+
+    def move(index: int) -> Any:
+        site, upline = (one, two) if index % 2 else (two, one)
+        try:
+            with platform_scope("a test moves"):
+                move_child(site_id=site.id, upline_id=upline.id, plan_id=None, actor=ACTOR)
+        except errors.ChildOfChild as refusal:
+            return refusal
+        return None
+
+    outcomes = run_parallel(2, move)
+
+    assert outcomes.count(None) == 1
+    assert Site.objects.filter(upline_id__isnull=False).count() == 1
