@@ -6,6 +6,7 @@ from kameng.console import (
     urls_books,
     urls_children,
     urls_design,
+    urls_domains,
     urls_goods,
     urls_leaving,
     urls_money,
@@ -13,6 +14,7 @@ from kameng.console import (
     urls_staff,
 )
 from kameng.console.views import (
+    dashboard,
     frame,
     handing_over,
     joining,
@@ -26,12 +28,16 @@ app_name = "console"
 
 site_urls: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
+    path("dashboard/live/", dashboard.dashboard_live, name="dashboard_live"),
+    path("dashboard/file/", dashboard.dashboard_file, name="dashboard_file"),
+    path("dashboard/sites/", dashboard.dashboard_sites, name="dashboard_sites"),
     path("palette/", palette.palette, name="palette"),
     path("", include(urls_staff.urlpatterns)),
     path("", include(urls_orders.urlpatterns)),
     path("", include(urls_money.urlpatterns)),
     path("", include(urls_goods.urlpatterns)),
     path("", include(urls_books.urlpatterns)),
+    path("", include(urls_domains.urlpatterns)),
     path("", include(urls_children.urlpatterns)),
     path("", include(urls_leaving.urlpatterns)),
     path("design/", include(urls_design.urlpatterns)),
