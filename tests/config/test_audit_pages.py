@@ -26,28 +26,28 @@ NOT_ON_RECORD = (
     " where kind = 2)::text, '{\"revision_id\": 999999}'::jsonb)"
 )
 BREAKS = [
-    ("I36", f"update pages_page set revision_id = {OTHER} where kind = 2"),
-    ("I36", f"update pages_publication set revision_id = {OTHER} where state = 0"),
-    ("I36", "update pages_publication set publish_at = now() - interval '1 hour'"),
-    ("I36", "update pages_page set draft_version = 0 where kind = 2"),
-    ("I36", "update pages_page set draft_version = 0, draft = '{}' where kind = 4"),
-    ("I36", "update pages_revision set number = number + 7 where number = 1"),
-    ("I36", "update pages_revision set content = content - 'root'"),
-    ("I36", "update pages_revision set content = jsonb_set(content, '{sections}', '5')"),
+    ("I41", f"update pages_page set revision_id = {OTHER} where kind = 2"),
+    ("I41", f"update pages_publication set revision_id = {OTHER} where state = 0"),
+    ("I41", "update pages_publication set publish_at = now() - interval '1 hour'"),
+    ("I41", "update pages_page set draft_version = 0 where kind = 2"),
+    ("I41", "update pages_page set draft_version = 0, draft = '{}' where kind = 4"),
+    ("I41", "update pages_revision set number = number + 7 where number = 1"),
+    ("I41", "update pages_revision set content = content - 'root'"),
+    ("I41", "update pages_revision set content = jsonb_set(content, '{sections}', '5')"),
     (
-        "I36",
+        "I41",
         (
             "update pages_revision set content = jsonb_set(content, '{sections}',"
             " (content -> 'sections') || (content -> 'sections')) where number = 1"
         ),
     ),
-    ("I36", "update pages_revision set content = jsonb_set(content, '{sections,0,props}', '5')"),
-    ("I36", 'update pages_decoration set before = \'{"999999": {"revision_id": null}}\''),
-    ("I36", NOT_ON_RECORD),
-    ("I37", "delete from pages_picturefile; delete from pages_picture"),
-    ("I37", "delete from pages_picturefile where width = 600"),
-    ("I37", "update pages_picturefile set data = ''"),
-    ("I37", "update pages_picture set width = width + 1"),
+    ("I41", "update pages_revision set content = jsonb_set(content, '{sections,0,props}', '5')"),
+    ("I41", 'update pages_decoration set before = \'{"999999": {"revision_id": null}}\''),
+    ("I41", NOT_ON_RECORD),
+    ("I42", "delete from pages_picturefile; delete from pages_picture"),
+    ("I42", "delete from pages_picturefile where width = 600"),
+    ("I42", "update pages_picturefile set data = ''"),
+    ("I42", "update pages_picture set width = width + 1"),
 ]
 
 

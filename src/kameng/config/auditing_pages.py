@@ -16,7 +16,7 @@ PICTURES_SHOWN = """
 
 
 def publications() -> Iterator[str]:
-    """I36: a page shows a revision of its own; plans are its own and carried out in time."""
+    """I41: a page shows a revision of its own; plans are its own and carried out in time."""
     for row in read_rows(
         """
         select p.id, p.site_id, r.page_id, r.site_id
@@ -94,7 +94,7 @@ def _shapes() -> Iterator[str]:
 
 
 def pictures() -> Iterator[str]:
-    """I37: pictures that buyers are shown are the site's own, and every picture has its files."""
+    """I42: pictures that buyers are shown are the site's own, and every picture has its files."""
     for row in read_rows(
         f"""
         select s.page_id, s.picture_id from ({PICTURES_SHOWN}) s
