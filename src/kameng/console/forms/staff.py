@@ -59,6 +59,7 @@ PERMISSION_LABELS: Final = {
     "children.manage": _("管理下级分站"),
     "plan.view": _("看套餐和到期时间"),
     "plan.buy": _("续期和换套餐"),
+    "goods.oversee": _("查看和下架分站自有商品"),
 }
 
 
@@ -92,6 +93,7 @@ PERMISSION_NOTES: Final = {
     "children.manage": _("开下级分站，定他们的进价，停用他们。"),
     "plan.view": _("本店的套餐、用量和到期时间。"),
     "plan.buy": _("向主站付费续期或升级套餐。"),
+    "goods.oversee": _("主站用：看分站自己的商品，不合适的下架。"),
 }
 PERMISSION_GROUPS: Final = (
     (_("经营"), "layout-dashboard", ("overview.view",)),
@@ -103,7 +105,7 @@ PERMISSION_GROUPS: Final = (
     (
         _("商品与卡密"),
         "package",
-        ("goods.view", "goods.edit", "prices.edit", "keys.import", "keys.reveal"),
+        ("goods.view", "goods.edit", "prices.edit", "keys.import", "keys.reveal", "goods.oversee"),
     ),
     (
         _("店铺"),
