@@ -148,7 +148,7 @@ def test_a_new_account_asks_for_the_password_of_an_old_session(
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SERVICE, Role.GOODS, Role.MANAGER])
 def test_only_who_may_asks_for_money(
-    money: Money, desk_of: Callable[..., Desk], site_a: Site, role: Role
+    money: Money, desk_of: Callable[..., Desk], site_a: Site, lin: people.Staff, role: Role
 ) -> None:
     person = people.make_operator(site_a, login=f"x-{role}", name="X", role=role)
     desk = desk_of(person, site_a)
