@@ -12,6 +12,7 @@ from PIL import Image
 
 from kameng.accounts.models import Customer
 from kameng.accounts.services.approving import ApprovalWish, ask_approval
+from kameng.catalog.models import Variant
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.ledger.accounts import AccountKind
@@ -35,10 +36,12 @@ from kameng.settlement.models import PayoutAccount, Source
 from kameng.settlement.services.payees import ensure_payee
 from kameng.settlement.services.requesting import WithdrawalWish, request_withdrawal
 from kameng.settlement.services.terms import change_terms
-from kameng.tenancy.models import Site
+from kameng.tenancy.claiming import claim_hosts
+from kameng.tenancy.models import DomainClaim, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of
 from tests.factories import fund_wallet, make_card_keys, make_customer
+from tests.own_goods import allow_own_goods, make_own_variant
 from tests.payments.filling import pay
 from tests.settlement.world import PLAIN
 
@@ -56,6 +59,7 @@ class World:
     shop: Shop
     customer: Customer
     outsider: Customer
+    own: Variant  # of the goods that site A sells alone
     ids: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +67,9 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
     """Fill site A: orders in several states, money, messages, mail, notes, audit."""
     shop = open_shop(main, site_a, keys=0)
     make_card_keys(shop.variant, [f"CANARY-A-KEY-{n}" for n in range(20)])
+    allow_own_goods(site_a)
+    own = make_own_variant(site_a, title="CANARY-A-goods", keys=0)
+    make_card_keys(own, [f"CANARY-A-OWN-{n}" for n in range(5)])
     customer = make_customer(site_a, login="canary-a@example.com", nickname="CANARY-A-nick")
     outsider = make_customer(site_b, login="outsider@example.com", nickname="Bo")
     fund_wallet(customer, 5_000_000)  # a wallet holds at most 1000 yuan
@@ -88,7 +95,7 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
             customer_id=customer.id, amount=500_000, choice=shop.choice, idempotency_key="world"
         )
         payment = Payment.objects.filter(subject_id=waiting.order_id, purpose=1).get()
-    world = World(main, site_a, site_b, shop, customer, outsider)
+    world = World(main, site_a, site_b, shop, customer, outsider, own=own)
     world.ids = _ids(world, paid.order_no, waiting.order_no, payment, top_up)
     return world
 
@@ -141,9 +148,9 @@ def _ids(
         "email_id": email.id,
         "entry_id": entry.id,
         "gateway_id": gateway.id,
-        "product_id": world.shop.variant.product_id,
-        "variant_id": world.shop.variant.id,
-        "category_id": world.shop.variant.product.category_id,
+        "product_id": world.own.product_id,
+        "variant_id": world.own.id,
+        "category_id": world.own.product.category_id,
         "site_id": view.site_id,
         "batch_id": 1,
         "batch_no": "B1",
@@ -158,10 +165,31 @@ def _ids(
         "plan_id": 1,
         "code": "logo",
         "child_id": 1,
+        "claim_id": _domain(world),
+        "secret": "x" * 24,
         **_pages(world),
         "act": "resend",
         "version": "x",
     }
+
+
+def _domain(world: World) -> int:
+    """Let site A claim a domain that was just looked at, so that nobody is asked about it."""
+    now = clock.now()
+    seen = {"addresses": [], "v6_addresses": [], "names": [], "texts": ["CANARY-A-record"]}
+    with site_scope(world.site_a.id):
+        claim = claim_hosts("canary-a.com", with_twin=False, wants_primary=False, actor=STAFF)[0]
+        DomainClaim.objects.filter(id=claim.id).update(
+            checked_at=now + dt.timedelta(days=1),
+            next_check_at=now + dt.timedelta(days=1),
+            findings={
+                "found": {**seen, "servers": [], "fault": ""},
+                "problems": [],
+                "answered": True,
+                "expected": [],
+            },
+        )
+    return int(claim.id)
 
 
 def _pages(world: World) -> dict[str, Any]:
