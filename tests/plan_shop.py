@@ -136,7 +136,7 @@ def place_shop(
         shop, variant or shop.month, customer=customer or rich_buyer(shop), key=key
     )
     with site_scope(shop.main.id):
-        return order_shop(checkout, wished)
+        return order_shop(checkout, shop=wished)
 
 
 def place_term(shop: PlanShop, site: Site, *, variant: Variant | None = None) -> PlacedOrder:

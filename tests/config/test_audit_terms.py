@@ -16,25 +16,25 @@ FIRST = "(select min(id) from orders_order where delivery_kind = 4 and state = 3
 LAST_TERM = "(select max(id) from tenancy_siteterm where replaced_at is null)"
 UNGUARD = "alter table orders_order drop constraint orders_opening_earns_nobody; "
 OF_TERMS = [
-    ("I29", f"delete from tenancy_siteterm where order_id = {FIRST}"),
-    ("I29", f"update orders_sitepurchase set done_at = null where order_id = {FIRST}"),
-    ("I29", "update tenancy_siteterm set order_id = order_id + 1000 where order_id is not null"),
-    ("I29", f"update tenancy_siteterm set site_id = site_id + 1 where order_id = {FIRST}"),
-    ("I29", f"delete from orders_sitepurchase where order_id = {FIRST}"),
-    ("I30", "update tenancy_site set expires_at = expires_at - interval '1 day'"),
-    ("I30", "update tenancy_site set lapses_at = lapses_at + interval '1 day'"),
+    ("I30", f"delete from tenancy_siteterm where order_id = {FIRST}"),
+    ("I30", f"update orders_sitepurchase set done_at = null where order_id = {FIRST}"),
+    ("I30", "update tenancy_siteterm set order_id = order_id + 1000 where order_id is not null"),
+    ("I30", f"update tenancy_siteterm set site_id = site_id + 1 where order_id = {FIRST}"),
+    ("I30", f"delete from orders_sitepurchase where order_id = {FIRST}"),
+    ("I31", "update tenancy_site set expires_at = expires_at - interval '1 day'"),
+    ("I31", "update tenancy_site set lapses_at = lapses_at + interval '1 day'"),
     (
-        "I30",
+        "I31",
         f"update tenancy_siteterm set ends_at = ends_at + interval '1 h' where id = {LAST_TERM}",
     ),
     (
-        "I30",
+        "I31",
         f"update tenancy_siteterm set starts_at = now() - interval '9 d' where id = {LAST_TERM}",
     ),
-    ("I30", "update tenancy_plan set grace_days = grace_days + 1"),
-    ("I31", f"{UNGUARD}update orders_order set wholesale_amount = 1 where id = {FIRST}"),
+    ("I31", "update tenancy_plan set grace_days = grace_days + 1"),
+    ("I32", f"{UNGUARD}update orders_order set wholesale_amount = 1 where id = {FIRST}"),
     (
-        "I31",
+        "I32",
         f"update ledger_transfer set code = 31 where reference_kind = 1 and reference_id = {FIRST}",
     ),
 ]

@@ -159,7 +159,7 @@ def _order(plans: PlanShop, checkout: Any, wished: Any) -> Any:
     from kameng.orders.services.buying_plans import order_shop
 
     with site_scope(plans.main.id):
-        return order_shop(checkout, wished)
+        return order_shop(checkout, shop=wished)
 
 
 def test_its_own_buyer_may_begin_again_and_the_first_order_is_given_up(plans: PlanShop) -> None:

@@ -25,11 +25,11 @@ from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState
 from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
 from kameng.tenancy.services import (
     change_settings,
-    change_site,
     set_settlement_way,
     set_site_state,
 )
 from kameng.tenancy.settings import SiteSettings
+from kameng.tenancy.terms import set_term_by_hand
 from tests.concurrency.guards import Meeting
 from tests.factories import make_child, make_plan, make_sub_site, next_number
 
@@ -133,9 +133,10 @@ def test_a_childs_plan_cannot_leave_its_uplines(site_a: Site) -> None:
     Site.objects.filter(id=child.id).update(plan=dear)
     assert Site.objects.get(id=child.id).plan_id == site_a.plan_id
     with platform_scope("a test changes plans"):
-        change_site(site_id=child.id, name="改名", plan=dear, actor=ACTOR)
-        assert Site.objects.get(id=child.id).plan_id == site_a.plan_id
-        change_site(site_id=site_a.id, name="甲站", plan=dear, actor=ACTOR)
+        wish: dict[str, Any] = {"plan": dear, "ends_at": None, "reason": "试一试", "actor": ACTOR}
+        with pytest.raises(errors.NothingToProlong):
+            set_term_by_hand(site_id=child.id, **wish)
+        set_term_by_hand(site_id=site_a.id, **wish)
     assert Site.objects.get(id=child.id).plan_id == dear.id
 
 

@@ -22,7 +22,15 @@ from kameng.tenancy.models import (
     SiteState,
     SlugReservation,
 )
-from kameng.tenancy.rules import DAY, NOTICE_DAYS, clean_host
+from kameng.tenancy.rules import (
+    DAY,
+    NOTICE_DAYS,
+    SLUG,
+    SUGGESTIONS,
+    clean_host,
+    may_be_taken,
+    suggest_slugs,
+)
 from kameng.tenancy.settings import SiteSettings, parse_settings
 
 HOST_CACHE_SECONDS = 30.0
@@ -296,6 +304,30 @@ def branch_host(slug: str) -> str:
     main = get_main_site()
     suffix = parse_settings(main.settings).branch_suffix or primary_host(main.id) or "localhost"
     return f"{slug}.{suffix.removeprefix('www.')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressState:
+    """Whether an address may be taken: free, taken, reserved or invalid; and others near it."""
+
+    state: str
+    suggestions: tuple[str, ...] = ()
+
+
+def find_address(slug: str) -> AddressState:
+    """Tell whether a new shop may have this address now; holds nothing."""
+    if SLUG.fullmatch(slug) is None:
+        return AddressState(state="invalid")
+    if slug in list_taken_slugs([slug]):
+        state = "taken"
+    elif not may_be_taken(slug):
+        state = "reserved"
+    else:
+        return AddressState(state="free")
+    near = list(suggest_slugs(slug))
+    taken = list_taken_slugs(near)
+    free = tuple(each for each in near if each not in taken)
+    return AddressState(state=state, suggestions=free[:SUGGESTIONS])
 
 
 def list_taken_slugs(slugs: Collection[str]) -> frozenset[str]:

@@ -15,8 +15,24 @@ from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.scope import platform_scope
 from kameng.tenancy import errors, store
-from kameng.tenancy.models import Plan, Site, SiteState, SiteTerm, SlugReservation, TermKind
-from kameng.tenancy.rules import DAY, NewTerm, Stretch, change_over, is_slug, prolong
+from kameng.tenancy.models import (
+    Plan,
+    Site,
+    SiteState,
+    SiteTerm,
+    SlugReservation,
+    TermKind,
+    TermNotice,
+)
+from kameng.tenancy.rules import (
+    DAY,
+    NewTerm,
+    Stretch,
+    change_over,
+    due_notice,
+    may_be_taken,
+    prolong,
+)
 from kameng.tenancy.services import lock_site
 
 LONGEST = dt.timedelta(days=3660)
@@ -38,7 +54,7 @@ def hold_slug(slug: str, *, holder: str, until: dt.datetime) -> None:
 
     Raises `SlugInvalid`, `SlugTaken`. Call inside the transaction of the order.
     """
-    if not is_slug(slug):
+    if not may_be_taken(slug):
         raise errors.SlugInvalid
     if Site.objects.filter(slug=slug).exists() or not store.hold_slug(
         slug, holder=holder, until=until
@@ -137,6 +153,20 @@ def preview_term(site: Site, *, plan_id: int, days: int | None, paid_amount: int
     with platform_scope("what is left of the terms of one site"):
         left = _standing(site, now=now)
     return change_over(left, days=days, paid_amount=paid_amount, now=now)
+
+
+def take_notice(site: Site) -> int | None:
+    """Return how many days before its end the owner of this site is to be told of now; once each.
+
+    None when nothing is due, or a notice as near was given. Call inside the transaction of the
+    message, in the scope of the site.
+    """
+    ends_at = site.expires_at
+    days = due_notice(ends_at, now=clock.now()) if ends_at is not None else None
+    if days is None or TermNotice.objects.filter(ends_at=ends_at, days__lte=days).exists():
+        return None
+    _row, is_made = TermNotice.objects.get_or_create(site_id=site.id, ends_at=ends_at, days=days)
+    return days if is_made else None  # another worker was first
 
 
 def _standing(site: Site, *, now: dt.datetime) -> list[Stretch]:

@@ -32,6 +32,14 @@ class Opening:
     settings: SiteSettings = SiteSettings()
 
 
+def clean_shop_name(raw: str) -> str:
+    """Return the name of a shop in its stored form; raise `NicknameInvalid`."""
+    name = clean_nickname(raw)
+    if not name:
+        raise errors.NicknameInvalid
+    return name
+
+
 def open_sub_site(opening: Opening, *, actor: Actor) -> Site:
     """Open a sub-site of the main site with its host and its owner: all of it, or nothing.
 
@@ -54,7 +62,7 @@ def open_child_site(opening: Opening, *, upline_id: int, actor: Actor) -> Site:
     """
     owner = _new_owner(opening)
     with platform_scope("open a child site"), transaction.atomic():
-        name = _clean_name(opening)
+        name = clean_shop_name(opening.name)
         site = create_child(
             upline_id=upline_id,
             slug=opening.slug,
@@ -93,18 +101,11 @@ def _new_owner(opening: Opening, *, is_platform: bool = False) -> NewUser | None
 
 
 def _open(opening: Opening, *, plan: Plan | None, owner: NewUser | None, actor: Actor) -> Site:
-    name = _clean_name(opening)
+    name = clean_shop_name(opening.name)
     site = create_site(
         slug=opening.slug, name=name, plan=plan, settings=opening.settings, actor=actor
     )
     return _equip(site, opening, owner=owner, actor=actor)
-
-
-def _clean_name(opening: Opening) -> str:
-    name = clean_nickname(opening.name)
-    if not name:
-        raise errors.NicknameInvalid
-    return name
 
 
 def _equip(site: Site, opening: Opening, *, owner: NewUser | None, actor: Actor) -> Site:

@@ -47,6 +47,21 @@ def create_user(
         return insert_user(user, actor=actor)
 
 
+def prepare_user(*, login_text: str, password: str) -> NewUser:
+    """Check and hash what somebody chose who is to own a shop, before anything is written.
+
+    Raises `StaffLoginInvalid`, `StaffLoginTaken` or a refusal of the password. Hashing is slow:
+    call outside a transaction.
+    """
+    login = clean_staff_login(login_text)
+    if login is None:
+        raise errors.StaffLoginInvalid
+    if User.objects.filter(login=login).exists():
+        raise errors.StaffLoginTaken
+    encoded = hash_new_password(password, login=login)
+    return NewUser(login=login, display_name=login.partition("@")[0][:20], encoded=encoded)
+
+
 def insert_user(new: NewUser, *, actor: Actor) -> User:
     """Write a checked user; call inside a transaction. Raises `StaffLoginTaken`."""
     try:

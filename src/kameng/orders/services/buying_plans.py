@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from kameng.accounts.errors import NicknameInvalid, StaffLoginInvalid, StaffLoginTaken
-from kameng.accounts.rules import clean_nickname, clean_staff_login
-from kameng.accounts.selectors import is_login_taken
-from kameng.accounts.services.passwords import hash_new_password
+from kameng.accounts.services.opening import clean_shop_name
+from kameng.accounts.services.staff import prepare_user
 from kameng.catalog.selectors import PlanOffer, PurchaseQuote, list_plan_offers, quote_plan
 from kameng.core import clock
 from kameng.core.audit import Actor
@@ -28,10 +26,9 @@ from kameng.orders.services.placing import (
     replay_order,
 )
 from kameng.risk.services import Clearance
-from kameng.tenancy.errors import PlanNotSold, SlugInvalid, SlugTaken
+from kameng.tenancy.errors import PlanNotSold, SlugTaken
 from kameng.tenancy.models import Site
-from kameng.tenancy.rules import SLUG, SUGGESTIONS, may_be_taken, suggest_slugs
-from kameng.tenancy.selectors import SiteView, branch_host, find_site_id_now, list_taken_slugs
+from kameng.tenancy.selectors import SiteView, branch_host, find_site_id_now
 from kameng.tenancy.terms import check_prolongable, hold_slug
 
 LATE = dt.timedelta(minutes=30)  # a payment that comes after its time still finds the address held
@@ -65,30 +62,6 @@ class Checkout:
     clearance: Clearance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressState:
-    """Whether an address may be taken: free, taken, reserved or invalid; and others near it."""
-
-    state: str
-    suggestions: tuple[str, ...] = ()
-
-
-def find_address(slug: str) -> AddressState:
-    """Tell whether a new shop may have this address now. One or two queries; holds nothing."""
-    if SLUG.fullmatch(slug) is None:
-        return AddressState(state="invalid")
-    if slug in list_taken_slugs([slug]):
-        state = "taken"
-    elif not may_be_taken(slug):
-        state = "reserved"
-    else:
-        return AddressState(state="free")
-    near = list(suggest_slugs(slug))
-    taken = list_taken_slugs(near)
-    free = tuple(each for each in near if each not in taken)
-    return AddressState(state=state, suggestions=free[:SUGGESTIONS])
-
-
 def get_offer(variant_id: int) -> PlanOffer:
     """Return what is sold of plans under this number on the main site; raise `PlanNotSold`."""
     found = next((each for each in list_plan_offers() if each.variant_id == variant_id), None)
@@ -97,14 +70,12 @@ def get_offer(variant_id: int) -> PlanOffer:
     return found
 
 
-def order_shop(checkout: Checkout, shop: NewShop) -> PlacedOrder:
+def order_shop(checkout: Checkout, *, shop: NewShop) -> PlacedOrder:
     """Order a shop. The address is held until the order's time is over; the same key replays.
 
     Raises `SlugInvalid`, `SlugTaken`, `NicknameInvalid`, `StaffLoginInvalid`, `StaffLoginTaken`, a
     refusal of the password, `PlanNotSold`, and as `place_order`. Locks: reservation, then order.
     """
-    if not may_be_taken(shop.slug):
-        raise SlugInvalid
     known = _replay(checkout, act=PurchaseAct.OPEN, slug=shop.slug)
     if known is not None:
         return known
@@ -112,7 +83,7 @@ def order_shop(checkout: Checkout, shop: NewShop) -> PlacedOrder:
     purchase = SitePurchase(
         act=PurchaseAct.OPEN,
         slug=shop.slug,
-        name=_clean_name(shop.name),
+        name=clean_shop_name(shop.name),
         template=shop.template[:40],
         holder=checkout.buyer.actor[:80],
         **_owner_columns(shop),
@@ -150,7 +121,7 @@ def _place(checkout: Checkout, purchase: SitePurchase, *, offer: PlanOffer) -> P
     purchase.plan_id, purchase.term_days = offer.plan.id, offer.days
     seconds = checkout.view.settings.order_hold_seconds
     with transaction.atomic():
-        if purchase.slug:
+        if purchase.act == PurchaseAct.OPEN:
             until = clock.now() + dt.timedelta(seconds=seconds) + LATE
             hold_slug(purchase.slug, holder=purchase.holder, until=until)
         placed = place_order(
@@ -212,24 +183,13 @@ def _leave_earlier(purchase: SitePurchase) -> None:
             continue  # paid or given up meanwhile: it keeps what it has
 
 
-def _clean_name(raw: str) -> str:
-    name = clean_nickname(raw)
-    if not name:
-        raise NicknameInvalid
-    return name
-
-
 def _owner_columns(shop: NewShop) -> dict[str, object]:
     """Check and hash before the transaction."""
     if shop.user_id is not None:
         return {"user_id": shop.user_id}
-    login = clean_staff_login(shop.owner_login)
-    if login is None:
-        raise StaffLoginInvalid
-    if is_login_taken(login):
-        raise StaffLoginTaken
+    owner = prepare_user(login_text=shop.owner_login, password=shop.owner_password)
     return {
-        "owner_login": login,
-        "owner_name": login.partition("@")[0][:20],
-        "owner_password": hash_new_password(shop.owner_password, login=login),
+        "owner_login": owner.login,
+        "owner_name": owner.display_name,
+        "owner_password": owner.encoded,
     }

@@ -85,11 +85,11 @@ def deliver_by_hand(*, order_id: int, content: str, actor: Actor) -> None:
         if order.delivery_kind == DeliveryKind.SITE_PLAN:
             raise errors.OpenedByItself
         _check_wholesale(order)
-        hand_over(order, content, by=actor.name)
+        hand_over(order, content=content, by=actor.name)
         _note(order, "delivered_by_hand", actor)
 
 
-def hand_over(order: Order, content: str, *, by: str) -> None:
+def hand_over(order: Order, *, content: str, by: str) -> None:
     """Write the goods of a locked order and mark it delivered. Publishes `OrderDelivered`."""
     Delivery.objects.create(
         site_id=order.site_id,

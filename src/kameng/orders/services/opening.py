@@ -26,9 +26,8 @@ from kameng.orders.rules import State
 from kameng.orders.services.delivering import hand_over
 from kameng.orders.services.paying import lock_order
 from kameng.tenancy.addresses import site_url
-from kameng.tenancy.errors import SlugInvalid, SlugTaken
+from kameng.tenancy.errors import SlugTaken
 from kameng.tenancy.models import Site
-from kameng.tenancy.rules import may_be_taken
 from kameng.tenancy.selectors import branch_host, get_plan, get_site, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
@@ -71,8 +70,6 @@ def move_address(*, order_id: int, slug: str) -> SitePurchase:
         purchase = SitePurchase.objects.get(order_id=order.id)
         if order.state != State.AWAITING_DELIVERY or purchase.act != PurchaseAct.OPEN:
             raise errors.NotAllowedNow(state=OrderState(order.state).label)
-        if not may_be_taken(slug):
-            raise SlugInvalid
         hold_slug(slug, holder=purchase.holder, until=clock.now())
         SitePurchase.objects.filter(id=purchase.id).update(slug=slug, problem="")
     done = carry_out(order_id)
@@ -112,10 +109,19 @@ def _do(order: Order, purchase: SitePurchase) -> None:
             site = get_site(purchase.target_id or 0)
             prolong_term(site.id, bought=bought, actor=SYSTEM)
     with override(LANGUAGE):
-        hand_over(order, _goods_of(purchase, site), by=SYSTEM.name)
+        hand_over(order, content=_goods_of(purchase, site), by=SYSTEM.name)
     purchase.target_id, purchase.problem, purchase.done_at = site.id, "", clock.now()
     purchase.owner_password = ""
-    purchase.save()
+    purchase.save(
+        update_fields=[
+            "target_id",
+            "problem",
+            "done_at",
+            "owner_password",
+            "owner_login",
+            "user_id",
+        ]
+    )
 
 
 def _open_site(purchase: SitePurchase, bought: Bought) -> Site:

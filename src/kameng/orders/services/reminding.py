@@ -13,9 +13,9 @@ from kameng.core import clock
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.tenancy.addresses import site_url
-from kameng.tenancy.models import Site, TermNotice
-from kameng.tenancy.rules import due_notice
+from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import list_sites_ending, site_scope
+from kameng.tenancy.terms import take_notice
 
 LANGUAGE = "zh-hans"
 AFTER = dt.timedelta(days=30)  # an end that is longer ago is told of no more
@@ -24,27 +24,16 @@ AFTER = dt.timedelta(days=30)  # an end that is longer ago is told of no more
 def remind_owners() -> int:
     """Tell the owners whose turn it is; return of how many ends. One transaction a site."""
     now = clock.now()
-    told = 0
-    for site in list_sites_ending(after=now - AFTER, now=now):
-        days = due_notice(site.expires_at, now=now) if site.expires_at else None
-        if days is not None:
-            told += _remind(site, days=days)
-    return told
+    return sum(_remind(site) for site in list_sites_ending(after=now - AFTER, now=now))
 
 
-def _remind(site: Site, *, days: int) -> int:
+def _remind(site: Site) -> int:
     ends_at = site.expires_at
     assert ends_at is not None and site.plan is not None  # noqa: S101, PT018 - asked for so
     with site_scope(site.id) as view, transaction.atomic():
-        # A nearer notice that was given says more than this one.
-        known = TermNotice.objects.filter(ends_at=ends_at, days__lte=days).exists()
-        if known:
+        days = take_notice(site)
+        if days is None:
             return 0
-        _row, is_made = TermNotice.objects.get_or_create(
-            site_id=site.id, ends_at=ends_at, days=days
-        )
-        if not is_made:
-            return 0  # another worker was first
         zone = view.settings.zone
         lapses = site.lapses_at or ends_at
         mail = render_mail(

@@ -19,12 +19,10 @@ from kameng.core.errors import Refusal
 from kameng.core.ids import new_token
 from kameng.orders.errors import KeyReused
 from kameng.orders.models import Order, OrderState, PurchaseAct, SitePurchase
-from kameng.orders.rules import State
 from kameng.orders.selectors import find_purchase
 from kameng.orders.services.buying_plans import (
     Checkout,
     NewShop,
-    find_address,
     get_offer,
     order_shop,
 )
@@ -41,7 +39,7 @@ from kameng.storefront.opening import open_for, read_token
 from kameng.storefront.plan_checkout import cash_desk, plan_cards, read_plan_checkout
 from kameng.storefront.shop_words import say_problem
 from kameng.tenancy.addresses import host_url
-from kameng.tenancy.selectors import branch_host, get_site, primary_host
+from kameng.tenancy.selectors import branch_host, find_address, get_site, primary_host
 from kameng.web.cookies import give_session, session_token
 from kameng.web.csp import allow_framing, allow_own_frames
 from kameng.web.qr import draw_qr
@@ -85,7 +83,8 @@ def open_shop(request: KamengRequest) -> HttpResponse:
         return _form(request, ShopForm(), key=new_token())
     form = read_shop(request)
     try:
-        placed = order_shop(*_read(request, form))
+        checkout, shop = _read(request, form)
+        placed = order_shop(checkout, shop=shop)
     except Refusal as refusal:
         return _form(request, form, refusal=refusal, key=_next_key(request, refusal))
     return lead_on(request, placed)
@@ -211,7 +210,7 @@ def ready(request: KamengRequest, order_no: str) -> HttpResponse:
     require_main(request)
     found = open_for(request, order_no)
     purchase = find_purchase(found.id)
-    if purchase is None or found.state not in {State.AWAITING_DELIVERY, State.DELIVERED}:
+    if purchase is None or found.state not in {OrderState.AWAITING_DELIVERY, OrderState.DELIVERED}:
         return keep_private(
             see_other(order_address("order", order_no=order_no, token=read_token(request)))
         )
