@@ -193,6 +193,7 @@ def _pages(world: World) -> dict[str, Any]:
         "name": "look",
         "token": "x" * 24,
         "code": "goods",
+        "child_id": world.site_a.id,
         **_leaving_ids(world),
     }
 
@@ -280,7 +281,7 @@ def _books(world: World) -> dict[str, Any]:
 
 
 def _leaving_ids(world: World) -> dict[str, Any]:
-    """Let site A hand in who runs it, have itself written into a file and be offered to somebody."""
+    """Let site A hand in who runs it, be written into a file and be offered to somebody."""
     with site_scope(world.site_a.id):
         licence = submit_licence(
             LegalDetails(
