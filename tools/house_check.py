@@ -41,6 +41,7 @@ FLOAT_ALLOWED = {
     "pages/looks.py": "lightness, chroma and contrast of colours",
     "config/": "seconds and tuning of processes",
     "core/http.py": "seconds until a call is given up",
+    "core/names.py": "seconds until a question is given up",
     "core/lanes.py": "seconds that a batch lingers or hangs",
     "core/events.py": "seconds that a consumer lags behind",
     "core/keyring.py": "seconds until the key file is looked at again",

@@ -22,7 +22,7 @@ from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import Amount
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
-from kameng.tenancy.services import change_site
+from kameng.tenancy.terms import set_term_by_hand
 from tests.factories import make_category, make_plan, make_product, make_variant
 from tests.yardstick import count_yards
 
@@ -115,7 +115,7 @@ def test_another_plan_moves_the_floor_at_once(main_site: Site, site_a: Site) -> 
 
     plan = make_plan("专业版", markup_bps=500)
     with platform_scope("the owner moves a site to another plan"):
-        change_site(site_id=site_a.id, name=site_a.name, plan=plan, actor=SYSTEM)
+        set_term_by_hand(site_id=site_a.id, plan=plan, ends_at=None, reason="x", actor=SYSTEM)
 
     assert price_of(site_a, variant.id) == 104_000  # 9.45 × 1.1 = 10.395, up to the fen
 

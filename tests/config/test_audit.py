@@ -27,6 +27,7 @@ from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
 from tests.factories import make_product, make_variant
 from tests.settlement.test_auditing import BREAKS as OF_SETTLEMENT
+from tests.tenancy.test_claiming import OF_DOMAINS
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
 ONE_PAID = "(select min(id) from orders_order where state = 3)"
@@ -326,6 +327,7 @@ def test_every_check_has_a_damage_that_it_finds() -> None:
             *OF_TOP_UPS,
             *OF_SETTLEMENT,
             *OF_TERMS,
+            *OF_DOMAINS,
             *OF_LEAVING,
         )
     }

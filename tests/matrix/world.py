@@ -159,6 +159,8 @@ def _ids(
         "rule_id": 1,
         "user_id": 1,
         "plan_id": 1,
+        "code": "logo",
+        "child_id": 1,
         **_pages(world),
         "act": "resend",
         "version": "x",

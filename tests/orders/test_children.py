@@ -25,9 +25,9 @@ from kameng.tenancy.selectors import scope_of, site_scope
 from kameng.tenancy.services import (
     bump_catalogue_version,
     change_settings,
-    change_site,
     set_site_state,
 )
+from kameng.tenancy.terms import set_term_by_hand
 from tests.concurrency.shop import (
     STAFF,
     Shop,
@@ -222,7 +222,9 @@ def test_what_the_upline_changes_moves_its_children(below: Shop, site_a: Site, c
     if change == "plan":
         plan = make_plan("贵", markup_bps=5000)
         with platform_scope("a test changes the plan"):
-            change_site(site_id=site_a.id, name="甲站", plan=plan, actor=STAFF)
+            set_term_by_hand(
+                site_id=site_a.id, plan=plan, ends_at=None, reason="试一试", actor=STAFF
+            )
         assert price_of(below) == 135_000
     elif change == "terms":
         ask(site_a, markup_bps=0)

@@ -12,6 +12,7 @@ from kameng.tenancy import errors, selectors, services
 from kameng.tenancy.models import Domain, Plan, Site, SiteKind, SiteState
 from kameng.tenancy.scoping import ScopeMissing
 from kameng.tenancy.selectors import find_site_id, get_site_view, scope_of, site_scope
+from kameng.tenancy.terms import set_term_by_hand
 from tests import factories
 from tests.people import Buyer
 
@@ -109,13 +110,11 @@ def test_settings_change_with_the_version_of_the_catalogue(site_a: Site) -> None
 def test_a_plan_moves_the_prices_of_its_sites(site_a: Site, site_b: Site) -> None:
     plan = factories.make_plan()
     with platform_scope("plans"):
-        services.save_plan(
-            plan_id=plan.id, name="普及版", markup_bps=1500, minimum_amount=100, actor=SYSTEM
-        )
+        draft = services.PlanDraft(name="普及版", markup_bps=1500, minimum_amount=100)
+        services.save_plan(draft, plan_id=plan.id, actor=SYSTEM)
+        draft = services.PlanDraft(name="x", markup_bps=1)
         with pytest.raises(errors.PlanNotFound):
-            services.save_plan(
-                plan_id=2**60, name="x", markup_bps=1, minimum_amount=0, actor=SYSTEM
-            )
+            services.save_plan(draft, plan_id=2**60, actor=SYSTEM)
     assert Plan.objects.get(id=plan.id).wholesale_markup_bps == 1500
     assert {get_site_view(site.id).catalogue_version for site in (site_a, site_b)} == {2}
 
@@ -123,7 +122,8 @@ def test_a_plan_moves_the_prices_of_its_sites(site_a: Site, site_b: Site) -> Non
 def test_a_site_is_renamed_moved_and_suspended(site_a: Site) -> None:
     plan = factories.make_plan("专业版")
     with platform_scope("sites"):
-        services.change_site(site_id=site_a.id, name="新名", plan=plan, actor=SYSTEM)
+        services.change_site(site_id=site_a.id, name="新名", actor=SYSTEM)
+        set_term_by_hand(site_id=site_a.id, plan=plan, ends_at=None, reason="x", actor=SYSTEM)
         services.set_site_state(
             site_id=site_a.id, state=SiteState.SUSPENDED, reason="欠费", actor=SYSTEM
         )

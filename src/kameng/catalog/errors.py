@@ -20,6 +20,11 @@ class CategoryNotFound(NotFound):
     message = _("没有这个分类。")
 
 
+class RuleMoved(Conflict):
+    code = "rule_moved"
+    message = _("这条规则在那之后又改过了，不能撤销，请直接修改。")
+
+
 class RuleNotFound(NotFound):
     code = "price_rule_not_found"
     message = _("没有这条加价规则，可能已被删除。")

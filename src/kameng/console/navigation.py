@@ -208,6 +208,7 @@ NAV: tuple[Entry, ...] = (
             Entry(
                 route="plans", label=pgettext_lazy("navigation", "套餐"), permission="sites.manage"
             ),
+            Entry(route="all_domains", label=_("自有域名"), permission="sites.manage"),
             Entry(route="licences", label=_("主体信息审核"), permission="sites.manage"),
             Entry(route="health", label=_("系统状态"), permission="sites.manage"),
         ),
@@ -239,6 +240,9 @@ NAV: tuple[Entry, ...] = (
         is_foot=True,
         children=(
             Entry(route="settings", label=_("店铺设置"), permission="settings.edit"),
+            Entry(
+                route="domains", label=_("域名"), permission="settings.edit", is_branch_only=True
+            ),
             Entry(route="staff", label=_("员工与权限"), permission="staff.manage"),
             Entry(route="mails", label=_("没发出的邮件"), permission="settings.edit"),
             Entry(route="legal", label=_("主体信息"), permission="settings.edit"),

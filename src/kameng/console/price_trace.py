@@ -6,12 +6,20 @@ that looks at its child sees from its own wholesale price down, the main site fr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext
 
+from kameng.pricing.money import Amount, format_yuan
 from kameng.pricing.quote import UnitQuote
-from kameng.pricing.trace import MAIN_STEPS, UPLINE_STEPS, TraceStep, explain_step, steps_below
+from kameng.pricing.trace import (
+    MAIN_STEPS,
+    UPLINE_STEPS,
+    TraceStep,
+    explain_step,
+    format_rate,
+    steps_below,
+)
 from kameng.tenancy.selectors import SiteView
 
 
@@ -56,10 +64,20 @@ def trace_child(unit: UnitQuote) -> PriceTrace:
     own = unit.wholesale_amount - unit.upline_amount
     below = steps_below(unit.trace, hidden=MAIN_STEPS)
     return PriceTrace(
-        rows=(start_row(own), *map(_row, below)),
+        rows=(start_row(own), *(replace(_row(step), text=_own_words(step)) for step in below)),
         price_amount=unit.price_amount,
         floor_amount=unit.wholesale_amount,
     )
+
+
+def _own_words(step: TraceStep) -> str:
+    """Return a step in words for the upline, who is meant by "the upline"."""
+    if step.code == "upline_rate":
+        return gettext("您加 %(rate)s") % {"rate": format_rate(int(step.params["rate_bps"]))}
+    if step.code == "upline_minimum":
+        least = format_yuan(Amount(int(step.params["margin_amount"])))
+        return gettext("您每件至少赚 %(amount)s 元") % {"amount": least}
+    return explain_step(step, translate=gettext)
 
 
 def trace_steps(steps: Sequence[TraceStep], *, floor_amount: int, site: SiteView) -> PriceTrace:

@@ -48,6 +48,7 @@ goods_urls: list[URLPattern | URLResolver] = [
     path("prices/table/", price_table.price_table, name="price_table"),
     path("prices/rule/", prices.rule, name="price_rule"),
     path("prices/preview/", prices.preview, name="preview_rule"),
+    path("prices/undo/", prices.undo_change, name="undo_rule"),
     path("prices/<int:rule_id>/delete/", prices.remove_rule, name="remove_rule"),
 ]
 stock_urls: list[URLPattern | URLResolver] = [

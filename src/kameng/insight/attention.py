@@ -44,6 +44,7 @@ from kameng.payments.selectors import (
 from kameng.pricing.money import Amount, format_yuan
 from kameng.settlement.models import PayoutAccount
 from kameng.settlement.selectors import list_pending
+from kameng.tenancy.claims import count_troubled
 from kameng.tenancy.licensing import count_waiting_licences
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
@@ -141,6 +142,7 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
             "paid_at",
         ),
         *(_low_stock(now) if site.is_main else []),
+        Matter(code="domains", count=count_troubled(None if site.is_main else site.site_id)),
         _mail(),
     ]
     return [matter for matter in found if matter.count]
@@ -339,7 +341,7 @@ def list_steps(site: SiteView) -> list[Step]:
         contact,
         Step(code="prices", is_done=PriceRule.objects.exists()),
         _payee_step(site),
-        Step(code="domain", is_done=len(list_domains(site.site_id)) > 1),
+        Step(code="domain", is_done=any(each.is_own for each in list_domains(site.site_id))),
         Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),
         sale,
     ]

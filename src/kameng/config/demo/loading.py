@@ -32,6 +32,7 @@ from kameng.config.demo.history import History
 from kameng.config.demo.queues import fill_queues
 from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
+from kameng.config.demo.visiting import bring_visitors
 from kameng.config.demo.welcome import tell_foreign, tell_welcome
 from kameng.config.launch.report import say
 from kameng.config.security import kameng_tables
@@ -126,6 +127,8 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     say("核对最近几天的通道账单 …")
     for shop in (opened[0], *shops.list_own_takers(opened)):
         bring_bills(shop, now=now)
+    say("访客和经营数据 …")
+    bring_visitors(opened)
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
 

@@ -46,10 +46,17 @@ from kameng.console.forms.goods import (
     read_inputs,
 )
 from kameng.console.paging import read_number, read_page
-from kameng.console.price_trace import trace_unit
-from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
+from kameng.console.price_trace import PriceTrace, trace_unit
+from kameng.console.views.frame import (
+    ConsoleRequest,
+    actor_of,
+    console_page,
+    may_see_costs,
+    show,
+)
 from kameng.core.errors import Refusal
 from kameng.inventory.selectors import stock_of
+from kameng.pricing.quote import UnitQuote
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import read_choice
 
@@ -218,7 +225,7 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
 
     if data is not None and run_form(form, act, inputs) is not None:
         return done(request, _("已保存。"), to=request.path)
-    context = _product_context(site, row) | {
+    context = _product_context(request, site, row) | {
         "form": form,
         "inputs": inputs,
         "can_edit": can_edit,
@@ -228,9 +235,11 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
     return show(request, "console/goods/edit.html", context, status=status_of(form))
 
 
-def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
+def _product_context(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> dict[str, Any]:
     ids = [each.variant.id for each in row.variants]
     stocks = stock_of(ids)
+    # Who runs the platform reads the whole chain on any site; an operator from what the site pays.
+    sees_all = row.is_own or may_see_costs(request)
     return {
         "row": row,
         "product": row.product,
@@ -238,18 +247,18 @@ def _product_context(site: SiteView, row: GoodsRow) -> dict[str, Any]:
         "delivery_label": DeliveryKind(row.product.delivery_kind).label,
         "shelf": get_catalogue(site).find_product(row.product.id),
         "variants": [
-            (
-                each,
-                stocks.get(each.variant.id),
-                trace_unit(each.unit, shows_cost=row.is_own, is_child=site.is_child),
-            )
+            (each, stocks.get(each.variant.id), _trace_of(each.unit, site, sees_all=sees_all))
             for each in row.variants
         ],
     }
 
 
+def _trace_of(unit: UnitQuote, site: SiteView, *, sees_all: bool) -> PriceTrace:
+    return trace_unit(unit, shows_cost=sees_all, is_child=site.is_child)
+
+
 def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> HttpResponse:
-    context = _product_context(site, row) | {
+    context = _product_context(request, site, row) | {
         "form": ListingForm(initial={"weight": row.weight - row.product.weight})
     }
     return show(request, "console/goods/resold.html", context)
@@ -267,7 +276,7 @@ def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> Ht
             form, lambda: set_weight([product_id], weight=form.cleaned_data["weight"], actor=actor)
         )
         if weighed is None:
-            context = _product_context(site, get_goods(product_id)) | {"form": form}
+            context = _product_context(request, site, get_goods(product_id)) | {"form": form}
             return show(request, "console/goods/resold.html", context, status=400)
         return done(request, _("已保存。"), to=back)
     count = _act(request, action, [product_id])
