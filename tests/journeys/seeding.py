@@ -64,7 +64,10 @@ def _open_sites() -> dict[str, Any]:
     from kameng.tenancy.settings import SiteSettings
 
     with platform_scope("the journeys open their shops"):
-        plan = save_plan(PlanDraft(name="专业版", markup_bps=100, minimum_amount=100), actor=SYSTEM)
+        plan = save_plan(
+            PlanDraft(name="专业版", markup_bps=100, minimum_amount=100, own_goods_most=20),
+            actor=SYSTEM,
+        )
         save_plan(PlanDraft(name="普及版", markup_bps=200, minimum_amount=200), actor=SYSTEM)
         for slug, name, login, owner, palette in (
             ("main", "云桥数卡", "ada", "陈安达", "indigo"),

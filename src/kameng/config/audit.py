@@ -82,11 +82,7 @@ def checks() -> list[tuple[str, str, Check]]:
             "wallets' parts and surcharges are held, spent and given back as counted",
             auditing_sales.parts,
         ),
-        (
-            "I27",
-            "prepaid balances were paid in, and orders wait for them only while paid",
-            auditing_sales.prepaid,
-        ),
+        ("I27", "orders wait only for prepaid balances that were paid in", auditing_sales.prepaid),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
         (
             "I29",
@@ -100,7 +96,8 @@ def checks() -> list[tuple[str, str, Check]]:
 
 def _checks_of_sites() -> list[tuple[str, str, Check]]:
     """Return those of the life of sub-sites."""
-    from kameng.config import auditing_domains, auditing_terms
+    from kameng.config import auditing_domains, auditing_pages, auditing_terms
+    from kameng.config import auditing_goods as g
     from kameng.config import auditing_leaving as leaving
 
     return [
@@ -111,4 +108,7 @@ def _checks_of_sites() -> list[tuple[str, str, Check]]:
         ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
         ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
         ("I36", "a site's own domain leads to whom it was proved by", auditing_domains.domains),
+        ("I41", "pages show revisions of their own; plans are kept", auditing_pages.publications),
+        ("I42", "pictures on pages are the site's own and whole", auditing_pages.pictures),
+        ("I43", "own goods are sold by their site alone, for a share", g.own_goods),
     ]
