@@ -200,7 +200,6 @@ def _pages(world: World) -> dict[str, Any]:
         "key": "bazaar",
         "name": "look",
         "token": "x" * 24,
-        "code": "goods",
         **_leaving_ids(world),
     }
 
