@@ -5,7 +5,6 @@ import datetime as dt
 import pytest
 from django.test import Client
 
-from kameng.config.audit import find_breaches
 from kameng.core import clock
 from kameng.core.audit import SYSTEM
 from kameng.core.scope import platform_scope
@@ -14,7 +13,6 @@ from kameng.insight.hindrances import list_hindrances
 from kameng.insight.services.leaving import complete_closing
 from kameng.insight.services.notifying import announce_closing, tell_customers
 from kameng.ledger.errors import WalletShort
-from kameng.ledger.selectors import wallet_amount
 from kameng.ledger.services import adjust_wallet
 from kameng.messaging.models import Email, InboxMessage
 from kameng.orders import errors as order_errors
@@ -119,27 +117,6 @@ def test_it_closes_only_when_everything_is_settled(shop: Shop) -> None:
         adjust_wallet(
             site_id=shop.site.id, customer_id=mei.id, amount=100, reason="再加", actor=LIN
         )
-
-
-def test_late_money_for_a_closed_shop_goes_back_and_is_never_credited(shop: Shop) -> None:
-    (mei,) = make_buyers(shop.site, 1, amount=0)
-    with site_scope(shop.site.id):
-        top_up, payment = start_top_up(
-            customer_id=mei.id, amount=100_000, choice=shop.choice, idempotency_key="t"
-        )
-    begin(shop.site)
-    assert codes(shop.site) == ["payments"]
-    with site_scope(shop.site.id):
-        type(payment).objects.filter(id=payment.id).update(expires_at=clock.now())
-    complete(shop.site)
-
-    assert notify(shop, payment).accepted
-
-    with site_scope(shop.site.id):
-        assert wallet_amount(mei.id) == 0
-        top_up.refresh_from_db()
-        assert (top_up.credited_at, top_up.over_cap_at is None) == (None, False)
-    assert find_breaches() == []
 
 
 def test_a_claim_is_settled_as_it_was_shown_and_only_while_closing(shop: Shop) -> None:
