@@ -58,7 +58,7 @@ def show_licence(owner: Visitor, ada: Visitor, visit: Visit) -> None:
     ada.page.get_by_role("link", name="交班小店").click()
     ada.look("licence")
     ada.page.get_by_role("button", name=re.compile("核实无误")).click()
-    expect(ada.page.get_by_text("没有要核实的")).to_be_visible()
+    expect(ada.page.get_by_text("已核实，店里马上显示").first).to_be_visible()
     guest = visit(host="jiaoban.localhost")
     guest.go()
     guest.page.get_by_role("link", name="交班网络有限公司").click()

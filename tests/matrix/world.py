@@ -12,9 +12,11 @@ from PIL import Image
 
 from kameng.accounts.models import Customer
 from kameng.accounts.services.approving import ApprovalWish, ask_approval
+from kameng.accounts.services.handing_over import offer_site
 from kameng.catalog.models import Variant
 from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.insight.services.archiving import ask_archive, write_archive
 from kameng.ledger.accounts import AccountKind
 from kameng.ledger.selectors import site_account_amount
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
@@ -37,7 +39,8 @@ from kameng.settlement.services.payees import ensure_payee
 from kameng.settlement.services.requesting import WithdrawalWish, request_withdrawal
 from kameng.settlement.services.terms import change_terms
 from kameng.tenancy.claiming import claim_hosts
-from kameng.tenancy.models import DomainClaim, Site
+from kameng.tenancy.licensing import LegalDetails, submit_licence
+from kameng.tenancy.models import DomainClaim, LicenceKind, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of
 from tests.factories import fund_wallet, make_card_keys, make_customer
@@ -219,6 +222,7 @@ def _pages(world: World) -> dict[str, Any]:
         "key": "bazaar",
         "name": "look",
         "token": "x" * 24,
+        **_leaving_ids(world),
     }
 
 
@@ -302,6 +306,28 @@ def _books(world: World) -> dict[str, Any]:
         "kind": int(AccountKind.SITE_MARGIN),
         "owner_id": world.site_a.id,
     }
+
+
+def _leaving_ids(world: World) -> dict[str, Any]:
+    """Let site A hand in who runs it, be written into a file and be offered to somebody."""
+    with site_scope(world.site_a.id):
+        licence = submit_licence(
+            LegalDetails(
+                kind=LicenceKind.COMPANY.value,
+                name="CANARY-A-company",
+                credit_code="91350100M000100Y43",
+                address="CANARY-A-address",
+                phone="021-12345678",
+                complaints="CANARY-A-complaints",
+            ),
+            actor=STAFF,
+        )
+        archive = ask_archive(with_contacts=True, actor=STAFF)
+        write_archive(archive.id)
+        offer_site(
+            receiver="canarya-receiver", reason="CANARY-A", is_by_platform=False, actor=STAFF
+        )
+    return {"licence_id": licence.id, "archive_id": archive.id}
 
 
 def _withdrawal_no(world: World) -> str:

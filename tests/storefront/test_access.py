@@ -35,6 +35,8 @@ OPEN = {  # route → what anybody gets
     "forgot/": 200,
     "pages/<slug:slug>/": 404,  # no such page
     "about/": 200,
+    "about/legal/": 200,
+    "inside/<str:token>/": 404,  # a forged pass
     "preview/<str:token>/": 404,  # no such link
     "leaving/": 404,  # leads nowhere
     "look/<slug:name>.css": 404,  # no such look

@@ -59,8 +59,8 @@ def adjust_wallet(
 ) -> None:
     """Add to (or with a negative amount take from) a customer's wallet, with a reason, audited.
 
-    Raises `AdjustmentReasonMissing`, `WalletShort`; `ShopClosed` once the site is closed, whose
-    selling it shares.
+    Raises `AdjustmentReasonMissing`, `WalletShort`; for an addition `ShopClosed` once the site is
+    closed, whose selling it shares.
     """
     if not reason.strip() or amount == 0:
         raise AdjustmentReasonMissing
@@ -76,7 +76,8 @@ def adjust_wallet(
         reference_id=customer_id,
     )
     with transaction.atomic():
-        require_books(site_id)
+        if up:  # taking from it stays possible: late money is paid back by hand
+            require_books(site_id)
         post_transfers([posting])
         record(
             "ledger.wallet.adjusted",

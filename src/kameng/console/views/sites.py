@@ -196,6 +196,7 @@ def _show_site(
         "staff": staff,
         "port": _port_of(request),
         "is_open": shown.state == SiteState.OPEN,
+        "is_leaving": shown.state in {SiteState.CLOSING, SiteState.CLOSED},
     } | context
     return show(request, "console/sites/detail.html", values, status=status)
 

@@ -130,8 +130,8 @@ def book_prepaid(
 def adjust_prepaid(*, site_id: int, amount: int, reason: str, actor: Actor) -> None:
     """Add to (or with a negative amount take from) a prepaid balance, with a reason, audited.
 
-    Raises `PrepaidReasonMissing`, `PrepaidShort`, `ShopClosed`. Publishes `PrepaidRaised` when it
-    grew. Shares the selling of the site.
+    Raises `PrepaidReasonMissing`, `PrepaidShort`; for an addition `ShopClosed` once the site is
+    closed, whose selling it shares. Publishes `PrepaidRaised` when it grew.
     """
     if not reason.strip() or amount == 0:
         raise errors.PrepaidReasonMissing
@@ -139,7 +139,8 @@ def adjust_prepaid(*, site_id: int, amount: int, reason: str, actor: Actor) -> N
     other = account_id(AccountKind.ADJUSTMENTS, get_site_view(site_id).main_id)
     pair = (other, balance) if amount > 0 else (balance, other)
     with transaction.atomic():
-        require_books(site_id)
+        if amount > 0:
+            require_books(site_id)
         moves = [(*pair, abs(amount), Code.PREPAID_ADJUSTED)]
         try:
             _post(site_id, moves, reference=(Reference.ADJUSTMENT, site_id))

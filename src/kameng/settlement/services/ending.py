@@ -18,14 +18,15 @@ from kameng.tenancy.selectors import get_site_view
 def settle_claim_by_hand(*, shown_amount: int, reason: str, actor: Actor) -> None:
     """Bring the claim of the site in force to zero: what was owed either way was paid outside.
 
-    Only while the site winds down, and only what was shown (1/10000 yuan; below zero its operator
-    owed it). Locks the payee. Raises `ReasonMissing`, `SiteStays`, `ClaimMoved`. Audited.
+    Only while the site winds down or afterwards, and only what was shown (1/10000 yuan; below zero
+    its operator owed it). Locks the payee. Audited. Raises `ReasonMissing`, `SiteStays`,
+    `ClaimMoved`.
     """
     site_id = require_site_id()
     view = get_site_view(site_id)
     if not reason.strip():
         raise errors.ReasonMissing
-    if view.state != SiteState.CLOSING:
+    if view.state not in {SiteState.CLOSING, SiteState.CLOSED}:
         raise errors.SiteStays
     claim = account_id(AccountKind.SITE_MARGIN, site_id)
     other = account_id(AccountKind.ADJUSTMENTS, view.main_id)
