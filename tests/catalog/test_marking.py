@@ -14,6 +14,7 @@ from kameng.catalog.services.marking import (
     delete_rule,
     preview_rule,
     save_rule,
+    undo_rule,
 )
 from kameng.core.audit import SYSTEM
 from kameng.pricing.markups import Ending, MarkupKind, RuleScope
@@ -142,3 +143,48 @@ def test_a_preview_counts_what_lies_at_the_floor(main_site: Site, site_a: Site) 
 
     assert (preview.covered_count, preview.at_floor_count) == (1, 1)
     assert preview.rows[0].after_amount == preview.rows[0].floor_amount == 99_000
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, RATE), (RATE, FIXED), (RATE, None)])
+def test_a_change_is_undone_while_nobody_changed_it_since(
+    site_a: Site, main_site: Site, first: RuleTerms | None, second: RuleTerms | None
+) -> None:
+    make_variant(make_product(main_site))
+    target = RuleTarget()
+    with site_scope(site_a.id):
+        if first is not None:
+            save_rule(target, terms=first, actor=SYSTEM)
+        was = prices_of(site_a)
+        if second is not None:
+            save_rule(target, terms=second, actor=SYSTEM)
+        else:
+            delete_rule(PriceRule.objects.get().id, actor=SYSTEM)
+        assert prices_of(site_a) != was
+
+        undo_rule(target, before=first, after=second, actor=SYSTEM)
+
+        assert prices_of(site_a) == was
+        with pytest.raises(errors.RuleMoved):
+            undo_rule(target, before=first, after=second, actor=SYSTEM)
+        assert prices_of(site_a) == was
+
+
+def test_a_rule_that_was_changed_again_is_left_alone(site_a: Site) -> None:
+    target = RuleTarget()
+    with site_scope(site_a.id):
+        save_rule(target, terms=RATE, actor=SYSTEM)
+        save_rule(target, terms=FIXED, actor=SYSTEM)
+        with pytest.raises(errors.RuleMoved):
+            undo_rule(target, before=None, after=RATE, actor=SYSTEM)
+        assert PriceRule.objects.get().kind == "fixed"
+
+
+def test_a_preview_names_the_most_changed_first(site_a: Site, main_site: Site) -> None:
+    for cost in (90_000, 50_000, 98_000, 10_000):
+        make_variant(make_product(main_site), cost_amount=cost)
+    with site_scope(site_a.id):
+        shown = preview_rule(RuleTarget(), terms=RATE)
+
+    moved = [row.moved_bps for row in shown.rows]
+    assert moved == sorted(moved, reverse=True)
+    assert moved[0] > 8000

@@ -1,6 +1,7 @@
 """Mark-up rules in the back office: saved, previewed, deleted, each for one site."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -10,6 +11,8 @@ from kameng.catalog.selectors import get_catalogue
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests import people
+from tests.concurrency.shop import Shop, price_of
+from tests.console.conftest import Desk
 from tests.console.pages import address, text_of
 from tests.factories import make_product, make_variant
 
@@ -154,3 +157,36 @@ def test_a_rule_is_deleted_after_a_word_about_what_follows(
     assert url not in listed
     assert url in page.split("<dialog")[-1]
     assert "它管着 1 个规格" in page
+
+
+def test_a_change_is_undone_with_one_press(desk: Desk, shop: Shop) -> None:
+    saved = desk.post("prices/rule/", kind="rate", rate_bps="50", ending="fen")
+    assert saved.status_code == 303
+    query = parse_qs(urlsplit(saved["Location"]).query)
+    listed = desk.client.get(saved["Location"])
+    assert "撤销刚才的改动" in text_of(listed)
+    price = price_of(shop)
+
+    back = desk.post("prices/undo/", undo=query["undo"][0])
+
+    assert back.status_code == 303
+    assert price_of(shop) != price
+    with site_scope(shop.site.id):
+        assert not PriceRule.objects.exists()
+    again = desk.client.get(desk.post("prices/undo/", undo=query["undo"][0])["Location"])
+    assert "又改过了" in text_of(again)
+
+
+def test_an_undo_of_another_site_does_nothing(
+    desk: Desk, shop: Shop, desk_of: Callable[..., Desk], wei: people.Staff, site_b: Site
+) -> None:
+    saved = desk.post("prices/rule/", kind="rate", rate_bps="50", ending="fen")
+    query = parse_qs(urlsplit(saved["Location"]).query)
+    other = desk_of(wei, site_b)
+    other.post("prices/rule/", kind="rate", rate_bps="50", ending="fen")
+
+    for token in (query["undo"][0], "x" * 3000, ""):
+        assert other.post("prices/undo/", undo=token).status_code == 303
+    with site_scope(site_b.id):
+        assert PriceRule.objects.count() == 1
+    assert "撤销刚才的改动" not in text_of(other.get("prices/", undo=query["undo"][0]))

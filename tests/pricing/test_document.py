@@ -8,6 +8,7 @@ import pytest
 from kameng.pricing.margins import FeeBearer, FeeTerms, SaleParts, refund_parts
 from kameng.pricing.markups import Ending, MarkupKind, MarkupRule, RuleScope, WholesalePlan
 from kameng.pricing.money import Amount, parse_yuan, split
+from kameng.pricing.own_goods import quote_own_unit
 from kameng.pricing.quote import OrderLine, UnitQuote, quote_order, quote_unit
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "pricing.md"
@@ -106,6 +107,69 @@ def test_refund_is_shared_out_as_documented(row: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.parametrize("row", read_table("chain"), ids=lambda row: row["case"])
+def test_price_on_a_childs_shelf_is_the_documented_one(row: dict[str, str]) -> None:
+    unit = quote_unit(
+        cost_amount=parse_yuan(row["cost"]),
+        list_amount=parse_yuan(row["list"]),
+        plan=read_plan(row["plan"]),
+        upline=read_plan(row["terms"]),
+        rules=read_rules(row),
+    )
+
+    assert unit.wholesale_amount - unit.upline_amount == parse_yuan(row["wholesale"])
+    assert unit.wholesale_amount == parse_yuan(row["asked"])
+    assert unit.price_amount == parse_yuan(row["price"])
+
+
+@pytest.mark.parametrize("row", read_table("child_order"), ids=lambda row: row["case"])
+def test_order_of_a_child_is_shared_out_as_documented(row: dict[str, str]) -> None:
+    asked = parse_yuan(row["asked"])
+    unit = UnitQuote(
+        price_amount=parse_yuan(row["price"]),
+        wholesale_amount=asked,
+        cost_amount=Amount(0),
+        list_amount=Amount(0),
+        rule_id=None,
+        trace=(),
+        upline_amount=Amount(asked - parse_yuan(row["wholesale"])),
+    )
+    fee = FeeTerms(rate_bps=read_rate(row["fee"]))
+
+    quote = quote_order([OrderLine(unit=unit, quantity=int(row["quantity"]))], fee=fee)
+
+    assert quote.total_amount == parse_yuan(row["total"])
+    assert quote.parts == SaleParts(
+        main_amount=parse_yuan(row["main"]),
+        upline_amount=parse_yuan(row["upline"]),
+        site_amount=parse_yuan(row["site"]),
+        fee_amount=parse_yuan(row["gateway"]),
+    )
+
+
+@pytest.mark.parametrize("row", read_table("child_refund"), ids=lambda row: row["refunded before"])
+def test_refund_of_a_child_is_shared_out_as_documented(row: dict[str, str]) -> None:
+    sale = SaleParts(
+        main_amount=parse_yuan("28.764"),
+        upline_amount=parse_yuan("0.636"),
+        site_amount=parse_yuan("1.64"),
+        fee_amount=parse_yuan("0.19"),
+    )
+
+    parts = refund_parts(
+        sale,
+        refunded_amount=parse_yuan(row["refunded before"]),
+        refund_amount=parse_yuan(row["refund"]),
+    )
+
+    assert parts == SaleParts(
+        main_amount=parse_yuan(row["main"]),
+        upline_amount=parse_yuan(row["upline"]),
+        site_amount=parse_yuan(row["site"]),
+        fee_amount=parse_yuan(row["gateway"]),
+    )
+
+
 @pytest.mark.parametrize("row", read_table("split"), ids=lambda row: row["total"])
 def test_split_is_the_documented_one(row: dict[str, str]) -> None:
     weights = [int(weight) for weight in row["weights"].split()]
@@ -122,3 +186,15 @@ def test_every_ending_and_bearer_is_documented() -> None:
 
     assert {ending.value for ending in Ending} <= words
     assert {bearer.value for bearer in FeeBearer} <= words
+
+
+@pytest.mark.parametrize("row", read_table("own"), ids=lambda row: row["case"])
+def test_own_goods_are_shared_as_documented(row: dict[str, str]) -> None:
+    unit = quote_own_unit(
+        cost_amount=Amount(0),
+        list_amount=parse_yuan(row["price"]),
+        share_bps=read_rate(row["rate"]),
+    )
+
+    assert unit.wholesale_amount == parse_yuan(row["share"])
+    assert unit.margin_amount == parse_yuan(row["left"])

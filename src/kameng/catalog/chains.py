@@ -1,7 +1,6 @@
 """Prices from the upline's purse to its child's shelf, for the terms that an upline sets.
 
-Reads only, in the scope of the upline: what a child's shelf says is open to every visitor, its
-rules themselves are not shown.
+Reads only, in the scope of the upline, which sees the way from its own price down.
 """
 
 from collections.abc import Iterator

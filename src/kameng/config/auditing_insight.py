@@ -201,7 +201,7 @@ VISITORS = """
 
 
 def totals() -> Iterator[str]:
-    """I36: what a site sold in an hour is what its orders say; days, months and the main site's
+    """I37: what a site sold in an hour is what its orders say; days, months and the main site's
     rows are the sums of those below them."""
     for row in read_rows(SALES, (DRAWN,)):
         site, day, hour, truth, stored = row
@@ -212,7 +212,7 @@ def totals() -> Iterator[str]:
 
 
 def parts() -> Iterator[str]:
-    """I37: goods and sources of a day are what its orders say."""
+    """I38: goods and sources of a day are what its orders say."""
     for site, day, variant in read_rows(GOODS, (DRAWN,)):
         yield f"site {site}, {day}: variant {variant} is not what the orders say"
     for site, day, key in read_rows(SOURCES, (DRAWN,)):
@@ -220,7 +220,7 @@ def parts() -> Iterator[str]:
 
 
 def buyers() -> Iterator[str]:
-    """I38: buyers of a day are those who paid; their days point at the ones before, and the sums
+    """I39: buyers of a day are those who paid; their days point at the ones before, and the sums
     over them are right."""
     for site, day, buyer, truth, stored in read_rows(BUYERS, (DRAWN,)):
         yield f"site {site}, {day}: buyer {buyer} has {truth} orders, rolled up {stored}"
@@ -229,14 +229,14 @@ def buyers() -> Iterator[str]:
 
 
 def visitors() -> Iterator[str]:
-    """I39: visitors of the days whose digests are kept are counted once each."""
+    """I40: visitors of the days whose digests are kept are counted once each."""
     for site, day, hour, truth, stored in read_rows(VISITORS):
         yield f"site {site}, {day} {hour}:00: {truth} visitors, rolled up {stored}"
 
 
 CHECKS = (
-    ("I36", "roll-ups of sales are what the orders say, and add up", totals),
-    ("I37", "roll-ups of goods and sources are what the orders say", parts),
-    ("I38", "different buyers are counted from who paid on which day", buyers),
-    ("I39", "visitors are counted once a day", visitors),
+    ("I37", "roll-ups of sales are what the orders say, and add up", totals),
+    ("I38", "roll-ups of goods and sources are what the orders say", parts),
+    ("I39", "different buyers are counted from who paid on which day", buyers),
+    ("I40", "visitors are counted once a day", visitors),
 )

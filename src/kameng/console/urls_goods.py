@@ -12,6 +12,7 @@ from kameng.console.views import (
     health,
     imports,
     my_plan,
+    own_goods,
     plans,
     price_table,
     prices,
@@ -38,6 +39,11 @@ goods_urls: list[URLPattern | URLResolver] = [
         variants.set_stock,
         name="set_stock",
     ),
+    path("own-goods/", own_goods.own_goods, name="own_goods"),
+    path("own-goods/<int:product_id>/", own_goods.own_product, name="own_product"),
+    path(
+        "own-goods/<int:product_id>/judge/", own_goods.judge_own_product, name="judge_own_product"
+    ),
     path("categories/", categories.categories, name="categories"),
     path("categories/new/", categories.new_category, name="new_category"),
     path("categories/<int:category_id>/", categories.category, name="category"),
@@ -48,6 +54,7 @@ goods_urls: list[URLPattern | URLResolver] = [
     path("prices/table/", price_table.price_table, name="price_table"),
     path("prices/rule/", prices.rule, name="price_rule"),
     path("prices/preview/", prices.preview, name="preview_rule"),
+    path("prices/undo/", prices.undo_change, name="undo_rule"),
     path("prices/<int:rule_id>/delete/", prices.remove_rule, name="remove_rule"),
 ]
 stock_urls: list[URLPattern | URLResolver] = [

@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 from django.db.models import Q, QuerySet, Sum
 
 from kameng.catalog.models import Variant
-from kameng.core.scope import platform_scope
 from kameng.insight import store
 from kameng.insight.facts import Facts
 from kameng.insight.models import BuyerTotal, GoodsTotal, SalesTotal, Source, SourceTotal, Span
@@ -184,13 +183,11 @@ def _read(reading: Reading, period: Period) -> Dashboard:
         before = read_cut(reading, back_days=1)
         last_week = read_cut(reading, back_days=7)
     else:
-        before = read_facts(reading, period.before, tail=earlier)
-        if reading.site.is_main:
-            pieces, _goods = _read_goods(reading, period.before)
-            before = replace(before, cost_amount=_cost_of(pieces))
+        pieces, _goods = _read_goods(reading, period.before)
+        cost = _cost_of(pieces, site=reading.site)
+        before = replace(read_facts(reading, period.before, tail=earlier), cost_amount=cost)
     pieces, goods = _read_goods(reading, period.days)
-    if reading.site.is_main:
-        facts = replace(facts, cost_amount=_cost_of(pieces))
+    facts = replace(facts, cost_amount=_cost_of(pieces, site=reading.site))
     return Dashboard(
         period=period,
         span=reading.span,
@@ -305,10 +302,8 @@ def read_cut(reading: Reading, *, back_days: int) -> Facts:
             repeat_count=repeating,
             buyer_day_count=buyers,
         )
-    if reading.site.is_main:
-        pieces = Counter({row[0]: int(row[4]) for row in store.tail_goods(whole)})
-        facts = replace(facts, cost_amount=_cost_of(pieces))
-    return facts
+    pieces = Counter({row[0]: int(row[4]) for row in store.tail_goods(whole)})
+    return replace(facts, cost_amount=_cost_of(pieces, site=reading.site))
 
 
 def list_points(reading: Reading, days: Days, *, step: str, tail: Tail | None) -> list[Point]:
@@ -379,11 +374,16 @@ def _read_goods(reading: Reading, days: Days) -> tuple[Counter[int], list[GoodsF
     return kept, sorted(found, key=lambda each: (-each.net_amount, each.product_id))
 
 
-def _cost_of(pieces: "Counter[int]") -> int:
-    """Return what pieces cost the main site now; what they cost then is not kept."""
-    with platform_scope("present cost of what was sold"):
-        costs = dict(Variant.unscoped.filter(id__in=list(pieces)).values_list("id", "cost_amount"))
-    return sum(int(costs.get(variant_id, 0)) * count for variant_id, count in pieces.items())
+def _cost_of(pieces: "Counter[int]", *, site: SiteView) -> int:
+    """Return what pieces of a site's own goods cost it now; what they cost then is not kept.
+
+    What a sub-site resells it pays for by the wholesale price, and the main site's part of a
+    sub-site's own goods costs the main site nothing.
+    """
+    if not pieces:
+        return 0
+    own = Variant.objects.filter(id__in=list(pieces), site_id=site.site_id)
+    return sum(int(cost) * pieces[each] for each, cost in own.values_list("id", "cost_amount"))
 
 
 def _read_sources(reading: Reading, days: Days) -> list[SourceFigure]:

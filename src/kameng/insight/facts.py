@@ -84,8 +84,8 @@ class Facts:
 
     @property
     def kept_amount(self) -> int:
-        """Return what a sub-site keeps."""
-        return whole_fen(self.margin_amount)
+        """Return what a sub-site keeps: its margin less the present cost of its own goods."""
+        return whole_fen(self.margin_amount - self.cost_amount)
 
 
 def rate_bps(part: int, whole: int) -> int | None:

@@ -20,7 +20,6 @@ from kameng.tenancy.selectors import (
     get_main_site,
     get_plan,
     list_children,
-    primary_host,
 )
 from kameng.tenancy.services import bump_catalogue_version, lock_site
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
@@ -92,12 +91,6 @@ def may_have_children(view: SiteView) -> bool:
             _allowed.clear()
         _allowed[key] = room.count > 0 or (room.is_allowed and room.most > 0)
     return _allowed[key]
-
-
-def child_host(slug: str) -> str:
-    """Return the address that a new child gets: its slug before the main site's own host."""
-    host = primary_host(get_main_site().id) or "localhost"
-    return f"{slug}.{host.removeprefix('www.')}"
 
 
 def can_be_upline(site: Site) -> bool:

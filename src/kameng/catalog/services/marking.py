@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from kameng.catalog.errors import (
     CategoryNotFound,
     ProductNotFound,
     RuleInvalid,
+    RuleMoved,
     RuleNotFound,
     VariantNotFound,
 )
@@ -89,10 +91,16 @@ class PricePreview:
     floor_amount: Amount
     list_amount: Amount
 
+    @property
+    def moved_bps(self) -> int:
+        """How far the price moves, up or down, as a share of what it is."""
+        moved = abs(self.after_amount - self.before_amount)
+        return moved * 10_000 // max(self.before_amount, 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePreview:
-    """What a rule would do: how many variants it covers and changes, and the first of those."""
+    """What a rule would do: how many variants it covers and changes, the most changed first."""
 
     covered_count: int
     changed_count: int
@@ -110,17 +118,7 @@ def save_rule(target: RuleTarget, *, terms: RuleTerms, actor: Actor) -> PriceRul
     with transaction.atomic():
         _require_target(target)
         before = _find_rule(target)
-        rule = PriceRule(
-            site_id=site_id,
-            category_id=target.category_id,
-            product_id=target.product_id,
-            variant_id=target.variant_id,
-            kind=terms.kind.value,
-            rate_bps=terms.rate_bps,
-            amount=terms.amount,
-            rounding=terms.ending.value,
-            cap_bps=terms.cap_bps,
-        )
+        rule = _new_rule(target, terms, site_id=site_id)
         PriceRule.objects.bulk_create(
             [rule],
             update_conflicts=True,
@@ -136,13 +134,67 @@ def save_rule(target: RuleTarget, *, terms: RuleTerms, actor: Actor) -> PriceRul
     return saved
 
 
-def delete_rule(rule_id: int, *, actor: Actor) -> None:
-    """Remove a rule of the site in force; prices fall back to the next wider one."""
+def delete_rule(rule_id: int, *, actor: Actor) -> PriceRule:
+    """Remove a rule of the site in force and return it; prices fall back to the next wider one."""
     with transaction.atomic():
         rule = PriceRule.objects.filter(id=rule_id).first()
         if rule is None or not PriceRule.objects.filter(id=rule_id).delete()[0]:
             raise RuleNotFound
         _close("price_rule.deleted", actor=actor, rule=rule, detail={"before": _terms_detail(rule)})
+    found: PriceRule = rule
+    return found
+
+
+def undo_rule(
+    target: RuleTarget, *, before: RuleTerms | None, after: RuleTerms | None, actor: Actor
+) -> None:
+    """Bring the rule of a scope back to what it was before a change; None: there was none.
+
+    Only while it is still what that change made of it: each way is one statement that compares.
+    Raises `RuleMoved` when somebody has changed it since.
+    """
+    with transaction.atomic():
+        _require_target(target)
+        kept = _find_rule(target)
+        if after is None:
+            moved = _put_back(target, before)
+        else:
+            same = _rules_of(target).filter(**_columns(after))
+            moved = same.delete()[0] if before is None else same.update(**_columns(before))
+        rule = _find_rule(target) or kept
+        if not moved or rule is None:
+            raise RuleMoved
+        detail = {"before": _terms_detail(kept), "after": _terms_detail(_find_rule(target))}
+        _close("price_rule.restored", actor=actor, rule=rule, detail=detail)
+
+
+def _put_back(target: RuleTarget, terms: RuleTerms | None) -> int:
+    """Insert a rule where there is none; tell how many that were."""
+    if terms is None or _find_rule(target) is not None:
+        return 0
+    rule = _new_rule(target, terms, site_id=require_site_id())
+    PriceRule.objects.bulk_create([rule], ignore_conflicts=True)
+    return _rules_of(target).filter(**_columns(terms)).count()
+
+
+def _new_rule(target: RuleTarget, terms: RuleTerms, *, site_id: int) -> PriceRule:
+    return PriceRule(
+        site_id=site_id,
+        category_id=target.category_id,
+        product_id=target.product_id,
+        variant_id=target.variant_id,
+        **_columns(terms),
+    )
+
+
+def _columns(terms: RuleTerms) -> dict[str, object]:
+    return {
+        "kind": terms.kind.value,
+        "rate_bps": terms.rate_bps,
+        "amount": int(terms.amount),
+        "rounding": terms.ending.value,
+        "cap_bps": terms.cap_bps,
+    }
 
 
 def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
@@ -167,6 +219,8 @@ def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
         covered = {0, product.category_id} if target.scope <= RuleScope.CATEGORY else {product.id}
         if target.scope is RuleScope.VARIANT:
             covered = {variant.id}
+        if not view.is_main and product.owner_id == view.site_id:
+            continue  # own goods are sold at the price that was written for them
         if known is not None and target.target_id in covered:
             rows.append(
                 PricePreview(
@@ -181,6 +235,7 @@ def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
                 )
             )
     changed = [row for row in rows if row.before_amount != row.after_amount]
+    changed.sort(key=lambda row: (-row.moved_bps, row.variant_id))
     return RulePreview(
         covered_count=len(rows),
         changed_count=len(changed),
@@ -221,21 +276,32 @@ def _require_target(target: RuleTarget) -> None:
     given = [each for each in (target.category_id, target.product_id, target.variant_id) if each]
     if len(given) > 1:
         raise RuleInvalid(reason=_("一条规则只能针对一个范围。"))
-    if target.category_id and not Category.objects.filter(id=target.category_id).exists():
-        raise CategoryNotFound
-    if target.product_id and not Product.objects.filter(id=target.product_id).exists():
-        raise ProductNotFound
-    if target.variant_id and not Variant.objects.filter(id=target.variant_id).exists():
-        raise VariantNotFound
+    owner_ids: list[int] = []
+    for row_id, model, missing in (
+        (target.category_id, Category, CategoryNotFound),
+        (target.product_id, Product, ProductNotFound),
+        (target.variant_id, Variant, VariantNotFound),
+    ):
+        if row_id:
+            owner_ids = list(model.objects.filter(id=row_id).values_list("site_id", flat=True))
+            if not owner_ids:
+                raise missing
+    view = get_site_view(require_site_id())
+    if not view.is_main and view.site_id in owner_ids:
+        raise RuleInvalid(reason=_("自营商品没有供货价，不用加价，请直接改它的售价。"))
 
 
-def _find_rule(target: RuleTarget) -> PriceRule | None:
-    found: PriceRule | None = PriceRule.objects.filter(
+def _rules_of(target: RuleTarget) -> QuerySet[PriceRule]:
+    rows: QuerySet[PriceRule] = PriceRule.objects.filter(
         category_id=target.category_id,
         product_id=target.product_id,
         variant_id=target.variant_id,
-    ).first()
-    return found
+    )
+    return rows
+
+
+def _find_rule(target: RuleTarget) -> PriceRule | None:
+    return _rules_of(target).first()
 
 
 def _with_rule(rules: RuleBook, target: RuleTarget, terms: RuleTerms | None) -> RuleBook:

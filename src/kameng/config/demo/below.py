@@ -23,9 +23,9 @@ from kameng.orders.services.refunding import RefundWish, refund_order
 from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import ZERO
 from kameng.risk.services import assess_checkout
-from kameng.tenancy.children import ChildTerms, child_host, set_terms
+from kameng.tenancy.children import ChildTerms, set_terms
 from kameng.tenancy.models import Plan, Site
-from kameng.tenancy.selectors import SiteView, site_scope
+from kameng.tenancy.selectors import SiteView, branch_host, site_scope
 from kameng.tenancy.services import bump_catalogue_version, change_settings
 
 SLUG = "lulu"
@@ -49,7 +49,7 @@ def open_below(upline: Shop, *, main: Shop, password: str) -> None:
     opening = Opening(
         slug=SLUG,
         name="露露点卡",
-        host=child_host(SLUG),
+        host=branch_host(SLUG),
         plan_id=None,
         owner_login=SLUG,
         owner_name="陆露",

@@ -29,6 +29,7 @@ from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
 from kameng.config.demo.gateways import enter_gateways, follow_simulator, open_simulator
 from kameng.config.demo.history import History
+from kameng.config.demo.own_goods import open_own_shelf
 from kameng.config.demo.queues import fill_queues
 from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
@@ -121,6 +122,9 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
         claims.tell_claims(opened)
     for shop in shops.list_own_takers(opened):
         prepaying.watch_closely(shop, main=opened[0])
+    for shop in opened[1:]:
+        if "own_goods" in shop.plan:
+            open_own_shelf(shop)
     fill_queues(opened[1])
     terms.give_terms(opened)
     open_below(opened[1], main=opened[0], password=files.shops["password"])

@@ -16,10 +16,9 @@ from kameng.tenancy.children import (
     MAX_MARKUP_BPS,
     ChildTerms,
     can_be_upline,
-    child_host,
 )
 from kameng.tenancy.models import Plan
-from kameng.tenancy.selectors import find_site_by_slug
+from kameng.tenancy.selectors import branch_host, find_site_by_slug
 from kameng.tenancy.settings import SiteSettings
 
 
@@ -48,7 +47,7 @@ class ChildForm(forms.Form):
         return Opening(
             slug=data["slug"],
             name=data["name"],
-            host=child_host(data["slug"]),
+            host=branch_host(data["slug"]),
             plan_id=None,
             owner_login=data["owner_login"],
             owner_name=data["owner_name"],

@@ -107,16 +107,17 @@ def _statement_page(
         "span": span,
         "sums": read_sums(number, period=span.period),
         "page": page,
-        "rows": [(line, _behind_url(line)) for line in page.rows],
+        "rows": [(line, _behind_url(line, site)) for line in page.rows],
         "export_query": f"from={span.day_from}&until={span.day_until}",
         **urls,
     }
     return show(request, "console/money/statement.html", context)
 
 
-def _behind_url(line: StatementLine) -> str:
+def _behind_url(line: StatementLine, site: SiteView) -> str:
     behind = line.behind
-    if behind is None:
+    # What a child site did is named on its upline's statement; its pages are its own.
+    if behind is None or (behind.site_slug != site.slug and not site.is_main):
         return ""
     if behind.kind == Reference.PREPAID:
         return reverse("console:prepaid", args=[behind.site_slug])

@@ -1,7 +1,7 @@
 """Child sites of a sub-site: its list with sums, opening one, what it pays, stopping it.
 
-Promises that an upline sees sums of its children and the prices on their shelves, never their
-customers, orders or rules.
+Promises that an upline sees sums of its children and how the prices on their shelves come about
+from its own price on, never their customers or orders.
 """
 
 import datetime as dt
@@ -30,7 +30,6 @@ from kameng.pricing.money import Amount
 from kameng.settlement.claims import day_and_month
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.children import (
-    child_host,
     read_room,
     reopen_child,
     set_terms,
@@ -39,6 +38,7 @@ from kameng.tenancy.children import (
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import (
     SiteView,
+    branch_host,
     find_child,
     get_site,
     get_site_view,
@@ -125,7 +125,7 @@ def new_child(request: ConsoleRequest, site: SiteView) -> HttpResponse:
             response = show(request, "console/children/opened.html", context)
             response["Cache-Control"] = "no-store"
             return response
-    context = {"form": form, "room": read_room(site.site_id), "suffix": child_host("")}
+    context = {"form": form, "room": read_room(site.site_id), "suffix": branch_host("")}
     return show(request, "console/children/new.html", context, status=status_of(form))
 
 

@@ -169,6 +169,11 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
     }
 
 
+def may_see_costs(request: ConsoleRequest) -> bool:
+    """Tell whether the person runs the platform, and so may read the main site's costs anywhere."""
+    return isinstance(request.person, StaffPerson) and request.person.is_platform
+
+
 def shop_url(request: ConsoleRequest, site: SiteView) -> str:
     """Return the address of the site's shop: relative on its own host, else whole."""
     if site.site_id == request.site.site_id:

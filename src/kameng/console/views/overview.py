@@ -180,6 +180,13 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
     ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
+    "own_goods_taken": (
+        "ban",
+        "bad",
+        _("买家看不到它们。原因写在商品页上，改好后请联系平台。"),
+        _("看原因"),
+    ),
+    "domains": ("world", "warn", _("解析或证书有问题，买家可能打不开。"), _("去看看")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
 }
@@ -195,6 +202,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "split_refused": "settlement.review",
     "licence_waiting": "sites.manage",
     "low_stock": "goods.view",
+    "own_goods_taken": "goods.view",
+    "domains": "settings.edit",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
 }
@@ -277,6 +286,12 @@ def _counted(matter: Matter) -> str:
             text = ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count)
         case "awaits_prepaid":
             text = ngettext("%(count)s 单在等预存款", "%(count)s 单在等预存款", matter.count)
+        case "own_goods_taken":
+            text = ngettext(
+                "%(count)s 个商品被平台下架", "%(count)s 个商品被平台下架", matter.count
+            )
+        case "domains":
+            text = ngettext("%(count)s 个域名有问题", "%(count)s 个域名有问题", matter.count)
         case "mail_no_server" | "mail_given_up":
             text = ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count)
         case _:
@@ -315,6 +330,9 @@ SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
 
 def _matter_url(matter: Matter, site: SiteView) -> str:
     slug = [site.slug]
+    if matter.code == "domains":
+        route = "all_domains" if site.is_main else "domains"
+        return reverse(f"console:{route}", args=slug) + ("?only=trouble" if site.is_main else "")
     if matter.code in SETTLEMENT_VIEWS:
         route, view = SETTLEMENT_VIEWS[matter.code]
         return reverse(f"console:{route}", args=slug) + f"?view={view}"
@@ -333,12 +351,20 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:rejected_callbacks", args=slug)
         case "gateway_frozen" | "gateway_resting":
             return reverse("console:gateways", args=slug)
-        case "low_stock":
-            return reverse("console:card_keys", args=slug)
+        case "low_stock" | "own_goods_taken":
+            return _goods_url(matter, site)
         case "mail_no_server" | "mail_given_up":
             return reverse("console:mails", args=slug)
         case _:
             return reverse("console:order", args=[site.slug, matter.subject])
+
+
+def _goods_url(matter: Matter, site: SiteView) -> str:
+    if matter.code == "low_stock":
+        return reverse("console:card_keys", args=[site.slug])
+    if matter.subject:
+        return reverse("console:product", args=[site.slug, matter.subject])
+    return reverse("console:goods", args=[site.slug]) + "?owner=own&state=unlisted"
 
 
 # code → sentence, help, route, permission
@@ -380,8 +406,8 @@ STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
     ),
     "domain": (
         _("绑定自己的域名"),
-        _("请平台管理员为您的店加上域名。"),
-        "settings",
+        _("买家用您自己的网址打开店铺，证书自动签发。"),
+        "domains",
         "settings.edit",
     ),
     "branch": (_("开通第一个分站"), _("让别人帮您卖货。"), "sites", "sites.manage"),

@@ -5,6 +5,7 @@ for goods, never what the main site pays.
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
@@ -26,18 +27,20 @@ from kameng.catalog.services.marking import (
     delete_rule,
     preview_rule,
     save_rule,
+    undo_rule,
 )
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.fields import read_id
 from kameng.console.forms.prices import RuleForm, rule_values
 from kameng.console.price_trace import PriceTrace, trace_steps
+from kameng.console.rule_undo import RuleChange, pack, unpack
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.pricing.markups import MarkupRule, PriceBasis, RuleScope, form_price
 from kameng.pricing.money import MoneyInvalid
 from kameng.tenancy.selectors import SiteView
 
-SHOWN_ROWS = 12
+SHOWN_ROWS = 10
 
 
 @console_page("prices.edit")
@@ -49,6 +52,7 @@ def prices(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "site_rule": next((row for row in rules if row.scope is RuleScope.SITE), None),
         "categories": [(row, by_category.get(row.category.id)) for row in list_categories()],
         "narrow_rules": [row for row in rules if row.scope > RuleScope.CATEGORY],
+        "undo": _shown_undo(request, site),
     }
     return show(request, "console/prices/list.html", context)
 
@@ -65,8 +69,9 @@ def rule(request: ConsoleRequest, site: SiteView) -> HttpResponse:
             form, lambda: save_rule(target, terms=form.terms(), actor=actor_of(request))
         )
         if saved is not None:
-            back = reverse("console:prices", args=[site.slug])
-            return done(request, _("已保存，新价格马上生效，已下的单不受影响。"), to=back)
+            change = RuleChange(target=target, before=_stored_terms(stored), after=form.terms())
+            text = _("已保存，新价格马上生效，已下的单不受影响。")
+            return done(request, text, to=_list_url(site, change))
     terms = form.terms() if form.is_bound and form.is_valid() else _stored_terms(stored)
     context = {
         "form": form,
@@ -97,9 +102,40 @@ def preview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 @console_page("prices.edit")
 def remove_rule(request: ConsoleRequest, site: SiteView, rule_id: int) -> HttpResponse:
     """Delete a rule; the next wider one counts again."""
-    delete_rule(rule_id, actor=actor_of(request))
+    gone = delete_rule(rule_id, actor=actor_of(request))
+    target = RuleTarget(
+        category_id=gone.category_id, product_id=gone.product_id, variant_id=gone.variant_id
+    )
+    change = RuleChange(target=target, before=_stored_terms(gone), after=None)
+    return done(request, _("规则已删除，价格按上一级规则计算。"), to=_list_url(site, change))
+
+
+@require_POST
+@console_page("prices.edit")
+def undo_change(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Bring a rule back to what it was before the change that this press follows."""
+    change = unpack(request.POST.get("undo", ""), site_id=site.site_id)
     back = reverse("console:prices", args=[site.slug])
-    return done(request, _("规则已删除，价格按上一级规则计算。"), to=back)
+    if change is None:
+        return done(request, _("这次改动已不能撤销，请直接修改规则。"), to=back)
+    try:
+        undo_rule(change.target, before=change.before, after=change.after, actor=actor_of(request))
+    except Refusal as refusal:
+        return done(request, str(refusal.text()), to=back)
+    return done(request, _("已撤销，价格恢复原样。"), to=back)
+
+
+def _list_url(site: SiteView, change: RuleChange) -> str:
+    back = reverse("console:prices", args=[site.slug])
+    if change.before == change.after:
+        return back
+    return f"{back}?{urlencode({'undo': pack(change, site_id=site.site_id)})}"
+
+
+def _shown_undo(request: ConsoleRequest, site: SiteView) -> str:
+    """Return the token of the change that led here, while it can still be undone."""
+    token = request.GET.get("undo", "")[:2000]
+    return token if token and unpack(token, site_id=site.site_id) is not None else ""
 
 
 def read_target(query: QueryDict) -> RuleTarget:
