@@ -20,10 +20,10 @@ def build(*, customers: int, products: int, keys: int, sites: int) -> dict[str, 
     """Make the shop; return hosts, variants, sessions and the gateway."""
     from kameng.core.audit import SYSTEM
     from kameng.tenancy.models import Site
-    from kameng.tenancy.services import add_domain, create_site, save_plan
+    from kameng.tenancy.services import PlanDraft, add_domain, create_site, save_plan
     from kameng.tenancy.settings import SiteSettings
 
-    plan = save_plan(plan_id=None, name="测量", markup_bps=500, minimum_amount=0, actor=SYSTEM)
+    plan = save_plan(PlanDraft(name="测量", markup_bps=500, minimum_amount=0), actor=SYSTEM)
     hosts = []
     for number in range(sites + 1):
         slug = f"site-{number}"

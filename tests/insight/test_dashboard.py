@@ -255,8 +255,8 @@ def test_a_late_refund_changes_the_day_of_the_order(shop: Shop, mei: Buyer) -> N
 
 
 def test_one_page_asks_so_many_queries(shop: Shop, mei: Buyer) -> None:
-    """Mark twice; days: sums, buyers, goods with the cost of own ones, sources with words, drawing;
-    the same before, less sources; and for the later what is not rolled up, as it reaches to now.
+    """Mark twice; days: drawing, sums, buyers, goods with costs, sources with words; before: sums,
+    buyers, goods with costs, drawing. What is not rolled up adds its own, where it reaches to now.
     """
     tell(shop, mei)
     roll_up()

@@ -65,6 +65,24 @@ class Reading:
         since = max(self.rolled_until, window.since)
         return self.stretch(since, window.until) if since < window.until else None
 
+    def read_tail(self, days: Days) -> "Tail | None":
+        """Read what of these days is not rolled up."""
+        stretch = self.tail(days)
+        if stretch is None:
+            return None
+        return Tail(
+            stretch=stretch, sales=store.tail_sales(stretch), placed=store.tail_placed(stretch)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """What of some days is not rolled up: the stretch, what was paid in it, what was placed."""
+
+    stretch: Stretch
+    sales: list[tuple[Any, ...]]
+    placed: list[tuple[Any, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -157,8 +175,9 @@ def _settled(site: SiteView, span: int, now: dt.datetime, period: Period) -> Das
 
 
 def _read(reading: Reading, period: Period) -> Dashboard:
-    points = list_points(reading, period.days, step=period.step)
-    facts = read_facts(reading, period.days)
+    tail, earlier = reading.read_tail(period.days), reading.read_tail(period.before)
+    points = list_points(reading, period.days, step=period.step, tail=tail)
+    facts = read_facts(reading, period.days, tail=tail)
     last_week = None
     if period.is_today:
         before = read_cut(reading, back_days=1)
@@ -166,7 +185,7 @@ def _read(reading: Reading, period: Period) -> Dashboard:
     else:
         pieces, _goods = _read_goods(reading, period.before)
         cost = _cost_of(pieces, site=reading.site)
-        before = replace(read_facts(reading, period.before), cost_amount=cost)
+        before = replace(read_facts(reading, period.before, tail=earlier), cost_amount=cost)
     pieces, goods = _read_goods(reading, period.days)
     facts = replace(facts, cost_amount=_cost_of(pieces, site=reading.site))
     return Dashboard(
@@ -177,22 +196,21 @@ def _read(reading: Reading, period: Period) -> Dashboard:
         before=before,
         last_week=last_week,
         points=tuple(points),
-        before_points=tuple(list_points(reading, period.before, step=period.step)),
+        before_points=tuple(list_points(reading, period.before, step=period.step, tail=earlier)),
         goods=tuple(goods),
         sources=tuple(_read_sources(reading, period.days)),
     )
 
 
-def read_facts(reading: Reading, days: Days) -> Facts:
+def read_facts(reading: Reading, days: Days, *, tail: Tail | None) -> Facts:
     """Return the figures of whole days (the last of which may not be over), but their cost."""
     sums = _within(SalesTotal.objects.all(), reading, days).aggregate(
         **{name: Sum(name, default=0) for name in COUNTED}
     )
     facts = Facts(**{name: int(value) for name, value in sums.items()})
-    tail = reading.tail(days)
     if tail is not None:
-        facts += _add_up(store.tail_sales(tail), store.tail_placed(tail))
-    return facts + _read_buyers(reading, days, tail)
+        facts += _add_up(tail.sales, tail.placed)
+    return facts + _read_buyers(reading, days, tail.stretch if tail else None)
 
 
 def _within(rows: "QuerySet[Any]", reading: Reading, days: Days) -> "QuerySet[Any]":
@@ -288,7 +306,7 @@ def read_cut(reading: Reading, *, back_days: int) -> Facts:
     return replace(facts, cost_amount=_cost_of(pieces, site=reading.site))
 
 
-def list_points(reading: Reading, days: Days, *, step: str) -> list[Point]:
+def list_points(reading: Reading, days: Days, *, step: str, tail: Tail | None) -> list[Point]:
     """Return the figures of each hour, day or month of days, without buyers and cost."""
     grain = {"hour": 0, "day": 1, "month": 2}[step]
     first = days.first.replace(day=1) if step == "month" else days.first
@@ -298,21 +316,20 @@ def list_points(reading: Reading, days: Days, *, step: str) -> list[Point]:
     found: dict[tuple[dt.date, int], Facts] = {}
     for row in rows:
         found[row[0], row[1]] = Facts(**dict(zip(COUNTED, row[2:], strict=True)))
-    tail = reading.tail(days)
     if tail is not None:
         _add_tail(found, tail, step=step)
     places = _places(days, step)
     return [Point(day=d, hour=h, facts=found.get((d, h), Facts())) for d, h in places]
 
 
-def _add_tail(found: dict[tuple[dt.date, int], Facts], tail: Stretch, *, step: str) -> None:
+def _add_tail(found: dict[tuple[dt.date, int], Facts], tail: Tail, *, step: str) -> None:
     def add(day: dt.date, hour: int, more: Facts) -> None:
         key = (day.replace(day=1) if step == "month" else day, hour if step == "hour" else 0)
         found[key] = found.get(key, Facts()) + more
 
-    for row in store.tail_sales(tail):
+    for row in tail.sales:
         add(row[0], row[1], _sold(row))
-    for day, hour, placed in store.tail_placed(tail):
+    for day, hour, placed in tail.placed:
         add(day, hour, Facts(placed_count=int(placed)))
 
 
