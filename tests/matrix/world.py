@@ -10,9 +10,12 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 from PIL import Image
 
-from kameng.accounts.models import Customer
+from kameng.accounts.models import Customer, Role
+from kameng.accounts.rules import permissions_of
 from kameng.accounts.services.approving import ApprovalWish, ask_approval
+from kameng.accounts.services.custom_roles import RoleWish, make_custom_role
 from kameng.accounts.services.handing_over import offer_site
+from kameng.accounts.services.joining import InvitationWish, make_invitation
 from kameng.catalog.models import Variant
 from kameng.core import clock
 from kameng.core.audit import Actor, record
@@ -171,9 +174,22 @@ def _ids(
         "claim_id": _domain(world),
         "secret": "x" * 24,
         **_pages(world),
+        **_staff(world),
         "act": "resend",
         "version": "x",
     }
+
+
+def _staff(world: World) -> dict[str, int]:
+    """Let site A have a role of its own and an invitation that waits."""
+    holder = frozenset({"orders.view"})
+    with site_scope(world.site_a.id):
+        role = make_custom_role(
+            RoleWish(name="CANARY-A-role", note="", permissions=holder), holder=holder, actor=STAFF
+        )
+        wish = InvitationWish(role=Role.VIEWER, login="canary-a@staff.example.com")
+        invited = make_invitation(wish, holder=permissions_of("owner"), actor=STAFF)
+    return {"role_id": role.id, "invitation_id": invited.invitation.id, "passkey_id": 1}
 
 
 def _domain(world: World) -> int:

@@ -33,6 +33,11 @@ OPEN = {  # route → what anybody gets
     "sign-in/": 200,
     "sign-out/": 405,
     "forgot/": 200,
+    "open/": 404,  # plans are sold by the main site
+    "open/start/": 404,
+    "open/address/": 404,
+    "open/design/<slug:key>/": 404,
+    "open/more/": 404,
     "pages/<slug:slug>/": 404,  # no such page
     "about/": 200,
     "about/legal/": 200,
@@ -53,6 +58,9 @@ OPEN = {  # route → what anybody gets
     "manifest.webmanifest": 200,
 }
 OF_AN_ORDER = {  # route → what its owner gets by GET
+    "open/ready/<str:order_no>/": 404,  # of goods, not of a plan
+    "open/ready/<str:order_no>/enter/": 405,
+    "open/ready/<str:order_no>/move/": 405,
     "pay/<str:order_no>/": 200,
     "pay/<str:order_no>/go/": 405,
     "pay/<str:order_no>/rest/": 303,  # nobody is asked for a rest
@@ -101,6 +109,7 @@ def fill(route: str, cards: Goods, order_no: str = "0" * 18) -> str:
     path = route.replace("<int:product_id>", str(cards.product.id))
     path = path.replace("<int:category_id>", str(cards.product.category_id))
     path = path.replace("<slug:version>", "0").replace("<str:top_up_no>", "1" * 18)
+    path = path.replace("<slug:key>", "bazaar")
     path = path.replace("<slug:slug>", "none").replace("<str:token>", "none")
     path = path.replace("<slug:name>", "none").replace("<int:picture_id>", "1")
     path = path.replace("<slug:digest>", "0" * 16).replace("<int:width>", "480")
