@@ -26,6 +26,7 @@ from tests.config.test_audit_terms import OF_TERMS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
 from tests.factories import make_product, make_variant
+from tests.orders.test_children import BREAKS as OF_CHILDREN
 from tests.settlement.test_auditing import BREAKS as OF_SETTLEMENT
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
@@ -327,6 +328,7 @@ def test_every_check_has_a_damage_that_it_finds() -> None:
             *OF_SETTLEMENT,
             *OF_TERMS,
             *OF_LEAVING,
+            *OF_CHILDREN,
         )
     }
     assert known == {name for name, _title, _check in audit.checks()}
