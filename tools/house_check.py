@@ -38,9 +38,12 @@ MAX_PARAMETERS = 5
 # Where a fraction is not money: seconds, geometry, ranking. Anywhere else it fails the build.
 FLOAT_ALLOWED = {
     "pages/colours.py": "lightness, chroma and contrast of colours",
+    "pages/advice.py": "contrast of colours",
+    "pages/services/picturing.py": "how far a picture is shrunk",
     "pages/looks.py": "lightness, chroma and contrast of colours",
     "config/": "seconds and tuning of processes",
     "core/http.py": "seconds until a call is given up",
+    "core/names.py": "seconds until a question is given up",
     "core/lanes.py": "seconds that a batch lingers or hangs",
     "core/events.py": "seconds that a consumer lags behind",
     "core/keyring.py": "seconds until the key file is looked at again",

@@ -38,6 +38,7 @@ KEYWORDS = {
 DATA = {
     "catalog/adopting.py": "words in lists of goods, and what a buyer is asked for",
     "catalog/parsing/": "headings and words of files that shop owners keep",
+    "catalog/refused_words.py": "words that may not be sold, as people type them",
     "catalog/search.py": "synonyms and words that people type",
     "catalog/synonyms.py": "synonyms and words that people type",
     "inventory/parsing": "labels in files of keys",

@@ -1,21 +1,28 @@
 /** The page editor. Server-drawn page in a frame, its sections beside it, its fields on the right. */
 import { startOverlays, toast } from "../shared/overlay.ts";
 import { makeIcon } from "../shared/words.ts";
-import { messageOf, post } from "./calls.ts";
-import { duplicateSection, insertSection, makeSection, moveSection, patchSection, readPath, removeSection, writePath } from "./content.ts";
-import { ask, button, make, openSheet, say, textButton } from "./dom.ts";
+import { isSignedOut, messageOf, post, renewToken } from "./calls.ts";
+import { settleClash } from "./conflicts.ts";
+import { duplicateSection, insertSection, makeSection, mergeContents, moveSection, patchSection, readPath, removeSection, writePath } from "./content.ts";
+import { ask, button, make, makeMenu, say, textButton } from "./dom.ts";
 import type { Drag } from "./dragging.ts";
-import { Frame } from "./frame.ts";
+import { Frame, type SectionAct } from "./frame.ts";
 import { startGoods } from "./goods.ts";
 import { History } from "./history.ts";
+import { keepDraft, readKept } from "./keeping.ts";
+import { watchKeys } from "./keys.ts";
 import { makePalette, Outline } from "./outline.ts";
-import { makeFields } from "./panel.ts";
+import { makeFields, markFaults } from "./panel.ts";
 import { startPictures } from "./pictures.ts";
-import { Saver, type SaveState } from "./saving.ts";
+import { Saver, type Clash, type SaveState } from "./saving.ts";
+import { openHelp, openSchedule, openShare, sayMoment } from "./sheets.ts";
 import type { Boot, Content, Fault, Field, Json, SectionType } from "./types.ts";
 
-const WIDTHS = { desktop: 1280, phone: 390 } as const;
-type Device = keyof typeof WIDTHS;
+const PHONE_WIDTH = 390;
+const DESKTOP_WIDTHS = [1280, 1024] as const; // of the page, as wide as there is room for
+const SMALL = matchMedia("(max-width: 899px)");
+type Device = "desktop" | "phone";
+type Side = "outline" | "add" | "root" | "panel" | "";
 
 class Builder {
   private readonly history: History;
@@ -23,17 +30,23 @@ class Builder {
   private readonly saver: Saver;
   private readonly frame: Frame;
   private readonly outline: Outline;
-  private readonly panel = make("aside", { class: "builder-panel", "aria-label": say("panel") });
-  private readonly side = make("div", { class: "builder-side-body" });
-  private readonly status = make("span", { class: "builder-status", role: "status" });
+  private readonly panel = make("aside", { class: "builder-panel", "aria-label": say("panel"), tabindex: "-1" });
+  private readonly side = make("div", { class: "builder-side-body", tabindex: "-1" });
+  private readonly status = make("span", { class: "builder-state", role: "status" });
+  private readonly statusButton = textButton("", () => void this.mend(), "button button-sm builder-mend");
+  private readonly timed = textButton("", () => void this.schedule(), "builder-timed", "clock");
   private readonly stage = make("div", { class: "builder-stage" });
   private readonly iframe = make("iframe", { class: "builder-frame", title: say("page") });
   private readonly undoButton = button("arrow-back-up", say("undo"), () => this.step("undo"));
   private readonly redoButton = button("arrow-forward-up", say("redo"), () => this.step("redo"));
   private readonly publishButton = textButton(say("publish"), () => void this.publish(), "button button-primary");
+  private readonly tabs = new Map<Side, HTMLButtonElement>();
   private selected = "";
   private faults: Fault[];
-  private device: Device = matchMedia("(max-width: 899px)").matches ? "phone" : "desktop";
+  private notes: Fault[];
+  private clash: Clash | undefined;
+  private state: SaveState = "saved";
+  private device: Device = SMALL.matches ? "phone" : "desktop";
   private insertIndex: number | undefined;
   private readonly root: HTMLElement;
   private readonly boot: Boot;
@@ -44,17 +57,21 @@ class Builder {
     this.types = new Map(boot.sections.map((type) => [type.type, type]));
     this.history = new History(boot.content);
     this.faults = boot.faults;
+    this.notes = boot.notes;
     this.saver = this.makeSaver();
     this.outline = new Outline({
       typeOf: (section) => this.types.get(section.type),
-      select: (id) => this.select(id, true),
+      select: (id) => {
+        this.select(id, true);
+        if (SMALL.matches) this.showSide("");
+      },
       move: (id, to) => this.change(moveSection(this.content, id, to)),
       act: (id, act) => this.act(id, act),
       drag: (id) => this.dragSection(id),
     });
     this.frame = this.makeFrame();
     this.lay();
-    this.keys();
+    this.listen();
     this.restoreKept();
   }
 
@@ -62,21 +79,24 @@ class Builder {
     return this.history.now;
   }
 
+  private readonly url = (name: string): string => this.root.dataset[name] ?? "";
+
   private makeSaver(): Saver {
     return new Saver(
       {
-        send: (body) => post(this.root.dataset["draftUrl"] ?? "", body),
+        send: (body) => post(this.url("draftUrl"), body),
+        isSignedOut,
         current: () => this.content,
         state: (state) => this.tell(state),
-        drawn: (drawn, faults) => this.drawn(drawn, faults),
+        saved: ({ drawn, faults, notes }) => this.saved(drawn, faults, notes),
         merged: (content) => {
           this.history.push(content);
           toast(say("merged"));
           this.redrawAll();
         },
-        conflict: (theirs, version, message) => void this.settleConflict(theirs, version, message),
+        conflict: (clash) => void this.meet(clash),
         refused: (message) => toast(message || say("refused"), true),
-        keep: (content, version) => this.keep(content, version),
+        keep: (kept) => keepDraft(this.boot.page.id, kept),
         later: (act, ms) => void setTimeout(act, ms),
       },
       this.boot.content,
@@ -85,111 +105,140 @@ class Builder {
   }
 
   private makeFrame(): Frame {
-    this.iframe.dataset["css"] = this.root.dataset["frameCss"] ?? "";
-    this.iframe.src = this.root.dataset["frameUrl"] ?? "";
-    const field = (id: string, path: string): Field | undefined => {
-      let fields = this.types.get(this.find(id)?.type ?? "")?.fields ?? [];
-      let found: Field | undefined;
-      for (const part of path.split(".")) {
-        if (/^\d+$/.test(part)) continue;
-        found = fields.find((each) => each.name === part);
-        fields = found?.fields ?? [];
-      }
-      return found;
-    };
+    this.iframe.dataset["css"] = this.url("frameCss");
+    this.iframe.src = this.url("frameUrl");
     return new Frame(this.iframe, {
-      select: (id) => this.select(id),
+      isLook: this.boot.root_fields.length > 0,
+      select: (id) => {
+        this.select(id);
+        if (SMALL.matches && (id === "" || this.side.dataset["shows"] !== "")) this.showSide("");
+      },
       act: (id, act) => this.act(id, act),
+      isHidden: (id) => this.find(id)?.hidden === true,
       insertAt: (index) => this.openPalette(index),
       type: (id, path, value) => this.write(id, path, value, true),
-      kindOf: (id, path) => field(id, path)?.kind ?? "text",
+      kindOf: (id, path) => this.fieldAt(id, path)?.kind ?? "text",
       valueOf: (id, path) => String(readPath(this.find(id)?.props ?? {}, path) ?? ""),
       drag: (id) => this.dragSection(id),
       nameOf: (id) => this.types.get(this.find(id)?.type ?? "")?.name ?? say("unknown"),
     });
   }
 
+  private fieldAt(id: string, path: string): Field | undefined {
+    let fields = this.types.get(this.find(id)?.type ?? "")?.fields ?? [];
+    let found: Field | undefined;
+    for (const part of path.split(".")) {
+      if (/^\d+$/.test(part)) continue;
+      found = fields.find((each) => each.name === part);
+      fields = found?.fields ?? [];
+    }
+    return found;
+  }
+
   private lay(): void {
     const bar = make("header", { class: "builder-bar" },
-      make("a", { class: "button button-quiet button-icon", href: this.root.dataset["backUrl"] ?? "", "aria-label": say("back"), title: say("back") }, makeIcon("arrow-left")),
-      make("h1", { class: "builder-title clip" }, this.boot.page.title),
-      this.status,
+      make("a", { class: "button button-quiet button-icon", href: this.url("backUrl"), "aria-label": say("back"), title: say("back") }, makeIcon("arrow-left")),
+      make("div", { class: "builder-name" }, make("h1", { class: "builder-title clip" }, this.boot.page.title), make("div", { class: "builder-status" }, this.status, this.statusButton)),
       make("div", { class: "builder-tools" }, this.undoButton, this.redoButton, ...this.deviceButtons()),
-      make("div", { class: "builder-acts" }, this.makeMenu(), this.publishButton),
+      make("div", { class: "builder-acts" }, this.timed, button("help-circle", `${say("help_title")} (?)`, openHelp, "button button-sm button-quiet button-icon builder-help"), this.makeMenu(), this.publishButton),
     );
     const tabs = make("div", { class: "builder-tabs", role: "group", "aria-label": say("side") });
-    const show = { outline: say("outline"), add: say("palette"), root: say("page_settings") };
-    const names = (Object.keys(show) as (keyof typeof show)[]).filter((name) => (name === "root" ? this.boot.root_fields.length > 0 : true));
-    for (const name of names) {
-      const tab = textButton(show[name], () => this.showSide(name), "builder-tab");
-      tab.dataset["tab"] = name;
+    const icons = { outline: "list", add: "plus", root: "palette", panel: "adjustments-horizontal" } as const;
+    const words = { outline: say("outline"), add: say("palette"), root: say("page_settings"), panel: say("panel") };
+    for (const name of ["outline", "add", "root", "panel"] as const) {
+      if (name === "root" && !this.boot.root_fields.length) continue;
+      const tab = textButton(words[name], () => this.showSide(SMALL.matches && this.side.dataset["shows"] === name ? "" : name), `builder-tab is-${name}`, icons[name]);
+      this.tabs.set(name, tab);
       tabs.append(tab);
     }
     this.stage.append(this.iframe);
     this.root.append(bar, make("aside", { class: "builder-side", "aria-label": say("side") }, tabs, this.side), this.stage, this.panel);
-    this.showSide(this.boot.root_fields.length ? "root" : "outline");
+    this.showSide(SMALL.matches ? "" : this.boot.root_fields.length ? "root" : "outline");
     this.iframe.addEventListener("ready", () => {
       this.frame.sync(this.content);
       this.fit();
     });
     new ResizeObserver(() => this.fit()).observe(this.stage);
+    SMALL.addEventListener("change", () => this.showSide(SMALL.matches ? "" : "outline"));
+    // A phone's keyboard takes room that 100dvh does not know of.
+    visualViewport?.addEventListener("resize", () => (this.root.style.height = `${visualViewport?.height ?? innerHeight}px`));
     this.tell("saved");
     this.refresh();
   }
 
   private deviceButtons(): HTMLElement[] {
-    return (Object.keys(WIDTHS) as Device[]).map((device) => {
-      const made = button(device === "phone" ? "device-mobile" : "device-desktop", say(device), () => {
+    const made = (["desktop", "phone"] as const).map((device) => {
+      const each = button(device === "phone" ? "device-mobile" : "device-desktop", say(device), () => {
         this.device = device;
+        mark();
         this.fit();
-        for (const other of this.root.querySelectorAll<HTMLElement>("[data-device]")) other.setAttribute("aria-pressed", String(other.dataset["device"] === device));
       });
-      made.dataset["device"] = device;
-      made.setAttribute("aria-pressed", String(device === this.device));
-      return made;
+      each.dataset["device"] = device;
+      return each;
     });
+    const mark = () => made.forEach((each) => each.setAttribute("aria-pressed", String(each.dataset["device"] === this.device)));
+    mark();
+    return made;
   }
 
   private fit(): void {
     const room = this.stage.getBoundingClientRect();
-    if (room.width > 0) this.frame.fit(WIDTHS[this.device], room);
+    if (room.width <= 0) return;
+    const [most, least] = DESKTOP_WIDTHS;
+    this.frame.fit(this.device === "phone" ? PHONE_WIDTH : Math.round(Math.max(least, Math.min(most, room.width / 0.66))), room);
   }
 
   private makeMenu(): HTMLElement {
-    const menu = make("details", { class: "menu", "data-menu": true });
-    const item = (icon: string, text: string, act: () => void) => {
-      const made = make("button", { type: "button", class: "menu-item" }, makeIcon(icon), text);
-      made.addEventListener("click", () => {
-        menu.open = false;
-        act();
-      });
-      return made;
-    };
-    menu.append(
-      make("summary", { class: "button button-quiet button-icon", "aria-label": say("more_acts") }, makeIcon("dots")),
-      make("div", { class: "menu-list" },
-        item("clock", say("schedule"), () => void this.schedule()),
-        item("share", say("share"), () => void this.share()),
-        item("history", say("history"), () => location.assign(this.root.dataset["historyUrl"] ?? "")),
-        item("external-link", say("visit"), () => window.open((this.root.dataset["shopUrl"] ?? "/").replace(/\/$/, "") + this.boot.page.url, "_blank", "noopener")),
-        item("trash", say("discard"), () => void this.discard()),
-      ),
-    );
-    return menu;
+    const visit = () => window.open(this.url("shopUrl").replace(/\/$/, "") + this.boot.page.url, "_blank", "noopener");
+    return makeMenu(say("more_acts"), [
+      ["clock", say("schedule"), () => void this.schedule()],
+      ["share", say("share"), () => void this.share()],
+      ["history", say("history"), () => void this.saver.flush().then(() => location.assign(this.url("historyUrl")))],
+      ["external-link", say("visit"), visit],
+      ["trash", say("discard"), () => void this.discard()],
+      ["help-circle", say("help_title"), openHelp],
+    ]);
   }
 
-  private showSide(name: string): void {
-    for (const tab of this.root.querySelectorAll<HTMLElement>("[data-tab]")) tab.setAttribute("aria-pressed", String(tab.dataset["tab"] === name));
+  /** Show one of the parts beside the page; on a phone one at a time, over the page, or none. */
+  private showSide(name: Side): void {
+    const isSmall = SMALL.matches;
+    for (const [key, tab] of this.tabs) tab.setAttribute("aria-pressed", String(key === name));
     if (name === "outline") this.side.replaceChildren(this.outline.element);
-    else if (name === "add") this.side.replaceChildren(makePalette(this.boot.sections, this.boot.groups, (type) => this.add(type), (type) => this.dragType(type)));
-    else this.side.replaceChildren(this.rootFields());
-    this.side.dataset["shows"] = name;
-    this.root.classList.toggle("shows-side", name !== "" && matchMedia("(max-width: 899px)").matches);
+    else if (name === "add") this.side.replaceChildren(this.makePalette());
+    else if (name === "root") this.side.replaceChildren(this.rootFields());
+    if (name !== "panel" || isSmall) this.side.dataset["shows"] = name;
+    this.root.classList.toggle("shows-side", isSmall && name !== "" && name !== "panel");
+    this.root.classList.toggle("shows-panel", isSmall && name === "panel");
+    if (name !== "add") this.insertIndex = undefined;
+    this.side.scrollTop = 0;
+  }
+
+  private makePalette(): HTMLElement {
+    return makePalette(this.boot.sections, this.boot.groups, {
+      add: (type) => this.add(type),
+      drag: (type) => this.dragType(type),
+      previewUrl: (type) => this.url("sectionUrl").replace("type-", type.type),
+      isTaken: (type) => this.isTaken(type),
+    });
+  }
+
+  private isTaken(type: SectionType): boolean {
+    return type.is_single && this.content.sections.some((section) => section.type === type.type);
+  }
+
+  /** Tell why no more of a section can be put in; false when it can. */
+  private refuses(type: SectionType | undefined): boolean {
+    const isFull = this.content.sections.length >= this.boot.sections_most;
+    const why = type && this.isTaken(type) ? say("only_one") : isFull ? say("page_full") : "";
+    toast(why, true); // an empty text says nothing
+    return why !== "";
   }
 
   private rootFields(): HTMLElement {
     const hooks = {
       boot: this.boot,
+      scope: "root",
       write: (path: string, value: Json, isTyped: boolean) => {
         this.change({ ...this.content, root: writePath(this.content.root, path, value) }, isTyped ? `root.${path}` : "");
         this.reloadSoon();
@@ -197,7 +246,9 @@ class Builder {
       redraw: () => this.side.dataset["shows"] === "root" && this.side.replaceChildren(this.rootFields()),
     };
     const own = this.faults.filter((fault) => fault.section_id === "");
-    return make("div", { class: "stack stack-3" }, ...makeFields(this.boot.root_fields, this.content.root, hooks, own));
+    const box = make("div", { class: "stack stack-4 root-fields" }, ...makeFields(this.boot.root_fields, this.content.root, hooks, own));
+    markFaults(box, own, this.notes);
+    return box;
   }
 
   private reloadTimer = 0;
@@ -206,37 +257,39 @@ class Builder {
     this.reloadTimer = window.setTimeout(() => void this.saver.flush().then(() => this.frame.reload()), 500);
   }
 
-  private find(id: string) {
-    return this.content.sections.find((section) => section.id === id);
-  }
+  private readonly find = (id: string) => this.content.sections.find((section) => section.id === id);
 
-  private openPalette(index: number): void {
-    this.insertIndex = index;
+  private openPalette(index?: number): void {
     this.showSide("add");
-    this.side.querySelector<HTMLElement>("input")?.focus();
+    this.insertIndex = index;
+    if (!SMALL.matches) this.side.querySelector<HTMLElement>("input")?.focus();
   }
 
   private add(type: SectionType, at?: number): void {
     const after = this.content.sections.findIndex((section) => section.id === this.selected);
     const index = at ?? this.insertIndex ?? (after >= 0 ? after + 1 : this.content.sections.length);
     this.insertIndex = undefined;
-    if (type.is_single && this.content.sections.some((section) => section.type === type.type)) {
-      toast(say("only_one"), true);
-      return;
-    }
+    if (this.refuses(type)) return;
     const section = makeSection(type);
     this.change(insertSection(this.content, section, index));
     this.select(section.id, true);
+    this.showSide(SMALL.matches ? "" : "outline");
   }
 
-  private act(id: string, act: "up" | "down" | "duplicate" | "hide" | "remove"): void {
+  private act(id: string, act: SectionAct): void {
     const index = this.content.sections.findIndex((section) => section.id === id);
-    if (index < 0) return;
+    const section = this.find(id);
+    if (!section) return;
     if (act === "up") this.change(moveSection(this.content, id, index - 1));
     else if (act === "down") this.change(moveSection(this.content, id, index + 2));
-    else if (act === "duplicate") this.change(duplicateSection(this.content, id));
-    else if (act === "hide") this.change(patchSection(this.content, id, { hidden: !this.find(id)?.hidden }));
-    else {
+    else if (act === "duplicate") {
+      if (!this.refuses(this.types.get(section.type))) this.change(duplicateSection(this.content, id));
+    } else if (act === "hide") this.change(patchSection(this.content, id, { hidden: !section.hidden }));
+    else if (act === "fields") {
+      this.select(id);
+      if (SMALL.matches) this.showSide("panel");
+      this.panel.focus();
+    } else {
       this.change(removeSection(this.content, id));
       toast(say("removed_undo"));
     }
@@ -253,14 +306,15 @@ class Builder {
   }
 
   private makeDrag(label: string, put: (index: number) => void): Drag {
-    const indexAt = (x: number, y: number) => this.frame.indexAt(x, y) ?? (this.outline.element.isConnected ? this.outline.indexAt(x, y) : undefined);
+    const indexAt = (x: number, y: number) => (this.isOverSide(x, y) ? this.outline.indexAt(x, y) : this.frame.indexAt(x, y));
     this.root.classList.add("is-dragging");
+    this.root.classList.toggle("hides-side", this.side.dataset["shows"] === "add");
     return {
       label,
       move: (x, y) => {
         const index = indexAt(x, y);
-        this.frame.mark(index);
-        this.outline.mark(index);
+        this.frame.mark(this.isOverSide(x, y) ? undefined : index);
+        this.outline.mark(this.isOverSide(x, y) ? index : undefined);
       },
       drop: (x, y) => {
         const index = indexAt(x, y);
@@ -268,11 +322,18 @@ class Builder {
         if (index !== undefined) put(index);
       },
       end: () => {
-        this.root.classList.remove("is-dragging");
+        this.root.classList.remove("is-dragging", "hides-side");
         this.frame.mark(undefined);
         this.outline.mark(undefined);
       },
     };
+  }
+
+  /** On a phone the list lies over the page: a drag over it is about the list. */
+  private isOverSide(x: number, y: number): boolean {
+    if (!this.outline.element.isConnected || (SMALL.matches && !this.root.classList.contains("shows-side"))) return false;
+    const box = this.side.getBoundingClientRect();
+    return x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
   }
 
   private write(id: string, path: string, value: Json, isTyped: boolean): void {
@@ -284,6 +345,7 @@ class Builder {
   private change(content: Content, key = ""): void {
     if (content === this.content) return;
     this.history.push(content, key);
+    this.boot.is_changed = true;
     this.frame.sync(content);
     this.refresh(key === "" || document.activeElement === this.iframe); // typed on the page: show it
     this.saver.touch();
@@ -291,20 +353,30 @@ class Builder {
 
   private step(way: "undo" | "redo"): void {
     if (!(way === "undo" ? this.history.undo() : this.history.redo())) return;
+    this.boot.is_changed = true;
     this.redrawAll();
     this.saver.touch();
+    if (this.boot.root_fields.length) this.reloadSoon();
   }
 
   private redrawAll(): void {
     this.frame.sync(this.content);
     this.refresh();
-    if (this.side.dataset["shows"] === "root") this.showSide("root");
+    if (this.side.dataset["shows"] === "root") this.side.replaceChildren(this.rootFields());
   }
 
   private select(id: string, scrolls = false): void {
     this.selected = id;
     this.frame.select(id, scrolls);
     this.refresh();
+    if (!id && this.side.dataset["shows"] === "panel") this.showSide("");
+  }
+
+  private chooseNext(by: -1 | 1): void {
+    const { sections } = this.content;
+    const at = sections.findIndex((section) => section.id === this.selected);
+    const next = sections[at < 0 ? (by > 0 ? 0 : sections.length - 1) : Math.max(0, Math.min(sections.length - 1, at + by))];
+    if (next) this.select(next.id, true);
   }
 
   /** Bring the parts beside the page to what is now; the panel only when nobody types in it. */
@@ -312,6 +384,8 @@ class Builder {
     this.undoButton.disabled = !this.history.canUndo;
     this.redoButton.disabled = !this.history.canRedo;
     this.outline.draw(this.content, this.selected, this.faults);
+    const tab = this.tabs.get("panel");
+    if (tab) tab.disabled = !this.find(this.selected);
     if (redrawsPanel && !this.panel.querySelector(":focus:is(input, textarea, [contenteditable=true])")) this.drawPanel();
   }
 
@@ -320,19 +394,19 @@ class Builder {
     const type = this.types.get(section?.type ?? "");
     const at = this.panel.scrollTop;
     const focused = this.panel.querySelector(":focus")?.closest<HTMLElement>("[data-path]")?.dataset["path"];
-    this.root.classList.toggle("shows-panel", section !== undefined);
     if (!section) {
-      this.panel.replaceChildren(make("p", { class: "muted builder-hint" }, say("choose_section")), this.faultList());
+      this.panel.replaceChildren(this.makeStanding(), this.faultList());
       return;
     }
     const hooks = {
       boot: this.boot,
+      scope: section.id,
       write: (path: string, value: Json, isTyped: boolean) => this.write(section.id, path, value, isTyped),
       redraw: () => this.drawPanel(),
     };
     const own = this.faults.filter((fault) => fault.section_id === section.id);
     this.panel.replaceChildren(
-      make("div", { class: "builder-panel-head" }, make("h2", { class: "card-title grow" }, type?.name ?? say("unknown")), button("x", say("close"), () => this.select(""))),
+      make("div", { class: "builder-panel-head" }, make("h2", { class: "card-title grow" }, type?.name ?? say("unknown")), button("x", say("close"), () => (SMALL.matches ? this.showSide("") : this.select("")))),
       type ? make("p", { class: "muted tiny" }, type.hint) : make("p", { class: "muted" }, say("unknown_kept")),
       ...own.filter((fault) => fault.path === "").map((fault) => make("p", { class: "field-error", role: "alert" }, fault.message)),
       ...(type ? makeFields(type.fields, section.props, hooks, own) : []),
@@ -341,8 +415,22 @@ class Builder {
     if (focused) this.panel.querySelector<HTMLElement>(`[data-path="${CSS.escape(focused)}"] :is(input, select, button)`)?.focus({ preventScroll: true });
   }
 
+  /** With nothing chosen, the panel tells how the page stands and what can be done. */
+  private makeStanding(): HTMLElement {
+    const { page } = this.boot;
+    const words = this.boot.is_changed ? (this.boot.is_published ? say("standing_changed") : say("standing_draft")) : this.boot.is_published ? say("standing_published") : say("standing_builtin");
+    const box = make("div", { class: "standing" },
+      makeIcon(this.boot.is_changed ? "pencil" : "circle-check"),
+      make("h2", { class: "card-title" }, page.title),
+      make("p", { class: "muted" }, words));
+    if (this.boot.publish_at) box.append(make("p", { class: "muted" }, `${say("planned_at")} ${sayMoment(this.boot.publish_at)}`));
+    box.append(make("ul", { class: "help-tips" }, ...["choose_section", "tip_type", "tip_drag"].map((word) => make("li", {}, say(word)))));
+    return box;
+  }
+
   private faultList(): HTMLElement {
     const list = make("ul", { class: "fault-list" });
+    if (this.faults.length) list.append(make("li", { class: "strong" }, say("faults", { count: this.faults.length })));
     for (const fault of this.faults) list.append(make("li", {}, textButton(`${fault.section}：${fault.message}`, () => this.goTo(fault), "fault-link", "alert-circle")));
     return list;
   }
@@ -350,145 +438,157 @@ class Builder {
   private goTo(fault: Fault): void {
     if (!fault.section_id) return this.showSide("root");
     this.select(fault.section_id, true);
+    if (SMALL.matches) this.showSide("panel");
+    for (const entry of this.panel.querySelectorAll<HTMLDetailsElement>(".item[data-item]")) if (fault.path.startsWith(`${entry.dataset["item"]}.`)) entry.open = true;
     this.panel.querySelector<HTMLElement>(`[data-path="${CSS.escape(fault.path)}"] :is(input, textarea, select, button)`)?.focus();
   }
 
-  private drawn(drawn: Record<string, string>, faults: Fault[]): void {
+  private saved(drawn: Record<string, string>, faults: Fault[], notes: Fault[]): void {
     this.frame.draw(drawn);
-    const isNew = JSON.stringify(faults) !== JSON.stringify(this.faults);
+    const isNew = JSON.stringify([faults, notes]) !== JSON.stringify([this.faults, this.notes]);
     this.faults = faults;
-    if (isNew) this.refresh();
+    this.notes = notes;
+    if (!isNew) return;
+    this.refresh(this.selected === "");
+    markFaults(this.panel, faults.filter((fault) => fault.section_id === this.selected));
+    if (this.side.dataset["shows"] === "root") markFaults(this.side, faults.filter((fault) => fault.section_id === ""), notes);
   }
 
   private tell(state: SaveState): void {
-    this.status.textContent = say({ saved: "saved", saving: "saving", waiting: "saving", offline: "offline" }[state]);
-    this.status.dataset["state"] = state;
+    this.state = state;
+    const standing = this.boot.is_changed ? "saved_draft" : this.boot.is_published ? "published" : "builtin";
+    const words = { saved: standing, saving: "saving", waiting: "saving", offline: "offline", conflict: "conflict_waits", signed_out: "signed_out", refused: "not_saved" } as const;
+    this.status.textContent = say(words[state]);
+    this.status.parentElement?.setAttribute("data-state", state);
+    const mend = { conflict: "decide", signed_out: "sign_in", offline: "try_now", refused: "try_now" } as Partial<Record<SaveState, string>>;
+    this.statusButton.hidden = mend[state] === undefined;
+    this.statusButton.textContent = say(mend[state] ?? "try_now");
+    this.publishButton.disabled = state === "conflict" || state === "signed_out" || (!this.boot.is_changed && this.boot.is_published);
+    this.timed.hidden = !this.boot.publish_at;
+    this.timed.lastChild?.replaceWith(this.boot.publish_at ? sayMoment(this.boot.publish_at) : "");
+    if (!this.selected && !this.panel.contains(document.activeElement)) this.drawPanel();
   }
 
-  private async settleConflict(theirs: Content, version: number, message: string): Promise<void> {
-    const keep = await ask(`${message} ${say("conflict")}`, say("keep_mine"));
-    if (keep) this.saver.insist(theirs, version);
-    else {
-      this.history.push(theirs);
-      this.saver.restart(theirs, version);
-      this.redrawAll();
-      this.frame.reload();
+  /** What the button beside the state does: decide, sign in again, or try once more. */
+  private async mend(): Promise<void> {
+    if (this.state === "conflict" && this.clash) return this.meet(this.clash);
+    if (this.state === "signed_out" && !(await renewToken())) {
+      toast(say("sign_in_there"));
+      window.open(this.url("backUrl"), "_blank", "noopener");
+      return;
     }
+    await this.saver.resume();
+  }
+
+  private async meet(clash: Clash): Promise<void> {
+    this.clash = clash;
+    const meeting = { ...clash.meeting, mine: this.content };
+    const merged = await settleClash({ ...clash, meeting }, (section) => this.types.get(section.type));
+    if (!merged) return;
+    this.clash = undefined;
+    this.history.push(merged);
+    this.saver.insist(clash.meeting.theirs, clash.version);
+    this.redrawAll();
+    await this.saver.flush();
+    this.frame.reload();
   }
 
   private async publish(): Promise<void> {
     this.publishButton.disabled = true;
     const isSaved = await this.saver.flush();
-    const answer = isSaved ? await post(this.root.dataset["publishUrl"] ?? "", { version: this.saver.version }) : { status: 0, data: {} };
-    this.publishButton.disabled = false;
+    if (!isSaved) {
+      this.tell(this.state);
+      return toast(say("not_saved_yet"), true);
+    }
+    const answer = await post(this.url("publishUrl"), { version: this.saver.version });
     if (answer.status === 200) {
-      this.saver.restart(this.content, Number(answer.data["version"]));
+      this.boot.is_changed = false;
+      this.boot.is_published = true;
       this.faults = [];
+      this.saver.restart(this.content, Number(answer.data["version"]));
       this.refresh();
       toast(say("published"));
       return;
     }
+    this.tell(isSignedOut(answer) ? "signed_out" : this.state);
     if (answer.data["faults"]) {
       this.faults = answer.data["faults"] as Fault[];
       this.select("");
-      this.drawPanel();
       if (this.faults[0]) this.goTo(this.faults[0]);
-    }
-    toast(messageOf(answer) || say("publish_failed"), true);
+    } else if (answer.status === 409 && answer.data["content"]) this.saver.touch(); // meets what stands
+    toast(messageOf(answer) || say("no_line"), true);
   }
 
   private async schedule(): Promise<void> {
-    await this.saver.flush();
-    const input = make("input", { class: "input", type: "datetime-local", "aria-label": say("schedule") });
-    const go = textButton(say("schedule"), () => void send(), "button button-primary");
-    const planned = this.boot.publish_at ? make("p", {}, `${say("planned_at")} ${new Date(this.boot.publish_at).toLocaleString()}`, " ", textButton(say("unschedule"), () => void drop())) : undefined;
-    const sheet = openSheet(say("schedule"), planned, make("p", { class: "muted" }, say("schedule_hint")), input, go);
-    const send = async () => {
-      const at = new Date(input.value);
-      if (Number.isNaN(at.getTime())) return toast(say("choose_time"), true);
-      const answer = await post(this.root.dataset["scheduleUrl"] ?? "", { version: this.saver.version, publish_at: at.toISOString() });
-      if (answer.status !== 200) return toast(messageOf(answer) || say("publish_failed"), true);
-      this.boot.publish_at = String(answer.data["publish_at"]);
-      toast(say("scheduled"));
-      sheet.close();
-    };
-    const drop = async () => {
-      const answer = await post(this.root.dataset["unscheduleUrl"] ?? "", {});
-      if (answer.status !== 200) return toast(messageOf(answer), true);
-      this.boot.publish_at = null;
-      toast(say("unscheduled"));
-      sheet.close();
-    };
+    if (!(await this.saver.flush())) return toast(say("not_saved_yet"), true);
+    openSchedule({
+      publishAt: this.boot.publish_at,
+      plan: async (at) => {
+        const answer = await post(this.url("scheduleUrl"), { version: this.saver.version, publish_at: at.toISOString() });
+        if (answer.data["faults"]) this.faults = answer.data["faults"] as Fault[];
+        return answer;
+      },
+      drop: () => post(this.url("unscheduleUrl"), {}),
+      changed: (publishAt) => {
+        this.boot.publish_at = publishAt;
+        this.tell(this.state);
+      },
+    });
   }
 
   private async share(): Promise<void> {
-    await this.saver.flush();
-    const answer = await post(this.root.dataset["shareUrl"] ?? "", {});
-    if (answer.status !== 200) return toast(messageOf(answer), true);
-    const url = String(answer.data["url"]);
-    const input = make("input", { class: "input mono", readonly: true, value: url, "aria-label": say("share") });
-    openSheet(say("share"), make("p", { class: "muted" }, say("share_hint")), input, textButton(say("copy"), () => {
-      input.select();
-      void navigator.clipboard?.writeText(url).then(() => toast(say("copied")));
-    }, "button button-primary", "copy"));
+    if (!(await this.saver.flush())) return toast(say("not_saved_yet"), true);
+    const answer = await post(this.url("shareUrl"), {});
+    if (answer.status !== 200) return toast(messageOf(answer) || say("no_line"), true);
+    openShare(String(answer.data["url"]), this.url("unshareUrl"));
   }
 
   private async discard(): Promise<void> {
     if (!(await ask(say("confirm_discard"), say("discard")))) return;
-    const answer = await post(this.root.dataset["discardUrl"] ?? "", {});
-    if (answer.status !== 200) return toast(messageOf(answer), true);
+    await this.saver.flush();
+    const answer = await post(this.url("discardUrl"), {});
+    if (answer.status !== 200) return toast(messageOf(answer) || say("no_line"), true);
     const content = answer.data["content"] as Content;
     this.history.push(content);
+    this.boot.is_changed = false;
     this.saver.restart(content, Number(answer.data["version"]));
     this.redrawAll();
     this.frame.reload();
   }
 
-  private keep(content: Content | undefined, version: number): void {
-    const key = `kameng-draft-${this.boot.page.id}`;
-    try {
-      if (content) localStorage.setItem(key, JSON.stringify({ version, content }));
-      else localStorage.removeItem(key);
-    } catch {
-      // A full or forbidden store: the draft is still saved to the server.
-    }
-  }
-
-  /** What this browser kept because the server never got it: put back when nobody saved since. */
+  /** Put back what this browser kept because the server never got it, with what others did since. */
   private restoreKept(): void {
-    const stored = localStorage.getItem(`kameng-draft-${this.boot.page.id}`);
-    if (!stored) return;
-    const kept = JSON.parse(stored) as { version: number; content: Content };
-    if (kept.version !== this.boot.version) return;
-    this.history.push(kept.content);
-    toast(say("restored"));
+    const kept = readKept(this.boot.page.id);
+    if (!kept) return;
+    const meeting = { base: kept.base, mine: kept.content, theirs: this.boot.content, known: [] };
+    const merged = kept.version === this.boot.version ? kept.content : mergeContents(meeting);
+    this.history.push(merged ?? kept.content);
+    this.boot.is_changed = true;
     this.redrawAll();
+    if (!merged) {
+      this.saver.wait();
+      return void this.meet({ meeting, version: this.boot.version, message: say("kept_here") });
+    }
+    toast(say("restored"));
     this.saver.touch();
   }
 
-  private keys(): void {
-    const listen = (event: KeyboardEvent) => {
-      const isCommand = event.ctrlKey || event.metaKey;
-      const key = event.key.toLowerCase();
-      const isTyping = event.target instanceof HTMLElement && event.target.matches("input, textarea, [contenteditable=true]");
-      if (isCommand && key === "s") {
-        event.preventDefault();
-        void this.saver.flush();
-      } else if (isTyping) return;
-      else if (isCommand && key === "z") {
-        event.preventDefault();
-        this.step(event.shiftKey ? "redo" : "undo");
-      } else if (isCommand && key === "y") {
-        event.preventDefault();
-        this.step("redo");
-      } else if (event.key === "Delete" && this.selected) this.act(this.selected, "remove");
-      else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown") && this.selected && !(event.target instanceof HTMLElement && event.target.closest(".outline"))) {
-        event.preventDefault();
-        this.act(this.selected, event.key === "ArrowUp" ? "up" : "down");
-      } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) this.select("");
-    };
-    document.addEventListener("keydown", listen);
+  private listen(): void {
+    watchKeys({
+      save: () => void this.saver.flush(),
+      step: (way) => this.step(way),
+      act: (act) => this.selected && this.act(this.selected, act),
+      chooseNext: (by) => this.chooseNext(by),
+      palette: () => this.openPalette(),
+      leave: () => this.select(""),
+      help: openHelp,
+    });
     addEventListener("beforeunload", (event) => !this.saver.isClean && event.preventDefault());
+    addEventListener("online", () => this.state === "offline" && void this.saver.resume());
+    // Back from the tab in which they signed in again: go on.
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.state === "signed_out") void renewToken().then((isIn) => isIn && this.saver.resume());
+    });
   }
 }
 

@@ -80,36 +80,72 @@ export function writePath(props: Props, path: string, value: Json): Props {
   return props;
 }
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+/** Compare as the server does: the order of the names of an object says nothing. */
+export const same = (a: unknown, b: unknown): boolean => a === b || print(a) === print(b);
+
+function print(value: unknown): string {
+  return JSON.stringify(value, (_name, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  ) ?? "";
+}
+
+export type Side = "mine" | "theirs";
 
 /**
- * Bring together two contents made from one base. Sections that only one side touched are taken
- * from that side; undefined when both changed the same section or the page's own fields.
+ * Two contents made from one base. `known` are contents of mine that the server may hold as well: as
+ * it tidied the base, and what was sent without an answer. None of them counts as the others' doing.
  */
-export function mergeContents(base: Content, mine: Content, theirs: Content): Content | undefined {
-  const root = same(mine.root, base.root) ? theirs.root : same(theirs.root, base.root) ? mine.root : undefined;
-  if (root === undefined && !same(mine.root, theirs.root)) return undefined;
-  const byId = (content: Content) => new Map(content.sections.map((section) => [section.id, section]));
-  const old = byId(base);
-  const ours = byId(mine);
-  const others = byId(theirs);
-  const kept = new Map<string, Section>();
-  for (const id of new Set([...old.keys(), ...ours.keys(), ...others.keys()])) {
-    const [was, here, there] = [old.get(id), ours.get(id), others.get(id)];
-    if (same(here, there)) {
-      if (here) kept.set(id, here);
-    } else if (same(here, was)) {
-      if (there) kept.set(id, there);
-    } else if (same(there, was)) {
-      if (here) kept.set(id, here);
-    } else return undefined;
+export interface Meeting {
+  base: Content;
+  mine: Content;
+  theirs: Content;
+  known: readonly Content[];
+}
+
+const ROOT = ""; // stands for the page's own fields where sections go by their id
+
+interface Sides {
+  here: unknown;
+  there: unknown;
+  side: Side | undefined; // whose is taken; undefined: both changed it
+}
+
+function compare({ base, mine, theirs, known }: Meeting): Map<string, Sides> {
+  const part = (content: Content, id: string): unknown => (id === ROOT ? content.root : content.sections.find((section) => section.id === id));
+  const ids = new Set([ROOT, ...[base, mine, theirs].flatMap((content) => content.sections.map((section) => section.id))]);
+  const found = new Map<string, Sides>();
+  for (const id of ids) {
+    const [was, here, there] = [part(base, id), part(mine, id), part(theirs, id)];
+    const isTheirs = ![base, ...known].some((content) => same(there, part(content, id)));
+    const side = same(here, there) || same(here, was) ? "theirs" : isTheirs ? undefined : "mine";
+    found.set(id, { here, there, side });
   }
-  const order = mergeOrder(base, mine, theirs);
-  return { root: root ?? mine.root, sections: order.flatMap((id) => kept.get(id) ?? []) };
+  return found;
+}
+
+/** Name what both sides changed: ids of sections, the empty text for the page's own fields. */
+export function listContested(meeting: Meeting): string[] {
+  return [...compare(meeting)].filter(([, sides]) => sides.side === undefined).map(([id]) => id);
+}
+
+/**
+ * Bring together two contents. What only one side touched is taken from that side, what both changed
+ * from the side chosen for it; undefined when there is such a thing and nobody chose.
+ */
+export function mergeContents(meeting: Meeting, choices: ReadonlyMap<string, Side> = new Map()): Content | undefined {
+  const kept = new Map<string, unknown>();
+  for (const [id, { here, there, side }] of compare(meeting)) {
+    const taken = side ?? choices.get(id);
+    if (taken === undefined) return undefined;
+    kept.set(id, taken === "mine" ? here : there);
+  }
+  const order = mergeOrder(meeting);
+  const sections = order.flatMap((id) => (kept.get(id) as Section | undefined) ?? []);
+  return { root: kept.get(ROOT) as Props, sections };
 }
 
 /** Take the order of the side that moved something; what only the other side has stands after its neighbour. */
-function mergeOrder(base: Content, mine: Content, theirs: Content): string[] {
+function mergeOrder({ base, mine, theirs }: Meeting): string[] {
   const ids = (content: Content) => content.sections.map((section) => section.id);
   const [old, ours, others] = [ids(base), ids(mine), ids(theirs)];
   const common = (list: string[], other: string[]) => list.filter((id) => other.includes(id));

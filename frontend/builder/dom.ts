@@ -35,6 +35,21 @@ export function textButton(text: string, act: () => void, css = "button button-s
   return made;
 }
 
+/** A menu behind three dots: icon, words and act of each entry. */
+export function makeMenu(label: string, entries: readonly (readonly [string, string, () => void])[]): HTMLElement {
+  const menu = make("details", { class: "menu", "data-menu": true });
+  const items = entries.map(([icon, text, act]) => {
+    const item = make("button", { type: "button", class: "menu-item" }, makeIcon(icon), text);
+    item.addEventListener("click", () => {
+      menu.open = false;
+      act();
+    });
+    return item;
+  });
+  menu.append(make("summary", { class: "button button-quiet button-icon", "aria-label": label, title: label }, makeIcon("dots")), make("div", { class: "menu-list" }, ...items));
+  return menu;
+}
+
 /** Open a dialog with a title; it removes itself when closed. */
 export function openSheet(title: string, ...children: Child[]): HTMLDialogElement {
   const close = button("x", say("close"), () => sheet.close(), "dialog-close");

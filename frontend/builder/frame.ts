@@ -8,9 +8,13 @@ import { make, say } from "./dom.ts";
 import { editRich, type RichText } from "./rich.ts";
 import type { Content } from "./types.ts";
 
+export type SectionAct = "up" | "down" | "duplicate" | "hide" | "remove" | "fields";
+
 export interface FrameHooks {
+  isLook: boolean;
   select: (id: string) => void;
-  act: (id: string, act: "up" | "down" | "duplicate" | "hide" | "remove") => void;
+  act: (id: string, act: SectionAct) => void;
+  isHidden: (id: string) => boolean;
   insertAt: (index: number) => void;
   type: (id: string, path: string, value: string) => void;
   kindOf: (id: string, path: string) => string;
@@ -46,8 +50,14 @@ export class Frame {
     return this.iframe.contentDocument ?? undefined;
   }
 
+  /** What holds the sections that are edited: the page's own, or of a look those of the footer. */
   private get root(): HTMLElement | undefined {
-    return this.page?.querySelector<HTMLElement>(".sections") ?? undefined;
+    return (this.hooks.isLook ? this.end?.parentElement : this.page?.querySelector<HTMLElement>(".sections")) ?? undefined;
+  }
+
+  /** What stands behind the last section. */
+  private get end(): Element | null {
+    return this.hooks.isLook ? (this.page?.querySelector(".footer-line") ?? null) : null;
   }
 
   /** Show the page at a width of the device, shrunk to what there is room for. */
@@ -56,6 +66,7 @@ export class Frame {
     this.iframe.style.width = `${width}px`;
     this.iframe.style.height = `${room.height / this.scale}px`;
     this.iframe.style.transform = `scale(${this.scale})`;
+    this.page?.documentElement?.style.setProperty("--unscale", String(1 / this.scale)); // tools keep their size
     this.iframe.style.marginLeft = `${Math.max(0, (room.width - width * this.scale) / 2)}px`;
   }
 
@@ -75,9 +86,9 @@ export class Frame {
     // Only what stands elsewhere is moved: moving an element takes the caret out of it.
     let next = root.querySelector<HTMLElement>(":scope > [data-section]");
     for (const id of ids) {
-      const element = this.find(id) ?? root.ownerDocument.adoptNode(make("section", { class: "s s-waiting", "data-section": id, id: `s-${id}` }));
+      const element = this.find(id) ?? root.ownerDocument.adoptNode(make("section", { class: "s s-waiting", "data-section": id, id: `s-${id}` })); // drawn when saved
       if (element === next) next = following(element);
-      else root.insertBefore(element, next);
+      else root.insertBefore(element, next ?? this.end);
       element.classList.toggle("is-hidden", content.sections.find((each) => each.id === id)?.hidden === true);
     }
     root.classList.toggle("is-empty", ids.length === 0);
@@ -100,7 +111,8 @@ export class Frame {
     this.selected = id;
     const page = this.page;
     if (!page) return;
-    if (id && this.find(id)?.querySelector(":scope > .frame-tools") && page.querySelectorAll(".frame-tools").length === 1) return;
+    const standing = this.find(id)?.querySelector<HTMLElement>(":scope > .frame-tools");
+    if (id && standing && standing.dataset["hidden"] === String(this.hooks.isHidden(id)) && page.querySelectorAll(".frame-tools").length === 1) return;
     for (const element of page.querySelectorAll(".is-selected")) element.classList.remove("is-selected");
     page.querySelector(".frame-tools")?.remove();
     const element = id ? this.find(id) : undefined;
@@ -131,7 +143,7 @@ export class Frame {
     this.line.hidden = index === undefined;
     if (index === undefined) return this.line.remove();
     if (this.line.ownerDocument !== root.ownerDocument) root.ownerDocument.adoptNode(this.line);
-    root.insertBefore(this.line, elements[index] ?? null);
+    root.insertBefore(this.line, elements[index] ?? this.end);
   }
 
   private elements(): HTMLElement[] {
@@ -139,7 +151,7 @@ export class Frame {
   }
 
   private find(id: string): HTMLElement | undefined {
-    return this.page?.querySelector<HTMLElement>(`[data-section="${CSS.escape(id)}"]`) ?? undefined;
+    return (id && this.page?.querySelector<HTMLElement>(`[data-section="${CSS.escape(id)}"]`)) || undefined;
   }
 
   private scrollNear(y: number, height: number): void {
@@ -168,6 +180,7 @@ export class Frame {
     sheet.href = this.iframe.dataset["css"] ?? "";
     page.head.append(sheet);
     page.documentElement.classList.add("is-framed");
+    page.documentElement.classList.toggle("is-look", this.hooks.isLook);
     page.addEventListener("click", (event) => this.click(event), true);
     page.addEventListener("submit", (event) => event.preventDefault(), true);
     page.addEventListener("keydown", (event) => this.key(event));
@@ -182,10 +195,12 @@ export class Frame {
     if (target?.closest(".frame-tools, .rich-bar")) return;
     if (!target?.closest("summary")) event.preventDefault();
     const element = target?.closest<HTMLElement>("[data-section]");
-    const id = element?.dataset["section"] ?? "";
-    if (id !== this.selected) this.hooks.select(id);
+    const id = (element && this.root?.contains(element) && element.dataset["section"]) || "";
+    const wasSelected = id === this.selected;
+    if (!wasSelected || !id) this.hooks.select(id);
     const text = target?.closest<HTMLElement>("[data-edit]");
-    if (element && text) this.edit(id, text);
+    const isTouch = matchMedia("(pointer: coarse)").matches; // the first tap chooses, the second types
+    if (id && text && (wasSelected || !isTouch)) this.edit(id, text);
   }
 
   private edit(id: string, text: HTMLElement): void {
@@ -240,7 +255,8 @@ export class Frame {
 
   private key(event: KeyboardEvent): void {
     const target = event.target as HTMLElement;
-    if (target.isContentEditable) {
+    const isSave = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
+    if (target.isContentEditable && !isSave) {
       const path = target.dataset["edit"] ?? "";
       const kind = this.hooks.kindOf(this.selected, path);
       if (event.key === "Escape" || (event.key === "Enter" && kind === "text")) {
@@ -249,22 +265,25 @@ export class Frame {
       }
       return;
     }
+    if (target.matches("input, textarea, select")) return;
     this.iframe.dispatchEvent(new KeyboardEvent("keydown", { key: event.key, altKey: event.altKey, ctrlKey: event.ctrlKey, metaKey: event.metaKey, shiftKey: event.shiftKey, bubbles: true }));
-    if ((event.ctrlKey || event.metaKey) && ["z", "y", "s"].includes(event.key.toLowerCase())) event.preventDefault();
+    if ((event.ctrlKey || event.metaKey) && ["z", "y", "s", "d"].includes(event.key.toLowerCase())) event.preventDefault();
   }
 
   private makeTools(id: string): HTMLElement {
-    const tools = make("div", { class: "frame-tools", role: "toolbar", "aria-label": this.hooks.nameOf(id) });
+    const tools = make("div", { class: "frame-tools", "data-hidden": String(this.hooks.isHidden(id)), role: "toolbar", "aria-label": this.hooks.nameOf(id) });
     const handle = make("button", { type: "button", class: "frame-handle", title: say("drag"), "aria-label": say("drag") }, makeIcon("grip-vertical", "icon-sm"), this.hooks.nameOf(id));
     const origin = () => {
       const box = this.iframe.getBoundingClientRect();
       return { x: box.left, y: box.top, scale: this.scale };
     };
     draggable(handle, () => this.hooks.drag(id), origin);
-    const acts = [["chevron-up", "up"], ["chevron-down", "down"], ["copy", "duplicate"], ["eye-off", "hide"], ["trash", "remove"]] as const;
+    const isHidden = this.hooks.isHidden(id);
+    const acts = [["settings", "fields"], ["chevron-up", "up"], ["chevron-down", "down"], ["copy", "duplicate"], [isHidden ? "eye" : "eye-off", "hide"], ["trash", "remove"]] as const;
     tools.append(handle);
     for (const [icon, act] of acts) {
-      const made = make("button", { type: "button", title: say(act), "aria-label": say(act) }, makeIcon(icon, "icon-sm"));
+      const label = act === "hide" && isHidden ? say("show") : say(act);
+      const made = make("button", { type: "button", class: `frame-${act}`, title: label, "aria-label": label }, makeIcon(icon, "icon-sm"));
       made.addEventListener("click", () => this.hooks.act(id, act));
       tools.append(made);
     }

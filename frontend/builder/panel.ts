@@ -13,6 +13,8 @@ export interface PanelHooks {
   write: (path: string, value: Json, isTyped: boolean) => void;
   /** The shape of what is shown changed: draw the panel anew. */
   redraw: () => void;
+  /** What these fields belong to: entries of lists stay open by it. */
+  scope: string;
 }
 
 let serial = 0;
@@ -28,20 +30,44 @@ function makeField(field: Field, value: Json, hooks: PanelHooks, faults: readonl
   const id = `field-${++serial}`;
   const control = CONTROLS[field.kind]?.(field, value, { hooks, path, id, faults }) ?? make("span");
   const isGroup = ["items", "products", "categories", "link", "image", "rich", "icon"].includes(field.kind);
-  const own = faults.filter((fault) => fault.path === path);
   const labelled = field.kind === "switch" ? undefined : make(isGroup ? "span" : "label", isGroup ? { class: "field-label", id: `${id}-label` } : { class: "field-label", for: id }, field.label, field.required && make("span", { class: "req", "aria-hidden": "true" }, "*"));
   if (isGroup) {
     control.setAttribute("role", "group");
     control.setAttribute("aria-labelledby", `${id}-label`);
   }
-  return make(
-    "div",
-    { class: `field${own.length ? " is-bad" : ""}`, "data-path": path },
-    labelled,
-    control,
-    field.help ? make("p", { class: "field-help" }, field.help) : undefined,
-    ...own.map((fault) => make("p", { class: "field-error", role: "alert" }, makeIcon("alert-circle", "icon-sm"), make("span", {}, fault.message))),
-  );
+  const box = make("div", { class: "field", "data-path": path }, labelled, control, field.help ? make("p", { class: "field-help" }, field.help) : undefined);
+  if ((field.kind === "text" || field.kind === "lines") && field.most) count(box, control, labelled, field.most);
+  markField(box, faults.filter((fault) => fault.path === path));
+  return box;
+}
+
+/** Show beside its name how much of a text's room is used, once it becomes scarce. */
+function count(box: HTMLElement, control: HTMLElement, label: HTMLElement | undefined, most: number): void {
+  const shown = make("span", { class: "field-count", "aria-hidden": "true" });
+  const tell = () => {
+    const used = (control as HTMLInputElement).value.length;
+    shown.textContent = used > most * 0.6 ? `${used}/${most}` : "";
+    shown.classList.toggle("is-over", used > most);
+  };
+  label?.append(shown);
+  box.addEventListener("input", tell);
+  tell();
+}
+
+function markField(box: HTMLElement, faults: readonly Fault[]): void {
+  for (const old of box.querySelectorAll(":scope > .field-error")) old.remove();
+  box.classList.toggle("is-bad", faults.length > 0);
+  for (const fault of faults) box.append(make("p", { class: "field-error", role: "alert" }, makeIcon("alert-circle", "icon-sm"), make("span", {}, fault.message)));
+}
+
+/** Tell the fields that stand there what is wrong with them now; who types in one keeps their caret. */
+export function markFaults(root: HTMLElement, faults: readonly Fault[], notes: readonly Fault[] = []): void {
+  for (const box of root.querySelectorAll<HTMLElement>(".field[data-path]")) {
+    markField(box, faults.filter((fault) => fault.path === box.dataset["path"]));
+    for (const old of box.querySelectorAll(":scope > .field-note")) old.remove();
+    for (const note of notes.filter((each) => each.path === box.dataset["path"])) box.append(make("p", { class: "field-note", role: "status" }, makeIcon("info-circle", "icon-sm"), make("span", {}, note.message)));
+  }
+  for (const entry of root.querySelectorAll<HTMLElement>(".item[data-item]")) entry.classList.toggle("is-bad", faults.some((fault) => fault.path.startsWith(`${entry.dataset["item"]}.`)));
 }
 
 interface Place {
@@ -99,7 +125,7 @@ const toggle: Control = (field, value, { hooks, path, id }) => {
   const input = make("input", { type: "checkbox", id, role: "switch", class: "switch-input" });
   input.checked = value === true;
   input.addEventListener("change", () => hooks.write(path, input.checked, false));
-  return make("label", { class: "switch-line", for: id }, make("span", {}, field.label), input);
+  return make("label", { class: "switch-line", for: id }, make("span", {}, field.label), input, make("span", { class: "switch-knob", "aria-hidden": "true" }));
 };
 
 const number: Control = (field, value, { hooks, path, id }) => {
@@ -205,9 +231,10 @@ function pick(rows: readonly (readonly [number, string])[], value: number, chose
 }
 
 const products: Control = (_field, value, { hooks, path, id }) => {
-  const source = value as Props;
+  let source = { ...(value as Props) };
   const set = (changes: Props, redraws = false) => {
-    hooks.write(path, { ...source, ...Object.assign(source, changes) }, false);
+    source = { ...source, ...changes };
+    hooks.write(path, source, !redraws);
     if (redraws) hooks.redraw();
   };
   const kinds = ["pinned", "hot", "new", "cheap", "category", "tag", "hand"];
@@ -229,7 +256,7 @@ const products: Control = (_field, value, { hooks, path, id }) => {
   } else {
     const most = make("input", { class: "input", type: "number", min: "1", max: "40", value: String(source["most"]) });
     most.addEventListener("input", () => most.valueAsNumber >= 1 && most.valueAsNumber <= 40 && set({ most: most.valueAsNumber }));
-    box.append(make("label", { class: "inline-field" }, make("span", {}, say("at_most")), most));
+    box.append(make("label", { class: "inline-field" }, make("span", {}, say("at_most")), most, make("span", { class: "muted" }, say("pieces"))));
   }
   return box;
 };
@@ -263,43 +290,44 @@ const items: Control = (field, value, place) => {
   const { hooks, path, faults } = place;
   const list = Array.isArray(value) ? value : [];
   const box = make("div", { class: "item-list" });
-  const put = (next: Json[]) => {
-    hooks.write(path, next, false);
+  const keyOf = (index: number) => `${hooks.scope} ${path}.${index}`;
+  /** Put an order of old entries in place, each as open as it was; undefined stands for a new one. */
+  const put = (order: readonly (number | undefined)[], fresh?: Json) => {
+    const open = order.map((from) => from === undefined || OPEN.has(keyOf(from)));
+    list.forEach((_each, index) => OPEN.delete(keyOf(index)));
+    open.forEach((is, index) => is && OPEN.add(keyOf(index)));
+    hooks.write(path, order.map((from) => (from === undefined ? (fresh ?? null) : (list[from] ?? null))), false);
     hooks.redraw();
   };
-  const move = (from: number, to: number) => {
-    const next = [...list];
-    const [moved] = next.splice(from, 1);
-    if (moved !== undefined && to >= 0 && to <= next.length) {
-      next.splice(to, 0, moved);
-      put(next);
-    }
+  const order = list.map((_each, index) => index);
+  const swap = (index: number, to: number) => {
+    if (to < 0 || to >= order.length) return;
+    put(order.map((from) => (from === index ? to : from === to ? index : from)));
   };
-  list.forEach((item, index) => {
-    const props = item as Props;
-    const title = field.fields.map((each) => props[each.name]).find((each) => typeof each === "string" && each.trim() && !each.startsWith("<")) ?? "";
-    const isBad = faults.some((fault) => fault.path.startsWith(`${path}.${index}`));
-    const key = `${path}.${index}`;
-    const entry = make("details", { class: `item${isBad ? " is-bad" : ""}`, open: OPEN.has(key) || isBad });
+  list.forEach((item, index) => box.append(makeItem(item as Props, index)));
+  if (list.length < (field.most || 40)) box.append(textButton(say("add"), () => put([...order, undefined], defaultProps(field.fields)), "button button-sm", "plus"));
+  else box.append(make("p", { class: "field-help" }, say("list_full")));
+  return box;
+
+  function makeItem(props: Props, index: number): HTMLElement {
+    const title = field.fields.filter((each) => ["text", "lines", "rich"].includes(each.kind)).map((each) => props[each.name]).find((each) => typeof each === "string" && each.trim() && !each.startsWith("<")) ?? "";
+    const key = keyOf(index);
+    const isBad = faults.some((fault) => fault.path.startsWith(`${path}.${index}.`));
+    const entry = make("details", { class: `item${isBad ? " is-bad" : ""}`, "data-item": `${path}.${index}`, open: OPEN.has(key) || isBad });
     entry.addEventListener("toggle", () => (entry.open ? OPEN.add(key) : OPEN.delete(key)));
+    const name = make("span", { class: "clip grow" }, String(title) || `${field.label} ${index + 1}`);
     entry.append(
-      make("summary", { class: "item-head" }, make("span", { class: "clip grow" }, String(title) || `${field.label} ${index + 1}`)),
+      make("summary", { class: "item-head" }, makeIcon("chevron-right", "icon-sm"), name),
       make("div", { class: "item-body stack stack-3" }, ...makeFields(field.fields, props, hooks, faults, `${path}.${index}.`),
-        make("div", { class: "row" },
-          button("chevron-up", say("up"), () => move(index, index - 1)),
-          button("chevron-down", say("down"), () => move(index, index + 1)),
-          button("copy", say("duplicate"), () => put([...list.slice(0, index + 1), structuredClone(item), ...list.slice(index + 1)])),
-          button("trash", say("remove"), () => put(list.filter((_each, at) => at !== index))),
+        make("div", { class: "row item-acts" },
+          button("chevron-up", say("up"), () => swap(index, index - 1)),
+          button("chevron-down", say("down"), () => swap(index, index + 1)),
+          button("copy", say("duplicate"), () => put([...order.slice(0, index + 1), undefined, ...order.slice(index + 1)], structuredClone(props))),
+          button("trash", say("remove"), () => put(order.filter((each) => each !== index))),
         )),
     );
-    box.append(entry);
-  });
-  if (list.length < (field.most || 40))
-    box.append(textButton(say("add"), () => {
-      OPEN.add(`${path}.${list.length}`);
-      put([...list, defaultProps(field.fields)]);
-    }, "button button-sm", "plus"));
-  return box;
+    return entry;
+  }
 };
 const OPEN = new Set<string>();
 

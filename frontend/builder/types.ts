@@ -58,6 +58,8 @@ export interface Boot {
   is_published: boolean;
   publish_at: string | null;
   faults: Fault[];
+  notes: Fault[];
+  sections_most: number;
   sections: SectionType[];
   groups: [string, string][];
   root_fields: Field[];
@@ -72,6 +74,7 @@ export interface Picture {
   name: string;
   width: number;
   height: number;
+  has_code: boolean; // a square code that a camera reads
   url: string;
   thumb_url: string;
 }

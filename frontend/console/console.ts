@@ -3,6 +3,7 @@ import { startReceiving } from "../shared/bridge.ts";
 import { startForms } from "../shared/forms.ts";
 import { startLive } from "../shared/live.ts";
 import { startOverlays } from "../shared/overlay.ts";
+import { startDashboard } from "./dashboard.ts";
 import { startContrast } from "./contrast.ts";
 import { startOpenDialogs } from "./dialogs.ts";
 import { startEditing } from "./editing.ts";
@@ -12,6 +13,7 @@ import { startRowForms } from "./rows.ts";
 import { startTables } from "./tables.ts";
 
 startOverlays();
+startDashboard();
 startOpenDialogs();
 startForms();
 startLive();

@@ -137,6 +137,7 @@ RIGHTS = {
     "orders.refund": "omf",
     "goods.view": "omgsfv",
     "goods.edit": "omg",
+    "goods.oversee": "om",
     "design.edit": "om",
     "prices.edit": "omg",
     "keys.import": "omg",

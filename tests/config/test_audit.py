@@ -21,6 +21,7 @@ from tests.concurrency.shop import (
     refund,
 )
 from tests.config.sales_damage import SALE_BREAKS
+from tests.config.test_audit_goods import OF_GOODS
 from tests.config.test_audit_leaving import BREAKS as OF_LEAVING
 from tests.config.test_audit_terms import OF_TERMS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
@@ -28,6 +29,7 @@ from tests.damage import as_owner
 from tests.factories import make_product, make_variant
 from tests.orders.test_children import BREAKS as OF_CHILDREN
 from tests.settlement.test_auditing import BREAKS as OF_SETTLEMENT
+from tests.tenancy.test_claiming import OF_DOMAINS
 
 ONE_SOLD = "(select min(id) from inventory_cardkey where state = 2)"
 ONE_PAID = "(select min(id) from orders_order where state = 3)"
@@ -319,18 +321,11 @@ def _seal_by_hand() -> None:
 
 
 def test_every_check_has_a_damage_that_it_finds() -> None:
-    known = {
-        name
-        for name, _damage in (
-            *BREAKS,
-            *SALE_BREAKS,
-            *OF_TOP_UPS,
-            *OF_SETTLEMENT,
-            *OF_TERMS,
-            *OF_LEAVING,
-            *OF_CHILDREN,
-        )
-    }
+    every = (
+        *(*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT),
+        *(*OF_TERMS, *OF_DOMAINS, *OF_LEAVING, *OF_GOODS, *OF_CHILDREN),
+    )
+    known = {name for name, _damage in every}
     assert known == {name for name, _title, _check in audit.checks()}
 
 

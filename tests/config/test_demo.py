@@ -294,10 +294,12 @@ def _check_shops(files: DemoFiles) -> None:
 
 def _check_goods_and_keys(files: DemoFiles) -> None:
     with platform_scope("test"):
-        assert Product.unscoped.count() == len(files.goods)
-        assert Category.unscoped.count() == len(files.categories)
+        own = [each for site in files.shops["sites"] for each in site.get("own_goods", ())]
+        assert {each["delivery"] for each in own} == {"CARD", "MANUAL", "TOP_UP"}
+        assert Product.unscoped.count() == len(files.goods) + len(own)
+        assert Category.unscoped.count() == len(files.categories) + 1  # a shelf of its own
         faces = sum(len(each.face_values) for each in files.goods.values())
-        assert Variant.unscoped.count() == faces
+        assert Variant.unscoped.count() == faces + sum(len(each["variants"]) for each in own)
         assert CardKey.unscoped.count() >= 20_000
         jobs = ImportJob.unscoped.all()
         assert set(jobs.values_list("state", flat=True)) == {ImportState.DONE}

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from kameng.catalog.selectors import forget_catalogues
-from kameng.insight.figures import forget_figures
+from kameng.insight.dashboard import forget_figures
 from kameng.inventory.selectors import forget_stock
 from kameng.risk.services import forget_windows
 from kameng.tenancy.models import Site

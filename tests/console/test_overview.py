@@ -30,7 +30,7 @@ def test_new_shop_is_told_what_to_do_next(desk: Desk, site_a: Site) -> None:
     assert "接下来做什么" in page
     assert "0 / 5" in page
     assert "都处理好了" in page
-    assert "今天还没有卖出" in page
+    assert "这段时间还没有卖出" in page
 
 
 def test_figures_are_those_of_the_site_alone(
@@ -76,7 +76,7 @@ def test_frozen_gateway_is_the_main_sites_matter(
     assert "已冻结" not in page_of(desk)
 
 
-def test_platform_sees_the_ranking_of_sites(
+def test_platform_sees_what_all_shops_sell(
     desk: Desk,
     desk_of: Callable[..., Desk],
     ada: Staff,
@@ -89,9 +89,9 @@ def test_platform_sees_the_ranking_of_sites(
 
     page = page_of(desk_of(ada, main_site))
 
-    assert "各站今天" in page
-    assert "/console/site-a/" in page
-    assert "各站今天" not in page_of(desk)
+    assert "/console/main/dashboard/sites/" in page
+    assert "¥10.00" in page
+    assert "dashboard/sites" not in page_of(desk)
 
 
 def test_a_role_sees_and_reaches_only_what_it_may(

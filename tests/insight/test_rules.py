@@ -3,7 +3,8 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from kameng.insight.rules import change_bps, day_start, same_hour_before
+from kameng.insight.facts import change_bps
+from kameng.insight.rules import day_start, same_hour_before
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 

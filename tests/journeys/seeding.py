@@ -64,7 +64,10 @@ def _open_sites() -> dict[str, Any]:
     from kameng.tenancy.settings import SiteSettings
 
     with platform_scope("the journeys open their shops"):
-        plan = save_plan(PlanDraft(name="专业版", markup_bps=100, minimum_amount=100), actor=SYSTEM)
+        plan = save_plan(
+            PlanDraft(name="专业版", markup_bps=100, minimum_amount=100, own_goods_most=20),
+            actor=SYSTEM,
+        )
         save_plan(PlanDraft(name="普及版", markup_bps=200, minimum_amount=200), actor=SYSTEM)
         for slug, name, login, owner, palette in (
             ("main", "云桥数卡", "ada", "陈安达", "indigo"),
@@ -374,11 +377,52 @@ def audit() -> list[str]:
     return list(find_breaches())
 
 
+def claim(slug: str, host: str) -> list[dict[str, str]]:
+    """Claim a domain and its twin for a site; return hosts and tokens. The worker does the rest."""
+    from kameng.core.audit import SYSTEM
+    from kameng.tenancy.claiming import claim_hosts
+    from kameng.tenancy.selectors import find_site_by_slug, site_scope
+
+    site = find_site_by_slug(slug)
+    assert site is not None
+    with site_scope(site.id):
+        claims = claim_hosts(host, with_twin=True, wants_primary=True, actor=SYSTEM)
+        return [{"host": each.host, "token": each.token} for each in claims]
+
+
+def tell_domains() -> dict[str, dict[str, Any]]:
+    """Return every claimed domain by host."""
+    from kameng.core.scope import platform_scope
+    from kameng.tenancy.models import DomainClaim
+
+    with platform_scope("look at the domains of the journeys"):
+        return {
+            row.host: {
+                "state": row.state,
+                "fault": row.certificate_fault,
+                "ends_at": str(row.certificate_ends_at or ""),
+            }
+            for row in DomainClaim.unscoped.all()
+        }
+
+
+def tell_last_ip() -> str:
+    """Return the address that the audit log keeps of the newest act of a person."""
+    from kameng.core.models import AuditEntry
+    from kameng.core.scope import platform_scope
+
+    with platform_scope("look at the audit log"):
+        return str(AuditEntry.objects.exclude(ip="").order_by("-id").values_list("ip")[0][0])
+
+
 ACTS: Mapping[str, Callable[..., Any]] = {
     "seed": seed,
     "make-due": make_due,
     "allow-children": allow_children,
     "audit": audit,
+    "claim": claim,
+    "tell-domains": tell_domains,
+    "tell-last-ip": tell_last_ip,
 }
 
 

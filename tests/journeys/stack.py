@@ -20,12 +20,14 @@ from typing import Any
 
 import httpx
 
+from tests.names_server import names_server, write_record
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 240.0
 STOP_SECONDS = 60.0
 CALL_SECONDS = 60.0  # of the simulator, which a busy machine keeps waiting too
+ZONE = "zone.json"
 SPEED = 20  # the simulator repeats a callback after 15 s in life
 
 
@@ -61,6 +63,10 @@ class Stack:
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
+    def set_record(self, name: str, kind: str, *values: str) -> None:
+        """Let a name have these values in the domain name system that the shop asks; none: none."""
+        write_record(self.home / ZONE, name, kind, *values)
+
     def pay(self, payment_no: str, mode: str = "success", **more: object) -> None:
         """Let the simulator do to a payment what its buttons do."""
         body = {"out_trade_no": payment_no, "mode": mode, **more}
@@ -87,12 +93,18 @@ class Stack:
 
 
 @contextlib.contextmanager
-def run_stack() -> Iterator[Stack]:
-    """Run everything for the block."""
+def run_stack(**settings: str) -> Iterator[Stack]:
+    """Run everything for the block, with more settings of Kameng than the usual ones."""
     # Not pytest's own folder: the database's user must be able to enter it.
     home = Path(tempfile.mkdtemp(prefix="kameng-journeys-", dir="/tmp"))
     home.chmod(0o711)
-    stack = _describe(home, free_port(in_a_row=3))
+    with names_server(home / ZONE) as names:
+        told = {"KAMENG_DNS_SERVERS": names.address, **settings}
+        stack = _describe(home, free_port(in_a_row=3), told)
+        yield from _run_all(stack)
+
+
+def _run_all(stack: Stack) -> Iterator[Stack]:
     try:
         with _run(stack, "simulate", "--speed", str(SPEED)):
             _wait(f"{stack.simulator}/healthz", stack)
@@ -101,18 +113,18 @@ def run_stack() -> Iterator[Stack]:
                 stack.facts = stack.act("seed", stack.simulator)
                 yield stack
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(stack.home, ignore_errors=True)
 
 
 def attach(note: Path) -> Stack:
     """Return the stack that `python -m tests.journeys` keeps running."""
     told = json.loads(note.read_text())
-    stack = _describe(Path(told["home"]), told["port"])
+    stack = _describe(Path(told["home"]), told["port"], {})
     stack.facts = told["facts"]
     return stack
 
 
-def _describe(home: Path, port: int) -> Stack:
+def _describe(home: Path, port: int, settings: Mapping[str, str]) -> Stack:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KAMENG_")}
     told = {
         "KAMENG_HOME": str(home),
@@ -121,6 +133,7 @@ def _describe(home: Path, port: int) -> Stack:
         "KAMENG_MAIL_HOST": "127.0.0.1",
         "KAMENG_MAIL_PORT": str(port + 2),
         "DJANGO_SETTINGS_MODULE": "kameng.config.settings",
+        **settings,
     }
     return Stack(home=home, port=port, environment={**kept, **told})
 

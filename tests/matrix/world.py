@@ -12,6 +12,7 @@ from PIL import Image
 
 from kameng.accounts.models import Customer
 from kameng.accounts.services.approving import ApprovalWish, ask_approval
+from kameng.catalog.models import Variant
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.ledger.accounts import AccountKind
@@ -39,6 +40,7 @@ from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of
 from tests.factories import fund_wallet, make_card_keys, make_customer
+from tests.own_goods import allow_own_goods, make_own_variant
 from tests.payments.filling import pay
 from tests.settlement.world import PLAIN
 
@@ -56,6 +58,7 @@ class World:
     shop: Shop
     customer: Customer
     outsider: Customer
+    own: Variant  # of the goods that site A sells alone
     ids: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +66,9 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
     """Fill site A: orders in several states, money, messages, mail, notes, audit."""
     shop = open_shop(main, site_a, keys=0)
     make_card_keys(shop.variant, [f"CANARY-A-KEY-{n}" for n in range(20)])
+    allow_own_goods(site_a)
+    own = make_own_variant(site_a, title="CANARY-A-goods", keys=0)
+    make_card_keys(own, [f"CANARY-A-OWN-{n}" for n in range(5)])
     customer = make_customer(site_a, login="canary-a@example.com", nickname="CANARY-A-nick")
     outsider = make_customer(site_b, login="outsider@example.com", nickname="Bo")
     fund_wallet(customer, 5_000_000)  # a wallet holds at most 1000 yuan
@@ -88,7 +94,7 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
             customer_id=customer.id, amount=500_000, choice=shop.choice, idempotency_key="world"
         )
         payment = Payment.objects.filter(subject_id=waiting.order_id, purpose=1).get()
-    world = World(main, site_a, site_b, shop, customer, outsider)
+    world = World(main, site_a, site_b, shop, customer, outsider, own=own)
     world.ids = _ids(world, paid.order_no, waiting.order_no, payment, top_up)
     return world
 
@@ -141,9 +147,9 @@ def _ids(
         "email_id": email.id,
         "entry_id": entry.id,
         "gateway_id": gateway.id,
-        "product_id": world.shop.variant.product_id,
-        "variant_id": world.shop.variant.id,
-        "category_id": world.shop.variant.product.category_id,
+        "product_id": world.own.product_id,
+        "variant_id": world.own.id,
+        "category_id": world.own.product.category_id,
         "site_id": view.site_id,
         "batch_id": 1,
         "batch_no": "B1",
@@ -157,6 +163,7 @@ def _ids(
         "user_id": 1,
         "plan_id": 1,
         "code": "logo",
+        "child_id": 1,
         **_pages(world),
         "act": "resend",
         "version": "x",

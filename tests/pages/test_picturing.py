@@ -3,13 +3,20 @@
 import io
 
 import pytest
+import segno
 from PIL import Image
 
 from kameng.pages import errors
 from kameng.pages.models import Picture, PictureFile
 from kameng.pages.selectors import find_picture_data, list_library, list_pictures
 from kameng.pages.services import picturing
-from kameng.pages.services.picturing import Crop, add_picture, encode, remove_picture
+from kameng.pages.services.picturing import (
+    Crop,
+    add_picture,
+    encode,
+    read_picture,
+    remove_picture,
+)
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import SiteView, site_scope
 from tests.pages.conftest import LIN
@@ -139,3 +146,126 @@ def test_a_wrong_digest_gets_nothing(view: SiteView) -> None:
 
         assert find_picture_data(picture.id, digest="0" * 16, width=300) is None
         assert find_picture_data(picture.id, digest=picture.digest[:16], width=301) is None
+
+
+def test_a_camera_that_was_turned_gives_an_upright_picture_and_the_part_that_was_seen() -> None:
+    stored = Image.new("RGB", (400, 200), "white")
+    stored.paste("red", (0, 0, 100, 100))  # a corner by which every turn can be told
+    seen = {  # where the red corner is in the upright picture: left or right, top or bottom
+        1: ("left", "top"),
+        2: ("right", "top"),
+        3: ("right", "bottom"),
+        4: ("left", "bottom"),
+        5: ("left", "top"),
+        6: ("right", "top"),
+        7: ("right", "bottom"),
+        8: ("left", "bottom"),
+    }
+    for orientation, (side, height) in seen.items():
+        exif = Image.Exif()
+        exif[picturing.ORIENTATION] = orientation
+        out = io.BytesIO()
+        stored.save(out, "PNG", exif=exif)
+        size = (400, 200) if orientation < 5 else (200, 400)
+        left = 0 if side == "left" else size[0] - 100
+        top = 0 if height == "top" else size[1] - 100
+
+        whole = read_picture(io.BytesIO(out.getvalue()), crop=None)
+        crop = Crop(left=left, top=top, width=100, height=100)
+        part = read_picture(io.BytesIO(out.getvalue()), crop=crop)
+
+        assert whole.size == size
+        assert whole.getpixel((left + 50, top + 50)) == (255, 0, 0)
+        assert part.size == (100, 100)
+        assert part.getpixel((50, 50)) == (255, 0, 0), orientation
+
+
+def test_a_photo_of_a_camera_is_decoded_no_larger_than_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, int]] = []
+    own = Image.Image.resize
+
+    def watch(image: Image.Image, *args: object, **kwargs: object) -> Image.Image:
+        asked.append(image.size)
+        return own(image, *args, **kwargs)  # type: ignore[arg-type]
+
+    photo = picture_file(8000, 6000)
+    monkeypatch.setattr(Image.Image, "resize", watch)
+    picture = read_picture(photo, crop=None)
+
+    assert picture.size == (1600, 1200)
+    assert asked[0] == (2000, 1500), "a quarter of each side, by the decoder itself"
+
+
+@pytest.mark.parametrize(
+    ("size", "kind"), [((4000, 4000), "PNG"), ((16001, 1000), "JPEG"), ((2100, 100), "PNG")]
+)
+def test_too_many_pixels_and_ribbons_are_refused_before_they_are_decoded(
+    size: tuple[int, int], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = picture_file(*size, kind=kind)
+    monkeypatch.setattr(Image.Image, "convert", None)
+    with pytest.raises(errors.PictureInvalid):
+        read_picture(file, crop=None)
+
+
+def test_only_so_many_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picturing, "PATIENCE_SECONDS", 0)
+    with picturing._one_turn(), picturing._one_turn(), pytest.raises(errors.PicturesBusy):
+        read_picture(picture_file(100, 100), crop=None)
+
+    assert read_picture(picture_file(100, 100), crop=None).size == (100, 100)
+
+
+def coded(text: str, *, scale: int = 6, turn: int = 0) -> io.BytesIO:
+    """Return a picture with a square code in it."""
+    code = io.BytesIO()
+    segno.make(text, micro=False).save(code, kind="png", scale=scale, border=4)
+    poster = Image.linear_gradient("L").resize((1200, 800)).convert("RGB")
+    poster.paste(Image.open(code).convert("RGB").rotate(turn, fillcolor="white"), (500, 200))
+    out = io.BytesIO()
+    poster.save(out, "JPEG", quality=70)
+    return io.BytesIO(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wxp://f2f0Nn8Zb4",
+        "weixin://wxpay/bizpayurl?pr=abc",
+        "HTTPS://QR.ALIPAY.COM/FKX01234",
+        "https://qr.alipay.com/fkx01234?t=1",
+        "alipays://platformapi/startapp?appId=1",
+        "https://qr.95516.com/00010000/1",
+        "00020101021226",
+    ],
+)
+def test_a_picture_with_a_payment_code_is_refused(view: SiteView, text: str) -> None:
+    with site_scope(view.site_id):
+        for turn in (0, 180):
+            with pytest.raises(errors.PictureInvalid) as refused:
+                add_picture(coded(text, turn=turn), name="x", crop=None, actor=LIN)
+            assert "收款码" in refused.value.text()
+        assert Picture.in_site().count() == 0
+
+
+@pytest.mark.parametrize("text", ["https://u.wechat.com/group", "客服 12345", "https://qq.com/g"])
+def test_a_picture_with_another_code_is_taken_and_marked(view: SiteView, text: str) -> None:
+    with site_scope(view.site_id):
+        marked = add_picture(coded(text), name="x", crop=None, actor=LIN)
+        plain = add_picture(picture_file(), name="y", crop=None, actor=LIN)
+
+    assert (marked.has_code, plain.has_code) == (True, False)
+
+
+def test_of_a_moving_picture_the_first_frame_is_taken(view: SiteView) -> None:
+    frames = [Image.new("RGB", (300, 200), colour) for colour in ("red", "blue")]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100)
+
+    (size,) = encode(io.BytesIO(out.getvalue()), crop=None)
+
+    with Image.open(io.BytesIO(size.data)) as stored:
+        assert getattr(stored, "n_frames", 1) == 1
+        assert stored.convert("RGB").getpixel((150, 100))[0] > 200  # type: ignore[index]

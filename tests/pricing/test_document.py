@@ -8,6 +8,7 @@ import pytest
 from kameng.pricing.margins import FeeBearer, FeeTerms, SaleParts, refund_parts
 from kameng.pricing.markups import Ending, MarkupKind, MarkupRule, RuleScope, WholesalePlan
 from kameng.pricing.money import Amount, parse_yuan, split
+from kameng.pricing.own_goods import quote_own_unit
 from kameng.pricing.quote import OrderLine, UnitQuote, quote_order, quote_unit
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "pricing.md"
@@ -185,3 +186,15 @@ def test_every_ending_and_bearer_is_documented() -> None:
 
     assert {ending.value for ending in Ending} <= words
     assert {bearer.value for bearer in FeeBearer} <= words
+
+
+@pytest.mark.parametrize("row", read_table("own"), ids=lambda row: row["case"])
+def test_own_goods_are_shared_as_documented(row: dict[str, str]) -> None:
+    unit = quote_own_unit(
+        cost_amount=Amount(0),
+        list_amount=parse_yuan(row["price"]),
+        share_bps=read_rate(row["rate"]),
+    )
+
+    assert unit.wholesale_amount == parse_yuan(row["share"])
+    assert unit.margin_amount == parse_yuan(row["left"])

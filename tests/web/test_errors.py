@@ -37,11 +37,11 @@ def test_a_host_that_leads_nowhere_is_known_for_seconds_only(
 ) -> None:
     asked: list[str] = []
 
-    def find(host: str) -> int | None:
+    def find(host: str) -> tuple[int, str | None] | None:
         asked.append(host)
-        return main_site.id if host == "main.localhost" else None
+        return (main_site.id, None) if host == "main.localhost" else None
 
-    monkeypatch.setattr(selectors.store, "find_site_of_host", find)
+    monkeypatch.setattr(selectors.store, "find_way", find)
     monkeypatch.setattr(selectors, "UNKNOWN_SECONDS", 0.0)
     forget_hosts()
 

@@ -229,6 +229,21 @@ def list_owners(site_ids: list[int]) -> dict[int, str]:
         return {row.site_id: row.user.display_name for row in rows.select_related("user")}
 
 
+def list_owner_logins(site_ids: set[int]) -> dict[int, list[str]]:
+    """Return what the owners of sites sign in with, by site; inside a platform scope. One query."""
+    rows = SiteRole.unscoped.filter(site_id__in=site_ids, role="owner", user__is_active=True)
+    found: dict[int, list[str]] = {}
+    for site_id, login in rows.order_by("id").values_list("site_id", "user__login"):
+        found.setdefault(site_id, []).append(login)
+    return found
+
+
+def list_platform_logins() -> list[str]:
+    """Return what the owners of the platform sign in with."""
+    rows = User.objects.filter(is_platform=True, is_active=True).order_by("id")
+    return list(rows.values_list("login", flat=True))
+
+
 def hint_contact(text: str) -> str:
     """Return the masked form of an e-mail or phone number, for lists; empty for an empty one."""
     return mask_contact(text) if text else ""

@@ -27,6 +27,12 @@ ADOPTING_TEXT: Final = PROBLEM_TEXT | {
     ),
     "field_invalid": gettext_noop("“%(label)s”%(reason)s"),
     "several_variants": gettext_noop("这个商品有几个规格，无法判断改哪一个，请在商品页修改。"),
+    "own_goods_not_in_plan": gettext_noop("您的套餐不含自营商品，不能导入新的商品。"),
+    "own_goods_too_many": gettext_noop("一个店最多保存 %(most)s 个自营商品（含已下架的）。"),
+    "own_goods_full": gettext_noop("套餐的在售名额已满，导入后保持下架。"),
+    "word_refused": gettext_noop(
+        "“%(word)s”属于平台禁止销售的内容（%(group)s），不会上架，也不会改名。"
+    ),
     "upload_missing": gettext_noop("上传的文件已不存在或已损坏，请重新上传。"),
     "no_name_column": gettext_noop("没有找到商品名称所在的列，请在上方选择。"),
     "too_many_products": gettext_noop("一次最多导入 %(limit)s 个商品，请拆成几个文件。"),

@@ -66,6 +66,34 @@ class NotOwner(Refusal):
     message = _("这是主站的商品，分站只能设置自己的加价、上下架和置顶。")
 
 
+class OwnGoodsNotInPlan(NotOwner):
+    code = "own_goods_not_in_plan"
+    message = _("您的套餐不含自营商品。换成带自营商品的套餐后，就可以添加。已有的自营商品照常卖。")
+
+
+class OwnGoodsFull(Conflict):
+    code = "own_goods_full"
+    message = _(
+        "套餐最多同时在售 %(most)s 个自营商品，现在已有 %(count)s 个。"
+        "请先下架几个，或保存为不上架，也可以换更高的套餐。"
+    )
+
+
+class OwnGoodsTooMany(Conflict):
+    code = "own_goods_too_many"
+    message = _("一个店最多保存 %(most)s 个自营商品（含已下架的）。")
+
+
+class GoodsTakenDown(Conflict):
+    code = "goods_taken_down"
+    message = _("“%(title)s”被平台下架，不能上架。原因：%(reason)s")
+
+
+class WordRefused(Refusal):
+    code = "word_refused"
+    message = _("“%(word)s”属于平台禁止销售的内容（%(group)s），这件商品不能上架。")
+
+
 class CodeTaken(Conflict):
     code = "product_code_taken"
     message = _("商品编码“%(value)s”已被使用，请换一个。")

@@ -5,7 +5,7 @@ products, variants), two for a site (rules, listings), one for its plan.
 """
 
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from typing import Final
 
 from django.db.models import QuerySet
@@ -41,7 +41,7 @@ from kameng.tenancy.selectors import SiteView, get_plan
 
 _log = logging.getLogger(__name__)
 KEPT_INDEXES: Final = 500
-_indexes: dict[int, LazyIndex] = {}
+_indexes: OrderedDict[int, LazyIndex] = OrderedDict()
 
 
 def load_goods(owner_id: int, *, version: int) -> Goods:
@@ -75,13 +75,46 @@ def _keep_index(owner_id: int, index: LazyIndex) -> LazyIndex:
     """Return the index already known for this version, else this one with its readings."""
     before = _indexes.get(owner_id)
     if before is not None and before.version == index.version:
+        _indexes.move_to_end(owner_id)
         return before
     if before is not None:
         index.succeed(before)
-    if len(_indexes) >= KEPT_INDEXES:
-        _indexes.clear()
     _indexes[owner_id] = index
+    _indexes.move_to_end(owner_id)
+    if len(_indexes) > KEPT_INDEXES:  # of sub-sites with goods of their own there may be many
+        _indexes.popitem(last=False)
     return index
+
+
+def load_own_goods(site_id: int, *, main_id: int, version: int) -> Goods | None:
+    """Return the listed goods of a sub-site's own; None, after one query, where it has none.
+
+    A shelf of the main site on which they stand comes with them, shown by the main site or not:
+    what an operator sells does not vanish because another owner put a shelf away.
+    """
+    own = Product.objects.filter(site_id=site_id, is_listed=True)
+    shelf_ids = set(own.order_by().values_list("category_id", flat=True).distinct())
+    if not shelf_ids:
+        return None
+    rows = Category.objects.filter(id__in=shelf_ids).order_by("position", "id")
+    categories = tuple(
+        StoredCategory(
+            id=row.id, owner_id=row.site_id, name=row.name, icon=row.icon, position=row.position
+        )
+        for row in rows
+        if row.is_listed or row.site_id != site_id
+    )
+    names = {row.id: row.name for row in categories}
+    products = _load_products(site_id, frozenset(names), rows=Product.objects.all())
+    index = LazyIndex(
+        products, names=names, version=version, find_lender=lambda: _indexes.get(main_id)
+    )
+    return Goods(
+        owner_id=site_id,
+        categories=categories,
+        products=products,
+        index=_keep_index(site_id, index),
+    )
 
 
 def load_rules(view: SiteView) -> RuleBook:

@@ -1,4 +1,8 @@
-"""Tables of the catalogue. The main site's rows are read by the sites below it."""
+"""Tables of the catalogue. The main site's rows are read by the sites below it.
+
+A sub-site's own categories, products and variants lie in the same tables and are read by nobody
+else.
+"""
 
 from typing import ClassVar
 
@@ -57,6 +61,8 @@ class Product(SharedDownModel):
     weight = models.IntegerField(default=0)  # ranking, higher first
     is_pinned = models.BooleanField(default=False)
     is_listed = models.BooleanField(default=True)
+    # Why the platform took a sub-site's own goods off sale; empty: it did not.
+    taken_down_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     sold_count = models.BigIntegerField(default=0)  # real sales, counted from events
     created_at = models.DateTimeField(db_default=TransactionNow())
     updated_at = models.DateTimeField(db_default=TransactionNow())
@@ -69,6 +75,10 @@ class Product(SharedDownModel):
                 & Q(max_quantity__gte=models.F("min_quantity"))
                 & Q(max_quantity__lte=1000),
                 name="catalog_product_quantities",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_down_reason="") | Q(is_listed=False),
+                name="catalog_taken_down_is_unlisted",
             ),
         ]
 

@@ -6,7 +6,7 @@ any change of a price or a listing grows a version, which the request reads with
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db.models import Count, Q, QuerySet
@@ -22,6 +22,7 @@ from kameng.catalog.errors import (
 from kameng.catalog.loading import (
     load_goods,
     load_listings,
+    load_own_goods,
     load_plan_goods,
     load_rules,
     markup_rule,
@@ -48,9 +49,10 @@ from kameng.core.scope import open_scope, require_site_id
 from kameng.pricing.margins import NO_FEE, FeeTerms
 from kameng.pricing.markups import RuleScope
 from kameng.pricing.money import Amount
+from kameng.pricing.own_goods import quote_own_unit
 from kameng.pricing.quote import OrderLine, OrderQuote, UnitQuote, quote_order, quote_unit
 from kameng.tenancy.models import Plan
-from kameng.tenancy.selectors import SiteView, get_site_view, scope_of
+from kameng.tenancy.selectors import SiteView, get_limits, get_site_view, scope_of
 
 FRESH_SECONDS = 60  # how old a count of sales may look
 PAGE_LIMIT = 200
@@ -95,6 +97,7 @@ class GoodsFilter:
     category_id: int | None = None
     delivery_kind: int | None = None
     state: str = "all"
+    owner: str = ""  # own, main; empty: both
     order: str = ""  # one of GOODS_ORDERS
 
 
@@ -334,7 +337,12 @@ def _load_catalogue(view: SiteView, key: CatalogueKey) -> Catalogue:
         if view.is_main:
             return build_catalogue(key, goods=[main], rules=load_rules(view), listings={})
         rules = load_rules(view)
-        return build_catalogue(key, goods=[main], rules=rules, listings=load_listings())
+        goods = [main]
+        own = load_own_goods(view.site_id, main_id=view.main_id, version=view.catalogue_version)
+        if own is not None:
+            goods.append(own)
+            rules = replace(rules, own_share_bps=get_limits(view.site_id).own_goods_share_bps)
+        return build_catalogue(key, goods=goods, rules=rules, listings=load_listings())
 
 
 def _filtered(filters: GoodsFilter) -> QuerySet[Product]:
@@ -348,6 +356,10 @@ def _filtered(filters: GoodsFilter) -> QuerySet[Product]:
         rows = rows.filter(category_id=filters.category_id)
     if filters.delivery_kind is not None:
         rows = rows.filter(delivery_kind=filters.delivery_kind)
+    if filters.owner == "own":
+        rows = rows.filter(site_id=require_site_id())
+    elif filters.owner == "main":
+        rows = rows.exclude(site_id=require_site_id())
     hidden = Listing.objects.filter(is_listed=False).values("product_id")
     pinned = Listing.objects.filter(is_pinned=True).values("product_id")
     unpinned = Listing.objects.filter(is_pinned=False).values("product_id")
@@ -398,21 +410,34 @@ def _goods_rows(products: Sequence[Product]) -> tuple[GoodsRow, ...]:
 def _priced_variants(view: SiteView, product_ids: Iterable[int]) -> dict[int, list[GoodsVariant]]:
     rules = load_rules(view)
     rows = Variant.objects.filter(product_id__in=list(product_ids)).select_related("product")
+    variants = list(rows.order_by("position", "id"))
+    if not view.is_main and any(row.site_id == view.site_id for row in variants):
+        rules = replace(rules, own_share_bps=get_limits(view.site_id).own_goods_share_bps)
     found: dict[int, list[GoodsVariant]] = defaultdict(list)
-    for variant in rows.order_by("position", "id"):
-        unit = quote_unit(
-            cost_amount=Amount(variant.cost_amount),
-            list_amount=Amount(variant.list_amount),
-            plan=None if variant.site_id == view.site_id else rules.plan,
-            upline=None if variant.site_id == view.site_id else rules.upline,
-            rules=rules.rules_of(
-                variant.id,
-                product_id=variant.product_id,
-                category_id=variant.product.category_id,
-            ),
-        )
+    for variant in variants:
+        unit = _quote_variant(variant, view=view, rules=rules)
         found[variant.product_id].append(GoodsVariant(variant=variant, unit=unit))
     return found
+
+
+def _quote_variant(variant: Variant, *, view: SiteView, rules: RuleBook) -> UnitQuote:
+    is_own = variant.site_id == view.site_id
+    if is_own and not view.is_main:
+        return quote_own_unit(
+            cost_amount=Amount(variant.cost_amount),
+            list_amount=Amount(variant.list_amount),
+            share_bps=rules.own_share_bps,
+        )
+    return quote_unit(
+        cost_amount=Amount(variant.cost_amount),
+        list_amount=Amount(variant.list_amount),
+        plan=None if is_own else rules.plan,
+        rules=rules.rules_of(
+            variant.id,
+            product_id=variant.product_id,
+            category_id=variant.product.category_id,
+        ),
+    )
 
 
 def _target_name(rule: PriceRule) -> str:

@@ -8,16 +8,17 @@ and that each price comes with the steps that led to it. Pure: rows in, value ou
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
 from kameng.catalog.inputs import InputField
 from kameng.catalog.pinyin import PinyinBook
-from kameng.catalog.search import SearchEntry, SearchIndex
+from kameng.catalog.search import Hit, SearchEntry, SearchIndex
 from kameng.pricing.markups import MarkupRule, RuleInvalid, WholesalePlan
 from kameng.pricing.money import Amount, MoneyInvalid
+from kameng.pricing.own_goods import quote_own_unit
 from kameng.pricing.quote import UnitQuote, quote_unit
 
 _log = logging.getLogger(__name__)
@@ -162,6 +163,7 @@ class RuleBook:
     products: Mapping[int, MarkupRule] = field(default_factory=dict)
     variants: Mapping[int, MarkupRule] = field(default_factory=dict)
     plan: WholesalePlan | None = None
+    own_share_bps: int = 0  # the platform's part of what a sub-site's own goods are sold for
     upline: WholesalePlan | None = None  # what a child pays over that, to the site above it
 
     def rules_of(self, variant_id: int, *, product_id: int, category_id: int) -> list[MarkupRule]:
@@ -178,13 +180,21 @@ class RuleBook:
 class LazyIndex:
     """A search index that is built when someone first searches, since that takes half a second.
 
-    `version` names the state of the goods; the index before lends its readings of known words.
+    `version` names the state of the goods; the index before lends its readings of known words. A
+    sub-site's own goods borrow those of the main site: the dictionary of single characters alone
+    would be a MiB for each of them. The lender is asked for when it is needed, not kept.
     """
 
     def __init__(
-        self, products: Sequence[StoredProduct], *, names: Mapping[int, str], version: int
+        self,
+        products: Sequence[StoredProduct],
+        *,
+        names: Mapping[int, str],
+        version: int,
+        find_lender: "Callable[[], LazyIndex | None] | None" = None,
     ) -> None:
         self.version = version
+        self._find_lender = find_lender
         self._products = products
         self._names = names
         self._book: PinyinBook | None = None
@@ -193,15 +203,23 @@ class LazyIndex:
 
     def query(self, text: str, limit: int) -> list[int]:
         """Return the ids of the products that fit, best first."""
+        return [hit.id for hit in self.query_hits(text, limit)]
+
+    def query_hits(self, text: str, limit: int) -> list[Hit]:
+        """Return the hits with their scores, best first, to be merged with another owner's."""
         index = self._index
         if index is None:
             with self._lock:
                 index = self._index = self._index or self._build()
-        return [hit.id for hit in index.query(text, limit)]
+        return index.query(text, limit)
 
     def succeed(self, before: "LazyIndex") -> None:
         """Take over the readings that the index before has looked up."""
-        self._book = before._book if before._index is None else before._index.book
+        self._book = before.known_readings()
+
+    def known_readings(self) -> PinyinBook | None:
+        """Return the readings that have been looked up, if any."""
+        return self._book if self._index is None else self._index.book
 
     def _build(self) -> SearchIndex:
         entries = [
@@ -216,7 +234,10 @@ class LazyIndex:
             )
             for row in self._products
         ]
-        return SearchIndex.build(entries, book=self._book)
+        book, lender = self._book, self._find_lender() if self._find_lender else None
+        if book is None and lender is not None:
+            book = lender.known_readings()
+        return SearchIndex.build(entries, book=book)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,12 +283,14 @@ class Catalogue:
     def search(self, text: str, limit: int = SEARCH_LIMIT) -> list[ProductView]:
         """Return the listed products that fit the text, best first."""
         text = text.strip()[:64]
-        found: list[ProductView] = []
-        for goods in self.goods if text else ():
-            # The index holds the owner's goods; what this site hides falls out here.
-            hits = (self.find_product(each) for each in goods.index.query(text, limit * 2))
-            found.extend(product for product in hits if product is not None)
-        return found[:limit]
+        if not text:
+            return []
+        hits = [hit for goods in self.goods for hit in goods.index.query_hits(text, limit * 2)]
+        if len(self.goods) > 1:
+            hits.sort(key=lambda hit: -hit.score)  # stable: within an owner as its index says
+        # The index holds the owner's goods; what this site hides falls out here.
+        found = (self.find_product(hit.id) for hit in hits)
+        return [product for product in found if product is not None][:limit]
 
     def suggest(self, text: str, limit: int = SUGGEST_LIMIT) -> list[ProductView]:
         """Return the few products to offer while someone types."""
@@ -298,7 +321,11 @@ def build_catalogue(
         for row in owner.products:
             listing = None if own else listings.get(row.id)
             if listing is None or listing.is_listed:
-                variants = _price_variants(row, rules=rules, own=own)
+                variants = (
+                    _price_own(row, share_bps=rules.own_share_bps)
+                    if own and key.site_id != key.main_id
+                    else _price_variants(row, rules=rules, own=own)
+                )
                 if variants:
                     products.append(_product_view(row, listing=listing, variants=variants))
     products.sort(key=lambda each: (not each.is_pinned, -each.weight, -each.sold_count, -each.id))
@@ -327,10 +354,11 @@ def build_catalogue(
 def _category_views(
     goods: Sequence[Goods], shelves: Mapping[int, Sequence[ProductView]]
 ) -> tuple[CategoryView, ...]:
-    rows = sorted(
-        (row for owner in goods for row in owner.categories if row.id in shelves),
-        key=lambda row: (row.position, row.id),
-    )
+    # A sub-site's goods on a shelf of the main site: both name it, the main site's word counts.
+    known = {
+        row.id: row for owner in reversed(goods) for row in owner.categories if row.id in shelves
+    }
+    rows = sorted(known.values(), key=lambda row: (row.position, row.id))
     return tuple(
         CategoryView(
             id=row.id,
@@ -373,6 +401,23 @@ def _price_variants(
             )
         )
     return tuple(views)
+
+
+def _price_own(product: StoredProduct, *, share_bps: int) -> tuple[VariantView, ...]:
+    """Return the variants of a sub-site's own product at its operator's prices."""
+    return tuple(
+        VariantView(
+            id=row.id,
+            product_id=product.id,
+            name=row.name,
+            unit=quote_own_unit(
+                cost_amount=row.cost_amount, list_amount=row.list_amount, share_bps=share_bps
+            ),
+            face_amount=row.face_amount,
+            list_amount=row.list_amount,
+        )
+        for row in product.variants
+    )
 
 
 def _product_view(

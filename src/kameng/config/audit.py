@@ -47,8 +47,7 @@ def checks() -> list[tuple[str, str, Check]]:
     """Return (name, what it proves, check) in order."""
     from kameng.config import auditing as a
     from kameng.config import auditing_books as b
-    from kameng.config import auditing_gateways, auditing_sales, auditing_terms
-    from kameng.config import auditing_leaving as leaving
+    from kameng.config import auditing_gateways, auditing_insight, auditing_sales
     from kameng.config import auditing_settlement as s
     from kameng.config import auditing_top_ups as t
 
@@ -83,21 +82,33 @@ def checks() -> list[tuple[str, str, Check]]:
             "wallets' parts and surcharges are held, spent and given back as counted",
             auditing_sales.parts,
         ),
-        (
-            "I27",
-            "prepaid balances were paid in, and orders wait for them only while paid",
-            auditing_sales.prepaid,
-        ),
+        ("I27", "orders wait only for prepaid balances that were paid in", auditing_sales.prepaid),
         ("I28", "lost disputes took their margin; reviews know of open ones", s.contested),
         (
             "I29",
             "a child buys through one sub-site, on its plan; orders keep to theirs",
             auditing_sales.uplines,
         ),
+        *_checks_of_sites(),
+        *auditing_insight.CHECKS,
+    ]
+
+
+def _checks_of_sites() -> list[tuple[str, str, Check]]:
+    """Return those of the life of sub-sites."""
+    from kameng.config import auditing_domains, auditing_pages, auditing_terms
+    from kameng.config import auditing_goods as g
+    from kameng.config import auditing_leaving as leaving
+
+    return [
         ("I30", "a delivered order of a plan made exactly one term", auditing_terms.purchases),
         ("I31", "a site ends where the chain of its terms does", auditing_terms.terms),
         ("I32", "nobody but the main site earns by an opening", auditing_terms.earnings),
         ("I33", "a closed site has no open order and owed nobody anything", leaving.closed_sites),
         ("I34", "a site has an owner, and who took one over is its only one", leaving.owners),
         ("I35", "shops show who runs them as it was verified", leaving.shown_licences),
+        ("I36", "a site's own domain leads to whom it was proved by", auditing_domains.domains),
+        ("I41", "pages show revisions of their own; plans are kept", auditing_pages.publications),
+        ("I42", "pictures on pages are the site's own and whole", auditing_pages.pictures),
+        ("I43", "own goods are sold by their site alone, for a share", g.own_goods),
     ]

@@ -44,6 +44,9 @@ WORDS = {
     "web": Word("serve_web", "run the web server alone"),
     "worker": Word("worker", "run scheduled and slow work alone"),
     "simulate": Word("simulate", "run the gateway simulator alone", takes_arguments=True),
+    "caddyfile": Word(
+        "caddyfile", "print the configuration of Caddy, which ends TLS", takes_arguments=True
+    ),
     "audit": Word(
         "audit",
         "check every invariant over the database",

@@ -9,6 +9,8 @@ from collections.abc import Collection
 
 from django.core.exceptions import ImproperlyConfigured
 
+from kameng.core.addresses import split_server
+
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 
@@ -63,5 +65,18 @@ def networks(name: str) -> tuple[str, ...]:
             raise ImproperlyConfigured(
                 f"{name} must hold addresses or networks like 127.0.0.1, 10.0.0.0/8,"
                 f" not {part[:40]!r}"
+            ) from None
+    return named
+
+
+def servers(name: str) -> tuple[str, ...]:
+    """Return addresses, each with a port or without, that stand in a list with commas."""
+    named = tuple(part.strip() for part in text(name).split(",") if part.strip())
+    for part in named:
+        try:
+            split_server(part)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} must hold addresses like 192.0.2.53 or 192.0.2.53:5353, not {part[:40]!r}"
             ) from None
     return named

@@ -27,6 +27,19 @@ FUNCTION_WRITTEN = {
     "ledger_rollupmark",
     "ledger_sealbatch",
     "ledger_sealmark",
+    "insight_mark",
+    "insight_floor",
+    "insight_daysalt",
+    "insight_salestotal",
+    "insight_goodstotal",
+    "insight_sourcetotal",
+    "insight_buyerday",
+    "insight_buyertotal",
+    "insight_shopclock",
+    "insight_dirtyday",
+    "insight_source",
+    "insight_visitor",
+    "insight_ordersource",
 }
 # Functions that stay with the owner of the tables: they do what only that may, and take no text.
 OWNER_FUNCTIONS = {"ledger_make_months"}
@@ -51,6 +64,9 @@ PLATFORM_TABLES = {
     "ledger_rollupmark",
     "ledger_sealbatch",
     "ledger_sealmark",
+    "insight_mark",
+    "insight_floor",
+    "insight_daysalt",
 }
 
 

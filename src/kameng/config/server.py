@@ -20,6 +20,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # re-expo
 
 from kameng.config.idling import IDLE_SECONDS, Seats
 from kameng.config.wsgi import Application, application
+from kameng.insight.services.visiting import start_flushing, stop_flushing
 from kameng.openapi.views.callbacks import take_on_the_loop
 from kameng.storefront.views.buying import place_on_the_loop
 from kameng.web import express
@@ -57,6 +58,7 @@ class Server:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="page")
         self._look_for_idle(loop)
+        start_flushing()
 
     def _look_for_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         # In a thread: Django lets nobody close a connection where a loop runs.
@@ -68,6 +70,7 @@ class Server:
             self._timer.cancel()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+        stop_flushing()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":

@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "kameng.tenancy.middleware.SiteMiddleware",
     "kameng.web.middleware.people.PeopleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "kameng.storefront.visits.VisitMiddleware",
 ]
 
 ROOT_URLCONF = "kameng.config.urls"
@@ -132,6 +133,13 @@ SESSION_SECONDS = (
 GUEST_ORDERS_PER_MINUTE = environment.number(
     "KAMENG_GUEST_ORDERS_PER_MINUTE", default=300, low=1, high=100_000_000
 )
+
+# Own domains: who is asked about them (none: the machine's resolvers), where a look at a host's
+# certificate goes (none: where the host leads), and whose certificates count besides the system's.
+DNS_SERVERS = environment.servers("KAMENG_DNS_SERVERS")
+EDGE_ADDRESS = environment.servers("KAMENG_EDGE_ADDRESS")[:1]
+EDGE_CA = environment.text("KAMENG_EDGE_CA")
+TLS_PERMISSION_SECRET = environment.text("KAMENG_TLS_PERMISSION_SECRET")
 
 MAIL_HOST = environment.text("KAMENG_MAIL_HOST")
 MAIL_PORT = environment.number("KAMENG_MAIL_PORT", default=25, low=1, high=65_535)

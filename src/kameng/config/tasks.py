@@ -7,6 +7,7 @@ from kameng.messaging import tasks as messaging
 from kameng.pages import tasks as pages
 from kameng.payments import tasks as payments
 from kameng.risk import tasks as risk
+from kameng.tenancy import tasks as tenancy
 
 
 @app.periodic(cron="* * * * * */5")
@@ -21,6 +22,13 @@ def deliver_emails(timestamp: int) -> None:
 def publish_pages(timestamp: int) -> None:
     """Publish the pages whose time has come."""
     pages.publish_pages()
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(queue="slow", queueing_lock="check_domains", lock="check_domains")
+def check_domains(timestamp: int) -> None:
+    """Look at the own domains of sites whose look is due."""
+    tenancy.check_domains()
 
 
 @app.periodic(cron="*/10 * * * *")

@@ -12,6 +12,8 @@ from typing import Any
 
 from kameng.accounts.events import ApprovalGiven
 from kameng.core.events import BatchHandler, Event
+from kameng.insight import handlers as insight
+from kameng.messaging import handlers as messaging
 from kameng.orders import handlers as orders
 from kameng.orders.events import (
     OrderClosed,
@@ -34,6 +36,7 @@ from kameng.payments.events import (
 )
 from kameng.settlement import handlers as settlement
 from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased, WithdrawalReturned
+from kameng.tenancy.events import CertificateFailed, DomainLost, DomainWentAway, DomainWentLive
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     ApprovalGiven: (payments.carry_out, orders.carry_out),
@@ -74,8 +77,18 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         handler=settlement.plan_shares,
     ),
     Consumer(
+        name="insight.mark_orders",
+        events=(OrderPaid, OrderDelivered, OrderRefundAsked, OrderRefunded),
+        handler=insight.mark_orders,
+    ),
+    Consumer(
         name="settlement.tell_operators",
         events=(WithdrawalPaid, WithdrawalReleased, WithdrawalReturned),
         handler=settlement.tell_operators,
+    ),
+    Consumer(
+        name="messaging.tell_domain_news",
+        events=(DomainWentLive, DomainWentAway, DomainLost, CertificateFailed),
+        handler=messaging.tell_domain_news,
     ),
 )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 SPARK_WIDTH, SPARK_HEIGHT = 120, 40
 SPARK_PAD = 3
-BAR_LEFT, BAR_TOP, BAR_HEIGHT, BAR_STEP, BAR_WIDTH = 56, 20, 156, 82, 22
+CHART_LEFT, CHART_TOP, CHART_WIDTH, CHART_HEIGHT = 56, 14, 584, 156
+LABELS_MOST = 12  # more would run into one another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +22,16 @@ class Spark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """One day of the chart: this week's bar and last week's beside it."""
+class Column:
+    """One hour, day or month of the chart."""
 
     x: int
     y: int
+    width: int
     height: int
-    before_x: int
-    before_y: int
-    before_height: int
-    label_x: int
+    middle: int
     label: str
+    is_labelled: bool
     amount: int
     before_amount: int
 
@@ -43,6 +43,15 @@ class Rule:
     y: int
     text_y: int
     amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """A chart: its columns, the path of the time before, its grid."""
+
+    columns: list[Column]
+    before: str
+    rules: list[Rule]
 
 
 def draw_spark(today: Sequence[int], before: Sequence[int]) -> Spark:
@@ -57,6 +66,12 @@ def draw_spark(today: Sequence[int], before: Sequence[int]) -> Spark:
         area=f"{line}V{SPARK_HEIGHT}H0Z" if end else "",
         before=_path(before_points, slots=len(before_points), top=top),
     )
+
+
+def draw_line(values: Sequence[int]) -> Spark:
+    """Return single values as a path, with the ground below it."""
+    line = _path(values, slots=len(values), top=max([1, *values]))
+    return Spark(line=line, area=f"{line}V{SPARK_HEIGHT}H0Z" if len(values) > 1 else "", before="")
 
 
 def _running(values: Sequence[int]) -> list[int]:
@@ -82,38 +97,51 @@ def _path(points: Sequence[int], *, slots: int, top: int) -> str:
     return "M" + "L".join(f"{x} {y}" for x, y in places)
 
 
-def draw_bars(
-    labels: Sequence[str], *, now: Sequence[int], before: Sequence[int]
-) -> tuple[list[Bar], list[Rule]]:
-    """Return a bar for each label with the one before it, and the lines of the grid."""
+def draw_columns(labels: Sequence[str], *, now: Sequence[int], before: Sequence[int]) -> Columns:
+    """Return a column for each label, the line of the time before, and the lines of the grid.
+
+    `before` may be shorter or longer than the labels: the line has as many points as both have.
+    """
     top = _tidy_top(max([1, *now, *before]))
-    bars = []
-    for number, (label, amount, earlier) in enumerate(zip(labels, now, before, strict=True)):
-        left = BAR_LEFT + number * BAR_STEP
-        height, before_height = _height(amount, top), _height(earlier, top)
-        bars.append(
-            Bar(
-                x=left + BAR_WIDTH + 4,
-                y=BAR_TOP + BAR_HEIGHT - height,
+    count = max(1, len(labels))
+    width = max(2, min(36, CHART_WIDTH * 62 // (100 * count)))
+    middles = [CHART_LEFT + CHART_WIDTH * (2 * each + 1) // (2 * count) for each in range(count)]
+    every = -(-len(labels) // LABELS_MOST)
+    columns = []
+    for number, (label, amount) in enumerate(zip(labels, now, strict=True)):
+        middle = middles[number]
+        height = _height(amount, top)
+        columns.append(
+            Column(
+                x=middle - width // 2,
+                y=CHART_TOP + CHART_HEIGHT - height,
+                width=width,
                 height=height,
-                before_x=left,
-                before_y=BAR_TOP + BAR_HEIGHT - before_height,
-                before_height=before_height,
-                label_x=left + BAR_WIDTH + 2,
+                middle=middle,
                 label=label,
+                is_labelled=number % every == 0,
                 amount=amount,
-                before_amount=earlier,
+                before_amount=before[number] if number < len(before) else 0,
             )
         )
-    rules = []
-    for part in range(4):
-        y = BAR_TOP + BAR_HEIGHT * part // 3
-        rules.append(Rule(y=y, text_y=y + 4, amount=top * (3 - part) // 3))
-    return bars, rules
+    ground = CHART_TOP + CHART_HEIGHT
+    line = "L".join(
+        f"{middles[number]} {ground - _height(value, top)}"
+        for number, value in enumerate(before[: len(labels)])
+    )
+    rules = [
+        Rule(
+            y=CHART_TOP + CHART_HEIGHT * part // 3,
+            text_y=CHART_TOP + CHART_HEIGHT * part // 3 + 4,
+            amount=top * (3 - part) // 3,
+        )
+        for part in range(4)
+    ]
+    return Columns(columns=columns, before=f"M{line}" if line else "", rules=rules)
 
 
 def _height(amount: int, top: int) -> int:
-    return max(0, amount) * BAR_HEIGHT // top
+    return max(0, amount) * CHART_HEIGHT // top
 
 
 def _tidy_top(highest: int) -> int:

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from kameng.catalog.own_goods import makes_goods
 from kameng.payments.selectors import takes_own_money
 from kameng.tenancy.children import may_have_children
 from kameng.tenancy.selectors import SiteView
@@ -29,6 +30,7 @@ class Entry:
     icon: str = "arrow-right"
     is_main_only: bool = False
     is_branch_only: bool = False
+    is_maker_only: bool = False  # where goods are made
     is_upline_only: bool = False  # where the site may have child sites
     is_own_money_only: bool = False  # where the site's own merchant accounts take the money
     is_others_money_only: bool = False
@@ -72,6 +74,12 @@ NAV: tuple[Entry, ...] = (
                 route="product_imports",
                 label=_("导入商品"),
                 permission="goods.edit",
+                is_maker_only=True,
+            ),
+            Entry(
+                route="own_goods",
+                label=_("分站自营"),
+                permission="goods.oversee",
                 is_main_only=True,
             ),
         ),
@@ -81,7 +89,7 @@ NAV: tuple[Entry, ...] = (
         label=pgettext_lazy("navigation", "卡密"),
         permission="goods.view",
         icon="key",
-        is_main_only=True,
+        is_maker_only=True,
         children=(
             Entry(route="card_keys", label=_("卡密库存"), permission="goods.view"),
             Entry(route="key_imports", label=_("导入卡密"), permission="keys.import"),
@@ -208,6 +216,7 @@ NAV: tuple[Entry, ...] = (
             Entry(
                 route="plans", label=pgettext_lazy("navigation", "套餐"), permission="sites.manage"
             ),
+            Entry(route="all_domains", label=_("自有域名"), permission="sites.manage"),
             Entry(route="licences", label=_("主体信息审核"), permission="sites.manage"),
             Entry(route="health", label=_("系统状态"), permission="sites.manage"),
         ),
@@ -239,6 +248,9 @@ NAV: tuple[Entry, ...] = (
         is_foot=True,
         children=(
             Entry(route="settings", label=_("店铺设置"), permission="settings.edit"),
+            Entry(
+                route="domains", label=_("域名"), permission="settings.edit", is_branch_only=True
+            ),
             Entry(route="staff", label=_("员工与权限"), permission="staff.manage"),
             Entry(route="mails", label=_("没发出的邮件"), permission="settings.edit"),
             Entry(route="legal", label=_("主体信息"), permission="settings.edit"),
@@ -314,6 +326,8 @@ def _address(entry: Entry, site: SiteView) -> str:
 
 def _stands(entry: Entry, site: SiteView) -> bool:
     if (entry.is_main_only and not site.is_main) or (entry.is_branch_only and site.is_main):
+        return False
+    if entry.is_maker_only and not makes_goods(site):
         return False
     if entry.is_upline_only and not may_have_children(site):
         return False

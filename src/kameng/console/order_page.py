@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 from kameng.accounts.models import Customer
 from kameng.accounts.selectors import hint_contact, list_customers_by_id
 from kameng.catalog.models import DeliveryKind
+from kameng.catalog.own_goods import is_own_product
 from kameng.catalog.selectors import get_catalogue
 from kameng.console.forms import orders as order_forms
 from kameng.console.time_line import Line
@@ -203,6 +204,7 @@ def order_context(
         "contact": clear_contact or hint_contact(contact),
         "contact_is_clear": bool(clear_contact) or not contact,
         "answers": _answers(order, site),
+        "is_own_goods": not site.is_main and is_own_product(order.product_id),
         "pieces": pieces,
         "pieces_are_clear": clear_goods is not None,
         "parts": sale_parts(order),

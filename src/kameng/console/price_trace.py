@@ -40,11 +40,12 @@ class PriceTrace:
     rows: tuple[TraceRow, ...]
     price_amount: int
     floor_amount: int
+    own_cost_amount: int = 0  # of a sub-site's own goods, which cost it more than the share
 
     @property
     def margin_amount(self) -> int:
         """What the site earns before any fee."""
-        return self.price_amount - self.floor_amount
+        return self.price_amount - self.floor_amount - self.own_cost_amount
 
 
 def trace_unit(unit: UnitQuote, *, shows_cost: bool, is_child: bool = False) -> PriceTrace:
@@ -56,6 +57,33 @@ def trace_unit(unit: UnitQuote, *, shows_cost: bool, is_child: bool = False) -> 
         rows = [start_row(unit.wholesale_amount, is_child=is_child), *map(_row, below)]
     return PriceTrace(
         rows=tuple(rows), price_amount=unit.price_amount, floor_amount=unit.wholesale_amount
+    )
+
+
+def trace_goods(
+    unit: UnitQuote, *, site: SiteView, is_own: bool, sees_all: bool = False
+) -> PriceTrace:
+    """Explain the price of a piece as the reader may see it on a site.
+
+    `sees_all` opens the way from the main site's cost; an operator's own goods tell what it gets.
+    """
+    if not is_own or site.is_main:
+        return trace_unit(unit, shows_cost=is_own or sees_all, is_child=site.is_child)
+    rows = [_row(step) for step in unit.trace if step.code == "own_price"]
+    rows = [replace(row, is_start=True) for row in rows]
+    share = next(step for step in unit.trace if step.code == "platform_share")
+    rows.append(
+        TraceRow(
+            text=explain_step(share, translate=gettext),
+            change_amount=-unit.wholesale_amount,
+            after_amount=unit.margin_amount,
+        )
+    )
+    return PriceTrace(
+        rows=tuple(rows),
+        price_amount=unit.price_amount,
+        floor_amount=unit.wholesale_amount,
+        own_cost_amount=unit.cost_amount,
     )
 
 

@@ -12,6 +12,7 @@ from kameng.console.views import (
     health,
     imports,
     my_plan,
+    own_goods,
     plans,
     price_table,
     prices,
@@ -37,6 +38,11 @@ goods_urls: list[URLPattern | URLResolver] = [
         "goods/<int:product_id>/variants/<int:variant_id>/stock/",
         variants.set_stock,
         name="set_stock",
+    ),
+    path("own-goods/", own_goods.own_goods, name="own_goods"),
+    path("own-goods/<int:product_id>/", own_goods.own_product, name="own_product"),
+    path(
+        "own-goods/<int:product_id>/judge/", own_goods.judge_own_product, name="judge_own_product"
     ),
     path("categories/", categories.categories, name="categories"),
     path("categories/new/", categories.new_category, name="new_category"),

@@ -18,3 +18,7 @@ RESERVING_ACTOR_CLASS = 7002
 # Who opens something new on a site shares its selling, completing its closing takes it alone: class
 # 7003, key = the site's id (tenancy_share_selling, tenancy_hold_state, tenancy_seal_selling).
 SELLING_CLASS = 7003
+
+# Who puts own goods of a sub-site on sale locks its places, so that the plan's limit holds in
+# parallel: class 7004, key = the site (catalog_lock_own_goods).
+OWN_GOODS_CLASS = 7004

@@ -13,7 +13,8 @@ from django.db.models import Max, Q, QuerySet, Sum, Value
 
 from kameng.accounts.models import Approval, ApprovalState, Customer
 from kameng.accounts.selectors import list_waiting_approvals
-from kameng.catalog.models import DeliveryKind, PriceRule, Product
+from kameng.catalog.models import DeliveryKind, PriceRule, Product, Variant
+from kameng.catalog.own_goods import makes_goods
 from kameng.core import clock
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey
@@ -44,6 +45,7 @@ from kameng.payments.selectors import (
 from kameng.pricing.money import Amount, format_yuan
 from kameng.settlement.models import PayoutAccount
 from kameng.settlement.selectors import list_pending
+from kameng.tenancy.claims import count_troubled
 from kameng.tenancy.licensing import count_waiting_licences
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
 from kameng.tenancy.selectors import SiteView, list_domains
@@ -140,7 +142,9 @@ def list_matters(site: SiteView, *, now: dt.datetime) -> list[Matter]:
             waiting.exclude(delivery_kind=DeliveryKind.CARD).order_by("paid_at"),
             "paid_at",
         ),
-        *(_low_stock(now) if site.is_main else []),
+        *(_low_stock(site, now) if makes_goods(site) else []),
+        *(_taken_down(site) if makes_goods(site) else []),
+        Matter(code="domains", count=count_troubled(None if site.is_main else site.site_id)),
         _mail(),
     ]
     return [matter for matter in found if matter.count]
@@ -268,19 +272,19 @@ def _unbooked(now: dt.datetime) -> Matter:
     return Matter(code="unbooked", count=len(numbers))
 
 
-def _low_stock(now: dt.datetime) -> list[Matter]:
-    """Variants of keys that sold lately, on any site, and have almost none left."""
-    with platform_scope("what sold lately on any site"):
-        sold = list(
-            Order.unscoped.filter(
-                site_id__in=Site.objects.values("id"),
-                paid_at__gte=now - dt.timedelta(days=LOW_STOCK_DAYS),
-                delivery_kind=DeliveryKind.CARD,
-            )
-            .values("variant_id")
-            .annotate(pieces=Sum("quantity"), title=Max("title"))
-            .order_by("-pieces")[:SOLD_VARIANTS]
-        )
+def _low_stock(site: SiteView, now: dt.datetime) -> list[Matter]:
+    """Variants of the site's own keys that sold lately and have almost none left.
+
+    The main site's sell on any site, a sub-site's on its own: each is told to who stocks them.
+    """
+    if site.is_main:
+        with platform_scope("what sold lately on any site"):
+            sold = _sold_keys(Order.unscoped.filter(site_id__in=Site.objects.values("id")), now)
+    else:
+        sold = _sold_keys(Order.objects.all(), now)
+    stocked = Variant.objects.filter(id__in=[row["variant_id"] for row in sold])
+    own = set(stocked.filter(site_id=site.site_id).values_list("id", flat=True))
+    sold = [row for row in sold if row["variant_id"] in own]
     stocks = stock_of([row["variant_id"] for row in sold])
     return [
         Matter(
@@ -293,6 +297,24 @@ def _low_stock(now: dt.datetime) -> list[Matter]:
         if stocks[row["variant_id"]].is_counted
         and stocks[row["variant_id"]].count < LOW_STOCK_COUNT
     ][:5]
+
+
+def _taken_down(site: SiteView) -> list[Matter]:
+    """A sub-site's own goods that the platform took off sale: their operator is told why."""
+    if site.is_main:
+        return []
+    rows = Product.objects.filter(site_id=site.site_id).exclude(taken_down_reason="")
+    ids = list(rows.order_by("-updated_at").values_list("id", flat=True)[: LIMIT + 1])
+    only = str(ids[0]) if len(ids) == 1 else ""
+    return [Matter(code="own_goods_taken", count=len(ids), subject=only)]
+
+
+def _sold_keys(rows: "QuerySet[Any]", now: dt.datetime) -> list[dict[str, Any]]:
+    recent = rows.filter(
+        paid_at__gte=now - dt.timedelta(days=LOW_STOCK_DAYS), delivery_kind=DeliveryKind.CARD
+    )
+    grouped = recent.values("variant_id").annotate(pieces=Sum("quantity"), title=Max("title"))
+    return list(grouped.order_by("-pieces")[:SOLD_VARIANTS])
 
 
 def _settlement() -> list[Matter]:
@@ -339,7 +361,7 @@ def list_steps(site: SiteView) -> list[Step]:
         contact,
         Step(code="prices", is_done=PriceRule.objects.exists()),
         _payee_step(site),
-        Step(code="domain", is_done=len(list_domains(site.site_id)) > 1),
+        Step(code="domain", is_done=any(each.is_own for each in list_domains(site.site_id))),
         Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),
         sale,
     ]

@@ -5,13 +5,15 @@ indexes; only what is no number is looked for in titles, newest first and bounde
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from kameng.accounts.models import Customer
 from kameng.accounts.selectors import find_customer_by_login
+from kameng.insight.models import OrderSource
 from kameng.orders.links import contact_digest
 from kameng.orders.models import Order, OrderRefund
 from kameng.payments.models import Gateway, Payment, Purpose
@@ -33,6 +35,18 @@ class OrderSearch:
     placed_from: dt.datetime | None = None
     placed_until: dt.datetime | None = None
     is_oldest_first: bool = False
+    paid_from: dt.datetime | None = None
+    paid_until: dt.datetime | None = None
+    trait: str = ""  # one of TRAITS
+    source_keys: tuple[int, ...] | None = None
+
+
+# What a dashboard counts: the same words as `definitions.Definition.orders`.
+TRAITS: Mapping[str, Q] = {
+    "refunded": Q(refunded_amount__gt=0),
+    "delivered": Q(delivered_at__isnull=False),
+    "guest": Q(customer_id__isnull=True),
+}
 
 
 def search_orders(
@@ -49,6 +63,11 @@ def search_orders(
     return list(rows.order_by("id" if search.is_oldest_first else "-id")[:limit])
 
 
+def count_orders(search: OrderSearch, *, most: int) -> int:
+    """Return how many orders there are, `most` at most."""
+    return int(_narrow(search).order_by()[:most].count())
+
+
 def find_order_by_number(text: str) -> Order | None:
     """Return the order of the site in force that this exact number leads to, or None."""
     text = text.strip()[:TEXT_MAX]
@@ -56,6 +75,12 @@ def find_order_by_number(text: str) -> Order | None:
     if order_id is not None:
         return Order.objects.filter(id=order_id).first()
     return Order.objects.filter(order_no=text).first() if text else None
+
+
+def list_last_sales(limit: int = 6) -> list[Order]:
+    """Return the newest paid orders of the site in force."""
+    recent = Order.objects.order_by("-id")[: limit * 10]  # unpaid ones in between are left out
+    return [order for order in recent if order.paid_at is not None][:limit]
 
 
 def _narrow(search: OrderSearch) -> "QuerySet[Any]":
@@ -70,8 +95,23 @@ def _narrow(search: OrderSearch) -> "QuerySet[Any]":
         rows = rows.filter(placed_at__gte=search.placed_from)
     if search.placed_until is not None:
         rows = rows.filter(placed_at__lt=search.placed_until)
+    if search.paid_from is not None:
+        rows = rows.filter(paid_at__gte=search.paid_from)
+    if search.paid_until is not None:
+        rows = rows.filter(paid_at__lt=search.paid_until)
+    if search.trait in TRAITS:
+        rows = rows.filter(TRAITS[search.trait])
+    if search.source_keys is not None:
+        rows = _came_from(rows, search.source_keys)
     text = search.text.strip()[:TEXT_MAX]
     return rows.filter(_means(text, search.site_id)) if text else rows
+
+
+def _came_from(rows: "QuerySet[Any]", keys: tuple[int, ...]) -> "QuerySet[Any]":
+    """Narrow to orders of some sources; 0 are those of which no visit is recorded."""
+    recorded = OrderSource.objects.filter(order_id=OuterRef("id"))
+    condition = Exists(recorded.filter(source_key__in=[key for key in keys if key]))
+    return rows.filter(condition | ~Exists(recorded) if 0 in keys else condition)
 
 
 def _means(text: str, site_id: int) -> Q:

@@ -11,7 +11,6 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-BPS = 10_000
 HOURS = 24
 
 
@@ -38,8 +37,17 @@ def same_hour_before(now: dt.datetime, *, zone: ZoneInfo, days: int) -> Window:
     return Window(since=began, until=ended)
 
 
-def change_bps(now: int, *, before: int) -> int | None:
-    """Return how much `now` differs from `before` in basis points; None when nothing was before."""
-    if before <= 0:
-        return None
-    return (now - before) * BPS // before
+def median(values: list[int]) -> int:
+    """Return the middle value, the lower of two."""
+    return sorted(values)[(len(values) - 1) // 2] if values else 0
+
+
+def robust_tenths(value: int, *, past: list[int], least: int) -> int:
+    """Return how far a value is from its past in tenths of a robust standard deviation.
+
+    1.4826 times the median of the distances from the median (MAD); `least` is what the deviation is
+    taken for at least, so that a quiet past does not make every ripple an alarm.
+    """
+    middle = median(past)
+    deviation = max(least, median([abs(each - middle) for each in past]) * 14_826 // 10_000)
+    return (value - middle) * 10 // max(1, deviation)

@@ -6,6 +6,8 @@ from procrastinate.contrib.django import app
 
 from kameng.insight.services.archiving import QUEUE, WRITE_TASK, sweep_archives, write_archive
 from kameng.insight.services.notifying import TELL_TASK, tell_customers
+from kameng.insight.services.rolling import forget_visitors
+from kameng.insight.services.rolling import roll_up as roll_up_hours
 from kameng.tenancy.selectors import site_scope
 
 RETRY = RetryStrategy(max_attempts=8, wait=2, linear_wait=5)
@@ -34,3 +36,21 @@ def sweep(timestamp: int) -> None:
     del timestamp
     close_old_connections()
     sweep_archives()
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="insight.roll_up", queue="hot", queueing_lock="roll_up_insight")
+def roll_up(timestamp: int) -> None:
+    """Roll up what has ended and what changed, for the dashboards."""
+    del timestamp
+    close_old_connections()
+    roll_up_hours()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="insight.forget_visitors", queue=QUEUE, queueing_lock="forget_visitors")
+def forget(timestamp: int) -> None:
+    """Forget the visitors of past days."""
+    del timestamp
+    close_old_connections()
+    forget_visitors()

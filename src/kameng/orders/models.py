@@ -42,7 +42,7 @@ class Order(TenantModel):
     """
 
     order_no = models.CharField(max_length=32, unique=True)
-    main_site_id = models.BigIntegerField()  # owner of the goods
+    main_site_id = models.BigIntegerField()  # gets the wholesale price, or its share of own goods
     customer_id = models.BigIntegerField(null=True)
     contact_cipher = models.BinaryField(null=True)
     contact_digest = models.BinaryField(null=True, max_length=16)

@@ -12,6 +12,11 @@ class PageNotFound(NotFound):
     message = _("没有这个页面，可能已经删除。")
 
 
+class SectionNotFound(NotFound):
+    code = "page_section_not_found"
+    message = _("没有这种区块。")
+
+
 class RevisionNotFound(NotFound):
     code = "page_revision_not_found"
     message = _("没有这个历史版本。")
@@ -93,6 +98,12 @@ class AlreadyUndone(Conflict):
 class PictureInvalid(Refusal):
     code = "page_picture_invalid"
     message = _("%(why)s")
+
+
+class PicturesBusy(Refusal):
+    code = "page_pictures_busy"
+    status = 503
+    message = _("正在处理很多图片，请过一会儿再上传。")
 
 
 class LibraryFull(Refusal):

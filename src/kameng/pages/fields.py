@@ -297,6 +297,8 @@ def parse_moment(text: str) -> datetime | None:
 
 def is_safe_url(text: str) -> bool:
     """Tell whether a link may lead there: the web over TLS, or a path of this shop."""
+    if any(char <= " " for char in text):
+        return False
     if text.startswith("/"):
         return not text.startswith("//") and "\\" not in text
     try:

@@ -6,6 +6,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kameng.tenancy.scoping import TenantModel
 
@@ -29,9 +30,9 @@ MANY_KINDS = (PageKind.LANDING, PageKind.CUSTOM)
 class RevisionReason(models.IntegerChoices):
     """Why a content was put on record."""
 
-    PUBLISHED = 1, _("发布")
+    PUBLISHED = 1, pgettext_lazy("why a version was kept", "发布")
     REPLACED = 2, _("被替换前的草稿")  # a template, a restore or somebody else took its place
-    TIMED = 3, _("定时发布")
+    TIMED = 3, pgettext_lazy("why a version was kept", "定时发布")
 
 
 class Page(TenantModel):
@@ -148,6 +149,7 @@ class Picture(TenantModel):
     name = models.CharField(max_length=80)
     width = models.IntegerField()  # pixels of the widest file
     height = models.IntegerField()
+    has_code = models.BooleanField(db_default=False)  # a square code that a camera reads
     created_by = models.CharField(max_length=100)
     created_at = models.DateTimeField(db_default=TransactionNow())
     removed_at = models.DateTimeField(null=True)  # no longer offered; pages that use it keep it

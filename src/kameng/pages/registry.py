@@ -4,11 +4,13 @@ A folder holds `section.py` (the schema, what it needs to be drawn), `template.h
 `preview.json` (props that show it at its best, for the palette and the tests).
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
@@ -168,3 +170,14 @@ def all_sections() -> Mapping[str, Section]:
 def find_section(name: str) -> Section | None:
     """Return the section of a type, or None."""
     return all_sections().get(name)
+
+
+def preview_section(section: Section) -> Props:
+    """Return a section as a content has it, with the props of its `preview.json`."""
+    text = files(f"kameng.pages.sections.{section.type}").joinpath("preview.json").read_text()
+    return {
+        "id": "preview",
+        "type": section.type,
+        "version": section.version,
+        "props": json.loads(text),
+    }

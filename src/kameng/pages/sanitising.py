@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 import nh3
 
@@ -10,24 +11,29 @@ from kameng.pages.fields import Field, Props, is_safe_url
 TAGS: Final = {"p", "br", "strong", "em", "u", "s", "h3", "h4", "ul", "ol", "li", "a", "blockquote"}
 
 
-def clean_html(text: str) -> str:
+def clean_html(text: str, *, through: str = "") -> str:
     """Return the text with only the tags of `TAGS`; links lead to the web over TLS or to the shop.
 
-    Sanitised twice gives the same.
+    Sanitised twice gives the same. With `through`, links out of the shop lead to that address
+    first, which tells the buyer that they leave.
     """
+
+    def keep(_tag: str, name: str, value: str) -> str | None:
+        if name != "href":
+            return value
+        if not is_safe_url(value):
+            return None
+        return f"{through}{quote(value, safe='')}" if through and value[0] != "/" else value
+
     return nh3.clean(
         text,
         tags=TAGS,
         attributes={"a": {"href"}},
-        attribute_filter=_keep,
+        attribute_filter=keep,
         url_schemes={"https"},
         link_rel="noopener nofollow",
         strip_comments=True,
     )
-
-
-def _keep(_tag: str, name: str, value: str) -> str | None:
-    return value if name != "href" or is_safe_url(value) else None
 
 
 def clean_rich(fields: Iterable[Field], props: Props) -> Props:

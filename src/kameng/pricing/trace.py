@@ -21,6 +21,8 @@ TRACE_TEXT: Final[Mapping[str, str]] = MappingProxyType(
         "upline_rate": gettext_noop("上级站点在其供货价上加 %(rate_bps)s"),
         "upline_minimum": gettext_noop("上级站点的最低差价，加 %(margin_amount)s 元"),
         "list_price": gettext_noop("没有加价规则，按建议零售价 %(list_amount)s 元"),
+        "own_price": gettext_noop("自营商品，按您定的售价 %(list_amount)s 元"),
+        "platform_share": gettext_noop("平台收售价的 %(rate_bps)s，每件 %(share_amount)s 元"),
         "markup_rate": gettext_noop("%(scope)s加价规则：加价 %(rate_bps)s"),
         "markup_amount": gettext_noop("%(scope)s加价规则：加价 %(amount)s 元"),
         "markup_fixed": gettext_noop("%(scope)s加价规则：一口价 %(amount)s 元"),

@@ -28,7 +28,7 @@ def site_url(site_id: int) -> str:
 
 def list_letterheads(site_ids: Iterable[int]) -> dict[int, Letterhead]:
     """Return the letterheads of many sites by id, in one query."""
-    hosts = Domain.objects.filter(site_id=OuterRef("id")).order_by("-is_primary", "id")
+    hosts = Domain.objects.filter(site_id=OuterRef("id")).order_by("-is_primary", "is_own", "id")
     rows = Site.objects.filter(id__in=set(site_ids)).annotate(
         host=Subquery(hosts.values("host")[:1])
     )

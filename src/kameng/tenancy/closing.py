@@ -15,6 +15,7 @@ from kameng.core.audit import Actor, record
 from kameng.core.errors import Refusal
 from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
+from kameng.tenancy.claiming import end_claim
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
 from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
@@ -171,6 +172,7 @@ def release_address(*, host: str, actor: Actor) -> None:
         gone, _ = Domain.objects.filter(site_id=site_id, host=host).delete()
         if not gone:
             raise errors.HostUnknown
+        end_claim(host)
         record("site.domain.removed", actor=actor, site_id=site_id, subject=("domain", host))
 
 

@@ -115,6 +115,63 @@ class SettlementWayInvalid(Conflict):
     message = _("现在不能这样切换：%(why)s")
 
 
+class OwnHostInvalid(Refusal):
+    code = "own_host_invalid"
+    message = _("这不像一个域名。请填您买的域名，例如 shop.com 或 www.shop.com。")
+
+
+class OwnHostIsAddress(Refusal):
+    code = "own_host_is_address"
+    message = _("这是 IP 地址，不是域名。请填您买的域名，例如 shop.com。")
+
+
+class OwnHostHasPort(Refusal):
+    code = "own_host_has_port"
+    message = _("域名后面不要带端口（冒号和数字）。")
+
+
+class OwnHostIsSpecial(Refusal):
+    code = "own_host_is_special"
+    message = _("这个名字不能在公网上使用。请填在注册商买的域名，例如 shop.com。")
+
+
+class OwnHostIsSuffix(Refusal):
+    code = "own_host_is_suffix"
+    message = _("这是大家共用的后缀，不是一个域名。请填完整，例如 myshop.com.cn。")
+
+
+class OwnHostIsPlatforms(Refusal):
+    code = "own_host_is_platforms"
+    message = _("这是平台自己的域名，不能绑定。平台给您的网址一直可用，不用另外绑定。")
+
+
+class DomainsMost(Conflict):
+    code = "domains_most"
+    message = _("您的套餐最多绑定 %(most)s 个域名（带 www 和不带 www 的算一个）。")
+
+
+class DomainsNotAllowed(Refusal):
+    code = "domains_not_allowed"
+    status = 403
+    message = _("您的套餐不包含自有域名，换套餐后可以绑定。")
+
+
+class ClaimNotFound(NotFound):
+    code = "claim_not_found"
+    message = _("没有这个域名，可能已被移除。")
+
+
+class DomainNotLive(Conflict):
+    code = "domain_not_live"
+    message = _("这个域名还没有上线，上线后才能设为主网址。")
+
+
+class AskedTooOften(Refusal):
+    code = "asked_too_often"
+    status = 429
+    message = _("问得太频繁，请稍后再试。")
+
+
 class ShopClosing(Refusal):
     code = "shop_closing"
     status = 403

@@ -14,6 +14,7 @@ from kameng.tenancy.selectors import find_site_id
 
 HOST_MAX = 300
 HOSTLESS = frozenset({"/healthz", "/metrics"})  # asked by machines that know no host
+INTERNAL = "/internal/"  # asked by the proxy
 SCOPES_MAX = 20_000
 
 
@@ -43,7 +44,7 @@ class SiteMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve the request in the scope of its site. Raises `HostUnknown`."""
-        if request.path_info in HOSTLESS:
+        if request.path_info in HOSTLESS or request.path_info.startswith(INTERNAL):
             request.site_id = None  # type: ignore[attr-defined]
             return self.get_response(request)
         host = request.META.get("HTTP_HOST", "")

@@ -185,12 +185,79 @@ class Domain(models.Model):
     host = models.CharField(max_length=253, unique=True)
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
     is_primary = models.BooleanField(default=False)
+    # Proved by the site's operator (`DomainClaim`); else an address that the platform gave.
+    is_own = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["site"], condition=models.Q(is_primary=True), name="tenancy_one_primary"
+            ),
+        ]
+
+
+class ClaimState(models.IntegerChoices):
+    """How far a site has come with a domain of its own."""
+
+    WAITING = 1, _("等待解析")  # nothing is proved yet: the host leads nowhere
+    VERIFIED = 2, _("已验证")  # proved; its records or its certificate are still to come
+    LIVE = 3, _("已上线")
+    AWAY = 4, _("解析已失效")  # was proved, and has led elsewhere for a while
+    EXPIRED = 5, _("已过期")  # not proved in time
+    RELEASED = 6, _("已移除")  # by the operator, or because another proved it
+
+
+class DomainClaim(TenantModel):
+    """A host that a site says is its own: the token that proves it, what was found, what is next.
+
+    Rows stay after the claim ended: who comes later proves more (`proving.Standing`).
+    """
+
+    host = models.CharField(max_length=253)  # as in `Domain`
+    token = models.CharField(max_length=40)
+    state = models.SmallIntegerField(choices=ClaimState, default=ClaimState.WAITING)
+    wants_primary = models.BooleanField(default=False)  # becomes the primary once it is live
+    was_elsewhere = models.BooleanField(default=False)  # seen leading elsewhere since claimed
+    proof = models.SmallIntegerField(default=0)  # tenancy.proving.Proof
+    points = models.BooleanField(default=False)  # led here at the last look
+    findings = models.JSONField(default=dict)  # of the last look: tenancy.claims.Findings
+    checked_at = models.DateTimeField(null=True)
+    next_check_at = models.DateTimeField(null=True)  # null: not looked at any more
+    away_since = models.DateTimeField(null=True)
+    verified_at = models.DateTimeField(null=True)
+    live_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)  # null once proved
+    certificate_ends_at = models.DateTimeField(null=True)
+    certificate_checked_at = models.DateTimeField(null=True)
+    certificate_fault = models.CharField(max_length=20, blank=True)  # core.certificates.Shown
+    claimed_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "host"], name="tenancy_claim_once"),
+            models.UniqueConstraint(
+                fields=["host"],
+                condition=models.Q(state__in=(2, 3, 4)),
+                name="tenancy_claim_proved",
+            ),
+            models.UniqueConstraint(
+                fields=["site"],
+                condition=models.Q(wants_primary=True),
+                name="tenancy_claim_one_primary",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=(1, 5, 6), proof=0)
+                | models.Q(state__in=(2, 3, 4), proof__gte=1, verified_at__isnull=False),
+                name="tenancy_claim_proof",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["host"], name="tenancy_claim_host"),
+            models.Index(
+                fields=["next_check_at"],
+                condition=models.Q(next_check_at__isnull=False),
+                name="tenancy_claim_due",
             ),
         ]
 

@@ -37,7 +37,7 @@ from kameng.tenancy.settings import SiteSettings, parse_settings
 HOST_CACHE_SECONDS = 30.0
 UNKNOWN_SECONDS = 2.0  # a host may be given to a site at any moment
 HOST_CACHE_SIZE = 20_000
-_hosts: dict[str, tuple[int | None, float]] = {}
+_hosts: dict[str, tuple[int | None, float, str | None]] = {}  # site, until, sent on to
 _settings: dict[tuple[int, str], SiteSettings] = {}
 
 
@@ -83,15 +83,31 @@ class SiteView:
 def find_site_id(raw_host: str) -> int | None:
     """Return the site of a Host header, or None: an unknown host is never a default site."""
     known = _hosts.get(raw_host)
-    moment = time.monotonic()
-    if known is not None and known[1] > moment:
+    if known is not None and known[1] > time.monotonic():
         return known[0]
+    return _look_host_up(raw_host)[0]
+
+
+def _look_host_up(raw_host: str) -> tuple[int | None, float, str | None]:
     host = clean_host(raw_host)
-    site_id = store.find_site_of_host(host) if host is not None else None
+    site_id, onward = (store.find_way(host) if host is not None else None) or (None, None)
     if len(_hosts) >= HOST_CACHE_SIZE:  # bounded: unknown hosts must not fill the memory
         _hosts.clear()
-    _hosts[raw_host] = (site_id, moment + (HOST_CACHE_SECONDS if site_id else UNKNOWN_SECONDS))
-    return site_id
+    until = time.monotonic() + (HOST_CACHE_SECONDS if site_id else UNKNOWN_SECONDS)
+    _hosts[raw_host] = site_id, until, onward
+    return _hosts[raw_host]
+
+
+def find_onward_host(raw_host: str) -> str | None:
+    """Return the host that visitors of this one are sent on to; None where they stay.
+
+    What this process remembers says only whether to ask: two processes that remember different
+    primary hosts must not send a visitor to and fro.
+    """
+    known = _hosts.get(raw_host)
+    if known is not None and known[1] > time.monotonic() and known[2] is None:
+        return None
+    return _look_host_up(raw_host)[2]
 
 
 def has_any_host() -> bool:
@@ -361,7 +377,8 @@ def list_taken_slugs(slugs: Collection[str]) -> frozenset[str]:
 
 def find_site_id_now(host: str) -> int | None:
     """Return the site of a clean host, asked of the database."""
-    return store.find_site_of_host(host)
+    way = store.find_way(host)
+    return way[0] if way else None
 
 
 def list_domains(site_id: int) -> list[Domain]:

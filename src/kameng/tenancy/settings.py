@@ -44,6 +44,9 @@ class SiteSettings:
     hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
     branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
     two_person_amount: int = 20_000_000  # acts on money above it need a second member of staff
+    # The main site's: where own domains of sub-sites lead; addresses apart by commas.
+    domain_target: str = ""
+    domain_addresses: str = ""
     # Who runs the shop, (name, text), as the main site verified it: tenancy.licensing writes it.
     legal: tuple[tuple[str, str], ...] = ()
     # Set on the main site, it counts for each of its sub-sites (sql/sites.sql).

@@ -64,8 +64,10 @@ class Shelf:
     def load(cls, site_id: int, *, updates_existing: bool) -> "Shelf":
         """Read the own goods of the site in force: three queries."""
         shelf = cls(site_id, updates_existing=updates_existing)
-        own = Category.objects.filter(site_id=site_id)
-        shelf._categories = dict(own.values_list("name", "id"))
+        shelves = Category.objects.values_list("name", "id", "site_id")
+        # A sub-site's goods may stand on a shelf of the main site; one of its own comes first.
+        ordered = sorted(shelves, key=lambda row: row[2] == site_id)
+        shelf._categories = {name: row_id for name, row_id, _ in ordered}
         by_id: dict[int, _Known] = {}
         for row_id, code, *values in Product.objects.filter(site_id=site_id).values_list(
             "id", "code", *_PRODUCT_FIELDS

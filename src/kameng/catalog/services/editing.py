@@ -29,16 +29,17 @@ from kameng.catalog.errors import (
 )
 from kameng.catalog.inputs import dump_fields
 from kameng.catalog.models import Category, DeliveryKind, PriceRule, Product, Variant
-from kameng.catalog.services.owning import (
-    lock_category,
-    lock_products,
-    lock_variants,
-    require_main_site,
+from kameng.catalog.services.own_goods import (
+    Maker,
+    claim_places,
+    refuse_words,
+    require_maker,
 )
+from kameng.catalog.services.owning import lock_category, lock_products, lock_variants
 from kameng.core.audit import Actor, record
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.pricing.money import Amount
-from kameng.tenancy.selectors import get_plan
+from kameng.tenancy.selectors import get_plan, get_site_view
 from kameng.tenancy.services import bump_catalogue_version
 
 
@@ -52,9 +53,12 @@ class PriceChange:
 
 
 def create_category(draft: CategoryDraft, *, actor: Actor) -> Category:
-    """Create a shelf of the main site; raise `NameTaken`, `NotOwner`, `FieldInvalid`."""
+    """Create a shelf of the site in force.
+
+    Raises `NameTaken`, `OwnGoodsNotInPlan` on a sub-site whose plan has none, `FieldInvalid`.
+    """
     draft = check_category(draft)
-    site_id = require_main_site()
+    site_id = require_maker().site_id
     try:
         with transaction.atomic():
             category: Category = Category.objects.create(
@@ -94,7 +98,8 @@ def delete_category(category_id: int, *, actor: Actor) -> None:
     """Delete an empty own category; raise `CategoryInUse` while it holds products."""
     with transaction.atomic():
         category = lock_category(category_id)
-        count = Product.objects.filter(category_id=category_id).count()
+        with platform_scope("goods on a shelf that is to go, a sub-site's own ones too"):
+            count = Product.unscoped.filter(category_id=category_id).count()
         if count:
             raise CategoryInUse(count=count)
         _close("category.deleted", actor=actor, subject=category, detail={"name": category.name})
@@ -106,17 +111,26 @@ def delete_category(category_id: int, *, actor: Actor) -> None:
 def create_product(
     draft: ProductDraft, *, variants: Sequence[VariantDraft], is_listed: bool, actor: Actor
 ) -> Product:
-    """Create a main-site product with variants; raise `CodeTaken`, and as `create_category`."""
+    """Create a product of the site in force with its variants.
+
+    Raises `CodeTaken`, `OwnGoodsFull` when it is to be listed beyond the plan, `WordRefused`, and
+    as `create_category`.
+    """
     draft = check_product(draft)
-    site_id = require_main_site()
+    maker = require_maker()
+    if draft.delivery_kind == DeliveryKind.SITE_PLAN and maker.limits is not None:
+        raise NotOwner  # sites are opened by the main site's goods alone
     try:
         with transaction.atomic():
-            _require_own_category(draft.category_id)
+            claim_places(1, maker=maker, is_listed=is_listed)
+            _require_shelf(draft.category_id, maker=maker)
             product: Product = Product.objects.create(
-                site_id=site_id, is_listed=is_listed, **product_columns(draft)
+                site_id=maker.site_id, is_listed=is_listed, **product_columns(draft)
             )
             for each in variants:
                 _create_variant(product, each)
+            if is_listed and maker.limits is not None:
+                refuse_words(product)
             _close("product.created", actor=actor, subject=product, detail={"code": draft.code})
     except IntegrityError as fault:
         raise CodeTaken(value=draft.code) from fault
@@ -130,12 +144,13 @@ def update_product(product_id: int, *, draft: ProductDraft, actor: Actor) -> Pro
     try:
         with transaction.atomic():
             (product,) = lock_products([product_id])
-            _require_own_category(draft.category_id)
+            _require_shelf(draft.category_id, maker=_owner())
             _keep_kind(product, draft.delivery_kind)
             changed = sorted(
                 name for name, value in columns.items() if getattr(product, name) != value
             )
             Product.objects.filter(id=product_id).update(**columns, updated_at=Now())
+            _refuse_listed(product_id)
             _close("product.changed", actor=actor, subject=product, detail={"names": changed})
     except IntegrityError as fault:
         raise CodeTaken(value=draft.code) from fault
@@ -144,10 +159,10 @@ def update_product(product_id: int, *, draft: ProductDraft, actor: Actor) -> Pro
 
 
 def move_products(product_ids: Sequence[int], *, category_id: int, actor: Actor) -> int:
-    """Put own products on another own shelf; return how many moved."""
+    """Put own products on another shelf; return how many moved."""
     with transaction.atomic():
         products = lock_products(product_ids)
-        _require_own_category(category_id)
+        _require_shelf(category_id, maker=_owner())
         rows = Product.objects.filter(id__in=[product.id for product in products])
         count: int = rows.update(category_id=category_id, updated_at=Now())
         record(
@@ -167,6 +182,7 @@ def add_variant(product_id: int, *, draft: VariantDraft, actor: Actor) -> Varian
         with transaction.atomic():
             (product,) = lock_products([product_id])
             variant = _create_variant(product, draft)
+            _refuse_listed(product_id)
             _close("variant.created", actor=actor, subject=variant, detail=_price_detail(variant))
     except IntegrityError as fault:
         raise NameTaken(value=draft.name) from fault
@@ -186,6 +202,7 @@ def update_variant(variant_id: int, *, draft: VariantDraft, actor: Actor) -> Var
             for name in names:
                 setattr(variant, name, getattr(draft, name))
             variant.save(update_fields=names)  # plan_id names the column of `plan`
+            _refuse_listed(variant.product_id)
             detail = {"before": before, "after": _price_detail(variant)}
             _close("variant.changed", actor=actor, subject=variant, detail=detail)
     except IntegrityError as fault:
@@ -282,12 +299,26 @@ def _check_plan(draft: VariantDraft, *, kind: int) -> None:
         get_plan(draft.plan_id)
 
 
-def _require_own_category(category_id: int) -> None:
+def _owner() -> Maker:
+    """Return the site in force as the owner of goods that it has already, whatever its plan."""
+    view = get_site_view(require_site_id())
+    return Maker(site_id=view.site_id, main_id=view.main_id, limits=None)
+
+
+def _require_shelf(category_id: int, *, maker: Maker) -> None:
+    """Raise unless goods may stand there: on an own shelf, or a sub-site's on one of the main's."""
     owner_id = Category.objects.filter(id=category_id).values_list("site_id", flat=True).first()
     if owner_id is None:
         raise CategoryNotFound
-    if owner_id != require_site_id():
+    if owner_id not in maker.shelf_owner_ids:
         raise NotOwner
+
+
+def _refuse_listed(product_id: int) -> None:
+    """Raise `WordRefused` when a sub-site's product is on sale under texts that may not be."""
+    product = Product.objects.get(id=product_id)
+    if product.is_listed and not get_site_view(product.site_id).is_main:
+        refuse_words(product)
 
 
 def _price_detail(variant: Variant) -> dict[str, object]:

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from procrastinate.contrib.django import app
 
 from kameng.catalog.adopting import Adopted, AdoptionDefaults, adopt_row
+from kameng.catalog.errors import OwnGoodsNotInPlan
 from kameng.catalog.models import ImportJob, ImportKind, ImportState
 from kameng.catalog.parsing import (
     ColumnMapping,
@@ -25,6 +26,7 @@ from kameng.catalog.parsing import (
     parse_products,
 )
 from kameng.catalog.selectors import get_import
+from kameng.catalog.services.admission import Admission
 from kameng.catalog.services.adoption import Change, Shelf, restore_changes
 from kameng.catalog.services.jobs import (
     MAX_PROBLEMS,
@@ -42,7 +44,7 @@ from kameng.catalog.services.jobs import (
     require_state,
     start_job,
 )
-from kameng.catalog.services.owning import require_main_site
+from kameng.catalog.services.own_goods import require_maker
 from kameng.catalog.uploads import (
     UploadMissing,
     read_upload,
@@ -82,8 +84,11 @@ class ProductChoices:
 
 
 def start_product_import(chunks: Iterable[bytes], *, filename: str, actor: Actor) -> ImportJob:
-    """Keep a list of goods and look through it; raises `NotOwner` on a sub-site."""
-    site_id = require_main_site()
+    """Keep a list of goods and look through it.
+
+    Raises `OwnGoodsNotInPlan` on a sub-site whose plan has none.
+    """
+    site_id = require_maker().site_id
     name = store_upload(chunks, site_id=site_id)
     new = NewJob(kind=ImportKind.PRODUCTS, filename=filename, file_path=name, options={})
     try:
@@ -129,13 +134,17 @@ def check_product_import(job_id: int, *, options: Mapping[str, Any] | None = Non
         mapping = known.get("mapping") or _dump_mapping(guess_mapping(table))
         job.options = {**known, "mapping": mapping}
         shelf = Shelf.load(job.site_id, updates_existing=_updates_existing(job))
+        admission = Admission(require_maker(), is_locked=False)
         found = _Findings()
         for result in _results(job, table):
-            found.add(result, change=None if isinstance(result, _Refused) else shelf.plan(result))
+            found.plan(result, shelf=shelf, admission=admission)
     except (TableUnreadable, UploadMissing) as fault:
         problem = fault.problem if isinstance(fault, TableUnreadable) else None
         code = problem.code if problem else "upload_missing"
         fail_job(job_id, code=code, params=problem.params if problem else {})
+        return
+    except OwnGoodsNotInPlan as refusal:
+        fail_job(job_id, code=refusal.code, params={})
         return
     if found.step().done_count > MAX_ROWS:
         fail_job(job_id, code="too_many_products", params={"limit": MAX_ROWS})
@@ -190,6 +199,9 @@ def run_product_import(job_id: int) -> None:
             done_count += len(step)
     except RunSuperseded:
         return
+    except OwnGoodsNotInPlan as refusal:  # a smaller plan meanwhile: what is done stays
+        fail_job(job_id, code=refusal.code, params={})
+        return
     except IntegrityError as fault:
         # Someone made goods of the same code meanwhile: what is done stays, the rest goes on.
         raise Conflict from fault
@@ -201,7 +213,6 @@ def run_product_import(job_id: int) -> None:
 
 def undo_product_import(job_id: int, *, actor: Actor) -> int:
     """Put back what an import changed and unlist what it made; return how many products."""
-    require_main_site()
     with transaction.atomic():
         job = lock_job(job_id)
         require_state(job, ImportState.DONE)
@@ -215,11 +226,11 @@ def _store_step(
 ) -> None:
     with transaction.atomic():
         lock_job(job.id)  # a second runner of the same import waits here, then finds itself late
+        admission = Admission(require_maker(), is_locked=True)
         found = _Findings()
         plans = []
         for result in results:
-            change = None if isinstance(result, _Refused) else shelf.plan(result)
-            found.add(result, change=change)
+            change = found.plan(result, shelf=shelf, admission=admission)
             if change is not None and change.is_written:
                 plans.append(change)
         undo = shelf.write(plans)
@@ -321,6 +332,15 @@ class _Findings:
         self._problems: list[dict[str, Any]] = []
         self._samples: list[dict[str, Any]] = []
         self._record_count = self._unlisted_count = 0
+
+    def plan(self, result: _Result, *, shelf: Shelf, admission: Admission) -> Change | None:
+        """Decide what a record does, count it, and return what is to be written, if anything."""
+        change = None
+        if not isinstance(result, _Refused):
+            change = admission.admit(shelf.plan(result))
+            result = change.adopted
+        self.add(result, change=change)
+        return change
 
     def add(self, result: _Result, *, change: Change | None) -> None:
         self._record_count += 1

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from kameng.catalog.drafts import MAX_WEIGHT
 from kameng.catalog.errors import FieldInvalid, ProductNotFound
 from kameng.catalog.models import Listing, Product
+from kameng.catalog.services.own_goods import admit_listing
 from kameng.catalog.services.owning import lock_products
 from kameng.core.audit import Actor, record
 from kameng.core.scope import require_site_id
@@ -22,7 +23,10 @@ MAX_BULK = 2_000
 
 
 def set_listed(product_ids: Sequence[int], *, is_listed: bool, actor: Actor) -> int:
-    """List or unlist products on the site in force; return how many; raise `ProductNotFound`."""
+    """List or unlist products on the site in force; return how many; raise `ProductNotFound`.
+
+    Own goods of a sub-site are refused as `admit_listing` says, the whole request with them.
+    """
     return _set(product_ids, values={"is_listed": is_listed}, action="product.listed", actor=actor)
 
 
@@ -67,6 +71,8 @@ def _set(
 
 
 def _write_own(product_ids: list[int], values: dict[str, bool | int]) -> None:
+    if values.get("is_listed"):
+        admit_listing(product_ids)
     lock_products(product_ids)
     Product.objects.filter(id__in=product_ids).update(**values, updated_at=Now())
 

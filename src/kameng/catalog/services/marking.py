@@ -219,6 +219,8 @@ def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
         covered = {0, product.category_id} if target.scope <= RuleScope.CATEGORY else {product.id}
         if target.scope is RuleScope.VARIANT:
             covered = {variant.id}
+        if not view.is_main and product.owner_id == view.site_id:
+            continue  # own goods are sold at the price that was written for them
         if known is not None and target.target_id in covered:
             rows.append(
                 PricePreview(
@@ -274,12 +276,19 @@ def _require_target(target: RuleTarget) -> None:
     given = [each for each in (target.category_id, target.product_id, target.variant_id) if each]
     if len(given) > 1:
         raise RuleInvalid(reason=_("一条规则只能针对一个范围。"))
-    if target.category_id and not Category.objects.filter(id=target.category_id).exists():
-        raise CategoryNotFound
-    if target.product_id and not Product.objects.filter(id=target.product_id).exists():
-        raise ProductNotFound
-    if target.variant_id and not Variant.objects.filter(id=target.variant_id).exists():
-        raise VariantNotFound
+    owner_ids: list[int] = []
+    for row_id, model, missing in (
+        (target.category_id, Category, CategoryNotFound),
+        (target.product_id, Product, ProductNotFound),
+        (target.variant_id, Variant, VariantNotFound),
+    ):
+        if row_id:
+            owner_ids = list(model.objects.filter(id=row_id).values_list("site_id", flat=True))
+            if not owner_ids:
+                raise missing
+    view = get_site_view(require_site_id())
+    if not view.is_main and view.site_id in owner_ids:
+        raise RuleInvalid(reason=_("自营商品没有供货价，不用加价，请直接改它的售价。"))
 
 
 def _rules_of(target: RuleTarget) -> QuerySet[PriceRule]:

@@ -29,9 +29,11 @@ from kameng.config.demo.dating import date_back
 from kameng.config.demo.files import DemoFiles, read_files
 from kameng.config.demo.gateways import enter_gateways, follow_simulator, open_simulator
 from kameng.config.demo.history import History
+from kameng.config.demo.own_goods import open_own_shelf
 from kameng.config.demo.queues import fill_queues
 from kameng.config.demo.rhythm import ORDERS
 from kameng.config.demo.shops import Shop
+from kameng.config.demo.visiting import bring_visitors
 from kameng.config.demo.welcome import tell_foreign, tell_welcome
 from kameng.config.launch.report import say
 from kameng.config.security import kameng_tables
@@ -120,12 +122,17 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
         claims.tell_claims(opened)
     for shop in shops.list_own_takers(opened):
         prepaying.watch_closely(shop, main=opened[0])
+    for shop in opened[1:]:
+        if "own_goods" in shop.plan:
+            open_own_shelf(shop)
     fill_queues(opened[1])
     terms.give_terms(opened)
     open_below(opened[1], main=opened[0], password=files.shops["password"])
     say("核对最近几天的通道账单 …")
     for shop in (opened[0], *shops.list_own_takers(opened)):
         bring_bills(shop, now=now)
+    say("访客和经营数据 …")
+    bring_visitors(opened)
     _analyze()
     say(f"演示数据已就绪，用时 {time.monotonic() - started:.0f} 秒。")
 

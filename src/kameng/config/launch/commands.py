@@ -160,6 +160,14 @@ def simulate(arguments: Sequence[str]) -> int:
     return int(result or 0)
 
 
+def caddyfile(arguments: Sequence[str]) -> int:
+    """Print the configuration of Caddy that fits this installation."""
+    from kameng.config.launch import caddy
+
+    sys.stdout.write(caddy.render(caddy.read_wish(arguments), read_options()))
+    return 0
+
+
 def audit(arguments: Sequence[str]) -> int:
     """Check every invariant over the whole database."""
     with database_session(find_home(), needs_schema=True):

@@ -34,9 +34,10 @@ class Days:
         return {name: day for name, day in named.items() if day}
 
 
-def read_days(query: QueryDict) -> Days:
+def read_days(query: QueryDict, *, names: tuple[str, str] = ("from", "until")) -> Days:
     """Return the days of an address; what is no day is left out."""
-    return Days(day_from=_day(query.get("from", "")), day_until=_day(query.get("until", "")))
+    first, last = names
+    return Days(day_from=_day(query.get(first, "")), day_until=_day(query.get(last, "")))
 
 
 def _day(text: str) -> str:

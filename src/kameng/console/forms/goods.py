@@ -12,6 +12,7 @@ from django.forms import formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from kameng.catalog.adopting import made_code
 from kameng.catalog.drafts import CategoryDraft, ProductDraft, VariantDraft
 from kameng.catalog.inputs import MAX_FIELDS, InputField, InputKind
 from kameng.catalog.models import Category, DeliveryKind, Product, Variant
@@ -33,6 +34,7 @@ GOODS_STATES: Final = {
     "unlisted": _("已下架"),
     "pinned": _("置顶"),
 }
+GOODS_OWNERS: Final = {"own": _("自营"), "main": _("主站")}
 ICONS: Final = (
     *("device-gamepad-2", "phone", "wifi", "player-play", "music", "key", "gift", "school"),
     *("message-circle", "device-desktop", "cloud", "coffee", "package", "credit-card", "tool"),
@@ -58,6 +60,7 @@ def read_goods_filter(query: QueryDict) -> GoodsFilter:
         category_id=read_id(query.get("category")),
         delivery_kind=kind if kind in DeliveryKind.values else None,
         state=state if state in GOODS_STATES else "all",
+        owner=query.get("owner", "") if query.get("owner") in GOODS_OWNERS else "",
         order=order if order in GOODS_ORDERS else "",
     )
 
@@ -69,7 +72,10 @@ class ProductForm(forms.Form):
     category_id = PickField((), label=_("分类"))
     brand = LineField(label=_("品牌"), max_length=40, required=False)
     code = LineField(
-        label=_("商品编码"), max_length=40, help_text=_("在本店唯一，只用字母、数字和 . _ / -。")
+        label=_("商品编码"),
+        max_length=40,
+        required=False,
+        help_text=_("在本店唯一，只用字母、数字和 . _ / -。留空自动生成。"),
     )
     summary = LineField(
         label=_("一句话简介"), max_length=120, required=False, help_text=_("显示在商品名称下面。")
@@ -95,8 +101,8 @@ class ProductForm(forms.Form):
 
     def __init__(self, *args: Any, categories: Sequence[CategoryRow], **options: Any) -> None:
         super().__init__(*args, **options)
-        own = [(row.category.id, row.category.name) for row in categories if row.is_own]
-        self.fields["category_id"].choices = own  # type: ignore[attr-defined]
+        names = [(row.category.id, row.category.name) for row in categories]
+        self.fields["category_id"].choices = names  # type: ignore[attr-defined]
         # Plans are put on sale on their own page; what is one stays one.
         is_plan = self.initial.get("delivery_kind") == DeliveryKind.SITE_PLAN
         kinds = [each for each in DeliveryKind.choices if (each[0] == 4) == is_plan]
@@ -116,7 +122,7 @@ class ProductForm(forms.Form):
         tags = data["tags"].replace("，", ",").replace("、", ",").split(",")
         return ProductDraft(
             category_id=int(data["category_id"]),
-            code=data["code"],
+            code=data["code"] or made_code(data["title"]),
             title=data["title"],
             delivery_kind=int(data["delivery_kind"]),
             brand=data["brand"],
@@ -222,6 +228,13 @@ class VariantForm(forms.Form):
     position = WholeField(low=-10_000, high=10_000, label=_("排序"), initial="0")
     is_listed = forms.BooleanField(label=_("在售"), required=False, initial=True)
 
+    def __init__(self, *args: Any, is_main: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not is_main:
+            self.fields["cost_amount"].help_text = _("只有您看得到，用来算利润。没有成本填 0。")
+            self.fields["list_amount"].label = _("售价")
+            self.fields["list_amount"].help_text = _("买家付的价，平台按它收分成。")
+
     def clean(self) -> dict[str, Any]:
         """Check that the list price covers the cost."""
         values: dict[str, Any] = super().clean() or {}
@@ -323,6 +336,17 @@ class ListingForm(forms.Form):
         high=10_000,
         label=_("排序权重"),
         help_text=_("加在主站的权重上，越大越靠前，0 为不调整。"),
+    )
+
+
+class TakeDownForm(forms.Form):
+    """Why the platform takes a sub-site's product off sale; its operator reads it."""
+
+    reason = TextField(
+        label=_("原因"),
+        max_length=200,
+        rows=3,
+        help_text=_("店主会看到，例如：侵犯他人商标，请改名后联系我们。"),
     )
 
 

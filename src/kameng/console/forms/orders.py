@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kameng.console.forms.days import Days, read_days
 from kameng.console.forms.fields import TextField, YuanField, read_id
-from kameng.insight.order_search import OrderSearch
+from kameng.insight.order_search import TRAITS, OrderSearch
 from kameng.orders.models import OrderState, RefundTo
 from kameng.web.idempotency import KEY, new_key
 
@@ -22,6 +22,8 @@ REASON_MAX: Final = 200
 CONTENT_MAX: Final = 20_000
 TEXT_MAX: Final = 60
 OLDEST_FIRST: Final = "oldest"
+SOURCE_JOINT: Final = "-"  # between the keys of sources in an address
+SOURCES_MOST: Final = 200
 
 VIEWS: Final = {
     "all": (_("全部"), ()),
@@ -44,6 +46,9 @@ class OrderQuery:
     customer_id: int | None
     product_id: int | None
     is_oldest_first: bool = False
+    paid: Days = Days()
+    trait: str = ""
+    source_keys: tuple[int, ...] | None = None
 
     def search(self, *, site_id: int, zone: ZoneInfo) -> OrderSearch:
         """Return what to look for; days are those of the site's time zone."""
@@ -56,6 +61,10 @@ class OrderQuery:
             placed_from=self.days.since(zone),
             placed_until=self.days.until(zone),
             is_oldest_first=self.is_oldest_first,
+            paid_from=self.paid.since(zone),
+            paid_until=self.paid.until(zone),
+            trait=self.trait,
+            source_keys=self.source_keys,
         )
 
     @property
@@ -64,12 +73,23 @@ class OrderQuery:
         named = {"q": self.text, **self.days.query}
         named |= {"customer": str(self.customer_id or ""), "product": str(self.product_id or "")}
         named["sort"] = OLDEST_FIRST if self.is_oldest_first else ""
+        named |= {"paid_from": self.paid.day_from, "paid_until": self.paid.day_until}
+        named |= {
+            "trait": self.trait,
+            "source": SOURCE_JOINT.join(map(str, self.source_keys or ())),
+        }
         return {name: value for name, value in named.items() if value}
 
     @property
     def is_narrow(self) -> bool:
         """Tell whether anything but the view narrows the list."""
-        return any((self.text, self.days, self.customer_id, self.product_id))
+        named = (self.text, self.days, self.customer_id, self.product_id)
+        return any((*named, self.paid, self.trait, self.source_keys))
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether the list says how many orders it has: it comes from a figure."""
+        return bool(self.paid or self.trait or self.source_keys)
 
 
 def read_order_query(query: QueryDict) -> OrderQuery:
@@ -82,7 +102,19 @@ def read_order_query(query: QueryDict) -> OrderQuery:
         customer_id=read_id(query.get("customer")),
         product_id=read_id(query.get("product")),
         is_oldest_first=query.get("sort") == OLDEST_FIRST,
+        paid=read_days(query, names=("paid_from", "paid_until")),
+        trait=query.get("trait", "") if query.get("trait") in TRAITS else "",
+        source_keys=_read_sources(query.get("source", "")),
     )
+
+
+def _read_sources(text: str) -> tuple[int, ...] | None:
+    """Return the keys of an address; None when there are none, or one makes no sense."""
+    parts = text.split(SOURCE_JOINT)[:SOURCES_MOST] if text else []
+    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+        return None
+    keys = tuple(int(part[:20]) for part in parts)
+    return keys if all(key < 1 << 63 for key in keys) else None
 
 
 def _reason(label: Any, **options: Any) -> TextField:

@@ -169,6 +169,25 @@ def short_money(amount: int) -> str:
 
 
 @register.filter
+def tenths_percent(bps: int) -> str:
+    """Print a rate in basis points with one place: 12.3%."""
+    return f"{bps // 100}.{bps % 100 // 10}%"
+
+
+@register.filter
+def signed_tenths(tenths: int) -> str:
+    """Print a change in tenths of a percent with its sign: +12.3%."""
+    size = abs(tenths)
+    return f"{'+' if tenths > 0 else '-' if tenths < 0 else ''}{size // 10}.{size % 10}%"
+
+
+@register.filter
+def thousands(count: int) -> str:
+    """Print a whole number with its thousands apart."""
+    return f"{count:,}"
+
+
+@register.filter
 def gateway_said(text: str) -> str:
     """Print what a gateway said in words; what a person wrote stays as it is."""
     return explain_said(text)

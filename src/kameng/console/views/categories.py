@@ -1,13 +1,17 @@
 """Shelves: the owner makes and orders them, a sub-site sees them."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner
+from kameng.catalog.own_goods import read_own_goods
 from kameng.catalog.selectors import get_category, list_categories
 from kameng.catalog.services.editing import create_category, delete_category, update_category
+from kameng.catalog.services.own_goods import require_maker
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.goods import ICONS, CategoryForm, category_values
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
@@ -18,14 +22,13 @@ from kameng.tenancy.selectors import SiteView
 @console_page("goods.view")
 def categories(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """List the shelves in the shop's order."""
-    return show(request, "console/goods/categories.html", {"rows": list_categories()})
+    return show(request, "console/goods/categories.html", _list_context(site))
 
 
 @console_page("goods.edit")
 def new_category(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Make a shelf."""
-    if not site.is_main:
-        raise NotOwner
+    require_maker()
     form = CategoryForm(request.POST if request.method == "POST" else None)
     if form.is_bound:
         made = run_form(form, lambda: create_category(form.draft(), actor=actor_of(request)))
@@ -60,9 +63,15 @@ def remove_category(request: ConsoleRequest, site: SiteView, category_id: int) -
     try:
         delete_category(category_id, actor=actor_of(request))
     except Refusal as refusal:
-        context = {"rows": list_categories(), "problem": refusal.text()}
+        context = _list_context(site) | {"problem": refusal.text()}
         return show(request, "console/goods/categories.html", context, status=refusal.status)
     return done(request, _("分类已删除。"), to=_list_url(site))
+
+
+def _list_context(site: SiteView) -> dict[str, Any]:
+    own_goods = read_own_goods(site)
+    may_make = site.is_main or (own_goods is not None and own_goods.may_make)
+    return {"rows": list_categories(), "may_make": may_make, "own_goods": own_goods}
 
 
 def _list_url(site: SiteView) -> str:

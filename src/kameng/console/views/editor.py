@@ -11,15 +11,35 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.catalog.selectors import get_catalogue
-from kameng.console.design_words import ICONS, builder_words, page_url
+from kameng.console.design_words import ICONS, builder_words, page_title, page_url
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
-from kameng.pages.content import Content, Fault, check_content, root_fields, tidy
+from kameng.pages.advice import list_notes
+from kameng.pages.content import (
+    SECTIONS_MOST,
+    Content,
+    Fault,
+    check_content,
+    root_fields,
+    tidy,
+)
 from kameng.pages.drawing import draw_content, draw_section, make_world
-from kameng.pages.errors import ContentInvalid, DraftMoved, NotPublishable, TimeInvalid
+from kameng.pages.errors import (
+    ContentInvalid,
+    DraftMoved,
+    NotPublishable,
+    SectionNotFound,
+    TimeInvalid,
+)
 from kameng.pages.fields import field_json, parse_moment
 from kameng.pages.models import MANY_KINDS, Page, PageKind
-from kameng.pages.registry import GROUPS, Section, all_sections
+from kameng.pages.registry import (
+    GROUPS,
+    Section,
+    all_sections,
+    find_section,
+    preview_section,
+)
 from kameng.pages.selectors import (
     current_content,
     find_publication,
@@ -27,8 +47,8 @@ from kameng.pages.selectors import (
     get_page,
     list_pages,
 )
-from kameng.pages.services.drafting import replace_draft, save_draft
-from kameng.pages.services.previewing import make_preview_link
+from kameng.pages.services.drafting import overrule_draft, replace_draft, save_draft
+from kameng.pages.services.previewing import make_preview_link, revoke_preview_links
 from kameng.pages.services.publishing import (
     cancel_publication,
     publish_page,
@@ -44,6 +64,7 @@ from kameng.web.shop import draw_for_nobody
 DRAFT_BYTES: Final = 300_000
 FOUND_MOST: Final = 20
 NOTE_CHARS: Final = 120
+ID_DIGITS: Final = 19
 
 
 @console_page("design.edit")
@@ -54,7 +75,12 @@ def editor(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpRespons
     response = show(
         request,
         "console/design/editor.html",
-        {"page": page, "boot": _boot(page, site), "words": builder_words()},
+        {
+            "page": page,
+            "title": page_title(page),
+            "boot": _boot(page, site),
+            "words": builder_words(),
+        },
     )
     allow_own_frames(response)
     return response
@@ -66,13 +92,20 @@ def _boot(page: Page, site: SiteView) -> dict[str, Any]:
     waiting = find_publication(page.id)
     catalogue = get_catalogue(site)
     return {
-        "page": {"id": page.id, "kind": page.kind, "title": page.title, "url": page_url(page)},
+        "page": {
+            "id": page.id,
+            "kind": page.kind,
+            "title": page_title(page),
+            "url": page_url(page),
+        },
         "content": content,
         "version": page.draft_version,
         "is_changed": page.draft is not None,
         "is_published": page.revision_id is not None,
         "publish_at": waiting.publish_at.isoformat() if waiting else None,
         "faults": [_fault_json(fault) for fault in check_content(content, kind=page.kind)],
+        "notes": [_fault_json(note) for note in list_notes(content, kind=page.kind)],
+        "sections_most": SECTIONS_MOST,
         "sections": [_section_json(section, page.kind) for section in all_sections().values()],
         "groups": [[key, str(label)] for key, label in GROUPS.items()],
         "root_fields": [field_json(field) for field in root_fields(page.kind)],
@@ -138,11 +171,16 @@ def draw_page(kind: int, content: Content, site: SiteView, *, is_editing: bool =
 @console_page("design.edit")
 @require_POST
 def draft(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse:
-    """Save a draft; answer with the markup of the sections named in `draw`, and what is wrong."""
+    """Save a draft; answer with the markup of the sections named in `draw`, and what is wrong.
+
+    `tidied` has the sections that are not kept as they were sent. `overrules` says that a person
+    chose this draft over the one that stands, which then goes on record.
+    """
     values = read_json(request, limit=DRAFT_BYTES)
     page = get_page(page_id)
+    save = overrule_draft if values.get("overrules") is True else save_draft
     try:
-        version = save_draft(
+        version = save(
             page_id,
             content=values.get("content"),
             base_version=_whole(values.get("version")),
@@ -151,11 +189,15 @@ def draft(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse
     except DraftMoved as moved:
         return _moved(page_id, moved, site)
     content = tidy(values["content"], kind=page.kind)
+    sent = values["content"]["sections"]
+    kept = zip(content["sections"], sent, strict=True)
     return JsonResponse(
         {
             "version": version,
             "faults": [_fault_json(fault) for fault in check_content(content, kind=page.kind)],
+            "notes": [_fault_json(note) for note in list_notes(content, kind=page.kind)],
             "drawn": _draw(content, values.get("draw"), site),
+            "tidied": {each["id"]: each for each, was in kept if each != was},
         }
     )
 
@@ -254,12 +296,39 @@ def share(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse
 
 
 @console_page("design.edit")
+@require_POST
+def unshare(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse:
+    """Make every preview link of the page useless."""
+    return JsonResponse({"count": revoke_preview_links(page_id, actor=actor_of(request))})
+
+
+@console_page("design.edit")
+@require_safe
+def section_frame(request: ConsoleRequest, site: SiteView, kind: str) -> HttpResponse:
+    """Draw a section at its best, in the shop's look and with its goods: the palette shows it."""
+    section = find_section(kind)
+    if section is None:
+        raise SectionNotFound
+    page_kind = PageKind.HOME if section.stands_on(PageKind.HOME) else min(section.kinds)
+    content = {"root": {}, "sections": [preview_section(section)]}
+    shown = tidy(content, kind=page_kind)
+    context = {"sections": draw_content(shown, site=site, now=clock.now(), is_editing=True)}
+    response = HttpResponse(draw_for_nobody(site, "console/design/section.html", context))
+    allow_framing(response)
+    return response
+
+
+@console_page("design.edit")
 @require_safe
 def goods_picker(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Offer goods while someone types, or tell of those whose ids are given."""
     catalogue = get_catalogue(site)
     text = find_text(request, "q", limit=60)
-    ids = [int(each) for each in request.GET.get("ids", "").split(",") if each.isdecimal()][:60]
+    ids = [
+        int(each)
+        for each in request.GET.get("ids", "").split(",")
+        if each.isdecimal() and len(each) < ID_DIGITS
+    ][:60]
     if ids:
         found = [catalogue.find_product(each) for each in ids]
     else:

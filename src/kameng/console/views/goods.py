@@ -6,7 +6,7 @@ and weight. The owner's form is not even read there.
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner
 from kameng.catalog.inputs import load_fields
-from kameng.catalog.models import DeliveryKind
+from kameng.catalog.models import DeliveryKind, Product
+from kameng.catalog.own_goods import list_plan_shelf_ids, makes_goods, read_own_goods
 from kameng.catalog.selectors import (
     CategoryRow,
     GoodsFilter,
@@ -30,12 +31,15 @@ from kameng.catalog.services.editing import (
     update_product,
 )
 from kameng.catalog.services.listing import set_listed, set_pinned, set_weight
+from kameng.catalog.services.own_goods import require_maker
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.chips import Chip, list_chips
 from kameng.console.errors import PermissionMissing
 from kameng.console.forms.fields import read_id, read_ids
 from kameng.console.forms.goods import (
+    GOODS_OWNERS,
     GOODS_STATES,
+    MAX_NEW_VARIANTS,
     InputFieldSet,
     ListingForm,
     NewVariantSet,
@@ -45,8 +49,9 @@ from kameng.console.forms.goods import (
     read_goods_filter,
     read_inputs,
 )
+from kameng.console.own_earnings import Earning, own_earning
 from kameng.console.paging import read_number, read_page
-from kameng.console.price_trace import PriceTrace, trace_unit
+from kameng.console.price_trace import trace_goods
 from kameng.console.views.frame import (
     ConsoleRequest,
     actor_of,
@@ -56,7 +61,7 @@ from kameng.console.views.frame import (
 )
 from kameng.core.errors import Refusal
 from kameng.inventory.selectors import stock_of
-from kameng.pricing.quote import UnitQuote
+from kameng.pricing.money import ZERO
 from kameng.tenancy.selectors import SiteView
 from kameng.web.forms import read_choice
 
@@ -66,7 +71,7 @@ LISTING_ACTS = ("list", "unlist", "pin", "unpin", "weigh")
 
 @console_page("goods.view")
 def goods(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """List what the site owns or resells, by search and filters."""
+    """List what the site owns and resells, by search and filters."""
     return _goods_page(request, site)
 
 
@@ -85,7 +90,9 @@ def _goods_page(
         "states": GOODS_STATES,
         "kinds": DeliveryKind.choices,
         "categories": categories,
-        "own_categories": [each for each in categories if each.is_own],
+        "own_categories": _shelves_for_own(site, categories),
+        "own_goods": read_own_goods(site),
+        "owners": GOODS_OWNERS,
         "page": read_page(request.GET, size=PAGE_SIZE, total_count=found.total_count),
         "chips": _chips(request, filters, categories),
         "problem": problem,
@@ -101,14 +108,28 @@ def _goods_page(
 def _chips(
     request: ConsoleRequest, filters: GoodsFilter, categories: list[CategoryRow]
 ) -> list[Chip]:
+    owner = GOODS_OWNERS[filters.owner] if filters.owner else ""
     shelf = next((each for each in categories if each.category.id == filters.category_id), None)
     kinds = dict(DeliveryKind.choices)
     named = [
         ("q", _("搜索"), filters.text),
         ("category", _("分类"), shelf.category.name if shelf else filters.category_id),
+        ("owner", _("来源"), owner),
         ("kind", _("发货方式"), kinds[filters.delivery_kind] if filters.delivery_kind else ""),
     ]
     return list_chips(request.GET, named)
+
+
+def _shelves_for_own(site: SiteView, categories: list[CategoryRow]) -> list[CategoryRow]:
+    """Return the shelves on which own goods may stand: on a sub-site those of the main one too."""
+    if not makes_goods(site):
+        return []
+    away = set() if site.is_main else list_plan_shelf_ids()
+    return [
+        each
+        for each in categories
+        if each.is_own or each.category.is_listed and each.category.id not in away
+    ]
 
 
 def _sort_link(request: ConsoleRequest, order: str, column: str) -> dict[str, str]:
@@ -170,12 +191,11 @@ def _act(request: ConsoleRequest, action: str, ids: list[int]) -> int | None:
 @console_page("goods.edit")
 def new_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Make a product with its first face values."""
-    if not site.is_main:
-        raise NotOwner
+    require_maker()
     data = request.POST if request.method == "POST" else None
-    form = ProductForm(data, categories=list_categories(), initial=_BLANK)
+    form = ProductForm(data, categories=_shelves(site), initial=_BLANK)
     inputs = InputFieldSet(data, prefix="inputs")
-    variants = NewVariantSet(data, prefix="variants")
+    variants = _variant_set(site, data)
 
     def act() -> Any:
         return create_product(
@@ -190,8 +210,25 @@ def new_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         if product is not None:
             url = reverse("console:product", args=[site.slug, product.id])
             return done(request, _("商品已添加。"), to=url)
-    context = {"form": form, "inputs": inputs, "new_variants": variants}
+    context = {
+        "form": form,
+        "inputs": inputs,
+        "new_variants": variants,
+        "own_goods": read_own_goods(site),
+    }
     return show(request, "console/goods/new.html", context, status=status_of(form))
+
+
+def _shelves(site: SiteView, *, of: Product | None = None) -> list[CategoryRow]:
+    """Return the shelves to choose from, with the one on which a product stands already."""
+    rows = list_categories()
+    allowed = {each.category.id for each in _shelves_for_own(site, rows)}
+    here = of.category_id if of is not None else None
+    return [row for row in rows if row.category.id in allowed or row.category.id == here]
+
+
+def _variant_set(site: SiteView, data: QueryDict | None) -> Any:
+    return NewVariantSet(data, prefix="variants", form_kwargs={"is_main": site.is_main})
 
 
 _BLANK = {
@@ -215,7 +252,7 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
         return _shown_listing(request, site, row)
     data = request.POST if request.method == "POST" else None
     stored = row.product
-    form = ProductForm(data, categories=list_categories(), initial=product_values(stored))
+    form = ProductForm(data, categories=_shelves(site, of=stored), initial=product_values(stored))
     fields = load_fields(stored.input_fields)
     inputs = InputFieldSet(data, prefix="inputs", initial=input_values(fields))
 
@@ -231,6 +268,7 @@ def product(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpRes
         "can_edit": can_edit,
         "typed": {name: form[name].value() or "" for name in form.fields},
         "tags": stored.tags,
+        "own_goods": read_own_goods(site),
     }
     return show(request, "console/goods/edit.html", context, status=status_of(form))
 
@@ -247,14 +285,14 @@ def _product_context(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> 
         "delivery_label": DeliveryKind(row.product.delivery_kind).label,
         "shelf": get_catalogue(site).find_product(row.product.id),
         "variants": [
-            (each, stocks.get(each.variant.id), _trace_of(each.unit, site, sees_all=sees_all))
+            (
+                each,
+                stocks.get(each.variant.id),
+                trace_goods(each.unit, site=site, is_own=row.is_own, sees_all=sees_all),
+            )
             for each in row.variants
         ],
     }
-
-
-def _trace_of(unit: UnitQuote, site: SiteView, *, sees_all: bool) -> PriceTrace:
-    return trace_unit(unit, shows_cost=sees_all, is_child=site.is_child)
 
 
 def _shown_listing(request: ConsoleRequest, site: SiteView, row: GoodsRow) -> HttpResponse:
@@ -276,7 +314,7 @@ def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> Ht
             form, lambda: set_weight([product_id], weight=form.cleaned_data["weight"], actor=actor)
         )
         if weighed is None:
-            context = _product_context(site, get_goods(product_id)) | {"form": form}
+            context = _product_context(request, site, get_goods(product_id)) | {"form": form}
             return show(request, "console/goods/resold.html", context, status=400)
         return done(request, _("已保存。"), to=back)
     count = _act(request, action, [product_id])
@@ -287,7 +325,7 @@ def list_product(request: ConsoleRequest, site: SiteView, product_id: int) -> Ht
 @console_page("goods.edit")
 def preview_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Draw the card and the page of what is being typed, checked or not."""
-    form = ProductForm(request.POST, categories=list_categories())
+    form = ProductForm(request.POST, categories=_shelves(site))
     inputs = InputFieldSet(request.POST, prefix="inputs")
     form.is_valid()
     fields = read_inputs(inputs) if inputs.is_valid() else ()
@@ -300,5 +338,23 @@ def preview_product(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "fields": fields,
         "delivery_label": DeliveryKind(kind).label if kind in DeliveryKind.values else "",
         "shelf": get_catalogue(site).find_product(read_id(request.POST.get("product_id")) or 0),
+        "earnings": _typed_earnings(request, site),
     }
     return show(request, "console/goods/preview.html", context)
+
+
+def _typed_earnings(request: ConsoleRequest, site: SiteView) -> list[Earning]:
+    """Return what each typed face value brings a sub-site's operator; none on the main site."""
+    own_goods = read_own_goods(site)
+    if own_goods is None or "variants-TOTAL_FORMS" not in request.POST:
+        return []
+    rows = _variant_set(site, request.POST)
+    rows.is_valid()
+    found = []
+    for row in rows.forms[:MAX_NEW_VARIANTS]:
+        price = row.cleaned_data.get("list_amount") if row.is_bound and row.has_changed() else None
+        if price is not None:
+            cost = row.cleaned_data.get("cost_amount") or ZERO
+            name = row.cleaned_data.get("name", "")
+            found.append(own_earning(name, price=price, cost=cost, share_bps=own_goods.share_bps))
+    return found

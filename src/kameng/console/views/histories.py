@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.console.answers import done
+from kameng.console.design_words import page_title
 from kameng.console.views.editor import draw_page
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.pages.comparing import compare
@@ -14,6 +15,7 @@ from kameng.pages.selectors import current_content, get_page, get_revision, list
 from kameng.pages.services.drafting import restore_revision
 from kameng.tenancy.selectors import SiteView
 from kameng.web.csp import allow_framing, allow_own_frames
+from kameng.web.forms import find_whole
 
 
 @console_page("design.edit")
@@ -22,14 +24,20 @@ def history(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpRespon
     """List the revisions; show the chosen one beside what stands, with what differs in words."""
     page = get_page(page_id)
     revisions = list_revisions(page_id)
-    named = request.GET.get("number", "")
     numbers = [revision.number for revision in revisions]
-    chosen = int(named) if named.isdecimal() and int(named) in numbers else (numbers or [0])[0]
+    named = find_whole(request, "number")
+    chosen = named if named in numbers else (numbers or [0])[0]
     changes = []
     if chosen:
         then = tidy(get_revision(page_id, number=chosen).content, kind=page.kind)
         changes = compare(then, current_content(page, site=site))
-    context = {"page": page, "revisions": revisions, "chosen": chosen, "changes": changes}
+    context = {
+        "page": page,
+        "title": page_title(page),
+        "revisions": revisions,
+        "chosen": chosen,
+        "changes": changes,
+    }
     response = show(request, "console/design/history.html", context)
     allow_own_frames(response)
     return response

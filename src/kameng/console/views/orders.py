@@ -1,12 +1,13 @@
 """Orders: the list with its filters, one order whole, and the queue of manual deliveries."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from kameng.accounts.selectors import list_customers_by_id
 from kameng.catalog.selectors import get_catalogue
@@ -15,8 +16,15 @@ from kameng.console.chips import Chip, list_chips, name_days
 from kameng.console.forms.fields import read_id
 from kameng.console.forms.orders import OLDEST_FIRST, VIEWS, OrderQuery, read_order_query
 from kameng.console.order_page import OrderRow, make_rows, order_context
+from kameng.console.source_words import name_sources
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
-from kameng.insight.order_search import PAGE_SIZE, find_order_by_number, search_orders
+from kameng.insight.dashboard import list_source_words
+from kameng.insight.order_search import (
+    PAGE_SIZE,
+    count_orders,
+    find_order_by_number,
+    search_orders,
+)
 from kameng.orders.errors import OrderNotFound
 from kameng.orders.models import Order
 from kameng.orders.selectors import (
@@ -28,6 +36,9 @@ from kameng.orders.selectors import (
 )
 from kameng.orders.services.queueing import list_holders, take_next_order
 from kameng.tenancy.selectors import SiteView
+
+COUNT_MOST: Final = 100_000
+FROM_FIGURES: Final = frozenset({"paid_from", "paid_until", "trait", "source"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,9 @@ def orders(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     page = found[:PAGE_SIZE]
     context = {
         "query": query,
+        "count": count_orders(search, most=COUNT_MOST) if query.is_counted else None,
+        "count_most": COUNT_MOST,
+        "kept_hidden": [each for each in query.kept.items() if each[0] in FROM_FIGURES],
         "tabs": _tabs(query),
         "rows": make_rows(page),
         "older_url": _older_url(request, page) if len(found) > PAGE_SIZE else "",
@@ -95,8 +109,23 @@ def _chips(request: ConsoleRequest, query: OrderQuery, site: SiteView) -> list[C
         ("q", _("搜索"), query.text),
         ("customer", _("客户"), customer.nickname if customer else query.customer_id),
         ("product", _("商品"), product.title if product else query.product_id),
+        ("paid_from", _("付款从"), query.paid.day_from),
+        ("paid_until", _("付款到"), query.paid.day_until),
+        ("trait", _("只看"), TRAIT_NAMES.get(query.trait, "")),
+        ("source", _("来源"), _name_sources(query)),
     ]
     return list_chips(request.GET, [*named, *name_days(query.days)])
+
+
+TRAIT_NAMES: Final = {
+    "refunded": gettext_lazy("有退款"),
+    "delivered": gettext_lazy("已发货"),
+    "guest": gettext_lazy("游客"),
+}
+
+
+def _name_sources(query: OrderQuery) -> str:
+    return name_sources(list_source_words(query.source_keys)) if query.source_keys else ""
 
 
 def _without_before(request: ConsoleRequest) -> str:

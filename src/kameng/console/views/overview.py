@@ -1,4 +1,4 @@
-"""Today: four figures, what needs attention, what to do next, what sells."""
+"""The first page: the figures of a period, what needs attention, what to do next."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -7,62 +7,24 @@ from typing import Any, Final
 
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext_lazy
+from django.utils.translation import ngettext
 
-from kameng.accounts.people import StaffPerson
-from kameng.console.charts import Spark, draw_bars, draw_spark
+from kameng.console.dashboard_page import describe
 from kameng.console.money_matters import find_page, say_matter
 from kameng.console.order_page import make_rows
+from kameng.console.views.dashboard import page_of, read_screen
 from kameng.console.views.frame import ConsoleRequest, console_page, show
 from kameng.core import clock
 from kameng.insight.attention import Matter, list_matters, list_steps
-from kameng.insight.figures import (
-    Figures,
-    Today,
-    compare_figures,
-    list_daily_revenue,
-    list_last_sales,
-    list_top_goods,
-    rank_sites,
-    read_today,
-)
+from kameng.insight.order_search import list_last_sales
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
 from kameng.web.requests import is_behind_stranger
 
 Text = str | Promise
-WEEK = 7
-SERIES: Final = {
-    "revenue_amount": "revenue",
-    "profit_amount": "profit",
-    "order_count": "orders",
-    "buyer_count": "buyers",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stat:
-    """One figure of the day in words: what it is, how it compares, how the day went."""
-
-    name: Text
-    meaning: Text
-    amount: int | None
-    count: int | None
-    against_yesterday: "Change"
-    against_last_week: "Change"
-    spark: Spark
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """How a figure differs: up, down or level, and by how much in tenths of a percent."""
-
-    tone: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,23 +60,18 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     hidden = [step for step in steps if step.is_hidden and not step.is_done]
     steps = [step for step in steps if step not in hidden]
     done_count = sum(step.is_done for step in steps)
-    person = request.person
-    is_platform = isinstance(person, StaffPerson) and person.is_platform
-    sees_orders = person.can("orders.view", site.site_id)
+    screen = read_screen(request, site, now=now)
     context = {
+        **describe(screen),
+        **page_of(screen, request),
         "greeting": _greeting(now.astimezone(site.settings.zone).hour),
         "now": now,
-        "stats": _stats(read_today(site, now=now), site),
-        "stats_url": reverse("console:orders", args=[site.slug]) if sees_orders else "",
         "todos": _todos(request, site, now=now),
         "steps": steps if done_count < len(steps) else [],
         "hidden_steps": hidden,
         "done_count": done_count,
-        "chart": _chart(site, now=now),
-        "top_goods": list_top_goods(site, now=now),
-        "rows": make_rows(list_last_sales()) if sees_orders else [],
+        "rows": make_rows(list_last_sales()) if screen.sees_orders else [],
         "public_url": site_url(site.site_id),
-        "ranks": rank_sites(site, now=now) if is_platform and site.is_main else [],
     }
     return show(request, "console/overview.html", context)
 
@@ -127,58 +84,6 @@ def _greeting(hour: int) -> str:
     if 13 <= hour < 18:
         return _now("下午好")
     return _now("晚上好")
-
-
-def _stats(days: Today, site: SiteView) -> list[Stat]:
-    today = days.today
-    hour = days.now.astimezone(site.settings.zone).hour + 1
-    margin = _("毛利") if site.is_main else _("利润")
-    meaning = (
-        _("自己卖货和供给分站的收入，减去手续费、退款和按现在成本价估算的成本。")
-        if site.is_main
-        else _("卖价减去供货价和手续费，再减去退款里属于您的部分。")
-    )
-    rows: list[tuple[Text, Text, str, bool]] = [
-        (_("成交额"), _("今天已付款订单的金额，减去退款。"), "revenue_amount", True),
-        (margin, meaning, "profit_amount", True),
-        (pgettext_lazy("figure", "订单"), _("今天付款的订单数。"), "order_count", False),
-        (pgettext_lazy("figure", "买家"), _("今天付过款的不同客户和游客。"), "buyer_count", False),
-    ]
-    return [
-        Stat(
-            name=name,
-            meaning=said,
-            amount=getattr(today, field) if is_money else None,
-            count=None if is_money else getattr(today, field),
-            against_yesterday=_change(today, days.yesterday, field),
-            against_last_week=_change(today, days.last_week, field),
-            spark=draw_spark(
-                getattr(today.hourly, SERIES[field])[:hour],
-                getattr(days.yesterday.hourly, SERIES[field]),
-            ),
-        )
-        for name, said, field, is_money in rows
-    ]
-
-
-def _change(now: Figures, before: Figures, field: str) -> Change:
-    tenths = compare_figures(now, before=before, figure=field)
-    if tenths is None:
-        return Change(tone="", text=_now("无可比") if getattr(now, field) else _now("持平"))
-    if tenths == 0:
-        return Change(tone="", text=_now("持平"))
-    size = abs(tenths)
-    return Change(tone="up" if tenths > 0 else "down", text=f"{size // 10}.{size % 10}%")
-
-
-def _chart(site: SiteView, *, now: dt.datetime) -> dict[str, Any]:
-    days = list_daily_revenue(site, now=now)
-    before, this = days[:WEEK], days[WEEK:]
-    labels = [date_format(day, "D") for day, _amount in this]
-    bars, rules = draw_bars(
-        labels, now=[amount for _day, amount in this], before=[amount for _day, amount in before]
-    )
-    return {"bars": bars, "rules": rules, "days": list(zip(this, before, strict=True))}
 
 
 # code → icon, tone, sentence about it, button
@@ -275,6 +180,13 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
     ),
     "to_deliver": ("send", "warn", _("人工服务和直充，先来先办。"), _("去发货")),
     "low_stock": ("package", "warn", _("最近 7 天有人买，快卖完了。"), _("补货")),
+    "own_goods_taken": (
+        "ban",
+        "bad",
+        _("买家看不到它们。原因写在商品页上，改好后请联系平台。"),
+        _("看原因"),
+    ),
+    "domains": ("world", "warn", _("解析或证书有问题，买家可能打不开。"), _("去看看")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
 }
@@ -290,6 +202,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "split_refused": "settlement.review",
     "licence_waiting": "sites.manage",
     "low_stock": "goods.view",
+    "own_goods_taken": "goods.view",
+    "domains": "settings.edit",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
 }
@@ -372,6 +286,12 @@ def _counted(matter: Matter) -> str:
             text = ngettext("%(count)s 单等您发货", "%(count)s 单等您发货", matter.count)
         case "awaits_prepaid":
             text = ngettext("%(count)s 单在等预存款", "%(count)s 单在等预存款", matter.count)
+        case "own_goods_taken":
+            text = ngettext(
+                "%(count)s 个商品被平台下架", "%(count)s 个商品被平台下架", matter.count
+            )
+        case "domains":
+            text = ngettext("%(count)s 个域名有问题", "%(count)s 个域名有问题", matter.count)
         case "mail_no_server" | "mail_given_up":
             text = ngettext("%(count)s 封邮件没发出", "%(count)s 封邮件没发出", matter.count)
         case _:
@@ -410,6 +330,9 @@ SETTLEMENT_VIEWS: Final[Mapping[str, tuple[str, str]]] = {
 
 def _matter_url(matter: Matter, site: SiteView) -> str:
     slug = [site.slug]
+    if matter.code == "domains":
+        route = "all_domains" if site.is_main else "domains"
+        return reverse(f"console:{route}", args=slug) + ("?only=trouble" if site.is_main else "")
     if matter.code in SETTLEMENT_VIEWS:
         route, view = SETTLEMENT_VIEWS[matter.code]
         return reverse(f"console:{route}", args=slug) + f"?view={view}"
@@ -428,12 +351,20 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:rejected_callbacks", args=slug)
         case "gateway_frozen" | "gateway_resting":
             return reverse("console:gateways", args=slug)
-        case "low_stock":
-            return reverse("console:card_keys", args=slug)
+        case "low_stock" | "own_goods_taken":
+            return _goods_url(matter, site)
         case "mail_no_server" | "mail_given_up":
             return reverse("console:mails", args=slug)
         case _:
             return reverse("console:order", args=[site.slug, matter.subject])
+
+
+def _goods_url(matter: Matter, site: SiteView) -> str:
+    if matter.code == "low_stock":
+        return reverse("console:card_keys", args=[site.slug])
+    if matter.subject:
+        return reverse("console:product", args=[site.slug, matter.subject])
+    return reverse("console:goods", args=[site.slug]) + "?owner=own&state=unlisted"
 
 
 # code → sentence, help, route, permission
@@ -475,8 +406,8 @@ STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
     ),
     "domain": (
         _("绑定自己的域名"),
-        _("请平台管理员为您的店加上域名。"),
-        "settings",
+        _("买家用您自己的网址打开店铺，证书自动签发。"),
+        "domains",
         "settings.edit",
     ),
     "branch": (_("开通第一个分站"), _("让别人帮您卖货。"), "sites", "sites.manage"),

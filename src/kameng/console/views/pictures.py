@@ -91,6 +91,7 @@ def _picture_json(picture: Picture) -> dict[str, Any]:
         "name": picture.name,
         "width": picture.width,
         "height": picture.height,
+        "has_code": picture.has_code,
         "url": address(picture.width),
         "thumb_url": address(min(480, picture.width)),
     }

@@ -8,8 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from kameng.catalog.errors import ImportNotFound, NotOwner
+from kameng.catalog.errors import ImportNotFound
 from kameng.catalog.models import ImportJob, ImportKind, ImportState
+from kameng.catalog.own_goods import read_own_goods
 from kameng.catalog.selectors import get_import, list_imports
 from kameng.catalog.services.importing import (
     choose_for_import,
@@ -19,6 +20,7 @@ from kameng.catalog.services.importing import (
     start_product_paste,
     undo_product_import,
 )
+from kameng.catalog.services.own_goods import require_maker
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.imports import MappingForm, UploadForm
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
@@ -31,8 +33,7 @@ from kameng.tenancy.selectors import SiteView
 @console_page("goods.edit")
 def product_imports(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     """Take a list of goods as a file or pasted, and list the imports so far."""
-    if not site.is_main:
-        raise NotOwner
+    require_maker()
     is_post = request.method == "POST"
     form = UploadForm(request.POST if is_post else None, request.FILES if is_post else None)
     if form.is_bound:
@@ -43,6 +44,7 @@ def product_imports(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     context = {
         "form": form,
         "jobs": list_imports(ImportKind.PRODUCTS.value),
+        "own_goods": read_own_goods(site),
         "limit_mb": min(MAX_BYTES, int(settings.UPLOAD_LIMIT_BYTES)) // 1_000_000,
     }
     return show(request, "console/imports/products.html", context, status=status_of(form))

@@ -30,6 +30,7 @@ from kameng.core.scope import platform_scope
 from kameng.orders.services.settling import switch_settlement
 from kameng.tenancy.addresses import list_letterheads
 from kameng.tenancy.children import move_child
+from kameng.tenancy.claiming import drop_host
 from kameng.tenancy.models import SettlementWay, Site, SiteState
 from kameng.tenancy.selectors import (
     SiteFilter,
@@ -47,7 +48,6 @@ from kameng.tenancy.services import (
     add_domain,
     change_settings,
     change_site,
-    remove_domain,
     set_site_state,
 )
 from kameng.tenancy.terms import list_terms, set_term_by_hand
@@ -260,7 +260,7 @@ def remove_host(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpRe
         problem = _("每个站点至少要有一个网址，请先添加新的。")
         return _show_site(request, shown, {"problem": problem}, status=409)
     try:
-        _as_platform(lambda: remove_domain(site_id=site_id, host=host, actor=actor_of(request)))()
+        _as_platform(lambda: drop_host(site_id=site_id, host=host, actor=actor_of(request)))()
     except Refusal as refusal:
         return _show_site(request, shown, {"problem": refusal.text()}, status=refusal.status)
     return done(request, _("网址已移除。"), to=_site_url(site, site_id))

@@ -9,11 +9,13 @@ from django.views.decorators.http import require_POST
 
 from kameng.catalog.errors import NotOwner, VariantNotFound
 from kameng.catalog.models import DeliveryKind
+from kameng.catalog.own_goods import read_own_goods
 from kameng.catalog.selectors import GoodsRow, get_goods
 from kameng.catalog.services.editing import add_variant, update_variant
 from kameng.console.answers import done, run_form, see_other, status_of
 from kameng.console.forms.goods import PlanVariantForm, StockForm, VariantForm, variant_values
-from kameng.console.price_trace import trace_unit
+from kameng.console.own_earnings import own_earning
+from kameng.console.price_trace import trace_goods
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.inventory.selectors import find_level
 from kameng.inventory.services.levels import set_stock_level
@@ -28,7 +30,7 @@ from kameng.web.flash import flash
 def new_variant(request: ConsoleRequest, site: SiteView, product_id: int) -> HttpResponse:
     """Add a face value to a product of one's own."""
     row = _own_goods(product_id)
-    form = _form(row, request.POST if request.method == "POST" else None)
+    form = _form(row, request.POST if request.method == "POST" else None, site=site)
     if form.is_bound:
         made = run_form(
             form, lambda: add_variant(product_id, draft=form.draft(), actor=actor_of(request))
@@ -36,6 +38,7 @@ def new_variant(request: ConsoleRequest, site: SiteView, product_id: int) -> Htt
         if made is not None:
             return done(request, _("规格已添加。"), to=_product_url(site, product_id))
     context = {"form": form, "row": row, "product": row.product}
+    context |= {"own_goods": read_own_goods(site)}
     return show(request, "console/goods/variant.html", context, status=status_of(form))
 
 
@@ -49,27 +52,28 @@ def variant(
     if found is None:
         raise VariantNotFound
     data = request.POST if request.method == "POST" else None
-    form = _form(row, data, initial=variant_values(found.variant))
+    form = _form(row, data, site=site, initial=variant_values(found.variant))
     if form.is_bound:
         saved = run_form(
             form, lambda: update_variant(variant_id, draft=form.draft(), actor=actor_of(request))
         )
         if saved is not None:
             return done(request, _("已保存，价格马上生效。"), to=_product_url(site, product_id))
-    trace = trace_unit(found.unit, shows_cost=True)
+    trace = trace_goods(found.unit, site=site, is_own=True)
     stored = found.variant
     context = {"form": form, "row": row, "product": row.product, "found": found, "trace": trace}
-    context |= _preview_context(Amount(stored.cost_amount), Amount(stored.list_amount))
+    cost, price = Amount(stored.cost_amount), Amount(stored.list_amount)
+    context |= _preview_context(site, cost=cost, price=price) | {"own_goods": read_own_goods(site)}
     if row.product.delivery_kind not in {DeliveryKind.CARD, DeliveryKind.SITE_PLAN}:
         context["stock_form"] = StockForm(initial={"available_count": find_level(variant_id)})
     return show(request, "console/goods/variant.html", context, status=status_of(form))
 
 
-def _form(row: GoodsRow, data: Any, **options: Any) -> VariantForm:
+def _form(row: GoodsRow, data: Any, *, site: SiteView, **options: Any) -> VariantForm:
     """Return the form of a face value, or of a plan for a time."""
     if row.product.delivery_kind == DeliveryKind.SITE_PLAN:
         return PlanVariantForm(data, plans=list_plans(), **options)
-    return VariantForm(data, **options)
+    return VariantForm(data, is_main=site.is_main, **options)
 
 
 @require_POST
@@ -103,11 +107,15 @@ def preview_variant(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     price = form.cleaned_data.get("list_amount")
     context: dict[str, object] = {"form": form}
     if cost is not None and price is not None:
-        context |= _preview_context(cost, price)
+        context |= _preview_context(site, cost=cost, price=price)
     return show(request, "console/goods/variant_preview.html", context)
 
 
-def _preview_context(cost: Amount, price: Amount) -> dict[str, object]:
+def _preview_context(site: SiteView, *, cost: Amount, price: Amount) -> dict[str, object]:
+    own_goods = read_own_goods(site)
+    if own_goods is not None:
+        share_bps = own_goods.share_bps
+        return {"earnings": [own_earning("", price=price, cost=cost, share_bps=share_bps)]}
     return {"cost": cost, "price": price, "plans": _plan_prices(cost, price)}
 
 

@@ -1,1 +1,1 @@
-"""Writes of insight: the few acts that need to have looked at everything first."""
+"""Writes of insight: roll-ups, visits, and acts that need to have looked at everything first."""

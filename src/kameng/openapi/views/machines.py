@@ -14,6 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from kameng.core.events import list_lags
+from kameng.tenancy.middleware import HOST_MAX
+from kameng.tenancy.permits import may_have_certificate
 from kameng.web import metrics
 from kameng.web.answers import AWAY
 from kameng.web.api import answer_json
@@ -67,6 +69,30 @@ def may_read_metrics(request: HttpRequest) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
         return True
+    return _is_own_machine(request)
+
+
+@require_safe
+def tls_permission(request: HttpRequest, secret: str = "") -> HttpResponse:
+    """Answer 200 when the host in `domain` may have a certificate, 404 for any other.
+
+    For the proxy on this machine, or one elsewhere that knows the secret of the settings; for all
+    others there is no such address. Answers 429 when it is asked for too many unknown names.
+    """
+    known = str(settings.TLS_PERMISSION_SECRET)
+    is_known = bool(known) and hmac.compare_digest(
+        secret.encode("utf-8", "replace"), known.encode()
+    )
+    if not is_known and (secret or not _is_own_machine(request)):
+        raise Http404
+    host = request.GET.get("domain", "")[:HOST_MAX]
+    if not may_have_certificate(host):
+        return HttpResponse(status=404, content_type="text/plain")
+    return HttpResponse("ok", content_type="text/plain")
+
+
+def _is_own_machine(request: HttpRequest) -> bool:
+    """Tell whether this machine asks itself, by no name of a shop and for nobody else."""
     # A proxy on this machine that is not named in the settings must not open this to the world.
     if FORWARDED & request.META.keys():
         return False

@@ -223,7 +223,7 @@ def _placement(
     upline_id = view.upline_id if quoted.product.owner_id == view.main_id else None
     return Placement(
         site_id=view.site_id,
-        main_site_id=quoted.product.owner_id,
+        main_site_id=view.main_id,  # whom the wholesale price is owed, or the share of own goods
         catalogue_version=view.catalogue_version,
         main_version=view.main_version,
         order_no=order_no,

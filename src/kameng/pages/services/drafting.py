@@ -99,13 +99,7 @@ def save_draft(page_id: int, *, content: Any, base_version: int, actor: Actor) -
     Raises `DraftMoved` (nothing is changed) when somebody saved meanwhile, `ContentInvalid`. Not
     audited: autosaves are many, and publication is.
     """
-    kind = Page.in_site().filter(id=page_id).values_list("kind", flat=True).first()
-    if kind is None:
-        raise PageNotFound
-    try:
-        tidied = tidy(content, kind=kind)
-    except ValueError as fault:
-        raise ContentInvalid from fault
+    tidied = _tidied(page_id, content)
     changed = (
         Page.in_site()
         .filter(id=page_id, draft_version=base_version)
@@ -119,6 +113,43 @@ def save_draft(page_id: int, *, content: Any, base_version: int, actor: Actor) -
     if not changed:
         raise DraftMoved(who=_who(page_id))
     return base_version + 1
+
+
+def overrule_draft(page_id: int, *, content: Any, base_version: int, actor: Actor) -> int:
+    """Keep a draft over the one that stands, which goes on record; return the new version.
+
+    What a person decides who was told of both. `base_version` is that of the one that stands:
+    raises `DraftMoved` when it is another by now, `ContentInvalid`. Locks the page.
+    """
+    tidied = _tidied(page_id, content)
+    with transaction.atomic():
+        page = lock_page(page_id)
+        if page.draft_version != base_version:
+            raise DraftMoved(who=page.draft_by)
+        if page.draft is not None:
+            add_revision(page, content=page.draft, reason=RevisionReason.REPLACED, actor=actor)
+        page.draft = tidied
+        page.draft_version += 1
+        page.draft_by, page.draft_at = actor.name[:100], clock.now()
+        page.save(update_fields=["draft", "draft_version", "draft_by", "draft_at"])
+        record(
+            "page.draft.replaced",
+            actor=actor,
+            site_id=page.site_id,
+            subject=("page", page.id),
+            detail={"is_thrown_away": False},
+        )
+    return base_version + 1
+
+
+def _tidied(page_id: int, content: Any) -> Content:
+    kind = Page.in_site().filter(id=page_id).values_list("kind", flat=True).first()
+    if kind is None:
+        raise PageNotFound
+    try:
+        return tidy(content, kind=kind)
+    except ValueError as fault:
+        raise ContentInvalid from fault
 
 
 def replace_draft(page_id: int, *, content: Content | None, actor: Actor, site: SiteView) -> Page:

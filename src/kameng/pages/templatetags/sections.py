@@ -64,8 +64,12 @@ def picture(
 
 @register.filter
 def rich(text: str) -> SafeString:
-    """Print a rich text, cleaned once more: what is stored is not trusted to be clean."""
-    return mark_safe(clean_html(text))  # noqa: S308 - just cleaned
+    """Print a rich text, cleaned once more: what is stored is not trusted to be clean.
+
+    Links out of the shop lead over the page that says so, as those of links fields do.
+    """
+    leaving = f"{reverse('storefront:leaving')}?to="
+    return mark_safe(clean_html(text, through=leaving))  # noqa: S308 - just cleaned
 
 
 def _step(percent: int) -> int:

@@ -1,27 +1,30 @@
 """Who sends the request and for which shop: both in one query.
 
 Sets `request.site` and `request.person`, opens the site's exact scope, puts its time zone in
-force, and keeps the storefront of a suspended site closed while its back office stays open.
+force, sends visitors on to the shop's primary host, and keeps the storefront of a suspended site
+closed while its back office stays open.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from kameng.accounts.people import GUEST
 from kameng.accounts.selectors import open_request
 from kameng.core.scope import open_scope
+from kameng.tenancy.addresses import host_url
 from kameng.tenancy.middleware import HostUnknown, remember_scope
 from kameng.tenancy.models import SiteState
-from kameng.tenancy.selectors import forget_hosts, scope_of
+from kameng.tenancy.selectors import find_onward_host, forget_hosts, scope_of
 from kameng.web.answers import answer
 from kameng.web.away import answer_away, refusal_of
 from kameng.web.middleware.requests import SMALL_BODY
 
+STAYING = ("/pay/", "/receive/")  # payments and payouts that are under way
 OPEN_APPS = frozenset({"console", "openapi"})  # the operator, and gateways with money to report
 
 
@@ -63,17 +66,42 @@ class PeopleMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponseBase | None:
-        """Close the storefront of a site that is not open, or is still being prepared."""
+        """Send visitors of a shop on to its primary host; close one that is not to be seen."""
         site = getattr(request, "site", None)
-        if site is None or (site.state == SiteState.OPEN and not site.is_preparing):
+        if site is None:
             return None
         match = request.resolver_match
         if match is not None and OPEN_APPS & set(match.app_names):
+            return None
+        if (onward := _send_on(request)) is not None:
+            return onward
+        if site.state == SiteState.OPEN and not site.is_preparing:
             return None
         if getattr(view, "is_open_when_suspended", False):
             return None
         refusal = refusal_of(request, site)
         return None if refusal is None else answer_away(request, site, refusal)
+
+
+def _send_on(request: HttpRequest) -> HttpResponse | None:
+    """Lead a visitor who opens a page under another host of the shop to its primary one.
+
+    Only pages that are opened: what a page that is open already asks for must not leave its host,
+    nor must a payment under way, whose device and way back are known to the host it began on.
+    """
+    if request.method not in {"GET", "HEAD"} or request.path_info.startswith(STAYING):
+        return None
+    if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        return None
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        return None
+    host = find_onward_host(request.META.get("HTTP_HOST", ""))
+    if host is None:
+        return None
+    # Permanent to search engines, and asked again by browsers: the operator may choose another.
+    response = HttpResponsePermanentRedirect(host_url(host) + request.get_full_path())
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def _length(request: HttpRequest) -> int:

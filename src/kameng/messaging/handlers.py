@@ -1,0 +1,11 @@
+"""Reactions of messaging to events of the apps below. Reached through `config.wiring` only."""
+
+from collections.abc import Sequence
+
+from kameng.core.events import LoggedEvent
+from kameng.messaging.domain_notices import send_domain_news
+
+
+def tell_domain_news(events: Sequence[LoggedEvent]) -> None:
+    """After commit: tell a site's owners, and the platform's of a certificate, by e-mail."""
+    send_domain_news(events)

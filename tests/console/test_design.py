@@ -1,0 +1,320 @@
+"""The editor's calls: who may, whose page, what is refused, and what a saved draft answers."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from PIL import Image
+
+from kameng.accounts.models import Role
+from kameng.pages.models import Page, PageKind, Picture, Revision
+from kameng.pages.selectors import current_content, get_page
+from kameng.pages.services.drafting import open_page
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import get_site_view, site_scope
+from tests import people
+from tests.console.conftest import Desk
+from tests.pages.conftest import content, texts
+
+PAGE_CALLS = ("draft", "publish", "schedule", "unschedule", "discard", "share", "unshare")
+PAGE_VIEWS = ("edit_page", "page_frame", "page_history")
+SITE_VIEWS = ("design", "new_page", "templates", "pictures", "list_pictures", "skins")
+
+
+@pytest.fixture
+def home(site_a: Site) -> Page:
+    """The home page of site A."""
+    with site_scope(site_a.id):
+        return open_page(PageKind.HOME)
+
+
+def call(desk: Desk, page: Page, act: str, body: object = None) -> HttpResponse:
+    """Make one of the editor's calls as the editor does."""
+    data = body if isinstance(body, bytes) else json.dumps(body if body is not None else {})
+    return desk.client.post(
+        desk.url(f"design/pages/{page.id}/{act}/"),
+        data,
+        content_type="application/json",
+        headers={"accept": "application/json"},
+    )
+
+
+def answer(response: HttpResponse) -> dict[str, Any]:
+    """Return what a call answered."""
+    value: dict[str, Any] = json.loads(response.content)
+    return value
+
+
+def draft_of(site: Site, page: Page) -> Any:
+    """Return the draft that stands."""
+    with site_scope(site.id):
+        return get_page(page.id).draft
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        (Role.OWNER, True),
+        (Role.MANAGER, True),
+        (Role.SERVICE, False),
+        (Role.FINANCE, False),
+        (Role.VIEWER, False),
+    ],
+)
+def test_only_roles_that_may_decorate_open_the_editor_or_save(
+    site_a: Site, home: Page, desk_of: Callable[..., Desk], role: Role, may: bool
+) -> None:
+    person = people.make_operator(site_a, login="somebody", name="S", role=role)
+    desk = desk_of(person, site_a)
+
+    views = [desk.get(f"design/pages/{home.id}/").status_code, desk.get("design/").status_code]
+    saved = call(desk, home, "draft", {"version": 0, "content": content("x")}).status_code
+
+    assert views == [200, 200] if may else views == [403, 403]
+    assert saved == (200 if may else 403)
+    assert (draft_of(site_a, home) is not None) is may
+
+
+def test_guests_are_led_to_sign_in_and_their_calls_are_refused(
+    site_a: Site, home: Page, desk_of: Callable[..., Desk]
+) -> None:
+    desk = desk_of(None, site_a)
+
+    assert desk.get(f"design/pages/{home.id}/").status_code == 302
+    refused = call(desk, home, "draft", {"version": 0, "content": content("x")})
+    assert (refused.status_code, answer(refused)["code"]) == (401, "sign_in_needed")
+    assert draft_of(site_a, home) is None
+
+
+def test_another_sites_page_is_nobodys(
+    site_a: Site, site_b: Site, home: Page, wei: people.Staff, desk_of: Callable[..., Desk]
+) -> None:
+    desk = desk_of(wei, site_b)
+    body = {"version": 0, "content": content("Wei's"), "publish_at": "2027-01-01T00:00:00+00:00"}
+
+    for act in PAGE_CALLS:
+        assert call(desk, home, act, body).status_code == 404
+    for name in PAGE_VIEWS:
+        url = reverse(f"console:{name}", args=(site_b.slug, home.id))
+        assert desk.client.get(url).status_code == 404
+    own = desk_of(wei, site_b, host=site_a)
+    assert own.get(f"design/pages/{home.id}/").status_code == 404
+    assert draft_of(site_a, home) is None
+
+
+def test_a_call_without_the_pages_token_is_refused(
+    site_a: Site, home: Page, lin: people.Staff, client_for: Callable[..., Client]
+) -> None:
+    plain = client_for(site_a, lin)
+    strict = Client(enforce_csrf_checks=True, **plain.defaults)
+    strict.cookies = plain.cookies
+
+    for act in PAGE_CALLS:
+        refused = call(Desk(client=strict, slug=site_a.slug), home, act, {"version": 0})
+        assert (refused.status_code, answer(refused)["code"]) == (403, "csrf_failed")
+    assert draft_of(site_a, home) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"version": 0, "version": 1}',
+        b'{"version": NaN}',
+        b'{"version": 0, "content": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"version": 0, "content": {"root": {}, "sections": []}, "x": "' + b"a" * 300_000 + b'"}',
+        {},
+        {"version": 0},
+        {"version": "0", "content": {"root": {}, "sections": []}},
+        {"version": True, "content": {"root": {}, "sections": []}},
+        {"version": -1, "content": {"root": {}, "sections": []}},
+        {"version": 0, "content": {"root": {}, "sections": [{"id": "\u0000"}]}},
+        {"version": 0, "content": {"root": {}, "sections": "no"}},
+        {"version": 0, "content": [1]},
+    ],
+)
+def test_what_is_no_draft_is_told_plainly_and_changes_nothing(
+    site_a: Site, home: Page, desk: Desk, body: Any
+) -> None:
+    for act in ("draft", "publish", "schedule"):
+        refused = call(desk, home, act, body)
+
+        if act == "publish" and body == {"version": 0, "content": [1]}:
+            continue
+        assert refused.status_code in {400, 409, 413} or act == "publish"
+        if refused.status_code != 200:
+            assert answer(refused)["message"]
+    with site_scope(site_a.id):
+        assert get_page(home.id).draft is None
+
+
+def test_a_saved_draft_answers_markup_faults_and_what_was_tidied(
+    site_a: Site, home: Page, desk: Desk
+) -> None:
+    sections = [
+        *content("你好", "")["sections"],
+        {
+            "id": "text01",
+            "type": "rich_text",
+            "version": 1,
+            "props": {"text": "<p onclick=x>好</p><script>1</script>"},
+        },
+    ]
+    sent = {"root": {}, "sections": sections}
+
+    saved = call(desk, home, "draft", {"version": 0, "content": sent, "draw": ["sec00", "none"]})
+
+    told = answer(saved)
+    assert (saved.status_code, told["version"]) == (200, 1)
+    assert list(told["drawn"]) == ["sec00"]
+    assert "你好" in told["drawn"]["sec00"]
+    faults = [(each["section_id"], each["section"], each["path"]) for each in told["faults"]]
+    assert ("sec01", "公告条", "text") in faults
+    assert "text01" in told["tidied"]
+    assert "script" not in json.dumps(told["tidied"]["text01"])
+    assert told["tidied"]["text01"] == draft_of(site_a, home)["sections"][2]
+
+
+def test_who_was_overtaken_gets_what_stands_and_may_overrule_it(
+    site_a: Site, home: Page, desk: Desk
+) -> None:
+    call(desk, home, "draft", {"version": 0, "content": content("theirs")})
+
+    refused = call(desk, home, "draft", {"version": 0, "content": content("mine")})
+    told = answer(refused)
+    assert (refused.status_code, told["code"], told["version"]) == (409, "page_draft_moved", 1)
+    assert texts(told["content"]) == ["theirs"]
+    assert "Lin" in told["message"]
+
+    body = {"version": 1, "content": content("mine"), "overrules": True}
+    assert call(desk, home, "draft", body).status_code == 200
+    assert call(desk, home, "draft", body).status_code == 409, "an older version overrules nothing"
+    assert texts(draft_of(site_a, home)) == ["mine"]
+    with site_scope(site_a.id):
+        (kept,) = Revision.in_site().filter(page_id=home.id)
+        assert texts(kept.content) == ["theirs"]
+
+
+def test_publishing_what_is_wrong_names_section_and_field(home: Page, desk: Desk) -> None:
+    call(desk, home, "draft", {"version": 0, "content": content("")})
+
+    for act, more in (("publish", {}), ("schedule", {"publish_at": "2027-01-01T00:00:00+08:00"})):
+        refused = call(desk, home, act, {"version": 1, **more})
+        told = answer(refused)
+        assert (refused.status_code, told["code"]) == (400, "page_not_publishable")
+        (fault,) = told["faults"]
+        assert (fault["section"], fault["path"]) == ("公告条", "text")
+        assert fault["message"].startswith("请填写“")
+        assert "1 处" in told["message"]
+
+
+@pytest.mark.parametrize(
+    "when", ["", "tomorrow", "2027-01-01T00:00:00", "2020-01-01T00:00:00+08:00", None, 5]
+)
+def test_a_time_that_is_none_is_refused(home: Page, desk: Desk, when: object) -> None:
+    call(desk, home, "draft", {"version": 0, "content": content("x")})
+
+    refused = call(desk, home, "schedule", {"version": 1, "publish_at": when})
+
+    assert (refused.status_code, answer(refused)["code"]) == (400, "page_time_invalid")
+
+
+def test_preview_links_open_for_anybody_until_they_are_revoked(
+    site_a: Site, home: Page, desk: Desk, client_for: Callable[..., Client]
+) -> None:
+    call(desk, home, "draft", {"version": 0, "content": content("只有草稿里有")})
+    path = "/" + answer(call(desk, home, "share"))["url"].split("/", 3)[3]
+    guest = client_for(site_a)
+    shown = guest.get(path)
+    assert "只有草稿里有" in shown.content.decode()
+
+    assert answer(call(desk, home, "unshare")) == {"count": 1}
+
+    assert guest.get(path).status_code == 404
+
+
+def test_every_section_of_the_palette_is_shown_and_a_wrong_one_is_not(desk: Desk) -> None:
+    boot = desk.get("design/open/2/")
+    page = desk.client.get(boot.headers["Location"]).content.decode()
+    sections = json.loads(
+        page.partition('<script id="boot" type="application/json">')[2].split("</script>")[0]
+    )["sections"]
+    for section in sections:
+        shown = desk.get(f"design/sections/{section['type']}/frame/")
+        assert shown.status_code == 200
+        assert f"s-{section['type']}" in shown.content.decode()
+        assert shown.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert desk.get("design/sections/hologram/frame/").status_code == 404
+
+
+def test_a_look_that_is_hard_to_read_is_noted_and_may_be_published(
+    site_a: Site, desk: Desk
+) -> None:
+    with site_scope(site_a.id):
+        look = open_page(PageKind.LOOK)
+        root = current_content(look, site=get_site_view(site_a.id))
+    root["root"] |= {"brand": "#ffe14d", "accent": "#1d3fbb"}
+
+    told = answer(call(desk, look, "draft", {"version": 0, "content": root}))
+
+    assert [note["path"] for note in told["notes"]] == ["brand"]
+    assert "#" in told["notes"][0]["message"]
+    assert told["faults"] == []
+    assert call(desk, look, "publish", {"version": told["version"]}).status_code == 200
+
+
+def test_an_upload_answers_in_json_and_refuses_plainly(site_a: Site, desk: Desk) -> None:
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((300, 200)).save(file, "PNG")
+
+    def upload(data: bytes, **more: str) -> HttpResponse:
+        part = io.BytesIO(data)
+        part.name = "x.png"
+        return desk.client.post(
+            desk.url("design/pictures/upload/"),
+            {"file": part, **more},
+            headers={"accept": "application/json"},
+        )
+
+    taken = answer(upload(file.getvalue(), left="10", top="0", width="100", height="50"))
+    assert (taken["width"], taken["height"], taken["has_code"]) == (100, 50, False)
+    for data, more in (
+        (b"<svg onload=alert(1)>", {}),
+        (b"", {}),
+        (file.getvalue(), {"left": "-1", "top": "0", "width": "5", "height": "5"}),
+        (file.getvalue(), {"left": "1", "top": "0", "width": "999999", "height": "5"}),
+    ):
+        refused = upload(data, **more)
+        assert refused.status_code == 400
+        assert answer(refused)["message"]
+    with site_scope(site_a.id):
+        assert Picture.in_site().count() == 1
+
+
+def test_the_screens_of_decoration_open(desk: Desk, home: Page) -> None:
+    for name in SITE_VIEWS:
+        url = reverse(f"console:{name}", args=(desk.slug,))
+        assert desk.client.get(url).status_code == 200
+    for name in PAGE_VIEWS:
+        url = reverse(f"console:{name}", args=(desk.slug, home.id))
+        assert desk.client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "0", "-1", "9" * 18, "9" * 4400, "\u0663"])
+def test_a_number_that_is_none_is_no_fault(home: Page, desk: Desk, wrong: str) -> None:
+    call(desk, home, "draft", {"version": 0, "content": content("x")})
+    call(desk, home, "publish", {"version": 1})
+
+    assert desk.get(f"design/pages/{home.id}/history/", number=wrong).status_code == 200
+    assert answer(desk.get("design/goods/", ids=f"{wrong},5", q=wrong)) == {"items": []}
+    assert desk.get("design/pictures/list/", id=wrong, before=wrong).status_code == 200

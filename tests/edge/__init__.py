@@ -1,0 +1,1 @@
+"""Kameng behind the proxy that it brings the configuration of."""
