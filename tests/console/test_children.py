@@ -233,7 +233,7 @@ def test_the_main_site_sees_the_tree_and_moves_children(
 ) -> None:
     client, kid = client_for(main_site, ada), below.site
     listed = text_of(client.get(address(main_site, "sites")))
-    assert listed.index("site-a") < listed.index("child-a") < listed.index("site-b")
+    assert listed.index("site-b") < listed.index("site-a") < listed.index("child-a")
     client.post(address(main_site, "allow_children"), {"action": "allow"})
     Plan.objects.update(child_sites_most=1)
     move = address(main_site, "set_upline", kid.id)
