@@ -9,6 +9,7 @@ import { startOpenDialogs } from "./dialogs.ts";
 import { startEditing } from "./editing.ts";
 import { startImports } from "./imports.ts";
 import { startPalette } from "./palette.ts";
+import { startPasskeys } from "./passkeys.ts";
 import { startRowForms } from "./rows.ts";
 import { startTables } from "./tables.ts";
 
@@ -24,3 +25,4 @@ startEditing();
 startContrast();
 startImports();
 startPalette();
+startPasskeys();

@@ -22,7 +22,9 @@ from tests.concurrency.shop import (
 )
 from tests.config.sales_damage import SALE_BREAKS
 from tests.config.test_audit_goods import OF_GOODS
+from tests.config.test_audit_insight import DAMAGES as OF_INSIGHT
 from tests.config.test_audit_leaving import BREAKS as OF_LEAVING
+from tests.config.test_audit_pages import BREAKS as OF_PAGES
 from tests.config.test_audit_terms import OF_TERMS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
@@ -323,7 +325,8 @@ def _seal_by_hand() -> None:
 def test_every_check_has_a_damage_that_it_finds() -> None:
     every = (
         *(*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT),
-        *(*OF_TERMS, *OF_DOMAINS, *OF_LEAVING, *OF_GOODS, *OF_CHILDREN),
+        *(*OF_TERMS, *OF_DOMAINS, *OF_LEAVING, *OF_GOODS),
+        *(*OF_INSIGHT, *OF_PAGES, *OF_CHILDREN),
     )
     known = {name for name, _damage in every}
     assert known == {name for name, _title, _check in audit.checks()}

@@ -8,8 +8,10 @@ import pytest
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
 
 from kameng.accounts.models import Session, SiteRole, User
+from kameng.console.urls import site_urls
 from kameng.core import clock
 from kameng.ledger.selectors import wallet_amount
 from kameng.payments.models import Gateway
@@ -28,7 +30,7 @@ ASKED = "请确认是您本人"
 def grow_old(site: Site) -> None:
     """Let every session of a host be an hour old."""
     with site_scope(site.id):
-        Session.objects.update(created_at=clock.now() - dt.timedelta(hours=1))
+        Session.objects.update(confirmed_at=clock.now() - dt.timedelta(hours=1))
 
 
 def carried_by(response: HttpResponse) -> dict[str, str]:
@@ -176,3 +178,50 @@ def test_a_program_is_refused_in_json(
 
     assert answer.status_code == 403
     assert answer.json()["code"] == "password_needed"
+
+
+# Acts that a stolen session alone must not do: the view of each asks who it is.
+GRAVE = {
+    "staff": [
+        *("staff", "set_role", "suspend_member", "renew_password", "reset_factor", "set_active"),
+        *("new_role", "role", "remove_role", "invitations", "change_invitation"),
+        "end_member_sessions",
+    ],
+    "safety": ["sign_in_rule", "totp", "remove_totp", "new_passkey", "recovery_codes"],
+    "payout accounts": ["new_payout_account", "new_receiver", "remove_account"],
+    "withdrawals": ["ask_withdrawal"],
+    "gateways": ["new_gateway", "gateway", "set_gateway"],
+    "keys": ["card_key"],
+    "files": [
+        *("export_orders", "export_payments", "export_ledger", "export_customers", "export_wallet"),
+        *("export_refunds", "export_disputes", "export_top_ups"),
+    ],
+    "sites": ["new_site", "site", "add_host", "remove_host", "set_state", "plan", "new_plan"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(name for names in GRAVE.values() for name in names))
+def test_every_grave_act_asks_who_it_is(
+    name: str, main_site: Site, ada: people.Staff, client_for: ClientFor
+) -> None:
+    client = client_for(main_site, ada)
+    grow_old(main_site)
+    pattern = next(each for each in _routes() if each.name == name)
+    numbers = dict.fromkeys(pattern.pattern.converters, 1)
+
+    asked = client.post(reverse(f"console:{name}", kwargs=numbers | {"site_slug": main_site.slug}))
+
+    assert asked.status_code == 403
+    assert ASKED in text_of(asked)
+
+
+def _routes() -> list[URLPattern]:
+    found: list[URLPattern] = []
+    waiting: list[URLPattern | URLResolver] = list(site_urls)
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, URLPattern):
+            found.append(each)
+        else:
+            waiting.extend(each.url_patterns)
+    return found

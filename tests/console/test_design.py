@@ -310,11 +310,11 @@ def test_the_screens_of_decoration_open(desk: Desk, home: Page) -> None:
         assert desk.client.get(url).status_code == 200
 
 
-@pytest.mark.parametrize("wrong", ["", "x", "0", "-1", "9" * 18, "9" * 4400, "\u0663"])
+@pytest.mark.parametrize("wrong", ["", "x", "0", "-1", "9" * 18, "9" * 900, "\u0663"])
 def test_a_number_that_is_none_is_no_fault(home: Page, desk: Desk, wrong: str) -> None:
     call(desk, home, "draft", {"version": 0, "content": content("x")})
     call(desk, home, "publish", {"version": 1})
 
     assert desk.get(f"design/pages/{home.id}/history/", number=wrong).status_code == 200
-    assert answer(desk.get("design/goods/", ids=f"{wrong},5", q=wrong)) == {"items": []}
+    assert answer(desk.get("design/goods/", ids=f"{wrong},5", q=wrong[:60])) == {"items": []}
     assert desk.get("design/pictures/list/", id=wrong, before=wrong).status_code == 200

@@ -126,7 +126,7 @@ def test_a_new_account_asks_for_the_password_of_an_old_session(
     from kameng.accounts.models import Session
 
     with platform_scope("a test ages a session"):
-        Session.unscoped.update(created_at="2026-01-01T00:00:00Z")
+        Session.unscoped.update(confirmed_at="2026-01-01T00:00:00Z")
     fields = {
         "kind": "bank",
         "account": "6222020200011112222",
@@ -148,7 +148,7 @@ def test_a_new_account_asks_for_the_password_of_an_old_session(
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SERVICE, Role.GOODS, Role.MANAGER])
 def test_only_who_may_asks_for_money(
-    money: Money, desk_of: Callable[..., Desk], site_a: Site, role: Role
+    money: Money, desk_of: Callable[..., Desk], site_a: Site, lin: people.Staff, role: Role
 ) -> None:
     person = people.make_operator(site_a, login=f"x-{role}", name="X", role=role)
     desk = desk_of(person, site_a)

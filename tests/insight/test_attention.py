@@ -128,7 +128,7 @@ def test_steps_are_done_by_doing(shop: Shop, main_site: Site, mei: Buyer) -> Non
             done[site.id] = {step.code for step in list_steps(view) if step.is_done}
 
     assert done[main_site.id] == {"goods", "keys", "gateway", "branch"}
-    assert done[shop.site.id] == {"first_sale"}
+    assert done[shop.site.id] == {"prices", "share", "first_sale"}
 
 
 def test_decisions_about_money_are_counted_by_one_statement(shop: Shop, site_b: Site) -> None:

@@ -255,8 +255,9 @@ def test_a_late_refund_changes_the_day_of_the_order(shop: Shop, mei: Buyer) -> N
 
 
 def test_one_page_asks_so_many_queries(shop: Shop, mei: Buyer) -> None:
-    """Mark twice; days: sums, buyers, goods, sources with words, drawing; the same before, less
-    goods and sources; and for each of the two what is not rolled up, where it reaches to now."""
+    """Mark twice; days: sums, buyers, goods with the cost of own ones, sources with words, drawing;
+    the same before, less sources; and for the later what is not rolled up, as it reaches to now.
+    """
     tell(shop, mei)
     roll_up()
     forget_figures()
@@ -265,7 +266,7 @@ def test_one_page_asks_so_many_queries(shop: Shop, mei: Buyer) -> None:
     with site_scope(shop.site.id) as view, counted() as calls:
         read_dashboard(view, period=period, now=NOW)
 
-    assert len(calls) == 11
+    assert len(calls) == 14
 
 
 def test_ranking_and_outliers_of_the_shops(shop: Shop, mei: Buyer, main_site: Site) -> None:

@@ -11,7 +11,7 @@ def sign_in(visitor: Visitor, login: str) -> Visitor:
     page = visitor.page
     page.get_by_label("账号").fill(login)
     page.locator("input[type=password]").fill(visitor.stack.facts["password"])
-    page.get_by_role("button", name="登录").click()
+    page.get_by_role("button", name="登录", exact=True).click()
     expect(page.locator(".app")).to_be_visible()
     return visitor
 

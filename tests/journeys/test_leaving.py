@@ -98,7 +98,7 @@ def hand_over(owner: Visitor, receiver: Visitor) -> None:
     page.get_by_role("button", name="确认接手").click()
     expect(page.get_by_text("您现在是站长").first).to_be_visible()
     owner.go(f"{BACK}/hand-over/")
-    expect(owner.page.get_by_role("button", name="登录")).to_be_visible()
+    expect(owner.page.get_by_role("button", name="登录", exact=True)).to_be_visible()
 
 
 def close(owner: Visitor, visit: Visit) -> None:
@@ -134,7 +134,7 @@ def test_a_shop_is_shown_taken_along_handed_over_and_closed(visit: Visit) -> Non
     owner.go("/console/")
     owner.page.get_by_label("账号").fill("laoban")
     owner.page.locator("input[type=password]").fill(password)
-    owner.page.get_by_role("button", name="登录").click()
+    owner.page.get_by_role("button", name="登录", exact=True).click()
     expect(owner.page.locator(".app")).to_be_visible()
     show_licence(owner, ada, visit)
     take_along(owner)

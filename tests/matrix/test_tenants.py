@@ -135,7 +135,7 @@ def test_the_matrix_would_notice_because_the_owner_sees_the_canaries(
     shown_to_them = {"storefront:order", "storefront:messages", "console:order"}
     shown_to_them |= {"console:customer", "console:dispute", "console:approvals"}
     shown_to_them |= {"console:design", "console:page_frame", "console:edit_page"}
-    shown_to_them |= {"console:list_pictures"}
+    shown_to_them |= {"console:list_pictures", "console:domain"}
     assert shown_to_them <= seen
 
 

@@ -36,7 +36,8 @@ from kameng.settlement.models import PayoutAccount, Source
 from kameng.settlement.services.payees import ensure_payee
 from kameng.settlement.services.requesting import WithdrawalWish, request_withdrawal
 from kameng.settlement.services.terms import change_terms
-from kameng.tenancy.models import Site
+from kameng.tenancy.claiming import claim_hosts
+from kameng.tenancy.models import DomainClaim, Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of
 from tests.factories import fund_wallet, make_card_keys, make_customer
@@ -164,10 +165,31 @@ def _ids(
         "plan_id": 1,
         "code": "logo",
         "child_id": 1,
+        "claim_id": _domain(world),
+        "secret": "x" * 24,
         **_pages(world),
         "act": "resend",
         "version": "x",
     }
+
+
+def _domain(world: World) -> int:
+    """Let site A claim a domain that was just looked at, so that nobody is asked about it."""
+    now = clock.now()
+    seen = {"addresses": [], "v6_addresses": [], "names": [], "texts": ["CANARY-A-record"]}
+    with site_scope(world.site_a.id):
+        claim = claim_hosts("canary-a.com", with_twin=False, wants_primary=False, actor=STAFF)[0]
+        DomainClaim.objects.filter(id=claim.id).update(
+            checked_at=now + dt.timedelta(days=1),
+            next_check_at=now + dt.timedelta(days=1),
+            findings={
+                "found": {**seen, "servers": [], "fault": ""},
+                "problems": [],
+                "answered": True,
+                "expected": [],
+            },
+        )
+    return int(claim.id)
 
 
 def _pages(world: World) -> dict[str, Any]:

@@ -527,6 +527,7 @@ def test_the_link_is_for_who_may_ask_for_money(
     client_for: ClientFor,
     ada: Staff,
     wei: Staff,
+    lin: Staff,
     site_a: Site,
     main_site: Site,
 ) -> None:

@@ -80,6 +80,132 @@ class UserNotFound(NotFound):
     message = _("没有这个员工。")
 
 
+class DeviceNotFound(NotFound):
+    code = "device_not_found"
+    message = _("没有这台设备，可能已经移除。")
+
+
+class SecondStepNeeded(Refusal):
+    """The password was right; `step_token` lets the browser go on to the second step."""
+
+    code = "second_step_needed"
+    status = 401
+    message = _("请完成第二步验证。")
+
+    def __init__(self, step_token: str) -> None:
+        super().__init__()
+        self.step_token = step_token
+
+
+class StepOver(Refusal):
+    code = "step_over"
+    message = _("这一步已经过期或用过了，请重新开始。")
+
+
+class SecondFactorWrong(Refusal):
+    code = "second_factor_wrong"
+    message = _("验证码不正确或已经用过。请输入验证器现在显示的 6 位数字。")
+
+
+class PasskeyWrong(Refusal):
+    code = "passkey_wrong"
+    message = _("通行密钥没有通过验证，请再试一次，或换一种方式。")
+
+
+class PasskeyNotFound(NotFound):
+    code = "passkey_not_found"
+    message = _("没有这个通行密钥，可能已经移除。")
+
+
+class PasskeyTaken(Conflict):
+    code = "passkey_taken"
+    message = _("这个通行密钥已经添加过了。")
+
+
+class PasskeysFull(Conflict):
+    code = "passkeys_full"
+    message = _("最多可以有 %(most)s 个通行密钥，请先移除不用的。")
+
+
+class TotpOn(Conflict):
+    code = "totp_on"
+    message = _("验证器已经启用。要换手机，请先停用再重新设置。")
+
+
+class TotpMissing(Refusal):
+    code = "totp_missing"
+    message = _("还没有开始设置验证器，请重新打开页面。")
+
+
+class SecondFactorKept(Conflict):
+    code = "second_factor_kept"
+    message = _("您的角色必须有两步验证。请先添加另一种方式，再移除这一种。")
+
+
+class CustomRoleNotFound(NotFound):
+    code = "custom_role_not_found"
+    message = _("没有这个角色，可能已被删除。")
+
+
+class CustomRoleNameTaken(Conflict):
+    code = "custom_role_name_taken"
+    message = _("已经有叫这个名字的角色，请换一个名字。")
+
+
+class CustomRoleInUse(Conflict):
+    code = "custom_role_in_use"
+    message = _("还有人在用这个角色：%(who)s。请先给他们换一个角色，再删除。")
+
+
+class CustomRolesFull(Conflict):
+    code = "custom_roles_full"
+    message = _("最多可以有 %(most)s 个自定义角色。")
+
+
+class CustomRoleEmpty(Refusal):
+    code = "custom_role_empty"
+    message = _("请至少勾选一项权限。")
+
+
+class RoleBeyond(Refusal):
+    code = "role_beyond"
+    status = 403
+    message = _("不能给出您自己没有的权限。")
+
+
+class MemberBeyond(Refusal):
+    code = "member_beyond"
+    status = 403
+    message = _("这位员工的权限比您大，只有站长能改动。")
+
+
+class MemberExists(Conflict):
+    code = "member_exists"
+    message = _("这个账号已经是本站员工。")
+
+
+class OneselfSuspended(Refusal):
+    code = "oneself_suspended"
+    message = _("不能停用自己，请让另一位管理员工的同事来做。")
+
+
+class StaffFull(Conflict):
+    code = "staff_full"
+    message = _(
+        "当前套餐最多 %(most)s 位员工（站长之外），已经用完。可以移除不再需要的员工，或升级套餐。"
+    )
+
+
+class InvitationNotFound(NotFound):
+    code = "invitation_not_found"
+    message = _("这个邀请链接无效，可能已被撤回、用过或过期。请让邀请您的人重新发一个。")
+
+
+class InvitationsFull(Conflict):
+    code = "invitations_full"
+    message = _("还有太多没用的邀请，请先撤回一些。")
+
+
 class SessionNotFound(NotFound):
     code = "session_not_found"
     message = _("这个登录已经结束。")

@@ -16,3 +16,17 @@ class ApprovalGiven(Event):
     KIND: ClassVar[str] = "accounts.approval_given"
     kind: str
     about_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityChanged(Event):
+    """Something about how a member of staff signs in changed; they are told by mail.
+
+    `subject_id` is the user; `what` one of device_new, password, totp_on, totp_off, passkey_on,
+    passkey_off, codes_new, code_used, reset.
+    """
+
+    KIND: ClassVar[str] = "accounts.security_changed"
+    what: str
+    ip: str = ""
+    agent: str = ""

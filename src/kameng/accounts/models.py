@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -31,6 +32,21 @@ class Role(models.TextChoices):
     SERVICE = "service", _("客服")
     FINANCE = "finance", _("财务")
     VIEWER = "viewer", _("只读")
+    CUSTOM = "custom", _("自定义")  # what a `CustomRole` of the site says
+
+
+class CustomRole(TenantModel):
+    """A role that a site made for itself: a name and the permissions that it gives there."""
+
+    name = models.CharField(max_length=20)
+    note = models.CharField(max_length=80, blank=True)
+    permissions = ArrayField(models.CharField(max_length=32))
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "name"], name="accounts_one_custom_name"),
+        ]
 
 
 class SiteRole(TenantModel):
@@ -39,12 +55,128 @@ class SiteRole(TenantModel):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+", db_index=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=16, choices=Role)
+    custom_role = models.ForeignKey(
+        CustomRole, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    suspended_at = models.DateTimeField(null=True)  # from then on the role gives nothing
     created_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["site", "user"], name="accounts_one_role_a_site"),
+            models.CheckConstraint(
+                condition=models.Q(role="custom", custom_role__isnull=False)
+                | ~models.Q(role="custom") & models.Q(custom_role__isnull=True),
+                name="accounts_custom_role_named",
+            ),
         ]
+
+
+class Invitation(TenantModel):
+    """A link with which one person joins the staff of a site, once. The link is not stored."""
+
+    token_digest = models.BinaryField(max_length=32, unique=True)
+    role = models.CharField(max_length=16, choices=Role)
+    custom_role = models.ForeignKey(
+        CustomRole, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    login = models.CharField(max_length=64, blank=True)  # the address it was sent to
+    name = models.CharField(max_length=40, blank=True)  # what the inviter calls the person
+    invited_by_id = models.BigIntegerField()  # User
+    invited_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    used_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(role="custom", custom_role__isnull=False)
+                | ~models.Q(role="custom") & models.Q(custom_role__isnull=True),
+                name="accounts_invited_role_named",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(used_at__isnull=True, used_by__isnull=True)
+                | models.Q(used_at__isnull=False, used_by__isnull=False, withdrawn_at__isnull=True),
+                name="accounts_invitation_used_by_one",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="accounts_invited_by_site")]
+
+
+class Totp(models.Model):
+    """The secret of a person's authenticator app, encrypted; counts once it is confirmed."""
+
+    user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    secret_cipher = models.BinaryField()
+    last_step = models.BigIntegerField(default=0)  # of 30 s: a code of it or before is used up
+    confirmed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+
+class RecoveryCode(models.Model):
+    """One of the codes that let a person in without app and passkey; each works once."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    code_digest = models.BinaryField(max_length=16)
+    used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "code_digest"], name="accounts_one_recovery_code"
+            ),
+        ]
+
+
+class Passkey(models.Model):
+    """A passkey of a person for one host; only the public half is ever here."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    credential_id = models.BinaryField(max_length=1023, unique=True)
+    credential = models.BinaryField()  # attested credential data: the public key
+    rp_id = models.CharField(max_length=253)  # the host that it opens
+    name = models.CharField(max_length=40)
+    sign_count = models.BigIntegerField(default=0)  # 0 for ever: the device does not count
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    last_used_at = models.DateTimeField(null=True)
+
+
+class Device(TenantModel):
+    """A browser in which a member of staff has signed in on a site, known by a cookie."""
+
+    token_digest = models.BinaryField(primary_key=True, max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    agent = models.CharField(max_length=200, blank=True)
+    ip = models.CharField(max_length=45, blank=True)
+    trusted_until = models.DateTimeField(null=True)  # no second step is asked for until then
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    seen_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar = [
+            models.Index(fields=["site", "user", "-seen_at"], name="accounts_device_by_user")
+        ]
+
+
+class PendingStep(TenantModel):
+    """A step of signing in or proving that has begun: ten minutes, finished once.
+
+    `state` holds the challenge of a passkey, never a secret.
+    """
+
+    token_digest = models.BinaryField(primary_key=True, max_length=32)
+    purpose = models.CharField(max_length=16)  # second, sign_in, register, confirm
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    state = models.JSONField(default=dict)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="accounts_step_expiry")]
 
 
 class Customer(TenantModel):
@@ -81,6 +213,8 @@ class Session(TenantModel):
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(db_default=TransactionNow())
     expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(db_default=TransactionNow())  # proved again: sensitive acts
+    seen_at = models.DateTimeField(db_default=TransactionNow())  # staff: exact to minutes
     ip = models.CharField(max_length=45, blank=True)
     agent = models.CharField(max_length=200, blank=True)
 

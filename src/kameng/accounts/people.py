@@ -3,9 +3,10 @@
 Plain values, made once a request from one row. They answer `can(...)` by `accounts.rules`.
 """
 
+import datetime as dt
 from dataclasses import dataclass, field
 
-from kameng.accounts.rules import role_allows
+from kameng.accounts.rules import GIVABLE, permissions_of, role_allows
 from kameng.core.audit import Actor
 from kameng.tenancy.selectors import SiteView
 
@@ -52,13 +53,19 @@ class CustomerPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffPerson:
-    """A signed-in member of staff; `roles` by site, the platform's staff may do everything."""
+    """A signed-in member of staff; `roles` by site, the platform's staff may do everything.
+
+    `custom` holds, by site, what a role of the site's own gives. Suspended roles are left out.
+    """
 
     user_id: int
     name: str
     is_platform: bool
     main_id: int
     roles: dict[int, str] = field(default_factory=dict)
+    custom: dict[int, frozenset[str]] = field(default_factory=dict)
+    has_second_factor: bool = False
+    seen_at: dt.datetime | None = None  # when the session was last noted as used
     is_guest = False
     is_customer = False
     is_staff = True
@@ -71,7 +78,16 @@ class StaffPerson:
         role = self.roles.get(site_id)
         if role is None:
             return False
-        return role_allows(role, permission=permission)
+        return role_allows(
+            role, permission=permission, custom=self.custom.get(site_id, frozenset())
+        )
+
+    def permissions(self, site_id: int) -> frozenset[str]:
+        """Return all that this person may do on a site, and so may give to others there."""
+        if self.is_platform:
+            return GIVABLE
+        role = self.roles.get(site_id, "")
+        return permissions_of(role, custom=self.custom.get(site_id, frozenset()))
 
     def actor(self, ip: str) -> Actor:
         """Return who the audit log names."""

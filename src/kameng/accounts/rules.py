@@ -5,6 +5,7 @@ asks for one by name and gets yes or no.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 EMAIL = re.compile(
@@ -144,11 +145,42 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     | {"data.export", "payments.confirm", "money.reconcile", "money.close"}
     | {"settlement.request", "settlement.review", "plan.view", "plan.buy"},
     "viewer": _VIEWER,
+    "custom": frozenset(),  # what the site's own role says, see `permissions_of`
 }
+GIVABLE = _OWNER  # what a role of a site may ever hold
+CUSTOM_NAME_MAX, CUSTOM_NOTE_MAX, CUSTOM_MOST = 20, 80, 30
+INVITATION_DAYS = (1, 3, 7, 14)
+OPEN_INVITATIONS_MOST = 50
+PLATFORM_ROLE = "platform"  # stands for the administrators where roles are chosen
+DEVICE_DAYS = (0, 7, 14, 30)  # how long a device may be remembered; 0: never
+STEP_SECONDS = 600
+RECOVERY_CODES = 10
+PASSKEYS_MOST = 10
 
 
-def role_allows(role: str, *, permission: str) -> bool:
+def permissions_of(role: str, *, custom: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return what a role gives on its site; `custom` is what the site's own role names.
+
+    The one place that decides: a name that no longer exists, or is the platform's alone, gives
+    nothing.
+    """
+    if role == "custom":
+        return custom & GIVABLE
+    return ROLE_PERMISSIONS.get(role, frozenset())
+
+
+def role_allows(role: str, *, permission: str, custom: frozenset[str] = frozenset()) -> bool:
     """Tell whether a role on one site gives a permission there."""
     if permission not in PERMISSIONS:
         raise ValueError(f"unknown permission {permission!r}")
-    return permission in ROLE_PERMISSIONS.get(role, frozenset())
+    return permission in permissions_of(role, custom=custom)
+
+
+def needs_second_factor(role: str, *, is_platform: bool, required: Collection[str]) -> bool:
+    """Tell whether a rule that names these roles (and `PLATFORM_ROLE`) asks a person for more."""
+    return role in required or (is_platform and PLATFORM_ROLE in required)
+
+
+def may_give(holder: frozenset[str], *, wanted: frozenset[str]) -> bool:
+    """Tell whether who holds these permissions may give, change or take those of another."""
+    return wanted <= holder

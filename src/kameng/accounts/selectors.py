@@ -3,12 +3,31 @@
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q
 
 from kameng.accounts import store
-from kameng.accounts.errors import ApprovalNotFound, CustomerNotFound, UserNotFound
-from kameng.accounts.models import Approval, ApprovalState, Customer, Session, SiteRole, User
+from kameng.accounts.errors import (
+    ApprovalNotFound,
+    CustomerNotFound,
+    CustomRoleNotFound,
+    UserNotFound,
+)
+from kameng.accounts.models import (
+    Approval,
+    ApprovalState,
+    Customer,
+    CustomRole,
+    Device,
+    Invitation,
+    Passkey,
+    RecoveryCode,
+    Session,
+    SiteRole,
+    Totp,
+    User,
+)
 from kameng.accounts.people import (
     GUEST,
     CustomerPerson,
@@ -17,12 +36,32 @@ from kameng.accounts.people import (
     StaffPerson,
 )
 from kameng.accounts.rules import (
-    EMAIL,
+    DEVICE_DAYS as DEVICE_DAYS,
+)
+from kameng.accounts.rules import (
+    EMAIL as EMAIL,
+)
+from kameng.accounts.rules import (
+    GIVABLE as GIVABLE,
+)
+from kameng.accounts.rules import (
+    INVITATION_DAYS as INVITATION_DAYS,
+)
+from kameng.accounts.rules import (
+    PLATFORM_ROLE as PLATFORM_ROLE,
+)
+from kameng.accounts.rules import (
     ROLE_PERMISSIONS,
     Login,
     clean_login,
     clean_staff_login,
     mask_contact,
+)
+from kameng.accounts.rules import (
+    needs_second_factor as needs_second_factor,
+)
+from kameng.accounts.rules import (
+    permissions_of as permissions_of,
 )
 from kameng.core import clock
 from kameng.core.crypto import binding, blind_digest, decrypt_text
@@ -44,6 +83,7 @@ class SessionView:
     ip: str
     agent: str
     created_at: dt.datetime
+    seen_at: dt.datetime
     expires_at: dt.datetime
     is_this_one: bool
 
@@ -58,19 +98,31 @@ def open_request(site_id: int, *, token: str) -> OpenedRequest | None:
     if row is None:
         return None
     site = site_view(row[:SITE_COLUMN_COUNT])
-    customer_id, user_id, name, is_platform, role_sites, role_names = row[SITE_COLUMN_COUNT:]
+    customer_id, user_id, name = row[SITE_COLUMN_COUNT : SITE_COLUMN_COUNT + 3]
     person: Person = GUEST
     if customer_id is not None:
         person = CustomerPerson(customer_id=customer_id, name=name)
     elif user_id is not None:
-        person = StaffPerson(
-            user_id=user_id,
-            name=name,
-            is_platform=is_platform,
-            main_id=site.main_id,
-            roles=dict(zip(role_sites or (), role_names or (), strict=True)),
-        )
+        person = _staff_person(row[SITE_COLUMN_COUNT + 1 :], main_id=site.main_id)
     return OpenedRequest(site=site, person=person)
+
+
+def _staff_person(row: tuple[Any, ...], *, main_id: int) -> StaffPerson:
+    user_id, name, is_platform, sites, names, permissions, has_second_factor, seen_at = row
+    return StaffPerson(
+        user_id=user_id,
+        name=name,
+        is_platform=is_platform,
+        main_id=main_id,
+        roles=dict(zip(sites or (), names or (), strict=True)),
+        custom={
+            site_id: frozenset(text.split(","))
+            for site_id, text in zip(sites or (), permissions or (), strict=True)
+            if text
+        },
+        has_second_factor=has_second_factor,
+        seen_at=seen_at,
+    )
 
 
 async def open_buyer(site_id: int, *, token: str) -> OpenedRequest | None:
@@ -177,24 +229,34 @@ def list_sessions(person: Person, *, token: str) -> list[SessionView]:
     rows = Session.objects.filter(
         customer_id=person.customer_id, user_id=person.user_id, expires_at__gt=clock.now()
     ).order_by("-created_at")[:PAGE_SIZE]
-    own = token_digest(token)
-    return [
-        SessionView(
-            handle=bytes(row.token_digest)[:8].hex(),
-            ip=row.ip,
-            agent=row.agent,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            is_this_one=bytes(row.token_digest) == own,
-        )
-        for row in rows
-    ]
+    return [_session_view(row, own=token_digest(token)) for row in rows]
+
+
+def list_member_sessions(user_id: int, *, site_ids: set[int]) -> list[SessionView]:
+    """Return where a member of staff is signed in on these sites, last used first."""
+    with platform_scope("where is a member signed in"):
+        rows = Session.unscoped.filter(
+            user_id=user_id, site_id__in=site_ids, expires_at__gt=clock.now()
+        ).order_by("-seen_at")[:PAGE_SIZE]
+        return [_session_view(row, own=b"") for row in rows]
+
+
+def _session_view(row: Session, *, own: bytes) -> SessionView:
+    return SessionView(
+        handle=bytes(row.token_digest)[:8].hex(),
+        ip=row.ip,
+        agent=row.agent,
+        created_at=row.created_at,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+        is_this_one=bytes(row.token_digest) == own,
+    )
 
 
 def is_session_young(token: str, *, seconds: int) -> bool:
-    """Tell whether a session of the site in force was opened within so many seconds."""
+    """Tell whether the person of a session proved to be there within so many seconds."""
     since = clock.now() - dt.timedelta(seconds=seconds)
-    return Session.objects.filter(token_digest=token_digest(token), created_at__gt=since).exists()
+    return Session.objects.filter(token_digest=token_digest(token), confirmed_at__gt=since).exists()
 
 
 def get_user(user_id: int) -> User:
@@ -206,13 +268,127 @@ def get_user(user_id: int) -> User:
 
 
 def list_staff() -> list[SiteRole]:
-    """Return the roles on the site in force, each with its user."""
-    return list(SiteRole.objects.select_related("user").order_by("id"))
+    """Return the roles on the site in force, each with its user and custom role."""
+    return list(SiteRole.objects.select_related("user", "custom_role").order_by("id"))
+
+
+def find_member(user_id: int) -> SiteRole | None:
+    """Return the role of a user on the site in force with user and custom role, or None."""
+    rows = SiteRole.objects.select_related("user", "custom_role").filter(user_id=user_id)
+    found: SiteRole | None = rows.first()
+    return found
+
+
+def list_custom_roles() -> list[CustomRole]:
+    """Return the roles that the site in force made for itself, the oldest first."""
+    return list(CustomRole.objects.order_by("id"))
+
+
+def get_custom_role(role_id: int) -> CustomRole:
+    """Return a role of the site in force; raise `CustomRoleNotFound`."""
+    role: CustomRole | None = CustomRole.objects.filter(id=role_id).first()
+    if role is None:
+        raise CustomRoleNotFound
+    return role
+
+
+def list_invitations(limit: int = PAGE_SIZE) -> list[Invitation]:
+    """Return invitations that were neither used nor withdrawn, newest first; some have expired."""
+    rows = Invitation.objects.filter(used_at__isnull=True, withdrawn_at__isnull=True)
+    return list(rows.select_related("custom_role").order_by("-id")[:limit])
+
+
+def find_invitation(token: str) -> Invitation | None:
+    """Return the open invitation of the site in force that a link names, or None."""
+    if not token or len(token) > TOKEN_MAX:
+        return None
+    rows = Invitation.objects.filter(
+        token_digest=token_digest(token),
+        used_at__isnull=True,
+        withdrawn_at__isnull=True,
+        expires_at__gt=clock.now(),
+    )
+    found: Invitation | None = rows.select_related("custom_role").first()
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorsView:
+    """The second factors of one person: no secrets."""
+
+    totp_since: dt.datetime | None
+    passkeys: list[Passkey]
+    codes_left: int
+    codes_since: dt.datetime | None
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether anything more than a password is asked for."""
+        return self.totp_since is not None or bool(self.passkeys)
+
+
+def view_factors(user_id: int) -> FactorsView:
+    """Return what a person has set up."""
+    app = Totp.objects.filter(user_id=user_id, confirmed_at__isnull=False).first()
+    codes = RecoveryCode.objects.filter(user_id=user_id, used_at__isnull=True).order_by("id")
+    first = codes.first()
+    return FactorsView(
+        totp_since=app.confirmed_at if app is not None else None,
+        passkeys=list(Passkey.objects.filter(user_id=user_id).order_by("id")),
+        codes_left=codes.count(),
+        codes_since=first.created_at if first is not None else None,
+    )
+
+
+def list_protected(user_ids: Collection[int]) -> set[int]:
+    """Return which of these people have a second factor."""
+    apps = Totp.objects.filter(user_id__in=user_ids, confirmed_at__isnull=False)
+    keys = Passkey.objects.filter(user_id__in=user_ids)
+    return {
+        *apps.values_list("user_id", flat=True),
+        *keys.values_list("user_id", flat=True),
+    }
+
+
+def has_passkey_for(user_id: int, *, rp_id: str) -> bool:
+    """Tell whether a person has a passkey for a host."""
+    return Passkey.objects.filter(user_id=user_id, rp_id=rp_id).exists()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceView:
+    """A browser that need not show a second factor for some days; `handle` names it in a form."""
+
+    handle: str
+    agent: str
+    ip: str
+    seen_at: dt.datetime
+    trusted_until: dt.datetime
+    is_this_one: bool
+
+
+def list_trusted_devices(user_id: int, *, token: str) -> list[DeviceView]:
+    """Return the browsers that the site in force trusts for a person, last used first."""
+    rows = Device.objects.filter(user_id=user_id, trusted_until__gt=clock.now())
+    own = token_digest(token)
+    return [
+        DeviceView(
+            handle=bytes(row.token_digest)[:8].hex(),
+            agent=row.agent,
+            ip=row.ip,
+            seen_at=row.seen_at,
+            trusted_until=row.trusted_until,
+            is_this_one=bytes(row.token_digest) == own,
+        )
+        for row in rows.order_by("-seen_at")[:PAGE_SIZE]
+    ]
 
 
 def list_owner_emails() -> list[str]:
     """Return the addresses of the active owners of the site in force who sign in by e-mail."""
-    rows = SiteRole.objects.filter(role="owner", user__is_active=True).order_by("id")
+    rows = SiteRole.objects.filter(
+        role="owner", user__is_active=True, suspended_at__isnull=True
+    ).order_by("id")
     logins = rows.values_list("user__login", flat=True)
     return [login for login in logins if EMAIL.fullmatch(login)]
 

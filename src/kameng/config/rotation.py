@@ -72,6 +72,7 @@ def rotate_everything(*, say: Callable[[str], object]) -> int:
 def rotations() -> list[tuple[str, Callable[[], Iterator[int]]]]:
     """Return (name, rotation) of each app that keeps ciphers."""
     from kameng.accounts.services.registering import rotate_accounts
+    from kameng.accounts.services.second_factors import rotate_second_factors
     from kameng.catalog.services.rotating import rotate_uploads
     from kameng.insight.services.archiving import rotate_archives
     from kameng.inventory.services.rotating import rotate_inventory
@@ -84,6 +85,7 @@ def rotations() -> list[tuple[str, Callable[[], Iterator[int]]]]:
         ("gateways", rotate_payments),
         ("payout accounts", rotate_settlement),
         ("customers", rotate_accounts),
+        ("second factors", rotate_second_factors),
         ("messages", rotate_messaging),
         ("orders", rotate_orders),
         ("uploads", rotate_uploads),
@@ -100,12 +102,16 @@ def check_ring() -> None:
     from django.conf import settings
 
     from kameng.accounts.services.registering import probe_accounts
+    from kameng.accounts.services.second_factors import probe_second_factors
     from kameng.inventory.services.rotating import probe_inventory
     from kameng.orders.services.rotating import probe_orders
     from kameng.payments.services.rotating import probe_payments
     from kameng.settlement.services.rotating import probe_settlement
 
-    probes = (probe_payments, probe_accounts, probe_orders, probe_inventory, probe_settlement)
+    probes = (
+        *(probe_payments, probe_accounts, probe_second_factors),
+        *(probe_orders, probe_inventory, probe_settlement),
+    )
     outcomes = [outcome for probe in probes for outcome in probe()]
     if outcomes and not any(outcomes):
         raise LaunchFailed(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kameng.accounts.events import ApprovalGiven
+from kameng.accounts.events import ApprovalGiven, SecurityChanged
 from kameng.core.events import BatchHandler, Event
 from kameng.insight import handlers as insight
 from kameng.messaging import handlers as messaging
@@ -75,6 +75,11 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         name="settlement.plan_shares",
         events=(OrderPaid, OrderDelivered),
         handler=settlement.plan_shares,
+    ),
+    Consumer(
+        name="messaging.tell_staff",
+        events=(SecurityChanged,),
+        handler=messaging.tell_staff,
     ),
     Consumer(
         name="insight.mark_orders",

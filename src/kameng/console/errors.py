@@ -27,6 +27,17 @@ class AlreadyDone(Conflict):
     message = _("这次提交刚才已经处理过，没有重复执行。请看下面的最新记录。")
 
 
+class SecondFactorNeeded(Refusal):
+    code = "second_factor_needed"
+    status = 403
+    message = _("您的角色要求两步验证，请先在“登录与安全”里设置。")
+
+
+class OneselfReset(Refusal):
+    code = "oneself_reset"
+    message = _("自己的两步验证请在“登录与安全”里更改。")
+
+
 class PasswordNeeded(Refusal):
     code = "password_needed"
     status = 403

@@ -11,8 +11,18 @@ from kameng.console import (
     urls_leaving,
     urls_money,
     urls_orders,
+    urls_staff,
 )
-from kameng.console.views import account, dashboard, frame, handing_over, overview, palette, sign_in
+from kameng.console.views import (
+    dashboard,
+    frame,
+    handing_over,
+    joining,
+    overview,
+    palette,
+    second_step,
+    sign_in,
+)
 
 app_name = "console"
 
@@ -22,9 +32,7 @@ site_urls: list[URLPattern | URLResolver] = [
     path("dashboard/file/", dashboard.dashboard_file, name="dashboard_file"),
     path("dashboard/sites/", dashboard.dashboard_sites, name="dashboard_sites"),
     path("palette/", palette.palette, name="palette"),
-    path("account/", account.account, name="account"),
-    path("account/password/", account.change_password, name="change_password"),
-    path("account/end-session/", account.end_session, name="end_session"),
+    path("", include(urls_staff.urlpatterns)),
     path("", include(urls_orders.urlpatterns)),
     path("", include(urls_money.urlpatterns)),
     path("", include(urls_goods.urlpatterns)),
@@ -38,6 +46,10 @@ site_urls: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", frame.enter, name="enter"),
     path("sign-in/", sign_in.sign_in, name="sign_in"),
+    path("sign-in/second/", second_step.second_step, name="second_step"),
+    path("sign-in/passkey/", second_step.passkey_sign_in, name="passkey_sign_in"),
+    path("passkeys/begin/", second_step.begin, name="begin_passkey"),
+    path("join/<str:token>/", joining.join, name="join"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("language/", sign_in.choose_language, name="language"),
     path("take-over/<str:token>/", handing_over.take_over, name="take_over"),

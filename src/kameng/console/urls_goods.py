@@ -1,4 +1,4 @@
-"""Addresses of goods, prices, card keys, imports, gateways, sites, staff, settings and the log."""
+"""Addresses of goods, prices, card keys, imports, gateways, sites, settings and the log."""
 
 from django.urls import URLPattern, URLResolver, path
 
@@ -19,7 +19,6 @@ from kameng.console.views import (
     product_imports,
     settings,
     sites,
-    staff,
     variants,
 )
 
@@ -84,10 +83,6 @@ shop_urls: list[URLPattern | URLResolver] = [
     path("gateways/<int:gateway_id>/switch/", gateways.set_gateway, name="set_gateway"),
     path("settings/", settings.settings, name="settings"),
     path("settings/preview/", settings.preview_settings, name="preview_settings"),
-    path("staff/", staff.staff, name="staff"),
-    path("staff/<int:user_id>/role/", staff.set_role, name="set_role"),
-    path("staff/<int:user_id>/password/", staff.renew_password, name="renew_password"),
-    path("staff/<int:user_id>/active/", staff.set_active, name="set_active"),
     path("audit-log/", audit_log.audit_log, name="audit_log"),
     path("audit-log/<int:entry_id>/", audit_log.audit_entry, name="audit_entry"),
 ]

@@ -4,6 +4,12 @@ from collections.abc import Sequence
 
 from kameng.core.events import LoggedEvent
 from kameng.messaging.domain_notices import send_domain_news
+from kameng.messaging.notices import send_security_notices
+
+
+def tell_staff(events: Sequence[LoggedEvent]) -> None:
+    """After commit: tell members of staff by mail what changed about how they sign in."""
+    send_security_notices(events)
 
 
 def tell_domain_news(events: Sequence[LoggedEvent]) -> None:

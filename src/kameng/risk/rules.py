@@ -27,6 +27,9 @@ CODE_TRY_BY_IP = Limit(30, 600)
 LINK_TRY_BY_IP = Limit(30, 600)  # wrong ones only
 FORGED_CALLBACK_BY_IP = Limit(60, 60)  # refused ones; a gateway under load is never turned away
 PASSWORD_BY_PERSON = Limit(10, 900)
+SECOND_STEP_BY_PERSON = Limit(10, 900)  # codes of an app or from paper, wrong or right
+PASSKEY_BY_IP = Limit(60, 900)  # challenges asked for at the sign-in page
+JOIN_BY_IP = Limit(20, 900)
 TOP_UP_BY_PERSON = Limit(20, 3600)  # each one is asked about at its gateway for more than a day
 EXPORT_BY_PERSON = Limit(30, 600)  # each may read a hundred thousand rows
 

@@ -22,12 +22,15 @@ from kameng.risk.rules import (
     CODE_TRY_BY_IP,
     EXPORT_BY_PERSON,
     FORGED_CALLBACK_BY_IP,
+    JOIN_BY_IP,
     KNOWN_LINE_SECONDS,
     LINK_TRY_BY_IP,
     ORDERS_BY_PERSON,
     ORDERS_BY_SITE,
+    PASSKEY_BY_IP,
     PASSWORD_BY_PERSON,
     REGISTER_BY_IP,
+    SECOND_STEP_BY_PERSON,
     SIGN_IN_BY_ACCOUNT,
     SIGN_IN_BY_IP,
     SIGN_IN_BY_SITE,
@@ -122,6 +125,31 @@ def pardon_account(*, site_id: int, login: str, is_staff: bool = False) -> None:
 def admit_password_change(person_key: str) -> None:
     """Count a try of one's own old password; raise `TooManyAttempts`."""
     hit("password", key=person_key, limit=PASSWORD_BY_PERSON)
+
+
+def admit_second_step(user_id: int, *, ip: str) -> None:
+    """Count a code of a second factor, by person and by address; raise `TooManyAttempts`.
+
+    Who gets here has the password: a stranger cannot use up its owner's tries.
+    """
+    hit("sign_in_ip", key=network_of(ip), limit=SIGN_IN_BY_IP)
+    hit("second_step", key=str(user_id), limit=SECOND_STEP_BY_PERSON)
+
+
+def pardon_second_step(user_id: int) -> None:
+    """Forget the wrong codes of a person who has given a right one, or was reset."""
+    forget("second_step", key=str(user_id))
+
+
+def admit_passkey(*, site_id: int, ip: str, agent: str = "") -> SignInPermit:
+    """Count a passkey's challenge or answer by address; return the permit to sign in by it."""
+    hit("passkey_ip", key=network_of(ip), limit=PASSKEY_BY_IP)
+    return SignInPermit(site_id=site_id, login="", ip=ip, agent=agent)
+
+
+def admit_join(*, ip: str) -> None:
+    """Count a try to make an account by an invitation, by address; raise `TooManyAttempts`."""
+    hit("join_ip", key=network_of(ip), limit=JOIN_BY_IP)
 
 
 def admit_export(person_key: str) -> None:

@@ -4,6 +4,7 @@ Unknown keys are kept out, wrong types fall back to the default: a site always o
 """
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,12 @@ class SiteSettings:
     pay_limits: tuple[tuple[int, int, int], ...] = ()
     named_cap_amount: int = 50_000_000  # what a wallet may hold, of a customer known by name
     unnamed_cap_amount: int = 10_000_000  # and of any other; the law's bounds, to be lowered only
+    # Roles that must have a second factor, from a day on (ISO; empty: at once); the main site's
+    # may hold for every site. How long a browser may leave the second step out.
+    second_factor_roles: tuple[str, ...] = ()
+    second_factor_from: str = ""
+    second_factor_everywhere: bool = False
+    remember_device_days: int = 30
     child_sites_allowed: bool = False  # of the main site: whether its sub-sites may have children
     hidden_steps: str = ""  # of the checklist of a new shop, put away: codes with commas
     branch_suffix: str = ""  # of the addresses of new sub-sites; empty: the main site's own host
@@ -65,6 +72,7 @@ class SiteSettings:
 
 
 LIMIT_PARTS = 3
+TEXT_LISTS = frozenset({"second_factor_roles"})
 FACT_PARTS = 2
 SUFFIX = 200  # a slug before it still fits a host
 BOUNDS = {
@@ -75,6 +83,7 @@ BOUNDS = {
     "named_cap_amount": (10_000, 50_000_000),
     "unnamed_cap_amount": (10_000, 10_000_000),
     "two_person_amount": (0, 10_000_000_000),
+    "remember_device_days": (0, 30),
     "closed_keep_days": (30, 3650),
 }
 
@@ -83,18 +92,10 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
     """Return the typed settings of what is stored, defaults where a value is absent or unusable."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(SiteSettings):
-        if field.name not in stored:
-            continue
-        value = stored[field.name]
-        default = field.default
-        if field.name in ROWS:
-            if isinstance(value, list) and all(ROWS[field.name](item) for item in value):
-                values[field.name] = tuple(tuple(item) for item in value)
-        elif isinstance(default, tuple):
-            if isinstance(value, list) and all(type(item) is int for item in value):
-                values[field.name] = tuple(value)
-        elif type(value) is type(default):
-            values[field.name] = value
+        if field.name in stored:
+            value = _read_value(field.name, stored[field.name], default=field.default)
+            if value is not None:
+                values[field.name] = value
     for name, (low, high) in BOUNDS.items():
         if name in values and not low <= values[name] <= high:
             del values[name]
@@ -103,6 +104,8 @@ def parse_settings(stored: Mapping[str, Any]) -> SiteSettings:
 
 
 def _drop_odd_words(values: dict[str, Any]) -> None:
+    if not _is_day(values.get("second_factor_from", "")):
+        del values["second_factor_from"]
     if values.get("palette", "indigo") not in PALETTES:
         del values["palette"]
     if not _is_suffix(values.get("branch_suffix", "")):
@@ -115,6 +118,25 @@ def _drop_odd_words(values: dict[str, Any]) -> None:
 
 def _is_suffix(text: str) -> bool:
     return text == "" or (clean_host(text) == text and is_openable(text) and len(text) <= SUFFIX)
+
+
+def _read_value(name: str, value: object, *, default: object) -> Any:
+    """Return a stored value in its type, or None when it is of another."""
+    if not isinstance(default, tuple):
+        return value if type(value) is type(default) else None
+    if not isinstance(value, list):
+        return None
+    if name in ROWS:
+        return tuple(tuple(item) for item in value) if all(map(ROWS[name], value)) else None
+    wanted = str if name in TEXT_LISTS else int
+    return tuple(value) if all(type(item) is wanted for item in value) else None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return not text or bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _is_limit(item: object) -> bool:

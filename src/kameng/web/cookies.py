@@ -11,6 +11,11 @@ from kameng.accounts.services.sessions import SignedIn
 
 ODD = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 GOAL_MAX = 2000
+TOKEN_MAX = 64
+DEVICE_COOKIE = "kameng_device"
+STEP_COOKIE = "kameng_step"
+STEP_SECONDS = 600
+DEVICE_SECONDS = 180 * 24 * 3600
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
@@ -30,6 +35,48 @@ def give_session(request: HttpRequest, response: HttpResponse, signed_in: Signed
         secure=is_secure(request),
     )
     rotate_token(request)
+
+
+def device_token(request: HttpRequest) -> str:
+    """Return the token by which a browser of staff is known, or an empty text."""
+    return request.COOKIES.get(DEVICE_COOKIE, "")[:TOKEN_MAX]
+
+
+def give_device(request: HttpRequest, response: HttpResponse, signed_in: SignedIn) -> None:
+    """Give a browser of staff the cookie by which it is known again; for the back office alone."""
+    if signed_in.device_token:
+        response.set_cookie(
+            DEVICE_COOKIE,
+            signed_in.device_token,
+            max_age=DEVICE_SECONDS,
+            path="/console/",
+            httponly=True,
+            samesite="Strict",
+            secure=is_secure(request),
+        )
+
+
+def step_token(request: HttpRequest) -> str:
+    """Return the token of the second step that this browser is in, or an empty text."""
+    return request.COOKIES.get(STEP_COOKIE, "")[:TOKEN_MAX]
+
+
+def give_step(request: HttpRequest, response: HttpResponse, token: str) -> None:
+    """Give a browser the token of its second step, for as long as the step is open."""
+    response.set_cookie(
+        STEP_COOKIE,
+        token,
+        max_age=STEP_SECONDS,
+        path="/console/",
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure(request),
+    )
+
+
+def take_step_cookie(response: HttpResponse) -> None:
+    """Take the token of a second step away."""
+    response.delete_cookie(STEP_COOKIE, path="/console/")
 
 
 def take_session(response: HttpResponse) -> None:

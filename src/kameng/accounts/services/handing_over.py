@@ -107,7 +107,9 @@ def accept_offer(
     else:
         rows.delete()
     SiteRole.objects.update_or_create(
-        site_id=site_id, user_id=user_id, defaults={"role": Role.OWNER}
+        site_id=site_id,
+        user_id=user_id,
+        defaults={"role": Role.OWNER, "custom_role": None, "suspended_at": None},
     )
     Session.objects.filter(user_id__in=old_ids).delete()
     detail = {"from": sorted(old_ids), "to": user_id, "keeps_manager": keeps_manager}

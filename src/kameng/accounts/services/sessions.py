@@ -16,8 +16,9 @@ from kameng.accounts.people import Person
 from kameng.accounts.permits import SignInPermit
 from kameng.accounts.rules import STAFF_SESSION_SECONDS
 from kameng.core import clock
+from kameng.core.audit import Actor, record
 from kameng.core.ids import new_token, token_digest
-from kameng.core.scope import platform_scope
+from kameng.core.scope import platform_scope, require_site_id
 
 HANDLE_BYTES = 8
 
@@ -31,6 +32,7 @@ class SignedIn:
     name: str
     customer_id: int | None = None
     user_id: int | None = None
+    device_token: str = ""  # of staff: for the cookie by which the browser is known
 
 
 def open_session(
@@ -61,11 +63,28 @@ def open_session(
     )
 
 
+def confirm_session(token: str) -> SignedIn:
+    """Give a session whose person has just proved to be there again another token, young anew.
+
+    Raises `SessionNotFound`.
+    """
+    return _replace_session(token, is_confirmed=True)
+
+
 def renew_session(token: str) -> SignedIn:
     """Give a session of this site another token; whoever copied the old one holds nothing now.
 
     Raises `SessionNotFound`.
     """
+    return _replace_session(token, is_confirmed=False)
+
+
+def note_session_seen(token: str) -> None:
+    """Note that a session of the site in force is used; callers do it every few minutes."""
+    Session.objects.filter(token_digest=token_digest(token)).update(seen_at=clock.now())
+
+
+def _replace_session(token: str, *, is_confirmed: bool) -> SignedIn:
     with transaction.atomic():
         old = Session.objects.filter(token_digest=token_digest(token)).first()
         if old is None:
@@ -79,6 +98,8 @@ def renew_session(token: str) -> SignedIn:
             expires_at=old.expires_at,
             ip=old.ip,
             agent=old.agent,
+            created_at=old.created_at,
+            confirmed_at=clock.now() if is_confirmed else old.confirmed_at,
         )
         close_session(token)
     seconds = max(1, int((old.expires_at - clock.now()).total_seconds()))
@@ -106,6 +127,33 @@ def close_session_by_handle(person: Person, *, handle: str) -> None:
             Session.objects.filter(token_digest=session.token_digest).delete()
             return
     raise errors.SessionNotFound
+
+
+def close_member_session(user_id: int, *, handle: str, site_ids: set[int]) -> None:
+    """End one session of a member of staff on one of these sites. Raises `SessionNotFound`."""
+    with platform_scope("a manager ends a session of a member"):
+        for session in Session.unscoped.filter(user_id=user_id, site_id__in=site_ids):
+            if bytes(session.token_digest)[:HANDLE_BYTES].hex() == handle:
+                Session.unscoped.filter(token_digest=session.token_digest).delete()
+                return
+    raise errors.SessionNotFound
+
+
+def close_member_sessions(user_id: int, *, site_ids: set[int], actor: Actor) -> int:
+    """End every session of a member of staff on these sites; return how many. Audited."""
+    site_id = require_site_id()
+    with transaction.atomic():
+        with platform_scope("a manager ends the sessions of a member"):
+            rows = Session.unscoped.filter(user_id=user_id, site_id__in=site_ids)
+            count = int(rows.delete()[0])
+        record(
+            "staff.signed_out",
+            actor=actor,
+            site_id=site_id,
+            subject=("user", user_id),
+            detail={"count": count},
+        )
+    return count
 
 
 def sweep_sessions() -> int:

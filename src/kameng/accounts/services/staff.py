@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from kameng.accounts import errors
+from kameng.accounts.events import SecurityChanged
 from kameng.accounts.hashing import check_password
-from kameng.accounts.models import Role, Session, SiteRole, User
-from kameng.accounts.rules import clean_nickname, clean_staff_login
+from kameng.accounts.models import CustomRole, Role, Session, SiteRole, User
+from kameng.accounts.rules import clean_nickname, clean_staff_login, may_give, permissions_of
+from kameng.accounts.services.devices import distrust_devices
 from kameng.accounts.services.passwords import hash_new_password
+from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.core.events import publish
 from kameng.core.ids import token_digest
 from kameng.core.scope import current_scope, platform_scope, require_site_id
+from kameng.tenancy.selectors import get_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,47 +89,158 @@ def insert_user(new: NewUser, *, actor: Actor) -> User:
     return user
 
 
-def grant_role(*, user_id: int, role: str, actor: Actor) -> SiteRole:
+def grant_role(
+    *,
+    user_id: int,
+    role: str,
+    actor: Actor,
+    custom_role_id: int | None = None,
+    holder: frozenset[str] | None = None,
+) -> SiteRole:
     """Give a user this role on the site in force, in place of an earlier one.
 
-    Raises `UserNotFound`, `RoleUnknown`, `LastOwner`.
+    `holder` is all that who gives it may do there (None: an act of the program): nobody gives or
+    takes more. Raises `UserNotFound`, `RoleUnknown`, `CustomRoleNotFound`, `LastOwner`,
+    `RoleBeyond`, `MemberBeyond`, and `StaffFull` for a newcomer whom the plan has no place for.
     """
     site_id = require_site_id()
-    if role not in Role.values:
-        raise errors.RoleUnknown
     with transaction.atomic():
         roles = lock_roles(site_id)
+        wanted = permissions_given(role, custom_role_id=custom_role_id)
+        if holder is not None and not may_give(holder, wanted=wanted):
+            raise errors.RoleBeyond
         if not User.objects.filter(id=user_id, is_active=True).exists():
             raise errors.UserNotFound
+        _require_within(user_id, holder=holder)
         if role != Role.OWNER:
             _keep_an_owner(roles, without_user_id=user_id)
+        if all(each.user_id != user_id for each in roles):
+            require_place(site_id)
         granted: SiteRole = SiteRole.objects.update_or_create(
-            site_id=site_id, user_id=user_id, defaults={"role": role}
+            site_id=site_id,
+            user_id=user_id,
+            defaults={"role": role, "custom_role_id": custom_role_id},
         )[0]
         record(
             "staff.role.granted",
             actor=actor,
             site_id=site_id,
             subject=("user", user_id),
-            detail={"role": role},
+            detail={"role": role}
+            | ({"custom_role_id": custom_role_id} if custom_role_id is not None else {}),
         )
     return granted
 
 
-def revoke_role(*, user_id: int, actor: Actor) -> None:
+def revoke_role(*, user_id: int, actor: Actor, holder: frozenset[str] | None = None) -> None:
     """Take a user's role on the site in force away; effective at the next request.
 
-    Raises `UserNotFound` when there is none, `LastOwner`.
+    Raises `UserNotFound` when there is none, `LastOwner`, `MemberBeyond`.
     """
     site_id = require_site_id()
     with transaction.atomic():
         roles = lock_roles(site_id)
+        _require_within(user_id, holder=holder)
         _keep_an_owner(roles, without_user_id=user_id)
         gone, _ = SiteRole.objects.filter(user_id=user_id).delete()
         if not gone:
             raise errors.UserNotFound
         Session.objects.filter(user_id=user_id).delete()
         record("staff.role.revoked", actor=actor, site_id=site_id, subject=("user", user_id))
+
+
+def set_role_suspended(
+    *, user_id: int, is_suspended: bool, actor: Actor, holder: frozenset[str] | None = None
+) -> None:
+    """Let a member's role on the site in force rest, or give it back; from the next request on.
+
+    Sessions on this site end. Raises `UserNotFound`, `LastOwner`, `MemberBeyond`,
+    `OneselfSuspended`.
+    """
+    site_id = require_site_id()
+    if is_suspended and actor.kind == "user" and actor.actor_id == user_id:
+        raise errors.OneselfSuspended
+    with transaction.atomic():
+        roles = lock_roles(site_id)
+        _require_within(user_id, holder=holder)
+        if is_suspended:
+            _keep_an_owner(roles, without_user_id=user_id)
+        member = SiteRole.objects.filter(user_id=user_id)
+        if not member.exists():
+            raise errors.UserNotFound
+        changed = member.filter(suspended_at__isnull=is_suspended).update(
+            suspended_at=clock.now() if is_suspended else None
+        )
+        if not changed:
+            return  # it is so already: nothing to tell
+        if is_suspended:
+            Session.objects.filter(user_id=user_id).delete()
+        record(
+            "staff.suspended" if is_suspended else "staff.resumed",
+            actor=actor,
+            site_id=site_id,
+            subject=("user", user_id),
+        )
+
+
+def find_membership(user_id: int) -> SiteRole | None:
+    """Return a user's role on the site in force with its custom role, or None."""
+    found: SiteRole | None = (
+        SiteRole.objects.select_related("custom_role").filter(user_id=user_id).first()
+    )
+    return found
+
+
+def permissions_given(role: str, *, custom_role_id: int | None) -> frozenset[str]:
+    """Return what a role to be given would give, and keep a custom one from being deleted.
+
+    In a transaction. Raises `RoleUnknown`, `CustomRoleNotFound`.
+    """
+    if role not in Role.values or (role == Role.CUSTOM) != (custom_role_id is not None):
+        raise errors.RoleUnknown
+    if custom_role_id is None:
+        return permissions_of(role)
+    row = lock_custom_role(custom_role_id)
+    return permissions_of(role, custom=frozenset(row.permissions))
+
+
+def lock_custom_role(role_id: int) -> CustomRole:
+    """Lock one role of the site in force, in a transaction; raises `CustomRoleNotFound`.
+
+    Who gives a role takes the same lock, so that it is not deleted meanwhile.
+    """
+    role: CustomRole | None = (
+        CustomRole.objects.select_for_update(no_key=True).filter(id=role_id).first()
+    )
+    if role is None:
+        raise errors.CustomRoleNotFound
+    return role
+
+
+def require_place(site_id: int, *, more: int = 0) -> None:
+    """Refuse when the plan has no place for one more besides `more`; under `lock_roles`.
+
+    The first member is the owner, who does not count. Raises `StaffFull`.
+    """
+    most = get_limits(site_id).staff_most
+    if most is not None and SiteRole.objects.count() + more > most:
+        raise errors.StaffFull(most=most)
+
+
+def membership_permissions(row: SiteRole | None) -> frozenset[str]:
+    """Return what a member may do when the role is not suspended."""
+    if row is None:
+        return frozenset()
+    custom = row.custom_role.permissions if row.custom_role is not None else ()
+    return permissions_of(row.role, custom=frozenset(custom))
+
+
+def _require_within(user_id: int, *, holder: frozenset[str] | None) -> None:
+    """Refuse to touch a member who may do more than who acts."""
+    if holder is None:
+        return
+    if not may_give(holder, wanted=membership_permissions(find_membership(user_id))):
+        raise errors.MemberBeyond
 
 
 def set_user_active(user_id: int, *, is_active: bool, actor: Actor) -> None:
@@ -176,8 +292,8 @@ def set_staff_password(user_id: int, *, new_password: str, actor: Actor) -> None
 
 def lock_roles(site_id: int) -> list[SiteRole]:
     """Lock the roles of a site in the order of their ids, so that its last owner is seen once."""
-    rows = SiteRole.objects.filter(site_id=site_id).order_by("id")
-    return list(rows.select_for_update())
+    rows = SiteRole.objects.filter(site_id=site_id).select_related("user").order_by("id")
+    return list(rows.select_for_update(of=("self",)))
 
 
 def lock_platform_users() -> list[int]:
@@ -187,16 +303,26 @@ def lock_platform_users() -> list[int]:
 
 
 def _keep_an_owner(roles: list[SiteRole], *, without_user_id: int) -> None:
-    owners = {role.user_id for role in roles if role.role == Role.OWNER}
+    owners = {
+        role.user_id
+        for role in roles
+        if role.role == Role.OWNER and role.suspended_at is None and role.user.is_active
+    }
     if owners == {without_user_id}:
         raise errors.LastOwner
 
 
 def _set_password(user_id: int, *, encoded: str, keep_token: str, actor: Actor) -> None:
+    site_id = current_scope().site_id
     with platform_scope("end the sessions of a user on every site"), transaction.atomic():
         User.objects.filter(id=user_id).update(password=encoded)
         others = Session.unscoped.filter(user_id=user_id)
         if keep_token:
             others = others.exclude(token_digest=token_digest(keep_token))
         others.delete()
+        distrust_devices(user_id)
         record("staff.password.changed", actor=actor, site_id=None, subject=("user", user_id))
+        if site_id is not None:  # the command line acts for no site, and tells nobody
+            publish(
+                SecurityChanged(site_id=site_id, subject_id=user_id, what="password", ip=actor.ip)
+            )

@@ -6,7 +6,8 @@ returns table (site_id bigint, main_id bigint, slug text, name text, state small
                main_version bigint, settings text, expires_at timestamptz, is_lapsed boolean,
                upline_id bigint, is_held boolean, child_markup_bps int, child_minimum_amount bigint,
                customer_id bigint, user_id bigint, person_name text, is_platform boolean,
-               role_sites bigint[], role_names text[])
+               role_sites bigint[], role_names text[], role_permissions text[],
+               has_second boolean, seen_at timestamptz)
 language plpgsql stable security definer set search_path = public, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -24,8 +25,9 @@ begin
         return;
     end if;
     is_platform := false;
+    has_second := false;
     if p_token is not null then  -- one look-up after the other: each is a cached plan of one index
-        select s.customer_id, s.user_id into v_customer, v_user from accounts_session s
+        select s.customer_id, s.user_id, s.seen_at into v_customer, v_user, seen_at from accounts_session s
          where s.token_digest = p_token and s.site_id = p_site and s.expires_at > now();
         if v_customer is not null then
             select c.id, c.nickname into customer_id, person_name from accounts_customer c
@@ -33,8 +35,16 @@ begin
         elsif v_user is not null then
             select u.id, u.display_name, u.is_platform into user_id, person_name, is_platform
               from accounts_user u where u.id = v_user and u.is_active;
-            select array_agg(x.site_id order by x.id), array_agg(x.role::text order by x.id)
-              into role_sites, role_names from accounts_siterole x where x.user_id = v_user;
+            -- A suspended role gives nothing from the next request on; so does a changed one.
+            select array_agg(x.site_id order by x.id), array_agg(x.role::text order by x.id),
+                   array_agg(coalesce(array_to_string(c.permissions, ','), '') order by x.id)
+              into role_sites, role_names, role_permissions
+              from accounts_siterole x
+              left join accounts_customrole c on c.id = x.custom_role_id and c.site_id = x.site_id
+             where x.user_id = v_user and x.suspended_at is null;
+            has_second := exists (select from accounts_totp t
+                                   where t.user_id = v_user and t.confirmed_at is not null)
+                       or exists (select from accounts_passkey k where k.user_id = v_user);
         end if;
         is_platform := coalesce(is_platform, false);
     end if;

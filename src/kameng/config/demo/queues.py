@@ -8,6 +8,9 @@ import datetime as dt
 import secrets
 
 from kameng.accounts.models import Customer, Role, SiteRole
+from kameng.accounts.rules import permissions_of
+from kameng.accounts.services.custom_roles import RoleWish, make_custom_role
+from kameng.accounts.services.joining import InvitationWish, make_invitation
 from kameng.accounts.services.marking import mark_named
 from kameng.config.demo.shops import Shop
 from kameng.core import clock
@@ -35,6 +38,7 @@ def fill_queues(shop: Shop) -> None:
     with site_scope(shop.site_id):
         choice = next(each for each in list_pay_choices(view) if each.kind == "epay")
         give_bonuses(shop)
+        show_staff(shop)
         first, second, third = _choose_customers()
         mark_named(third.id, is_named=True, reason="线下看过身份证原件", actor=shop.owner)
         _fill(first, choice, 30 * YUAN, paid=35 * YUAN)
@@ -61,6 +65,29 @@ def _finance_of(shop: Shop) -> Actor:
     if role is None:
         return shop.owner
     return Actor(kind="user", actor_id=role.user_id, name=role.user.display_name)
+
+
+def show_staff(shop: Shop) -> None:
+    """Let a shop have a role of its own and an invitation that waits."""
+    holder = permissions_of(Role.OWNER)
+    night = make_custom_role(
+        RoleWish(
+            name="夜班客服",
+            note="晚上看订单、补发，看不到卡密。",
+            permissions=frozenset(
+                {"overview.view", "orders.view", "orders.repair", "goods.view", "customers.view"}
+            ),
+        ),
+        holder=holder,
+        actor=shop.owner,
+    )
+    make_invitation(
+        InvitationWish(
+            role=Role.CUSTOM, custom_role_id=night.id, login="xiaozhou@example.com", name="小周"
+        ),
+        holder=holder,
+        actor=shop.owner,
+    )
 
 
 def _choose_customers() -> list[Customer]:

@@ -42,6 +42,33 @@ class PasswordForm(forms.Form):
     )
 
 
+class CodeForm(forms.Form):
+    """A code of the second factor; empty where a passkey is sent instead."""
+
+    confirm_code = forms.CharField(
+        label=_("验证码"),
+        max_length=40,
+        required=False,
+        help_text=_("验证器里的 6 位数字，或一个恢复码。"),
+        error_messages={"required": _("请填写验证码。")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "text",
+                "autocapitalize": "none",
+                "autofocus": True,
+            }
+        ),
+    )
+
+    def clean(self) -> dict[str, str]:
+        """Require one of the two."""
+        values = super().clean() or {}
+        if not values.get("confirm_code") and not self.data.get("passkey"):
+            self.add_error("confirm_code", _("请填写验证码。"))
+        return values
+
+
 class ConfirmForm(forms.Form):
     """One's password once more, before an act of consequence."""
 

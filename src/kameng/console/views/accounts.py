@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from kameng.accounts.selectors import get_customer
 from kameng.console.errors import PermissionMissing
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.audit import record
 from kameng.insight.accounts import LedgerAccount, find_account, list_accounts
@@ -130,6 +131,7 @@ def _behind_url(line: StatementLine, site: SiteView) -> str:
 
 @require_POST
 @console_page("data.export")
+@confirmed
 def account_file(
     request: ConsoleRequest, site: SiteView, kind: int, owner_id: int
 ) -> HttpResponseBase:
@@ -141,6 +143,7 @@ def account_file(
 
 @require_POST
 @console_page("data.export")
+@confirmed
 def wallet_statement_file(
     request: ConsoleRequest, site: SiteView, customer_id: int
 ) -> HttpResponseBase:

@@ -13,6 +13,7 @@ from kameng.catalog.selectors import get_variant, list_card_variants, list_impor
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.fields import read_id
 from kameng.console.forms.imports import FindKeyForm, KeyUploadForm, ReasonForm
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.inventory.models import KeyState
@@ -190,6 +191,7 @@ def find_key_page(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 
 @console_page("keys.reveal")
+@confirmed
 def card_key(request: ConsoleRequest, site: SiteView, key_id: int) -> HttpResponse:
     """Show one key, masked; in clear after a reason, which goes into the audit log."""
     found = get_key(key_id)

@@ -26,6 +26,7 @@ from kameng.console.exports_money import export_disputes, export_refunds, export
 from kameng.console.forms.days import read_days
 from kameng.console.forms.orders import read_order_query
 from kameng.console.sheets import TYPES, write_sheet
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page
 from kameng.console.views.payments import read_payment_filter
 from kameng.console.views.sent_refunds import VIEWS
@@ -42,6 +43,7 @@ QUIET = frozenset({"q"})  # what was searched for may be somebody's contact
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def orders_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the orders of the list."""
     _require(request, site, "orders.view")
@@ -50,6 +52,7 @@ def orders_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def payments_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the payments of the list."""
     _require(request, site, "orders.view")
@@ -59,6 +62,7 @@ def payments_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def ledger_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give every transfer of the days shown."""
     _require(request, site, "money.view")
@@ -67,6 +71,7 @@ def ledger_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def customers_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the customers of the list."""
     _require(request, site, "customers.view")
@@ -76,6 +81,7 @@ def customers_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def wallet_file(request: ConsoleRequest, site: SiteView, customer_id: int) -> FileResponse:
     """Give the statement of one customer's wallet."""
     _require(request, site, "customers.view")
@@ -84,6 +90,7 @@ def wallet_file(request: ConsoleRequest, site: SiteView, customer_id: int) -> Fi
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def refunds_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the refunds through gateways of the list."""
     _require(request, site, "orders.view")
@@ -93,6 +100,7 @@ def refunds_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def disputes_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the disputes."""
     _require(request, site, "orders.view")
@@ -101,6 +109,7 @@ def disputes_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def top_ups_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the top-ups."""
     _require(request, site, "orders.view")

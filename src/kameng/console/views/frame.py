@@ -18,9 +18,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from kameng.accounts.people import Person, StaffPerson
-from kameng.console.errors import PermissionMissing, SignInNeeded
+from kameng.accounts.services.sessions import note_session_seen
+from kameng.console.errors import PermissionMissing, SecondFactorNeeded, SignInNeeded
 from kameng.console.navigation import Link, build_links
+from kameng.console.second_factor_rule import find_due, is_overdue
 from kameng.console.term_bar import find_term_bar
+from kameng.core import clock
 from kameng.core.scope import open_scope
 from kameng.insight.attention import MoneyWaiting, count_attention, count_money_waiting
 from kameng.tenancy.addresses import site_url
@@ -33,9 +36,11 @@ from kameng.tenancy.selectors import (
     list_sites_newest,
     scope_of,
 )
+from kameng.web.cookies import session_token
 from kameng.web.requests import KamengRequest, actor_of
 
 SWITCH_LIMIT = 12
+SEEN_SECONDS = 300
 View = Callable[..., HttpResponseBase]
 
 
@@ -56,11 +61,13 @@ class May:
         return self.person.can(name.replace("_", ".", 1), self.site_id)
 
 
-def console_page(permission: str) -> Callable[[View], View]:
+def console_page(permission: str | None) -> Callable[[View], View]:
     """Open a view of the back office as `view(request, site, **kwargs)` for who has `permission`.
 
-    Guests are led to the sign-in page. Raises `SiteNotFound` for a site that this host or person
-    does not open, `PermissionMissing` where the role lacks the permission.
+    None is for one's own account: open to every member of staff, and the only pages that someone
+    reaches who must set a second factor up first. Guests are led to the sign-in page. Raises
+    `SiteNotFound` for a site that this host or person does not open, `PermissionMissing` where the
+    role lacks the permission.
     """
 
     def wrap(view: View) -> View:
@@ -69,8 +76,12 @@ def console_page(permission: str) -> Callable[[View], View]:
             if not isinstance(request.person, StaffPerson):
                 return lead_to_sign_in(request)
             site = find_working_site(request, site_slug)
-            if not request.person.can(permission, site.site_id):
-                raise PermissionMissing
+            if permission is not None:
+                if not request.person.can(permission, site.site_id):
+                    raise PermissionMissing
+                if is_overdue(find_due(request, site), site):
+                    return lead_to_set_up(request, site)
+            _note_seen(request)
             request.working = site
             with open_scope(scope_of(site)), timezone.override(site.settings.zone):
                 return view(request, site, **kwargs)
@@ -107,6 +118,23 @@ def lead_to_sign_in(request: ConsoleRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('console:sign_in')}?{query}")
 
 
+def lead_to_set_up(request: ConsoleRequest, site: SiteView) -> HttpResponse:
+    """Send a browser to where a second factor is set up, and back afterwards; refuse a program."""
+    if request.method not in {"GET", "HEAD"} or "json" in request.headers.get("Accept", ""):
+        raise SecondFactorNeeded
+    query = urlencode({"setup": "1", "next": request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse('console:account', args=[site.slug])}?{query}")
+
+
+def _note_seen(request: ConsoleRequest) -> None:
+    """Write down every few minutes that a session is in use: for the lists of sessions."""
+    seen_at = getattr(request.person, "seen_at", None)
+    if seen_at is None or (clock.now() - seen_at).total_seconds() < SEEN_SECONDS:
+        return
+    with open_scope(scope_of(request.site)):  # sessions belong to the host's site
+        note_session_seen(session_token(request))
+
+
 def enter(request: ConsoleRequest) -> HttpResponse:
     """Lead from /console/ to the first page that the person may open."""
     if not isinstance(request.person, StaffPerson):
@@ -115,7 +143,7 @@ def enter(request: ConsoleRequest) -> HttpResponse:
     site = find_working_site(request, slug)
     links = build_links(site=site, path="", can=_can(request, site))
     if not links:
-        raise PermissionMissing
+        return HttpResponseRedirect(reverse("console:account", args=[site.slug]))
     return HttpResponseRedirect(links[0].url)
 
 
@@ -165,6 +193,7 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
         "shop_url": shop,
         "visit_url": visit_url(request, site, shop=shop),
         "here": request.get_full_path(),
+        "second_factor_due": find_due(request, site),
         "term_bar": find_term_bar(site, may_buy=person.can("plan.buy", site.site_id)),
     }
 

@@ -96,7 +96,7 @@ def dismiss_step(request: ConsoleRequest, site: SiteView, code: str) -> HttpResp
 
 
 def _uses(stored: Site, limits: PlanLimits) -> list[Use]:
-    hosts = max(len(list_domains(stored.id)) - 1, 0)  # the platform's own address is not counted
+    hosts = sum(each.is_own for each in list_domains(stored.id))
     staff = max(len(list_staff()) - 1, 0)
     return [
         Use(name=_("自有域名"), used=hosts, most=limits.domains_most),

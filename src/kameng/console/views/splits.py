@@ -75,6 +75,7 @@ def act_on_split(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 @require_POST
 @console_page("data.export")
+@confirmed
 def splits_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the splits of the list."""
     if not request.person.can(REVIEW if site.is_main else "money.view", site.site_id):

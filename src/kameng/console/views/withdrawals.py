@@ -88,6 +88,7 @@ def _list_page(request: ConsoleRequest, form: Any) -> HttpResponse:
 
 @require_POST
 @console_page("data.export")
+@confirmed
 def withdrawals_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give the withdrawals of the list: to who may see it."""
     if not request.person.can(REVIEW if site.is_main else "money.view", site.site_id):
