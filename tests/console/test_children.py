@@ -233,18 +233,18 @@ def test_the_main_site_sees_the_tree_and_moves_children(
 ) -> None:
     client, kid = client_for(main_site, ada), below.site
     listed = text_of(client.get(address(main_site, "sites")))
-    assert listed.index("site-a") < listed.index("child-a") < listed.index("site-b")
+    assert listed.index("site-b") < listed.index("site-a") < listed.index("child-a")
     client.post(address(main_site, "allow_children"), {"action": "allow"})
     Plan.objects.update(child_sites_most=1)
     move = address(main_site, "set_upline", kid.id)
-    assert client.post(move, {"upline_id": site_b.id, "plan_id": kid.plan_id}).status_code == 303
+    assert client.post(move, {"upline": site_b.slug, "plan_id": kid.plan_id}).status_code == 303
     assert Site.objects.get(id=kid.id).upline_id == site_b.id
-    assert client.post(move, {"upline_id": 0, "plan_id": kid.plan_id}).status_code == 303
+    assert client.post(move, {"upline": "", "plan_id": kid.plan_id}).status_code == 303
     assert Site.objects.get(id=kid.id).upline_id is None
-    assert client.post(move, {"upline_id": kid.id, "plan_id": kid.plan_id}).status_code == 400
+    assert client.post(move, {"upline": "nobody", "plan_id": kid.plan_id}).status_code == 400
     assert client.get(address(main_site, "site", kid.id)).status_code == 200
     client.post(address(main_site, "allow_children"), {"action": "forbid"})
-    refused = client.post(move, {"upline_id": site_b.id, "plan_id": kid.plan_id})
+    refused = client.post(move, {"upline": site_b.slug, "plan_id": kid.plan_id})
     assert refused.status_code == 409
 
 

@@ -355,21 +355,6 @@ def make_due(order_no: str) -> bool:
         return bool(rows.update(expires_at="2020-01-01T00:00:00Z"))
 
 
-def allow_children(slug: str) -> bool:
-    """Let the platform offer child sites, and the plan of a sub-site have room for some."""
-    from kameng.core.audit import SYSTEM
-    from kameng.core.scope import platform_scope
-    from kameng.tenancy.models import Plan, Site
-    from kameng.tenancy.services import bump_catalogue_version, change_settings
-
-    site = Site.objects.get(slug=slug)
-    with platform_scope("a journey offers child sites"):
-        changes = {"child_sites_allowed": True}
-        change_settings(site_id=_main_site_id(), changes=changes, actor=SYSTEM)
-        bump_catalogue_version(site.id)
-        return bool(Plan.objects.filter(id=site.plan_id).update(child_sites_most=9))
-
-
 def audit() -> list[str]:
     """Return every invariant that is broken, in words."""
     from kameng.config.audit import find_breaches
@@ -418,7 +403,6 @@ def tell_last_ip() -> str:
 ACTS: Mapping[str, Callable[..., Any]] = {
     "seed": seed,
     "make-due": make_due,
-    "allow-children": allow_children,
     "audit": audit,
     "claim": claim,
     "tell-domains": tell_domains,

@@ -432,6 +432,7 @@ def _quote_variant(variant: Variant, *, view: SiteView, rules: RuleBook) -> Unit
         cost_amount=Amount(variant.cost_amount),
         list_amount=Amount(variant.list_amount),
         plan=None if is_own else rules.plan,
+        upline=None if is_own else rules.upline,
         rules=rules.rules_of(
             variant.id,
             product_id=variant.product_id,
