@@ -74,7 +74,7 @@ def build_world(main: Site, site_a: Site, site_b: Site) -> World:
     shop = open_shop(main, site_a, keys=0)
     make_card_keys(shop.variant, [f"CANARY-A-KEY-{n}" for n in range(20)])
     allow_own_goods(site_a)
-    own = make_own_variant(site_a, title="CANARY-A-goods", keys=0)
+    own = make_own_variant(site_a, title="Goods of A", keys=0)
     make_card_keys(own, [f"CANARY-A-OWN-{n}" for n in range(5)])
     customer = make_customer(site_a, login="canary-a@example.com", nickname="CANARY-A-nick")
     outsider = make_customer(site_b, login="outsider@example.com", nickname="Bo")
