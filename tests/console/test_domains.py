@@ -179,7 +179,7 @@ def test_changing_where_buyers_are_led_asks_for_the_password(
     client.post(address(site_a, "domains"), {"host": "shop.com"})
     claim = claim_of("shop.com")
     with platform_scope("hours later"):
-        Session.unscoped.update(created_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=2))
+        Session.unscoped.update(confirmed_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=2))
 
     for name, words in (("remove_domain", (claim.id,)), ("primary_domain", ())):
         asked = client.post(address(site_a, name, *words))

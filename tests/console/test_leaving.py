@@ -38,7 +38,7 @@ FORM = {
 
 def grow_old(site: Site) -> None:
     with site_scope(site.id):
-        Session.objects.update(created_at=clock.now() - dt.timedelta(hours=1))
+        Session.objects.update(confirmed_at=clock.now() - dt.timedelta(hours=1))
 
 
 def body_of(response: Any) -> bytes:

@@ -4,6 +4,7 @@
 tests.journeys`), which saves its start while one writes a journey.
 """
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ FLAGS = (
     "--no-first-run",
     "--lang=zh-CN",
 )
+TURNS_OF_ONE_LINE = 10  # journeys, before the line that all of them share counts anew
 PATIENCE_MS = 30_000  # a busy machine is slow, not wrong
 
 
@@ -76,6 +78,9 @@ def browser(stack: Stack) -> Iterator[Browser]:
         browser.close()
 
 
+_turns = itertools.count(1)
+
+
 @pytest.fixture
 def visit(
     stack: Stack, browser: Browser, request: pytest.FixtureRequest
@@ -83,6 +88,8 @@ def visit(
     """Open a browser profile: `visit(device="phone", host="star.localhost")`."""
     opened: list[Visitor] = []
     name = clean_name(request.node.name)
+    if next(_turns) % TURNS_OF_ONE_LINE == 0:
+        stack.act("forget-tries")
 
     def open_one(**options: Any) -> Visitor:
         label = name if not opened else f"{name}-{len(opened) + 1}"

@@ -244,6 +244,8 @@ SUBJECTS: Final = {
     "product": _("商品"),
     "refund": _("退款"),
     "site": _("站点"),
+    "custom_role": _("角色"),
+    "invitation": _("邀请"),
     "page": _("页面"),
     "picture": _("图片"),
     "decoration": _("装修"),
