@@ -195,7 +195,7 @@ const image: Control = (_field, value, { hooks, path }) => {
 const link: Control = (_field, value, { hooks, path, id }) => {
   const current = value as Props | null;
   const box = make("div", { class: "link-box stack stack-2" });
-  const goals = ["", "home", "all", "category", "product", "page", "lookup", "help", "about", "url"];
+  const goals = ["", ...hooks.boot.goals];
   const select = make("select", { class: "input", id, "aria-label": say("link_goal") }, ...goals.map((goal) => make("option", { value: goal }, say(`to_${goal || "none"}`))));
   select.value = current ? String(current["to"]) : "";
   select.addEventListener("change", () => {

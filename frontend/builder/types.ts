@@ -66,6 +66,7 @@ export interface Boot {
   icons: string[];
   categories: { id: number; name: string; count: number }[];
   pages: { id: number; title: string }[];
+  readonly goals: readonly string[]; // where a link may lead
   tags: string[];
 }
 

@@ -154,6 +154,7 @@ BUILDER_WORDS: Final = {
     "to_help": _("帮助"),
     "to_home": _("首页"),
     "to_lookup": _("查询订单"),
+    "to_open": _("开店页"),
     "to_none": _("不链接"),
     "to_page": _("自己的页面"),
     "to_product": _("商品"),

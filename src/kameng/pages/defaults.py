@@ -38,6 +38,8 @@ def _look(site: SiteView) -> Content:
         _("购买帮助"): [(_("怎么购买"), "help"), (_("查询订单"), "lookup")],
         _("逛一逛"): [(_("全部商品"), "all"), (_("关于我们"), "about")],
     }
+    if site.is_main:
+        links[_("合作")] = [(_("开一间自己的店"), "open")]
     columns = [
         {
             "title": title,

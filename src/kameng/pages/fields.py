@@ -30,7 +30,18 @@ from django.utils.translation import gettext as _
 Text = str | Promise
 Props = dict[str, Any]
 
-TARGETS: Final = ("home", "all", "category", "product", "page", "lookup", "help", "about", "url")
+TARGETS: Final = (
+    "home",
+    "all",
+    "category",
+    "product",
+    "page",
+    "lookup",
+    "help",
+    "about",
+    "open",
+    "url",
+)
 SOURCES: Final = ("pinned", "hot", "new", "cheap", "category", "tag", "hand")
 PRODUCTS_MOST: Final = 40
 HAND_MOST: Final = 60

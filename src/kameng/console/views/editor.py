@@ -31,7 +31,7 @@ from kameng.pages.errors import (
     SectionNotFound,
     TimeInvalid,
 )
-from kameng.pages.fields import field_json, parse_moment
+from kameng.pages.fields import TARGETS, field_json, parse_moment
 from kameng.pages.models import MANY_KINDS, Page, PageKind
 from kameng.pages.registry import (
     GROUPS,
@@ -117,6 +117,7 @@ def _boot(page: Page, site: SiteView) -> dict[str, Any]:
             {"id": each.id, "name": each.name, "count": each.product_count}
             for each in catalogue.categories
         ],
+        "goals": [goal for goal in TARGETS if goal != "open" or site.is_main],
         "tags": sorted({tag for product in catalogue.products for tag in product.tags})[:200],
     }
 

@@ -96,6 +96,8 @@ def find_address(link: Props | None, world: World) -> str:
     goal: Any = link["to"]
     if goal in fixed:
         return reverse(fixed[goal])
+    if goal == "open" and world.site.is_main:
+        return reverse("storefront:plans")
     if goal == "category" and world.catalogue.find_category(link["id"]) is not None:
         return reverse("storefront:category", args=(link["id"],))
     if goal == "product" and world.catalogue.find_product(link["id"]) is not None:

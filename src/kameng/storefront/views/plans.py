@@ -79,6 +79,8 @@ def plans(request: KamengRequest) -> HttpResponse:
 def open_shop(request: KamengRequest) -> HttpResponse:
     """Show the form of a new shop, or order it: 303 to pay, or to the shop that is live."""
     require_main(request)
+    if request.method != "POST" and not request.GET.get("variant"):
+        return see_other(reverse("storefront:plans"))  # a plan is chosen first
     if request.method != "POST":
         return _form(request, ShopForm(), key=new_token())
     form = read_shop(request)
