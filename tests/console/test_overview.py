@@ -4,9 +4,13 @@ import datetime as dt
 import re
 from collections.abc import Callable
 
+import pytest
+
 from kameng.accounts.models import Role
+from kameng.console.views import overview
 from kameng.core import clock
 from kameng.core.scope import platform_scope
+from kameng.insight.attention import Matter
 from kameng.orders.models import Order, OrderState
 from kameng.payments.models import Gateway
 from kameng.tenancy.models import Site
@@ -114,3 +118,20 @@ def test_a_role_sees_and_reaches_only_what_it_may(
     assert 'href="/console/site-a/orders/?view=waiting"' in viewer
     assert "/orders/queue/" not in viewer
     assert "/orders/queue/" in service
+
+
+@pytest.mark.parametrize("has_steps", [True, False])
+def test_the_parts_of_the_page_are_closed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, has_steps: bool
+) -> None:
+    """An open division takes in what follows it: seen with matters to do and all steps done."""
+    monkeypatch.setattr(
+        overview, "list_matters", lambda *_args, **_more: [Matter(code="refund_refused", count=1)]
+    )
+    if not has_steps:
+        monkeypatch.setattr(overview, "list_steps", lambda _site: [])
+
+    page = page_of(desk)
+
+    assert page.count("<div") == page.count("</div>")
+    assert page.count("<section") == page.count("</section>")
