@@ -375,6 +375,20 @@ def claim(slug: str, host: str) -> list[dict[str, str]]:
         return [{"host": each.host, "token": each.token} for each in claims]
 
 
+def release(slug: str) -> int:
+    """Give up every domain of a site, so that its shop is found under its first host again."""
+    from kameng.core.audit import SYSTEM
+    from kameng.tenancy.claiming import remove_claim
+    from kameng.tenancy.models import ClaimState, DomainClaim
+    from kameng.tenancy.selectors import find_site_by_slug, site_scope
+
+    site = find_site_by_slug(slug)
+    assert site is not None
+    with site_scope(site.id):
+        claims = DomainClaim.objects.exclude(state=ClaimState.RELEASED)
+        return sum(1 for each in list(claims) if remove_claim(each.id, actor=SYSTEM))
+
+
 def tell_domains() -> dict[str, dict[str, Any]]:
     """Return every claimed domain by host."""
     from kameng.core.scope import platform_scope
@@ -413,6 +427,7 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "audit": audit,
     "forget-tries": forget_tries,
     "claim": claim,
+    "release": release,
     "tell-domains": tell_domains,
     "tell-last-ip": tell_last_ip,
 }
