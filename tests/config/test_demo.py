@@ -12,7 +12,7 @@ from django.db.models import F, Min, Sum
 from kameng.accounts.models import Approval, Customer, SiteRole, User
 from kameng.accounts.services.passwords import hash_new_password
 from kameng.catalog.inputs import clean_answers
-from kameng.catalog.models import Category, ImportJob, ImportState, Product, Variant
+from kameng.catalog.models import Category, DeliveryKind, ImportJob, ImportState, Product, Variant
 from kameng.catalog.selectors import get_catalogue
 from kameng.config.audit import find_breaches
 from kameng.config.demo import crowd, gateways, is_empty, load, rhythm, shelves, shops, wiping
@@ -296,10 +296,15 @@ def _check_goods_and_keys(files: DemoFiles) -> None:
     with platform_scope("test"):
         own = [each for site in files.shops["sites"] for each in site.get("own_goods", ())]
         assert {each["delivery"] for each in own} == {"CARD", "MANUAL", "TOP_UP"}
-        assert Product.unscoped.count() == len(files.goods) + len(own)
-        assert Category.unscoped.count() == len(files.categories) + 1  # a shelf of its own
+        goods = Product.unscoped.exclude(delivery_kind=DeliveryKind.SITE_PLAN)
+        assert goods.count() == len(files.goods) + len(own)
+        plans = Category.unscoped.exclude(id__in=goods.values("category_id"))
+        assert plans.count() <= 1  # the shelf of what opens shops
+        shelves = Category.unscoped.count() - plans.count()
+        assert shelves == len(files.categories) + 1  # and one of star's own
         faces = sum(len(each.face_values) for each in files.goods.values())
-        assert Variant.unscoped.count() == faces + sum(len(each["variants"]) for each in own)
+        sold = Variant.unscoped.filter(plan__isnull=True)
+        assert sold.count() == faces + sum(len(each["variants"]) for each in own)
         assert CardKey.unscoped.count() >= 20_000
         jobs = ImportJob.unscoped.all()
         assert set(jobs.values_list("state", flat=True)) == {ImportState.DONE}

@@ -128,6 +128,7 @@ def _load(files: DemoFiles, *, order_count: int) -> None:
     fill_queues(opened[1])
     terms.give_terms(opened)
     open_below(opened[1], main=opened[0], password=files.shops["password"])
+    history.read_events()
     say("核对最近几天的通道账单 …")
     for shop in (opened[0], *shops.list_own_takers(opened)):
         bring_bills(shop, now=now)
