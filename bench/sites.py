@@ -132,7 +132,7 @@ def _figures(opened: list[int], draw: random.Random, *, port: int) -> dict[str, 
     slugs = dict(Site.objects.filter(id__in=chosen).values_list("id", "slug"))
     catalogue(chosen[0])  # the goods themselves, which all sites share
     return {
-        "host_ms": _each(chosen, lambda one: store.find_site_of_host(f"{slugs[one]}.localhost")),
+        "host_ms": _each(chosen, lambda one: store.find_way(f"{slugs[one]}.localhost")),
         "site_ms": _each(chosen, get_site_view),
         "prices_ms": _each(chosen[1:], catalogue),
         "front_page_ms": _each(chosen, lambda one: _fetch(port, f"{slugs[one]}.localhost")),
