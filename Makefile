@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 
-# What drives a browser or kills processes has the machine to itself.
+# What drives a browser or kills processes comes after the rest, in two lanes: journeys in one, the
+# others one after another in the second (tests/conftest.py).
 QUIET := not browser and not kill and not slow
 
 .DEFAULT_GOAL := help
@@ -35,7 +36,7 @@ stop:
 test:
 	@$(PYTHON) tools/setup.py --test
 	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "$(QUIET)" $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]
-	@.venv/bin/python -m pytest -m "not ($(QUIET))" $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup -m "not ($(QUIET))" $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]
 
 # Not a part of any other target: ARGS="amount state" names slices.
 mutation:

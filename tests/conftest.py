@@ -80,6 +80,14 @@ def django_db_setup(database_url: str) -> str:
     return database_url
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what drives a browser or kills processes one lane, beside that of the journeys."""
+    for item in items:
+        is_loud = any(item.get_closest_marker(name) for name in ("browser", "kill", "slow"))
+        if is_loud and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+
+
 def pytest_runtest_setup() -> None:
     """Let no test go on in the language or the time zone of another one's last request.
 
