@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.pages.conftest import content, texts
 
 PAGE_CALLS = ("draft", "publish", "schedule", "unschedule", "discard", "share", "unshare")
 PAGE_VIEWS = ("edit_page", "page_frame", "page_history")
-SITE_VIEWS = ("design", "new_page", "templates", "pictures", "list_pictures", "skins")
+SITE_VIEWS = ("design", "new_page", "templates", "pictures", "list_pictures", "skins", "mail_looks")
 
 
 @pytest.fixture
@@ -318,3 +319,41 @@ def test_a_number_that_is_none_is_no_fault(home: Page, desk: Desk, wrong: str) -
     assert desk.get(f"design/pages/{home.id}/history/", number=wrong).status_code == 200
     assert answer(desk.get("design/goods/", ids=f"{wrong},5", q=wrong[:60])) == {"items": []}
     assert desk.get("design/pictures/list/", id=wrong, before=wrong).status_code == 200
+
+
+def test_the_operator_sees_the_mails_of_the_shop_in_a_closed_frame(
+    lin: people.Staff, site_a: Site, desk_of: Callable[..., Desk]
+) -> None:
+    desk = desk_of(lin, site_a)
+
+    page = desk.get("design/mails/?kind=one_time_code&lang=en").content.decode()
+    frames = re.findall(r'<iframe[^>]* sandbox="" src="([^"]*)"', page)
+
+    assert [frame.rpartition("?")[2] for frame in frames] == [
+        "lang=en&amp;theme=light",
+        "lang=en&amp;theme=dark",
+    ]
+    mail = desk.client.get(frames[1].replace("&amp;", "&"))
+    assert mail.status_code == 200
+    assert "Your code is" in mail.content.decode()
+    policy = mail.headers["Content-Security-Policy"]
+    for part in ("default-src 'none'", " sandbox;", "img-src data:", "frame-ancestors 'self'"):
+        assert part in policy
+    assert "script" not in policy
+    assert mail.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("design/mails/?kind=none&lang=xx", 200),
+        ("design/mails/none/frame/", 404),
+        ("design/mails/order_delivered/frame/?lang=xx&theme=xx", 200),
+        ("design/mails/order_delivered/frame/?design=pixel", 200),
+        ("design/mails/order_delivered/frame/?design=none", 404),
+    ],
+)
+def test_an_odd_mail_is_the_first_one_or_none(
+    lin: people.Staff, site_a: Site, desk_of: Callable[..., Desk], path: str, status: int
+) -> None:
+    assert desk_of(lin, site_a).get(path).status_code == status

@@ -70,6 +70,7 @@ def _tell(page: list[Customer], closing: Closing) -> None:
             subject=text.subject,
             body=text.body,
             dedupe_key=f"closing:{closing.id}:{row.id}",
+            language=LANGUAGE,
         )
         for row in page
         if row.login_kind == "email"
