@@ -13,7 +13,7 @@ from django.db.models import F, Max
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.scope import require_site_id
-from kameng.pages.content import Content, tidy
+from kameng.pages.content import Content, check_content, tidy
 from kameng.pages.errors import (
     ContentInvalid,
     DraftMoved,
@@ -147,9 +147,13 @@ def _tidied(page_id: int, content: Any) -> Content:
     if kind is None:
         raise PageNotFound
     try:
-        return tidy(content, kind=kind)
+        tidied = tidy(content, kind=kind)
     except ValueError as fault:
         raise ContentInvalid from fault
+    # What is incomplete may stand in a draft; what no template can draw may not.
+    if any(fault.is_fatal for fault in check_content(tidied, kind=kind)):
+        raise ContentInvalid
+    return tidied
 
 
 def replace_draft(page_id: int, *, content: Content | None, actor: Actor, site: SiteView) -> Page:
