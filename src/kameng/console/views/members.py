@@ -11,7 +11,7 @@ from kameng.accounts.models import Role
 from kameng.accounts.selectors import list_custom_roles, list_member_sessions, view_factors
 from kameng.accounts.services.inviting import list_site_ids, works_here_alone
 from kameng.accounts.services.sessions import close_member_session, close_member_sessions
-from kameng.accounts.services.staff import membership_permissions
+from kameng.accounts.services.standing import membership_permissions
 from kameng.console.answers import done
 from kameng.console.audit_words import describe_action, describe_subject
 from kameng.console.forms.staff import group_permissions, list_choices, role_value
