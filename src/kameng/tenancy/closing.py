@@ -17,7 +17,7 @@ from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
 from kameng.tenancy.claiming import end_claim
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
-from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
+from kameng.tenancy.selectors import SiteView, forget_hosts, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
 from kameng.tenancy.settings import parse_settings
 
@@ -174,6 +174,7 @@ def release_address(*, host: str, actor: Actor) -> None:
             raise errors.HostUnknown
         end_claim(host)
         record("site.domain.removed", actor=actor, site_id=site_id, subject=("domain", host))
+    forget_hosts()
 
 
 def keep_days() -> int:
