@@ -76,7 +76,8 @@ def find_closing() -> Closing | None:
 def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing:
     """Wind the site in force down: nothing new from the next request on. Audited.
 
-    The same again gives the closing that stands. Raises `MainSiteStays`. Locks the site.
+    The same again gives the closing that stands; the platform makes it its own, which the
+    operator cannot give up any more. Raises `MainSiteStays`. Locks the site.
     """
     site_id = require_site_id()
     with transaction.atomic():
@@ -85,6 +86,10 @@ def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing
             raise errors.MainSiteStays
         known = find_closing()
         if known is not None:
+            if is_by_platform and not known.is_by_platform and known.completed_at is None:
+                known.is_by_platform = True
+                known.save(update_fields=["is_by_platform"])
+                _record("site.closing.taken_over", site_id, actor, reason=reason)
             return known
         closing: Closing = Closing.objects.create(
             site_id=site_id,
