@@ -17,7 +17,7 @@ from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
 from kameng.tenancy.claiming import end_claim
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
-from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
+from kameng.tenancy.selectors import SiteView, forget_hosts, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
 from kameng.tenancy.settings import parse_settings
 
@@ -76,7 +76,8 @@ def find_closing() -> Closing | None:
 def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing:
     """Wind the site in force down: nothing new from the next request on. Audited.
 
-    The same again gives the closing that stands. Raises `MainSiteStays`. Locks the site.
+    The same again gives the closing that stands; the platform makes it its own, which the
+    operator cannot give up any more. Raises `MainSiteStays`. Locks the site.
     """
     site_id = require_site_id()
     with transaction.atomic():
@@ -85,6 +86,10 @@ def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing
             raise errors.MainSiteStays
         known = find_closing()
         if known is not None:
+            if is_by_platform and not known.is_by_platform and known.completed_at is None:
+                known.is_by_platform = True
+                known.save(update_fields=["is_by_platform"])
+                _record("site.closing.taken_over", site_id, actor, reason=reason)
             return known
         closing: Closing = Closing.objects.create(
             site_id=site_id,
@@ -174,6 +179,7 @@ def release_address(*, host: str, actor: Actor) -> None:
             raise errors.HostUnknown
         end_claim(host)
         record("site.domain.removed", actor=actor, site_id=site_id, subject=("domain", host))
+    forget_hosts()
 
 
 def keep_days() -> int:

@@ -11,7 +11,15 @@ from django.db.models import F
 
 from kameng.core.audit import Actor, record
 from kameng.tenancy import errors
-from kameng.tenancy.models import Domain, Plan, SettlementWay, Site, SiteKind, SiteState
+from kameng.tenancy.models import (
+    Closing,
+    Domain,
+    Plan,
+    SettlementWay,
+    Site,
+    SiteKind,
+    SiteState,
+)
 from kameng.tenancy.rules import DAY, clean_host, is_openable, is_slug
 from kameng.tenancy.selectors import forget_hosts
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
@@ -140,15 +148,24 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
 
 
 def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor) -> None:
-    """Open or suspend a site; the next request already sees it.
+    """Open or suspend a site; the next request already sees it. Locks the site.
 
-    Raises `SiteLeaving` for one that is closing or closed: `tenancy.closing` leads out of that.
+    One that is closing goes on closing, and is suspended once that is given up: or who closes could
+    not be stopped, and would sell again by giving up. Raises `SiteLeaving` for a closed one, and
+    for opening one that closes: `tenancy.closing` leads out of that.
     """
     with transaction.atomic():
-        leaving = (SiteState.CLOSING, SiteState.CLOSED)
-        rows = Site.objects.filter(id=site_id).exclude(state__in=leaving)
-        if not rows.update(state=state, suspended_reason=reason[:200], halted_by_upline=False):
+        site = lock_site(site_id)
+        halts_closing = site.state == SiteState.CLOSING and state == SiteState.SUSPENDED
+        if site.state in {SiteState.CLOSING, SiteState.CLOSED} and not halts_closing:
             raise errors.SiteLeaving
+        if halts_closing:
+            closing = Closing.unscoped.filter(site_id=site_id, ended_at=None)
+            closing.update(state_before=state, reason_before=reason[:200])
+        else:
+            Site.objects.filter(id=site_id).update(
+                state=state, suspended_reason=reason[:200], halted_by_upline=False
+            )
         record(
             "site.state.changed",
             actor=actor,
