@@ -33,9 +33,9 @@ from kameng.tenancy.selectors import (
     find_site_by_slug,
     get_site_view,
     list_sites_by_id,
-    list_sites_newest,
     scope_of,
 )
+from kameng.tenancy.site_lists import list_sites_newest
 from kameng.web.cookies import session_token
 from kameng.web.requests import KamengRequest, actor_of
 
