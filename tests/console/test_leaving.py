@@ -278,7 +278,10 @@ def test_a_shop_without_licence_is_seen_by_its_operator_alone(
     path = path[path.index("/") :]
     assert guest.get(path).status_code == 303
     assert guest.get("/").status_code == 200
+    assert guest.get(path).status_code == 303  # the browser that used it may follow it again
     assert client_for(site_a).get("/inside/forged/").status_code == 404
+    used = client_for(site_a).get(path)
+    assert (used.status_code, "已经用过" in text_of(used)) == (404, True)
 
 
 def test_a_pass_opens_one_shop_and_not_for_long(
