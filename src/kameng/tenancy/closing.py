@@ -13,9 +13,11 @@ from django.db.models import F
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.errors import Refusal
+from kameng.core.events import publish
 from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
 from kameng.tenancy.claiming import end_claim
+from kameng.tenancy.events import StandingChanged
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
 from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
@@ -76,7 +78,8 @@ def find_closing() -> Closing | None:
 def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing:
     """Wind the site in force down: nothing new from the next request on. Audited.
 
-    The same again gives the closing that stands. Raises `MainSiteStays`. Locks the site.
+    The same again gives the closing that stands. One that the main site begins, and what ends it,
+    is told to the owner (`StandingChanged`). Raises `MainSiteStays`. Locks the site.
     """
     site_id = require_site_id()
     with transaction.atomic():
@@ -96,6 +99,8 @@ def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing
         )
         _set_state(site_id, state=SiteState.CLOSING, reason=reason)
         _record("site.closing.begun", site_id, actor, reason=reason)
+        if is_by_platform:
+            _tell(site_id, "closing", reason=reason)
     return closing
 
 
@@ -110,6 +115,8 @@ def give_up_closing(*, actor: Actor) -> None:
         _end(closing, actor)
         _set_state(site_id, state=closing.state_before, reason=closing.reason_before)
         _record("site.closing.given_up", site_id, actor)
+        if closing.is_by_platform:
+            _tell(site_id, "closing_ended")
 
 
 def seal_selling() -> None:
@@ -134,6 +141,8 @@ def finish_closing(*, actor: Actor) -> Closing:
     Closing.objects.filter(id=closing.id).update(completed_at=now, completed_by=actor.name[:100])
     _set_state(site_id, state=SiteState.CLOSED, reason=closing.reason)
     _record("site.closed", site_id, actor, reason=closing.reason)
+    if closing.is_by_platform:
+        _tell(site_id, "closed", reason=closing.reason)
     closing.completed_at = now
     return closing
 
@@ -154,6 +163,7 @@ def reopen_site(*, actor: Actor) -> None:
         _end(closing, actor)
         _set_state(site_id, state=SiteState.OPEN, reason="")
         _record("site.reopened", site_id, actor)
+        _tell(site_id, "reopened")
 
 
 def release_address(*, host: str, actor: Actor) -> None:
@@ -200,6 +210,10 @@ def _set_state(site_id: int, *, state: int, reason: str) -> None:
     Site.objects.filter(id=site_id).update(
         state=state, suspended_reason=reason[:200], catalogue_version=F("catalogue_version") + 1
     )
+
+
+def _tell(site_id: int, what: str, *, reason: str = "") -> None:
+    publish(StandingChanged(site_id=site_id, subject_id=site_id, what=what, reason=reason[:200]))
 
 
 def _record(action: str, site_id: int, actor: Actor, *, reason: str = "") -> None:

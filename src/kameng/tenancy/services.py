@@ -10,7 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from kameng.core.audit import Actor, record
+from kameng.core.events import publish
 from kameng.tenancy import errors
+from kameng.tenancy.events import StandingChanged
 from kameng.tenancy.models import Domain, Plan, SettlementWay, Site, SiteKind, SiteState
 from kameng.tenancy.rules import DAY, clean_host, is_openable, is_slug
 from kameng.tenancy.selectors import forget_hosts
@@ -140,15 +142,23 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
 
 
 def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor) -> None:
-    """Open or suspend a site; the next request already sees it.
+    """Open or suspend a site; the next request already sees it. Locks the site.
 
-    Raises `SiteLeaving` for one that is closing or closed: `tenancy.closing` leads out of that.
+    The same again changes nothing and tells nobody. Publishes `StandingChanged`. Raises
+    `SiteLeaving` for one that is closing or closed: `tenancy.closing` leads out of that.
     """
     with transaction.atomic():
-        leaving = (SiteState.CLOSING, SiteState.CLOSED)
-        rows = Site.objects.filter(id=site_id).exclude(state__in=leaving)
-        if not rows.update(state=state, suspended_reason=reason[:200], halted_by_upline=False):
+        site, reason = lock_site(site_id), reason[:200]
+        if site.state in {SiteState.CLOSING, SiteState.CLOSED}:
             raise errors.SiteLeaving
+        before = (site.state, site.suspended_reason, site.halted_by_upline)
+        if before == (state, reason, False):
+            return
+        Site.objects.filter(id=site_id).update(
+            state=state, suspended_reason=reason, halted_by_upline=False
+        )
+        what = "resumed" if state == SiteState.OPEN else "suspended"
+        publish(StandingChanged(site_id=site_id, subject_id=site_id, what=what, reason=reason))
         record(
             "site.state.changed",
             actor=actor,
