@@ -240,6 +240,19 @@ def find_site_by_slug(slug: str) -> Site | None:
     return Site.objects.filter(slug=slug).select_related("plan").first()
 
 
+def find_site_named(text: str) -> Site | None:
+    """Return the site that a person names by its address, its slug or its number, or None."""
+    rows = Site.objects.select_related("plan")
+    by_slug = rows.filter(slug=text).first()
+    if by_slug is not None:
+        return by_slug
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return rows.filter(id=int(text)).first()
+    host = clean_host(text.partition("://")[2].partition("/")[0] or text.rstrip("/"))
+    site_id = find_site_id_now(host) if host else None
+    return rows.filter(id=site_id).first() if site_id else None
+
+
 def list_sites_settled(way: SettlementWay) -> list[Site]:
     """Return the sub-sites that settle in one way."""
     return list(Site.objects.filter(settlement_way=way).order_by("id"))

@@ -201,7 +201,9 @@ def _show_site(
 
 
 def _upline_form(shown: Site, data: QueryDict | None = None) -> UplineForm:
-    upline = get_site(shown.upline_id).slug if shown.upline_id else ""
+    upline = ""
+    if shown.upline_id:
+        upline = primary_host(shown.upline_id) or str(shown.upline_id)
     initial = {"upline": upline, "plan_id": shown.plan_id}
     return UplineForm(data, plans=list_plans(), initial=initial)
 
