@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('insight', '0002_roll_ups'),
-        ('orders', '0009_orders_by_moment'),
+        ('orders', '0010_orders_by_moment'),
         ('tenancy', '0006_leaving_and_licences'),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0008_site_terms'),
+        ('orders', '0009_free_plans'),
     ]
 
     operations = [
