@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0001_create'),
+        ('messaging', '0002_operator_notices'),
     ]
 
     operations = [
