@@ -77,7 +77,7 @@ def _print(guest: Visitor, keys: list[str], order_no: str) -> None:
     for key in (*keys, *long_keys):
         assert sum(key in sheet for sheet in sheets) == 1, key
     assert order_no in sheets[0]
-    assert page.locator(".header-brand").inner_text().split()[-1] in sheets[0]
+    assert page.locator("header .header-brand").inner_text().split()[-1] in sheets[0]
     for word in ("复制", "保存为文本", "继续逛", "搜索", "我的订单", "标记用过"):
         assert word not in "".join(sheets)
     page.emulate_media(color_scheme="null", media="null")
