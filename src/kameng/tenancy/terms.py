@@ -26,6 +26,7 @@ from kameng.tenancy.models import (
 )
 from kameng.tenancy.rules import (
     DAY,
+    MOST_DAYS,
     NewTerm,
     Stretch,
     change_over,
@@ -36,6 +37,7 @@ from kameng.tenancy.rules import (
 from kameng.tenancy.services import lock_site
 
 LONGEST = dt.timedelta(days=3660)
+FURTHEST = dt.timedelta(days=MOST_DAYS)  # ahead of now, however often a term is prolonged
 TERMS_MOST = 200
 
 
@@ -84,7 +86,7 @@ def prolong_term(site_id: int, *, bought: Bought, actor: Actor) -> SiteTerm:
     """Add to the end of a site's term, or from now when it is over. Call inside the transaction.
 
     Another plan than the site's own replaces what is left: see `rules.change_over`. Raises
-    `NothingToProlong`, `SiteClosed`.
+    `NothingToProlong`, `SiteClosed`, `TermTooFar`.
     """
     now = clock.now()
     site = lock_site(site_id)
@@ -115,6 +117,10 @@ def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
         or (site.expires_at is None and (site.plan_id == plan_id or days is not None))
     ):
         raise errors.NothingToProlong
+    if site.expires_at is None or site.plan_id != plan_id or days is None:
+        return
+    if site.expires_at - clock.now() > FURTHEST - dt.timedelta(days=days):
+        raise errors.TermTooFar(until=f"{site.expires_at:%Y-%m-%d}")
 
 
 def set_term_by_hand(

@@ -7,6 +7,7 @@ the purchase, and the order stays in the queue of those that wait for a person.
 
 import datetime as dt
 
+import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -35,6 +36,7 @@ from kameng.tenancy.terms import Bought, begin_term, hold_slug, prolong_term, re
 
 LANGUAGE = "zh-hans"
 AT_ONCE = 200
+log = structlog.get_logger("kameng.orders")
 ENTRANCE = dt.timedelta(days=1)  # for how long the order leads into the back office
 
 
@@ -91,7 +93,10 @@ def carry_out_due() -> int:
     """Carry out what is due on the site in force; return how many were tried."""
     due = list_due()
     for order_id in due:
-        carry_out(order_id)
+        try:
+            carry_out(order_id)
+        except Exception:  # one order must not keep all others from their shops
+            log.exception("purchase.not_carried_out", order_id=order_id)
     return len(due)
 
 

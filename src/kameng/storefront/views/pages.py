@@ -11,7 +11,7 @@ from kameng.core import clock
 from kameng.pages.content import Content
 from kameng.pages.drawing import draw_content
 from kameng.pages.errors import PageNotFound
-from kameng.pages.fields import is_safe_url
+from kameng.pages.fields import find_plain_url, is_safe_url
 from kameng.pages.looks import find_sheet
 from kameng.pages.models import MANY_KINDS, PageKind
 from kameng.pages.selectors import current_content, find_picture_data, get_design
@@ -121,9 +121,10 @@ def preview(request: KamengRequest, token: str) -> HttpResponse:
 def leaving(request: KamengRequest) -> HttpResponse:
     """Warn before a link of an operator leads to another host."""
     target = find_text(request, "to", limit=URL_CHARS)
-    if not is_safe_url(target) or target.startswith("/"):
+    plain = find_plain_url(target) if is_safe_url(target) else None
+    if plain is None:
         raise Http404
-    return answer_personal(request, "storefront/leaving.html", {"target": target})
+    return answer_personal(request, "storefront/leaving.html", {"target": plain})
 
 
 @open_when_suspended
