@@ -278,6 +278,7 @@ def test_publishing_what_is_wrong_names_section_and_field(home: Page, desk: Desk
         (fault,) = told["faults"]
         assert (fault["section"], fault["path"]) == ("公告条", "text")
         assert fault["message"].startswith("请填写“")
+        assert told["message"].startswith("公告条：请填写“")
         assert "1 处" in told["message"]
 
 

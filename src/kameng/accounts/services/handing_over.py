@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from kameng.accounts import errors
+from kameng.accounts.events import OfferMoved
 from kameng.accounts.models import OfferState, Role, Session, SiteOffer, SiteRole, User
 from kameng.accounts.rules import OFFER_DAYS, clean_staff_login
 from kameng.accounts.services.staff import lock_roles
 from kameng.accounts.services.standing import end_links_by, may_offer, standing_of
 from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.core.events import publish
 from kameng.core.ids import new_token, token_digest
 from kameng.core.scope import require_site_id
 from kameng.tenancy.selectors import get_site
@@ -66,6 +68,7 @@ def offer_site(*, receiver: str, reason: str, is_by_platform: bool, actor: Actor
             expires_at=clock.now() + dt.timedelta(days=OFFER_DAYS),
         )
         _record("site.offered", offer, actor, detail={"to": login, "reason": reason[:200]})
+        _tell(offer, "offered")
     return Offered(offer=offer, token=token)
 
 
@@ -76,6 +79,7 @@ def withdraw_offer(*, actor: Actor) -> None:
         if offer is None or not _end_open(OfferState.WITHDRAWN):
             raise errors.OfferGone
         _record("site.offer.withdrawn", offer, actor)
+        _tell(offer, "offer_withdrawn")
 
 
 def decline_offer(token: str, *, actor: Actor) -> None:
@@ -85,6 +89,7 @@ def decline_offer(token: str, *, actor: Actor) -> None:
         if not _take(offer, OfferState.DECLINED):
             raise errors.OfferGone
         _record("site.offer.declined", offer, actor)
+        _tell(offer, "offer_declined")
 
 
 def accept_offer(
@@ -166,6 +171,21 @@ def _end_open(state: OfferState) -> bool:
     now, rows = clock.now(), SiteOffer.objects.filter(state=OfferState.OPEN)
     rows.filter(expires_at__lte=now).update(state=OfferState.EXPIRED, ended_at=now)
     return bool(rows.update(state=state, ended_at=now))
+
+
+def _tell(offer: SiteOffer, what: str) -> None:
+    """Let the owner be told of what the main site does with the shop; his own acts he knows."""
+    if not offer.is_by_platform:
+        return
+    publish(
+        OfferMoved(
+            site_id=offer.site_id,
+            subject_id=offer.id,
+            what=what,
+            to=offer.receiver_login,
+            reason=offer.reason,
+        )
+    )
 
 
 def _record(

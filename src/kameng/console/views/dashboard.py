@@ -56,6 +56,7 @@ def read_screen(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) ->
         board=read_dashboard(site, period=period, now=now, is_all=is_all),
         sees_money=can("money.view", site.site_id),
         sees_orders=can("orders.view", site.site_id),
+        sees_children=can("children.manage", site.site_id),
     )
 
 
