@@ -170,6 +170,21 @@ def test_an_upline_sees_sums_and_no_buyer(below: Shop, desk: Desk) -> None:
     assert desk.get(f"customers/{mei.id}/").status_code == 404
 
 
+def test_both_legs_of_a_childs_sale_name_it_on_the_uplines_statement(
+    below: Shop, desk: Desk
+) -> None:
+    (mei,) = make_buyers(below.site, 1, amount=130_000)
+    placed = order(below, customer=mei, by_wallet=True)
+    upline_id = Site.objects.get(id=below.site.id).upline_id
+
+    shown = desk.get(f"ledger/accounts/50/{upline_id}/").content.decode()
+
+    assert "转付主站货款" in shown
+    assert shown.count(placed.order_no) == 2
+    assert shown.count(f"/children/{below.site.id}/") == 2
+    assert f"/orders/{placed.order_no}/" not in shown
+
+
 def test_a_child_sees_what_it_pays_and_nothing_above(below: Shop, desk_of: DeskOf) -> None:
     (mei,) = make_buyers(below.site, 1, amount=130_000)
     placed = order(below, customer=mei, by_wallet=True)
@@ -239,6 +254,9 @@ def test_the_main_site_sees_the_tree_and_moves_children(
     move = address(main_site, "set_upline", kid.id)
     assert client.post(move, {"upline": site_b.slug, "plan_id": kid.plan_id}).status_code == 303
     assert Site.objects.get(id=kid.id).upline_id == site_b.id
+    for name in ("b.localhost", "http://B.localhost:8000/", str(site_b.id)):
+        assert client.post(move, {"upline": name, "plan_id": kid.plan_id}).status_code == 303
+        assert Site.objects.get(id=kid.id).upline_id == site_b.id
     assert client.post(move, {"upline": "", "plan_id": kid.plan_id}).status_code == 303
     assert Site.objects.get(id=kid.id).upline_id is None
     assert client.post(move, {"upline": "nobody", "plan_id": kid.plan_id}).status_code == 400

@@ -116,6 +116,23 @@ def test_the_way_in_works_once(plans: PlanShop, rich: Client, client_for: Client
         assert Session.objects.filter(user__isnull=False).count() == 1
 
 
+def test_the_way_in_is_closed_once_the_owner_has_signed_in_by_the_password(
+    plans: PlanShop, rich: Client, client_for: ClientFor
+) -> None:
+    path, _, query = rich.post("/open/start/", form(plans))["Location"].partition("?")
+    owner = {"login": "bei@example.com", "password": PASSWORD}
+    assert client_for(plans.main).post("/console/sign-in/", owner).status_code == 302
+
+    finder = client_for(plans.main)  # of the link of the order
+    led = finder.post(f"{path}enter/", {"t": query.removeprefix("t=")})
+
+    assert led["Location"] == "/console/xiaobei/"
+    assert settings.SESSION_COOKIE not in finder.cookies
+    assert finder.get("/console/xiaobei/").status_code == 302
+    with site_scope(plans.main.id):
+        assert SitePurchase.objects.get().entered_at is None
+
+
 def test_who_has_no_link_gets_nowhere(plans: PlanShop, rich: Client, client_for: ClientFor) -> None:
     led = rich.post("/open/start/", form(plans))["Location"].partition("?")[0]
     stranger = client_for(plans.main)

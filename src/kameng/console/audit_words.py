@@ -91,6 +91,7 @@ ACTIONS: Final = {
     "settlement.split.given_up": pgettext_lazy("act", "放弃分账"),
     "settlement.claim.settled": pgettext_lazy("act", "关店时结清利润"),
     "site.closing.begun": pgettext_lazy("act", "开始关店"),
+    "site.closing.taken_over": pgettext_lazy("act", "关店改由主站决定"),
     "site.closing.given_up": pgettext_lazy("act", "取消关店"),
     "site.closed": pgettext_lazy("act", "完成关店"),
     "site.reopened": pgettext_lazy("act", "恢复已关的店"),

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -185,6 +186,10 @@ class Order(TenantModel):
                 fields=["site", "paid_at", "id"],
                 name="orders_awaiting_prepaid",
                 condition=Q(awaits_prepaid=True, state=2),
+            ),
+            # Every shop's sales of a stretch of time; costs a write next to nothing.
+            BrinIndex(
+                fields=["paid_at"], name="orders_by_moment", autosummarize=True, pages_per_range=32
             ),
             models.Index(
                 fields=["upline_site_id", "paid_at"],

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0008_child_invitations'),
+        ('tenancy', '0009_site_lists'),
     ]
 
     operations = [
