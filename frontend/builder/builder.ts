@@ -609,6 +609,11 @@ class Builder {
       leave: () => this.select(""),
       help: openHelp,
     });
+    if (this.boot.root_fields.length) {
+      this.showSide("root"); // on a phone too: nothing of the page itself can be chosen
+      const asked = location.hash.slice(1);
+      if (asked) this.side.querySelector(`[data-path="${CSS.escape(asked)}"]`)?.scrollIntoView({ block: "center" });
+    }
     addEventListener("beforeunload", (event) => !this.saver.isClean && event.preventDefault());
     addEventListener("online", () => this.state === "offline" && void this.saver.resume());
     // Back from the tab in which they signed in again: go on.

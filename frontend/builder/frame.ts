@@ -60,7 +60,7 @@ export class Frame {
 
   /** What stands behind the last section. */
   private get end(): Element | null {
-    return this.hooks.isLook ? (this.page?.querySelector(".footer-line") ?? null) : null;
+    return this.hooks.isLook ? (this.page?.querySelector(".footer > .wrap > .footer-line") ?? null) : null;
   }
 
   /** Show the page at a width of the device, shrunk to what there is room for. */

@@ -249,7 +249,8 @@ def draft(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse
 
 
 def _draw(content: Content, named: object, site: SiteView) -> dict[str, str]:
-    wanted = set(named) if isinstance(named, list) else set()
+    names = named if isinstance(named, list) else ()
+    wanted = {name for name in names if isinstance(name, str)}
     shown = [section for section in content["sections"] if section["id"] in wanted]
     if not shown:
         return {}
