@@ -3,8 +3,9 @@
 Run beside the stack as a program. Sites are opened by the product's own service until 100, 1 000 …
 exist; at each number the same things are timed: opening one more, finding a site by its host,
 reading it, forming the prices of its whole shelf from nothing, its front page over HTTP from a
-cold cache, the owner's list of sites. Flat means that the last column is near one. Every tenth site
-has a mark-up of its own and every hundredth hides a product, as operators do; no row is copied.
+cold cache, the owner's list of sites (its first page, one in its middle, a search, the switcher).
+Flat means that the last column is near one. Every tenth site has a mark-up of its own and every
+hundredth hides a product, as operators do; no row is copied.
 """
 
 import argparse
@@ -136,15 +137,28 @@ def _figures(opened: list[int], draw: random.Random, *, port: int) -> dict[str, 
         "site_ms": _each(chosen, get_site_view),
         "prices_ms": _each(chosen[1:], catalogue),
         "front_page_ms": _each(chosen, lambda one: _fetch(port, f"{slugs[one]}.localhost")),
-        "list_ms": _each(range(10), lambda _turn: _list_of_sites()),
+        **_figures_of_lists(chosen, slugs),
     }
 
 
-def _list_of_sites() -> None:
-    from kameng.tenancy.selectors import SiteFilter, list_sites_filtered
+def _figures_of_lists(chosen: list[int], slugs: dict[int, str]) -> dict[str, float]:
+    """Time the owner's list: its first page, one in its middle, a search, the site switcher."""
+    from kameng.tenancy.site_lists import SiteFilter, list_sites_filtered, list_sites_newest
 
-    rows, _total = list_sites_filtered(SiteFilter(), offset=0, limit=50)
-    assert rows
+    every = SiteFilter()
+    return {
+        "list_ms": _each(chosen[:20], lambda _one: list_sites_filtered(every)),
+        "later_page_ms": _each(chosen[:20], lambda one: list_sites_filtered(every, after_id=one)),
+        "search_ms": _each(chosen[:20], lambda one: _search(slugs[one])),
+        "switcher_ms": _each(chosen[:20], lambda _one: list_sites_newest()),
+    }
+
+
+def _search(slug: str) -> None:
+    from kameng.tenancy.site_lists import SiteFilter, list_sites_filtered
+
+    found = list_sites_filtered(SiteFilter(text=slug))
+    assert [row.slug for row in found.rows] == [slug]
 
 
 def _fetch(port: int, host: str) -> None:

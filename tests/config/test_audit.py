@@ -25,6 +25,7 @@ from tests.config.test_audit_goods import OF_GOODS
 from tests.config.test_audit_insight import DAMAGES as OF_INSIGHT
 from tests.config.test_audit_leaving import BREAKS as OF_LEAVING
 from tests.config.test_audit_pages import BREAKS as OF_PAGES
+from tests.config.test_audit_staff import BREAKS as OF_STAFF
 from tests.config.test_audit_terms import OF_TERMS
 from tests.config.test_audit_top_ups import BREAKS as OF_TOP_UPS
 from tests.damage import as_owner
@@ -326,7 +327,7 @@ def test_every_check_has_a_damage_that_it_finds() -> None:
     every = (
         *(*BREAKS, *SALE_BREAKS, *OF_TOP_UPS, *OF_SETTLEMENT),
         *(*OF_TERMS, *OF_DOMAINS, *OF_LEAVING, *OF_GOODS),
-        *(*OF_INSIGHT, *OF_PAGES, *OF_CHILDREN),
+        *(*OF_INSIGHT, *OF_PAGES, *OF_CHILDREN, *OF_STAFF),
     )
     known = {name for name, _damage in every}
     assert known == {name for name, _title, _check in audit.checks()}

@@ -123,4 +123,4 @@ def test_of_many_shops_a_few_addresses_are_told(
 ) -> None:
     monkeypatch.setattr(opening, "SHOWN_SITES", 1)
 
-    assert opening.tell_shops().splitlines()[1:] == ["  … and 1 more"]
+    assert opening.tell_shops().splitlines()[1:] == ["  … and more"]

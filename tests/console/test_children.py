@@ -170,6 +170,21 @@ def test_an_upline_sees_sums_and_no_buyer(below: Shop, desk: Desk) -> None:
     assert desk.get(f"customers/{mei.id}/").status_code == 404
 
 
+def test_both_legs_of_a_childs_sale_name_it_on_the_uplines_statement(
+    below: Shop, desk: Desk
+) -> None:
+    (mei,) = make_buyers(below.site, 1, amount=130_000)
+    placed = order(below, customer=mei, by_wallet=True)
+    upline_id = Site.objects.get(id=below.site.id).upline_id
+
+    shown = desk.get(f"ledger/accounts/50/{upline_id}/").content.decode()
+
+    assert "转付主站货款" in shown
+    assert shown.count(placed.order_no) == 2
+    assert shown.count(f"/children/{below.site.id}/") == 2
+    assert f"/orders/{placed.order_no}/" not in shown
+
+
 def test_a_child_sees_what_it_pays_and_nothing_above(below: Shop, desk_of: DeskOf) -> None:
     (mei,) = make_buyers(below.site, 1, amount=130_000)
     placed = order(below, customer=mei, by_wallet=True)
@@ -239,6 +254,9 @@ def test_the_main_site_sees_the_tree_and_moves_children(
     move = address(main_site, "set_upline", kid.id)
     assert client.post(move, {"upline": site_b.slug, "plan_id": kid.plan_id}).status_code == 303
     assert Site.objects.get(id=kid.id).upline_id == site_b.id
+    for name in ("b.localhost", "http://B.localhost:8000/", str(site_b.id)):
+        assert client.post(move, {"upline": name, "plan_id": kid.plan_id}).status_code == 303
+        assert Site.objects.get(id=kid.id).upline_id == site_b.id
     assert client.post(move, {"upline": "", "plan_id": kid.plan_id}).status_code == 303
     assert Site.objects.get(id=kid.id).upline_id is None
     assert client.post(move, {"upline": "nobody", "plan_id": kid.plan_id}).status_code == 400
@@ -257,3 +275,35 @@ def test_who_runs_the_platform_reads_the_whole_chain(
 
     for step in (COST, "批发价在成本上加 10%", "上级站点在其供货价上加 10%", PRICE):
         assert step in shown
+
+
+def test_a_link_is_shown_once_listed_and_withdrawn(shop: Shop, desk: Desk) -> None:
+    allow_children(2)
+
+    made = desk.post("children/invitations/", note="小禾", days="3")
+
+    body = made.content.decode()
+    assert (made.status_code, made["Cache-Control"]) == (200, "no-store")
+    found = re.search(r"/open/invited/([^/\"]+)/", body)
+    assert found is not None
+    listed = desk.get("children/invitations/").content.decode()
+    assert "小禾" in listed
+    assert "等对方开店" in listed
+    assert found[1] not in listed
+    pulled = re.search(r"children/invitations/(\d+)/withdraw/", listed)
+    assert pulled is not None
+    assert desk.post(f"children/invitations/{pulled[1]}/withdraw/").status_code == 303
+    assert "小禾" not in text_of(desk.get("children/invitations/"))
+    main = Client(HTTP_HOST="main.localhost")
+    assert main.get(f"/open/invited/{found[1]}/").status_code == 404
+    assert desk.post(f"children/invitations/{pulled[1]}/withdraw/").status_code == 404
+
+
+def test_links_beyond_the_plan_are_refused_with_what_was_typed(shop: Shop, desk: Desk) -> None:
+    allow_children(1)
+    desk.post("children/invitations/", note="一", days="3")
+
+    refused = desk.post("children/invitations/", note="第二个人", days="3")
+
+    assert refused.status_code == 409
+    assert "第二个人" in refused.content.decode()

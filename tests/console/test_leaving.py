@@ -17,9 +17,11 @@ from kameng.core import clock
 from kameng.core.audit import SYSTEM
 from kameng.insight.models import Archive, ArchiveState
 from kameng.insight.services.archiving import write_archive
+from kameng.messaging.models import OperatorNotice
+from kameng.messaging.operator_notices import NoticeDraft, post_notices
 from kameng.tenancy.models import Licence, Site, SiteState
 from kameng.tenancy.selectors import get_site_view, site_scope
-from kameng.tenancy.services import change_settings
+from kameng.tenancy.services import change_settings, set_site_state
 from tests import people
 from tests.console.pages import address, text_of
 from tests.factories import PASSWORD, make_staff
@@ -278,7 +280,10 @@ def test_a_shop_without_licence_is_seen_by_its_operator_alone(
     path = path[path.index("/") :]
     assert guest.get(path).status_code == 303
     assert guest.get("/").status_code == 200
+    assert guest.get(path).status_code == 303  # the browser that used it may follow it again
     assert client_for(site_a).get("/inside/forged/").status_code == 404
+    used = client_for(site_a).get(path)
+    assert (used.status_code, "已经用过" in text_of(used)) == (404, True)
 
 
 def test_a_pass_opens_one_shop_and_not_for_long(
@@ -295,3 +300,34 @@ def test_a_pass_opens_one_shop_and_not_for_long(
     late = time.time() + 600
     monkeypatch.setattr(time, "time", lambda: late)
     assert client_for(site_a).get(path).status_code == 404
+
+
+def test_news_of_the_main_site_stand_above_until_they_were_seen(
+    main_site: Site, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    with site_scope(site_a.id):
+        values = {"reason": "投诉太多", "to": ""}
+        post_notices(
+            [NoticeDraft(site_id=site_a.id, kind="resumed", dedupe_key="one", values=values)]
+        )
+        notice_id = OperatorNotice.objects.get().id
+    operator = client_for(site_a, lin)
+
+    shown = text_of(operator.get(address(site_a, "overview")))
+    assert ("主站已恢复本店营业" in shown, "原因：投诉太多" in shown) == (True, True)
+    seen = f"/console/{site_a.slug}/news/{notice_id}/seen/"
+    assert operator.post(seen).status_code == 303
+    assert operator.post(seen).status_code == 303
+    assert "主站已恢复本店营业" not in text_of(operator.get(address(site_a, "overview")))
+
+
+def test_every_page_says_why_a_shop_does_not_sell(
+    main_site: Site, site_a: Site, lin: people.Staff, client_for: ClientFor
+) -> None:
+    operator = client_for(site_a, lin)
+    with site_scope(site_a.id):
+        set_site_state(
+            site_id=site_a.id, state=SiteState.SUSPENDED, reason="资料不全", actor=SYSTEM
+        )
+
+    assert "原因：资料不全" in text_of(operator.get(address(site_a, "goods")))

@@ -14,10 +14,11 @@ from kameng.catalog.selectors import list_plan_offers
 from kameng.core import clock
 from kameng.core.audit import SYSTEM
 from kameng.core.scope import platform_scope
+from kameng.insight.attention import list_steps
 from kameng.orders.rules import State
 from kameng.tenancy.models import Plan, Site, TermKind
 from kameng.tenancy.selectors import get_site_view, site_scope
-from kameng.tenancy.services import create_site
+from kameng.tenancy.services import bump_catalogue_version, change_settings, create_site
 from kameng.tenancy.settings import SiteSettings
 from kameng.tenancy.terms import set_term_by_hand
 from tests.console.conftest import Desk
@@ -256,6 +257,33 @@ def test_a_step_is_put_away_and_brought_back(desk: Desk, site_a: Site) -> None:
     desk.post("steps/logo/", back="1")
 
     assert "已收起 1 项" not in text_of(desk.get())
+
+
+def test_steps_that_are_all_put_away_can_be_brought_back(desk: Desk, site_a: Site) -> None:
+    with site_scope(site_a.id):
+        codes = [step.code for step in list_steps(get_site_view(site_a.id)) if not step.is_done]
+    for code in codes:
+        desk.post(f"steps/{code}/")
+
+    shown = text_of(desk.get())
+    assert (f"已收起 {len(codes)} 项" in shown, "剩下的都收起了" in shown) == (True, True)
+    desk.post("steps/logo/", back="1")
+    shown = text_of(desk.get())
+    assert (f"已收起 {len(codes) - 1} 项" in shown, "剩下的都收起了" in shown) == (True, False)
+
+
+def test_the_checklist_names_what_the_shop_needs_and_may(main_site: Site, site_a: Site) -> None:
+    def codes() -> set[str]:
+        with site_scope(site_a.id) as view:
+            return {step.code for step in list_steps(view)}
+
+    assert not {"legal", "own_goods"} & codes()
+    with platform_scope("a test asks for details"):
+        change_settings(site_id=main_site.id, changes={"licence_required": True}, actor=SYSTEM)
+    Plan.objects.update(own_goods_most=5)
+    bump_catalogue_version(site_a.id)
+
+    assert {"legal", "own_goods"} <= codes()
 
 
 # An order that could not be carried out.

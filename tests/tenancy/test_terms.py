@@ -19,12 +19,11 @@ from kameng.tenancy import errors, rules
 from kameng.tenancy.models import Plan, Site, SiteState, SiteTerm, TermKind, TermNotice
 from kameng.tenancy.rules import Stretch, change_over, due_notice, prolong, rest_of
 from kameng.tenancy.selectors import (
-    SiteFilter,
     get_site_view,
-    list_sites_filtered,
     site_scope,
 )
 from kameng.tenancy.services import PlanDraft, save_plan, set_site_state
+from kameng.tenancy.site_lists import SiteFilter, list_sites_filtered
 from kameng.tenancy.terms import list_terms, set_term_by_hand
 from tests.people import make_operator, sign_in
 
@@ -301,7 +300,7 @@ def test_the_list_of_sites_finds_what_ends(main_site: Site, site_a: Site, site_b
     end(site_b, ago=8 * DAY)
 
     found = {
-        view: [row.id for row in list_sites_filtered(SiteFilter(view=view))[0]]
+        view: [row.id for row in list_sites_filtered(SiteFilter(view=view)).rows]
         for view in ("all", "ending", "over", "suspended")
     }
     assert found["ending"] == [site_a.id]

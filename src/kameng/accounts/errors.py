@@ -70,6 +70,11 @@ class CodeRefused(Refusal):
     message = _("验证码不正确或已失效，请重新获取。")
 
 
+class PassRefused(NotFound):
+    code = "pass_refused"
+    message = _("这个链接已经用过或已过期，请回后台再点一次“看我的店”。")
+
+
 class CustomerNotFound(NotFound):
     code = "customer_not_found"
     message = _("没有这个客户。")

@@ -30,3 +30,16 @@ class SecurityChanged(Event):
     what: str
     ip: str = ""
     agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMoved(Event):
+    """The main site offers a shop to another person, or that offer ended without a new owner.
+
+    `subject_id` is the offer; `what` one of offered, offer_withdrawn, offer_declined.
+    """
+
+    KIND: ClassVar[str] = "accounts.offer_moved"
+    what: str
+    to: str
+    reason: str = ""

@@ -96,7 +96,7 @@ def checks() -> list[tuple[str, str, Check]]:
 
 def _checks_of_sites() -> list[tuple[str, str, Check]]:
     """Return those of the life of sub-sites."""
-    from kameng.config import auditing_domains, auditing_pages, auditing_terms
+    from kameng.config import auditing_domains, auditing_pages, auditing_staff, auditing_terms
     from kameng.config import auditing_goods as g
     from kameng.config import auditing_leaving as leaving
 
@@ -111,4 +111,11 @@ def _checks_of_sites() -> list[tuple[str, str, Check]]:
         ("I41", "pages show revisions of their own; plans are kept", auditing_pages.publications),
         ("I42", "pictures on pages are the site's own and whole", auditing_pages.pictures),
         ("I43", "own goods are sold by their site alone, for a share", g.own_goods),
+        ("I44", "roles give what a site may give; its owner can act", auditing_staff.roles),
+        ("I45", "an invitation was used once, by who got its place", auditing_staff.invitations),
+        (
+            "I46",
+            "second factors keep to their bounds, codes count once",
+            auditing_staff.second_factors,
+        ),
     ]

@@ -114,12 +114,12 @@ def set_password(login: str, password: str) -> str:
 def tell_shops() -> str:
     """Return the addresses of the first sites, or how to open one when there is none."""
     from kameng.tenancy.addresses import site_url
-    from kameng.tenancy.selectors import list_sites
+    from kameng.tenancy.site_lists import list_sites_oldest
 
-    sites = list_sites()
+    sites = list_sites_oldest(limit=SHOWN_SITES + 1)
     lines = [f"  {site.name}  {site_url(site.id)}/" for site in sites[:SHOWN_SITES]]
     if len(sites) > SHOWN_SITES:
-        lines.append(f"  … and {len(sites) - SHOWN_SITES} more")
+        lines.append("  … and more")
     return "\n".join(lines) or NO_SHOP
 
 

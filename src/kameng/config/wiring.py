@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kameng.accounts.events import ApprovalGiven, SecurityChanged
+from kameng.accounts.events import ApprovalGiven, OfferMoved, SecurityChanged
 from kameng.core.events import BatchHandler, Event
 from kameng.insight import handlers as insight
 from kameng.messaging import handlers as messaging
@@ -36,7 +36,13 @@ from kameng.payments.events import (
 )
 from kameng.settlement import handlers as settlement
 from kameng.settlement.events import WithdrawalPaid, WithdrawalReleased, WithdrawalReturned
-from kameng.tenancy.events import CertificateFailed, DomainLost, DomainWentAway, DomainWentLive
+from kameng.tenancy.events import (
+    CertificateFailed,
+    DomainLost,
+    DomainWentAway,
+    DomainWentLive,
+    StandingChanged,
+)
 
 SAME_TRANSACTION: Mapping[type[Event], tuple[Any, ...]] = {
     ApprovalGiven: (payments.carry_out, orders.carry_out),
@@ -95,5 +101,10 @@ AFTER_COMMIT: tuple[Consumer, ...] = (
         name="messaging.tell_domain_news",
         events=(DomainWentLive, DomainWentAway, DomainLost, CertificateFailed),
         handler=messaging.tell_domain_news,
+    ),
+    Consumer(
+        name="messaging.tell_standing",
+        events=(StandingChanged, OfferMoved),
+        handler=messaging.tell_standing,
     ),
 )

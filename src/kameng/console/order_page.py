@@ -62,6 +62,11 @@ MOMENTS: Final[Mapping[str, tuple[str, str, Text]]] = {
         "warn",
         pgettext_lazy("act", "补差价到晚了，先付的一笔已不在，这笔也退回"),
     ),
+    "shop_closed": (
+        "alert-triangle",
+        "warn",
+        pgettext_lazy("act", "关店后才付款，这笔钱退回付款人"),
+    ),
     "rest_unpaid": ("clock", "warn", pgettext_lazy("act", "买家没有补差价，先付的一笔退回")),
     "paid": ("check", "ok", pgettext_lazy("act", "已付款")),
     "delivered": ("checks", "ok", pgettext_lazy("act", "已发货")),

@@ -1,10 +1,11 @@
-"""Pages by number, for lists of goods: bounded, with the addresses of the neighbours."""
+"""Pages: by number for lists of goods, by the site they begin at for lists of sites."""
 
 from dataclasses import dataclass
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
 from kameng.console.forms.fields import read_id
+from kameng.tenancy.site_lists import SiteFilter, SitePage, list_sites_filtered
 
 MAX_PAGE = 10_000
 
@@ -44,3 +45,31 @@ def read_page(query: QueryDict, *, size: int, total_count: int) -> Page:
 def read_number(query: QueryDict) -> int:
     """Return the number of the page asked for."""
     return min(read_id(query.get("page")) or 1, MAX_PAGE)
+
+
+def read_site_page(request: HttpRequest, wanted: SiteFilter, *, size: int) -> SitePage:
+    """Return the page of sites that an address names by where it begins."""
+    return list_sites_filtered(
+        wanted,
+        after_id=read_id(request.GET.get("after")),
+        before_id=read_id(request.GET.get("before")),
+        limit=size,
+    )
+
+
+def page_urls(request: HttpRequest, page: SitePage) -> dict[str, str]:
+    """Return the addresses of the neighbours of a page of sites; empty where there is none."""
+    return {
+        "newer_url": _site_url(request, "before", page.newer_id),
+        "older_url": _site_url(request, "after", page.older_id),
+    }
+
+
+def _site_url(request: HttpRequest, name: str, site_id: int | None) -> str:
+    if site_id is None:
+        return ""
+    query = request.GET.copy()
+    query.pop("after", None)
+    query.pop("before", None)
+    query[name] = str(site_id)
+    return f"?{query.urlencode()}"

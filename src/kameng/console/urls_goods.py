@@ -12,6 +12,7 @@ from kameng.console.views import (
     health,
     imports,
     my_plan,
+    overview,
     own_goods,
     plans,
     price_table,
@@ -105,6 +106,7 @@ platform_urls: list[URLPattern | URLResolver] = [
     path("sites/<int:site_id>/term/", sites.set_term, name="set_term"),
     path("my-plan/", my_plan.my_plan, name="my_plan"),
     path("my-plan/more/", my_plan.more_time, name="more_time"),
+    path("news/<int:notice_id>/seen/", overview.see_news, name="see_news"),
     path("steps/<slug:code>/", my_plan.dismiss_step, name="dismiss_step"),
     path("health/", health.health, name="health"),
 ]

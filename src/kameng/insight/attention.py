@@ -355,13 +355,19 @@ def list_steps(site: SiteView) -> list[Step]:
             sale,
         ]
     design = get_design(site)
+    legal = Step(code="legal", is_done=bool(settings.legal))
+    own_goods = Step(
+        code="own_goods", is_done=Product.objects.filter(site_id=site.site_id).exists()
+    )
     most = get_limits(site.site_id).domains_most
     domain = Step(code="domain", is_done=any(each.is_own for each in list_domains(site.site_id)))
     return [
+        *([legal] if settings.licence_required else []),
         Step(code="logo", is_done=bool(design.look["root"].get("logo"))),
         Step(code="design", is_done=Page.objects.exists()),
         contact,
         Step(code="prices", is_done=PriceRule.objects.exists()),
+        *([own_goods] if makes_goods(site) else []),
         _payee_step(site),
         *([] if most == 0 and not domain.is_done else [domain]),
         Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from kameng.core.scope import open_scope
 from kameng.ledger.accounts import Reference
-from kameng.orders.selectors import list_order_nos
+from kameng.orders.selectors import list_order_nos, list_orders_of_children
 from kameng.payments.selectors import list_dispute_nos, list_prepaid_nos, list_top_up_nos
 from kameng.settlement.selectors import list_split_order_nos, list_withdrawal_nos
-from kameng.tenancy.selectors import get_site_view, scope_of
+from kameng.tenancy.selectors import get_site_view, list_sites_by_id, scope_of
 
 Key = tuple[int, int, int]  # site, kind of reference, id
 
@@ -25,6 +25,7 @@ class Behind:
     number: str
     site_slug: str
     reference_id: int
+    site_id: int
 
 
 def name_references(keys: Iterable[Key]) -> dict[Key, Behind]:
@@ -41,9 +42,34 @@ def name_references(keys: Iterable[Key]) -> dict[Key, Behind]:
             shown_as = Reference.ORDER if kind == Reference.SPLIT else kind
             for reference_id, number in named.items():
                 found[site_id, kind, reference_id] = Behind(
-                    kind=shown_as, number=number, site_slug=site.slug, reference_id=reference_id
+                    kind=shown_as,
+                    number=number,
+                    site_slug=site.slug,
+                    reference_id=reference_id,
+                    site_id=site_id,
                 )
+        found |= _name_below(
+            site_id, kinds[Reference.ORDER] - set(numbers.get(Reference.ORDER, ()))
+        )
     return found
+
+
+def _name_below(site_id: int, order_ids: set[int]) -> dict[Key, Behind]:
+    """Name orders of a site's children: what it passed on of them stands on its own statement."""
+    if not order_ids:
+        return {}
+    orders = list_orders_of_children(order_ids, upline_id=site_id)
+    sites = {row.id: row.slug for row in list_sites_by_id([each for each, _no in orders.values()])}
+    return {
+        (site_id, int(Reference.ORDER), order_id): Behind(
+            kind=Reference.ORDER,
+            number=order_no,
+            site_slug=sites[child_id],
+            reference_id=order_id,
+            site_id=child_id,
+        )
+        for order_id, (child_id, order_no) in orders.items()
+    }
 
 
 def _read_numbers(kinds: Mapping[int, set[int]]) -> dict[Reference, dict[int, str]]:

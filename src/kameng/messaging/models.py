@@ -31,6 +31,34 @@ class InboxMessage(TenantModel):
         ]
 
 
+class OperatorNotice(TenantModel):
+    """What the operator of a site finds at the top of the back office until somebody has seen it.
+
+    `kind` names the sentence, `values` fill it: it is read in the language of who reads.
+    """
+
+    kind = models.CharField(max_length=30)
+    values = models.JSONField(default=dict)
+    dedupe_key = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    seen_at = models.DateTimeField(null=True)
+    seen_by = models.CharField(max_length=100, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site", "dedupe_key"], name="messaging_operator_notice_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["site", "-id"],
+                condition=models.Q(seen_at__isnull=True),
+                name="messaging_notices_unseen",
+            ),
+        ]
+
+
 class EmailState(models.IntegerChoices):
     """How far an e-mail has come."""
 

@@ -21,6 +21,7 @@ from kameng.orders.services.waiting import give_back_late
 from kameng.payments.events import GatewayRefundDone, GatewayRefundRefused, PaymentConfirmed
 from kameng.payments.models import Purpose
 from kameng.payments.selectors import get_payment, get_refunded_payment
+from kameng.tenancy.closing import are_books_closed
 
 
 def settle_payment(event: PaymentConfirmed) -> None:
@@ -29,9 +30,14 @@ def settle_payment(event: PaymentConfirmed) -> None:
     A late payment without stock goes back by itself; a second payment of a paid order too, and one
     beside a wallet that does not cover its part any more, and the rest of a short payment that went
     back meanwhile. An order whose shop must pay wholesale in
-    ahead first waits for that.
+    ahead first waits for that. What is paid after its shop has closed for good goes back: whose
+    part of the sale it was, or of its upline, was settled. Shares the selling of both.
     """
     if event.purpose != Purpose.ORDER:
+        return
+    if _is_too_late(event.paid_for):
+        order, payment = Order.objects.get(id=event.paid_for), get_payment(event.subject_id)
+        give_back(order=order, payment=payment, why="shop_closed", reason="the shop has closed")
         return
     settlement = Settlement(
         store.settle(
@@ -49,6 +55,12 @@ def settle_payment(event: PaymentConfirmed) -> None:
         _give_back(event, why="wallet_part_short", reason="the wallet does not cover its part")
     elif settlement == Settlement.REST_ALONE:
         _give_back(event, why="rest_alone", reason="what it completes went back")
+
+
+def _is_too_late(order_id: int) -> bool:
+    order = Order.objects.only("site_id", "upline_site_id").get(id=order_id)
+    sites = sorted({order.site_id, order.upline_site_id or order.site_id})
+    return any(are_books_closed(site_id) for site_id in sites)
 
 
 def _give_back(event: PaymentConfirmed, *, why: str, reason: str) -> None:

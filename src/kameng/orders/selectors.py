@@ -59,6 +59,14 @@ def list_order_nos(order_ids: set[int]) -> dict[int, str]:
     return dict(Order.objects.filter(id__in=order_ids).values_list("id", "order_no"))
 
 
+def list_orders_of_children(order_ids: set[int], *, upline_id: int) -> dict[int, tuple[int, str]]:
+    """Return site and printed number of orders that child sites made through this upline."""
+    with platform_scope("an upline names what its children sold"):
+        rows = Order.unscoped.filter(id__in=order_ids, upline_site_id=upline_id)
+        found = rows.values_list("id", "site_id", "order_no")
+        return {order_id: (site_id, order_no) for order_id, site_id, order_no in found}
+
+
 def list_customer_orders(
     customer_id: int,
     *,

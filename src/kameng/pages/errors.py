@@ -111,6 +111,11 @@ class LibraryFull(Refusal):
     message = _("图片库已满（%(most)s 张），请先删除不用的图片。")
 
 
+class LibraryWorn(Refusal):
+    code = "page_library_worn"
+    message = _("这个店换过的图片已有 %(most)s 张，不能再传新的，请联系平台。")
+
+
 class SkinInvalid(Refusal):
     code = "skin_invalid"
     message = _("%(why)s")

@@ -7,8 +7,9 @@ several sites under a platform scope with its reason.
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from kameng.core import clock
 from kameng.core.scope import platform_scope, require_site_id
@@ -27,7 +28,8 @@ from kameng.settlement.models import (
 )
 from kameng.settlement.rules import OPEN_STATES, SplitState, State
 from kameng.settlement.sealing import open_account
-from kameng.tenancy.selectors import list_branch_ids, list_sites_by_id
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import branches_of, list_sites_by_id
 
 LIMIT = 99
 REASON = "a main site looks at what it pays out"
@@ -87,8 +89,8 @@ def list_reviewed(
         return _page(rows.select_related("account", "batch"), states, before_id, limit)
 
 
-def _heirs(main_id: int) -> list[int]:
-    return list_branch_ids(main_id)
+def _heirs(main_id: int) -> "QuerySet[Site, Any]":
+    return branches_of(main_id)
 
 
 def _page(
@@ -233,11 +235,12 @@ def name_orders(splits: Iterable[Split]) -> dict[int, str]:
     return list_order_nos({row.order_id for row in splits if row.order_id})
 
 
-def list_terms() -> dict[int, Terms]:
-    """Return the terms that the main site in force set, by site: its own and single ones."""
+def list_terms(site_ids: Iterable[int]) -> dict[int, Terms]:
+    """Return the terms of the main site in force and those of these of its sub-sites, by site."""
     main_id = require_site_id()
     with platform_scope(REASON):
-        rows = Terms.unscoped.filter(site_id__in=[main_id, *_heirs(main_id)])
+        wanted = Q(site_id__in=_heirs(main_id).filter(id__in=list(site_ids)))
+        rows = Terms.unscoped.filter(Q(site_id=main_id) | wanted)
         return {row.site_id: row for row in rows}
 
 

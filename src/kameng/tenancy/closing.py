@@ -13,11 +13,13 @@ from django.db.models import F
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.errors import Refusal
+from kameng.core.events import publish
 from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
 from kameng.tenancy.claiming import end_claim
+from kameng.tenancy.events import StandingChanged
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
-from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
+from kameng.tenancy.selectors import SiteView, forget_hosts, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
 from kameng.tenancy.settings import parse_settings
 
@@ -76,7 +78,9 @@ def find_closing() -> Closing | None:
 def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing:
     """Wind the site in force down: nothing new from the next request on. Audited.
 
-    The same again gives the closing that stands. Raises `MainSiteStays`. Locks the site.
+    The same again gives the closing that stands; the platform makes it its own, which the
+    operator cannot give up any more. One that the main site begins, and what ends it, is told to
+    the owner (`StandingChanged`). Raises `MainSiteStays`. Locks the site.
     """
     site_id = require_site_id()
     with transaction.atomic():
@@ -85,6 +89,11 @@ def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing
             raise errors.MainSiteStays
         known = find_closing()
         if known is not None:
+            if is_by_platform and not known.is_by_platform and known.completed_at is None:
+                known.is_by_platform = True
+                known.save(update_fields=["is_by_platform"])
+                _record("site.closing.taken_over", site_id, actor, reason=reason)
+                _tell(site_id, "closing", reason=reason)
             return known
         closing: Closing = Closing.objects.create(
             site_id=site_id,
@@ -96,6 +105,8 @@ def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing
         )
         _set_state(site_id, state=SiteState.CLOSING, reason=reason)
         _record("site.closing.begun", site_id, actor, reason=reason)
+        if is_by_platform:
+            _tell(site_id, "closing", reason=reason)
     return closing
 
 
@@ -110,6 +121,8 @@ def give_up_closing(*, actor: Actor) -> None:
         _end(closing, actor)
         _set_state(site_id, state=closing.state_before, reason=closing.reason_before)
         _record("site.closing.given_up", site_id, actor)
+        if closing.is_by_platform:
+            _tell(site_id, "closing_ended")
 
 
 def seal_selling() -> None:
@@ -134,6 +147,8 @@ def finish_closing(*, actor: Actor) -> Closing:
     Closing.objects.filter(id=closing.id).update(completed_at=now, completed_by=actor.name[:100])
     _set_state(site_id, state=SiteState.CLOSED, reason=closing.reason)
     _record("site.closed", site_id, actor, reason=closing.reason)
+    if closing.is_by_platform:
+        _tell(site_id, "closed", reason=closing.reason)
     closing.completed_at = now
     return closing
 
@@ -154,6 +169,7 @@ def reopen_site(*, actor: Actor) -> None:
         _end(closing, actor)
         _set_state(site_id, state=SiteState.OPEN, reason="")
         _record("site.reopened", site_id, actor)
+        _tell(site_id, "reopened")
 
 
 def release_address(*, host: str, actor: Actor) -> None:
@@ -174,6 +190,7 @@ def release_address(*, host: str, actor: Actor) -> None:
             raise errors.HostUnknown
         end_claim(host)
         record("site.domain.removed", actor=actor, site_id=site_id, subject=("domain", host))
+    forget_hosts()
 
 
 def keep_days() -> int:
@@ -200,6 +217,10 @@ def _set_state(site_id: int, *, state: int, reason: str) -> None:
     Site.objects.filter(id=site_id).update(
         state=state, suspended_reason=reason[:200], catalogue_version=F("catalogue_version") + 1
     )
+
+
+def _tell(site_id: int, what: str, *, reason: str = "") -> None:
+    publish(StandingChanged(site_id=site_id, subject_id=site_id, what=what, reason=reason[:200]))
 
 
 def _record(action: str, site_id: int, actor: Actor, *, reason: str = "") -> None:

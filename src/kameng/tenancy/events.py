@@ -1,4 +1,4 @@
-"""Facts that this app publishes, all from Python. `subject_id` is a domain claim."""
+"""Facts that this app publishes, all from Python. `subject_id` is a domain claim, or the site."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -38,3 +38,15 @@ class CertificateFailed(Event):
     KIND: ClassVar[str] = "tenancy.certificate_failed"
     host: str
     fault: str  # of core.certificates.Shown; `ends_soon` besides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingChanged(Event):
+    """The main site began or ended a suspension or a closing of a sub-site.
+
+    `what` is one of suspended, resumed, closing, closing_ended, closed, reopened.
+    """
+
+    KIND: ClassVar[str] = "tenancy.standing_changed"
+    what: str
+    reason: str = ""

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from kameng.core.fields import AmountField
@@ -121,6 +122,12 @@ class Site(models.Model):
     catalogue_version = models.BigIntegerField(default=1)
     settings = models.JSONField(default=dict)  # read through tenancy.settings.SiteSettings only
     created_at = models.DateTimeField(db_default=TransactionNow())
+    # An upline and its children have one: lists keep them together by an index (site_lists).
+    family_id = models.GeneratedField(
+        expression=Coalesce("upline_id", "id"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -162,9 +169,21 @@ class Site(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["expires_at"],
+                fields=["expires_at", "id"],
                 name="tenancy_by_end",
                 condition=models.Q(expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["lapses_at"],
+                name="tenancy_by_lapse",
+                condition=models.Q(lapses_at__isnull=False),
+            ),
+            models.Index(fields=["id"], name="tenancy_suspended", condition=models.Q(state=2)),
+            models.Index(
+                models.F("family_id").desc(),
+                models.F("upline_id").asc(nulls_first=True),
+                models.F("id").desc(),
+                name="tenancy_by_family",
             ),
         ]
 
@@ -315,6 +334,32 @@ class SlugReservation(models.Model):
     holder = models.CharField(max_length=80)  # who orders, as `orders` names a buyer
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=TransactionNow())
+
+
+class ChildInvitation(TenantModel):
+    """A link of a sub-site with which one person opens a child site below it, once.
+
+    The link is not stored, only its digest. Which child it opened stays: the inviter counts.
+    """
+
+    token_digest = models.BinaryField(max_length=32, unique=True)
+    note = models.CharField(max_length=40, blank=True)  # whom it is for, as the inviter says
+    invited_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    child = models.OneToOneField(Site, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(used_at__isnull=True, child__isnull=True)
+                | models.Q(used_at__isnull=False, child__isnull=False, withdrawn_at__isnull=True),
+                name="tenancy_child_invited_once",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="tenancy_child_invitations")]
 
 
 class TermNotice(TenantModel):

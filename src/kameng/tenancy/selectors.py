@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext
 
 from kameng.core import clock
@@ -240,56 +240,22 @@ def find_site_by_slug(slug: str) -> Site | None:
     return Site.objects.filter(slug=slug).select_related("plan").first()
 
 
-def list_sites() -> list[Site]:
-    """Return all sites, the main one first."""
-    return list(Site.objects.select_related("plan").order_by("kind", "id"))
+def find_site_named(text: str) -> Site | None:
+    """Return the site that a person names by its address, its slug or its number, or None."""
+    rows = Site.objects.select_related("plan")
+    by_slug = rows.filter(slug=text).first()
+    if by_slug is not None:
+        return by_slug
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return rows.filter(id=int(text)).first()
+    host = clean_host(text.partition("://")[2].partition("/")[0] or text.rstrip("/"))
+    site_id = find_site_id_now(host) if host else None
+    return rows.filter(id=site_id).first() if site_id else None
 
 
 def list_sites_settled(way: SettlementWay) -> list[Site]:
     """Return the sub-sites that settle in one way."""
     return list(Site.objects.filter(settlement_way=way).order_by("id"))
-
-
-SITES_MOST = 200  # of one page
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteFilter:
-    """Which sites the back office lists; `view` is all, ending (in 14 days), over or suspended."""
-
-    text: str = ""
-    view: str = "all"
-
-
-def list_sites_filtered(
-    wanted: SiteFilter, *, offset: int = 0, limit: int = 50
-) -> tuple[list[Site], int]:
-    """Return a page of sites and how many fit in all: the main one first, else what ends first.
-
-    Where all are listed, children stand behind their upline.
-    """
-    now = clock.now()
-    rows = Site.objects.select_related("plan", "upline")
-    text = wanted.text.strip()[:60]
-    if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
-    if wanted.view == "ending":
-        rows = rows.filter(expires_at__gt=now, expires_at__lte=now + dt.timedelta(days=14))
-    elif wanted.view == "over":
-        rows = rows.filter(expires_at__lte=now)
-    elif wanted.view == "suspended":
-        rows = rows.filter(Q(state=SiteState.SUSPENDED) | Q(lapses_at__lte=now))
-    by_end = ("expires_at", "id")
-    by_tree = (
-        "kind",
-        Coalesce("upline_id", "id").desc(),
-        F("upline_id").asc(nulls_first=True),
-        "-id",
-    )
-    page = rows.order_by(*(by_end if wanted.view in {"ending", "over"} else by_tree))[
-        offset : offset + min(limit, SITES_MOST)
-    ]
-    return list(page), rows.count()
 
 
 def list_sites_ending(*, after: dt.datetime, now: dt.datetime) -> list[Site]:
@@ -396,22 +362,14 @@ def has_main_site() -> bool:
     return Site.objects.filter(kind=1).exists()
 
 
-def list_sites_newest(*, text: str = "", limit: int = 12) -> list[Site]:
-    """Return the main site and the newest sub-sites, or those whose name or slug holds `text`."""
-    rows = Site.objects.select_related("plan").order_by("kind", "-id")
-    if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(slug__icontains=text))
-    return list(rows[:limit])
-
-
 def list_sites_by_id(site_ids: list[int]) -> list[Site]:
     """Return these sites, the main one first."""
     return list(Site.objects.filter(id__in=site_ids).select_related("plan").order_by("kind", "id"))
 
 
-def list_branch_ids(main_id: int) -> list[int]:
-    """Return the sub-sites that resell for a main site."""
-    return list(Site.objects.filter(parent_id=main_id).values_list("id", flat=True))
+def branches_of(main_id: int) -> "QuerySet[Site, Any]":
+    """Return the ids of the sub-sites of a main site, to ask within: never fetched one by one."""
+    return Site.objects.filter(parent_id=main_id).values("id")
 
 
 def list_children(upline_id: int) -> list[Site]:

@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Min, Q
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
@@ -112,9 +112,19 @@ def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
     if (
         site.is_main
         or site.upline_id is not None
-        or (site.expires_at is None and (site.plan_id == plan_id or days is not None))
+        or (
+            site.expires_at is None
+            and (site.plan_id == plan_id or (days is not None and not _is_free(site)))
+        )
     ):
         raise errors.NothingToProlong
+
+
+def _is_free(site: Site) -> bool:
+    """Tell whether a site stands on a plan for good that cost nothing: it may buy another."""
+    with platform_scope("whether a site's term was free"):
+        rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
+        return rows.filter(ends_at__isnull=True, value_amount=0, order_id__isnull=False).exists()
 
 
 def set_term_by_hand(
@@ -167,6 +177,22 @@ def take_notice(site: Site) -> int | None:
         return None
     _row, is_made = TermNotice.objects.get_or_create(site_id=site.id, ends_at=ends_at, days=days)
     return days if is_made else None  # another worker was first
+
+
+def forgo_told(sites: list[Site]) -> list[Site]:
+    """Leave out the sites whose owners were told of the nearest distance already. One query."""
+    now = clock.now()
+    ends = {site.expires_at for site in sites}
+    with platform_scope("who was told that the time ends"):
+        told = TermNotice.unscoped.filter(ends_at__in=ends).values_list("site_id", "ends_at")
+        nearest = {row[:2]: row[2] for row in told.annotate(Min("days"))}
+    return [site for site in sites if _is_untold(site, nearest, now)]
+
+
+def _is_untold(site: Site, nearest: dict[tuple[int, dt.datetime], int], now: dt.datetime) -> bool:
+    assert site.expires_at is not None  # noqa: S101 - asked for so
+    due = due_notice(site.expires_at, now=now)
+    return due is not None and nearest.get((site.id, site.expires_at), due + 1) > due
 
 
 def _standing(site: Site, *, now: dt.datetime) -> list[Stretch]:

@@ -25,7 +25,6 @@ from kameng.web.templatetags.kameng import icon
 
 PASS_COOKIE: Final = "kameng_inside"  # noqa: S105 - its name
 PASS_SECONDS: Final = 12 * 3600
-HANDOVER_SECONDS: Final = 120
 _SALT: Final = "kameng.inside"
 
 
@@ -44,7 +43,7 @@ def is_inside(request: HttpRequest, view: SiteView) -> bool:
 
 
 def make_pass(site_id: int) -> str:
-    """Return a signed word that its holder works on a site; it opens the look of the shop alone."""
+    """Return the word of the cookie: its holder works on a site; it opens the look of it alone."""
     return signing.dumps(site_id, salt=_SALT)
 
 

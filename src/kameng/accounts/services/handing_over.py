@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from kameng.accounts import errors
+from kameng.accounts.events import OfferMoved
 from kameng.accounts.models import OfferState, Role, Session, SiteOffer, SiteRole, User
 from kameng.accounts.rules import OFFER_DAYS, clean_staff_login
 from kameng.accounts.services.staff import lock_roles
+from kameng.accounts.services.standing import end_links_by, may_offer, standing_of
 from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.core.events import publish
 from kameng.core.ids import new_token, token_digest
 from kameng.core.scope import require_site_id
 from kameng.tenancy.selectors import get_site
@@ -36,7 +39,8 @@ def offer_site(*, receiver: str, reason: str, is_by_platform: bool, actor: Actor
     """Offer the site in force to a login, whether it has an account yet or not; audited.
 
     An offer that stands is withdrawn by the new one. Raises `MainSiteOffered`,
-    `StaffLoginInvalid`, `OfferToOwner`. Locks the roles of the site.
+    `StaffLoginInvalid`, `OfferToOwner`, `RoleBeyond` for who has not all that an owner has. Locks
+    the roles of the site.
     """
     site_id = require_site_id()
     login = clean_staff_login(receiver)
@@ -47,6 +51,8 @@ def offer_site(*, receiver: str, reason: str, is_by_platform: bool, actor: Actor
     token = new_token()
     with transaction.atomic():
         roles = lock_roles(site_id)
+        if not may_offer(standing_of(actor.actor_id or 0)):
+            raise errors.RoleBeyond  # a role that may only offer would make itself the owner
         owner_ids = {role.user_id for role in roles if role.role == Role.OWNER}
         if User.objects.filter(login=login, id__in=owner_ids).exists():
             raise errors.OfferToOwner
@@ -62,6 +68,7 @@ def offer_site(*, receiver: str, reason: str, is_by_platform: bool, actor: Actor
             expires_at=clock.now() + dt.timedelta(days=OFFER_DAYS),
         )
         _record("site.offered", offer, actor, detail={"to": login, "reason": reason[:200]})
+        _tell(offer, "offered")
     return Offered(offer=offer, token=token)
 
 
@@ -72,6 +79,7 @@ def withdraw_offer(*, actor: Actor) -> None:
         if offer is None or not _end_open(OfferState.WITHDRAWN):
             raise errors.OfferGone
         _record("site.offer.withdrawn", offer, actor)
+        _tell(offer, "offer_withdrawn")
 
 
 def decline_offer(token: str, *, actor: Actor) -> None:
@@ -81,6 +89,7 @@ def decline_offer(token: str, *, actor: Actor) -> None:
         if not _take(offer, OfferState.DECLINED):
             raise errors.OfferGone
         _record("site.offer.declined", offer, actor)
+        _tell(offer, "offer_declined")
 
 
 def accept_offer(
@@ -89,17 +98,19 @@ def accept_offer(
     """Make a user the only owner of the site in force; return the offer and who owned it before.
 
     Call inside the transaction of all that passes over. Who owned it becomes a manager or leaves,
-    and is signed out here in both cases. Raises `OfferGone`, `OfferForAnother`. One statement ends
-    the offer, and only then the roles are locked and moved.
+    and is signed out here in both cases. Raises `OfferGone`, also when who offered is no longer an
+    owner, and `OfferForAnother`. Locks the roles, then one statement ends the offer.
     """
     site_id = require_site_id()
     offer = open_offer(token)
     user = User.objects.filter(id=user_id, is_active=True).first()
     if user is None or user.login != offer.receiver_login:
         raise errors.OfferForAnother
+    owners = [role for role in lock_roles(site_id) if role.role == Role.OWNER]
+    if not may_offer(standing_of(offer.offered_by_id)):
+        raise errors.OfferGone
     if not _take(offer, OfferState.ACCEPTED, receiver_id=user_id, keeps_manager=keeps_manager):
         raise errors.OfferGone
-    owners = [role for role in lock_roles(site_id) if role.role == Role.OWNER]
     old_ids = [role.user_id for role in owners if role.user_id != user_id]
     rows = SiteRole.objects.filter(user_id__in=old_ids)
     if keeps_manager:
@@ -112,6 +123,7 @@ def accept_offer(
         defaults={"role": Role.OWNER, "custom_role": None, "suspended_at": None},
     )
     Session.objects.filter(user_id__in=old_ids).delete()
+    end_links_by(old_ids, actor=actor)
     detail = {"from": sorted(old_ids), "to": user_id, "keeps_manager": keeps_manager}
     _record("site.handed_over", offer, actor, detail=detail)
     return offer, list(User.objects.filter(id__in=old_ids).order_by("id"))
@@ -159,6 +171,21 @@ def _end_open(state: OfferState) -> bool:
     now, rows = clock.now(), SiteOffer.objects.filter(state=OfferState.OPEN)
     rows.filter(expires_at__lte=now).update(state=OfferState.EXPIRED, ended_at=now)
     return bool(rows.update(state=state, ended_at=now))
+
+
+def _tell(offer: SiteOffer, what: str) -> None:
+    """Let the owner be told of what the main site does with the shop; his own acts he knows."""
+    if not offer.is_by_platform:
+        return
+    publish(
+        OfferMoved(
+            site_id=offer.site_id,
+            subject_id=offer.id,
+            what=what,
+            to=offer.receiver_login,
+            reason=offer.reason,
+        )
+    )
 
 
 def _record(

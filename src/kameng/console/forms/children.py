@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kameng.accounts.services.opening import Opening
@@ -11,6 +12,7 @@ from kameng.console.forms.fields import LineField, PercentField, PickField, Yuan
 from kameng.console.forms.sites import PALETTE_NAMES
 from kameng.pricing.markups import WholesalePlan
 from kameng.pricing.money import Amount
+from kameng.tenancy.child_invitations import DAYS, NOTE_CHARS
 from kameng.tenancy.children import (
     MAX_LEAST_AMOUNT,
     MAX_MARKUP_BPS,
@@ -18,7 +20,7 @@ from kameng.tenancy.children import (
     can_be_upline,
 )
 from kameng.tenancy.models import Plan
-from kameng.tenancy.selectors import branch_host, find_site_by_slug
+from kameng.tenancy.selectors import branch_host, find_site_named
 from kameng.tenancy.settings import SiteSettings
 
 
@@ -85,6 +87,23 @@ class ChildTermsForm(forms.Form):
         )
 
 
+class ChildInvitationForm(forms.Form):
+    """A link with which somebody opens a child site by himself."""
+
+    note = LineField(
+        label=_("给谁"),
+        max_length=NOTE_CHARS,
+        required=False,
+        help_text=_("方便您认出是谁，对方看不到，可以不填。"),
+    )
+    days = PickField(
+        [(str(days), format_lazy(_("{days} 天"), days=days)) for days in DAYS],
+        label=_("链接有效"),
+        initial="7",
+        as_segments=True,
+    )
+
+
 class HaltForm(forms.Form):
     """Stopping a child, with the reason that its buyers and its owner read."""
 
@@ -95,10 +114,10 @@ class UplineForm(forms.Form):
     """Through whom a sub-site buys: the main site's decision."""
 
     upline = LineField(
-        label=_("上级分站的标识"),
-        max_length=32,
+        label=_("上级分站"),
+        max_length=253,
         required=False,
-        help_text=_("站点列表里店名下面的那个，例如 star。留空就是直属主站。"),
+        help_text=_("填它的网址、标识或编号，例如 star.example.com。留空就是直属主站。"),
         widget=forms.TextInput(attrs={"data-ascii": "", "autocapitalize": "none"}),
     )
     plan_id = PickField(
@@ -111,10 +130,10 @@ class UplineForm(forms.Form):
 
     def clean_upline(self) -> int | None:
         """Return the id of the upline, None for the main site itself."""
-        slug = self.cleaned_data["upline"].lower()
-        if not slug:
+        text = self.cleaned_data["upline"].lower()
+        if not text:
             return None
-        found = find_site_by_slug(slug)
+        found = find_site_named(text)
         if found is None or not can_be_upline(found):
             raise forms.ValidationError(_("没有这样的分站，或它自己就是下级。"))
         return found.id

@@ -108,7 +108,9 @@ def _statement_page(
         "span": span,
         "sums": read_sums(number, period=span.period),
         "page": page,
-        "rows": [(line, _behind_url(line, site)) for line in page.rows],
+        "rows": [
+            (line, _behind_url(line, site) or _child_url(line, request, site)) for line in page.rows
+        ],
         "export_query": f"from={span.day_from}&until={span.day_until}",
         **urls,
     }
@@ -127,6 +129,16 @@ def _behind_url(line: StatementLine, site: SiteView) -> str:
     if behind.kind in BY_NUMBER:
         return reverse(BY_NUMBER[behind.kind], args=[behind.site_slug, behind.number])
     return ""
+
+
+def _child_url(line: StatementLine, request: ConsoleRequest, site: SiteView) -> str:
+    """Return the page of the child that sold, for its upline: orders and buyers are the child's."""
+    behind = line.behind
+    if behind is None or behind.kind != Reference.ORDER or behind.site_id == site.site_id:
+        return ""
+    if site.is_main or not request.person.can("children.manage", site.site_id):
+        return ""
+    return reverse("console:child", args=[site.slug, behind.site_id])
 
 
 @require_POST

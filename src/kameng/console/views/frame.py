@@ -22,7 +22,7 @@ from kameng.accounts.services.sessions import note_session_seen
 from kameng.console.errors import PermissionMissing, SecondFactorNeeded, SignInNeeded
 from kameng.console.navigation import Link, build_links
 from kameng.console.second_factor_rule import find_due, is_overdue
-from kameng.console.term_bar import find_term_bar
+from kameng.console.term_bar import find_standing_bar, find_term_bar
 from kameng.core import clock
 from kameng.core.scope import open_scope
 from kameng.insight.attention import MoneyWaiting, count_attention, count_money_waiting
@@ -33,9 +33,9 @@ from kameng.tenancy.selectors import (
     find_site_by_slug,
     get_site_view,
     list_sites_by_id,
-    list_sites_newest,
     scope_of,
 )
+from kameng.tenancy.site_lists import list_sites_newest
 from kameng.web.cookies import session_token
 from kameng.web.requests import KamengRequest, actor_of
 
@@ -194,6 +194,7 @@ def frame_context(request: ConsoleRequest) -> dict[str, Any]:
         "visit_url": visit_url(request, site, shop=shop),
         "here": request.get_full_path(),
         "second_factor_due": find_due(request, site),
+        "standing_bar": find_standing_bar(site),
         "term_bar": find_term_bar(site, may_buy=person.can("plan.buy", site.site_id)),
     }
 

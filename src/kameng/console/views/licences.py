@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from kameng.accounts.services.passes import issue_pass
 from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.leaving import LicenceForm, PolicyForm, RefusalForm, licence_values
 from kameng.console.views.confirming import confirmed
@@ -30,7 +31,6 @@ from kameng.tenancy.licensing import (
 from kameng.tenancy.models import Licence, LicenceKind, LicenceState
 from kameng.tenancy.selectors import SiteView
 from kameng.tenancy.services import change_settings
-from kameng.web.away import make_pass
 from kameng.web.pagination import paginate
 
 REASON = "the main site verifies who runs a shop"
@@ -79,7 +79,7 @@ def look_inside(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
     A link and no form: a page's policy lets no form lead to another host.
     """
-    url = f"{site_url(site.site_id)}/inside/{make_pass(site.site_id)}/"
+    url = f"{site_url(site.site_id)}/inside/{issue_pass()}/"
     response = HttpResponseRedirect(url, status=303)
     response["Cache-Control"] = "no-store"
     return response

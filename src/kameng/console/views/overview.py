@@ -11,15 +11,19 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
+from kameng.console.answers import see_other
 from kameng.console.dashboard_page import describe
 from kameng.console.money_matters import find_page, say_matter
+from kameng.console.operator_news import NEWS, list_news
 from kameng.console.order_page import make_rows
 from kameng.console.views.dashboard import page_of, read_screen
-from kameng.console.views.frame import ConsoleRequest, console_page, show
+from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
 from kameng.insight.attention import Matter, list_matters, list_steps
 from kameng.insight.order_search import list_last_sales
+from kameng.messaging.operator_notices import see_notice
 from kameng.pages.models import PageKind
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
@@ -61,6 +65,7 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     hidden = [step for step in steps if step.is_hidden and not step.is_done]
     steps = [step for step in steps if step not in hidden]
     done_count = sum(step.is_done for step in steps)
+    steps = steps if done_count < len(steps) else []
     screen = read_screen(request, site, now=now)
     context = {
         **describe(screen),
@@ -68,14 +73,29 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "greeting": _greeting(now.astimezone(site.settings.zone).hour),
         "now": now,
         "todos": _todos(request, site, now=now),
-        "steps": steps if done_count < len(steps) else [],
+        "news": list_news(site, may=_leads(request, site)),
+        "steps": steps,
         "hidden_steps": hidden,
+        "shows_steps": bool(steps or hidden),
         "done_count": done_count,
         "is_new": any(step.code == "first_sale" and not step.is_done for step in steps),
         "rows": make_rows(list_last_sales()) if screen.sees_orders else [],
         "public_url": site_url(site.site_id),
     }
     return show(request, "console/overview.html", context)
+
+
+def _leads(request: ConsoleRequest, site: SiteView) -> frozenset[str]:
+    asked = {permission for *_rest, permission in NEWS.values() if permission}
+    return frozenset(each for each in asked if request.person.can(each, site.site_id))
+
+
+@require_POST
+@console_page("settings.edit")
+def see_news(request: ConsoleRequest, site: SiteView, notice_id: int) -> HttpResponse:
+    """Take a notice of the main site off the page."""
+    see_notice(notice_id, actor=actor_of(request))
+    return see_other(reverse("console:overview", args=[site.slug]))
 
 
 def _greeting(hour: int) -> str:
@@ -411,6 +431,18 @@ STEPS: Final[Mapping[str, tuple[Text, Text, str, str]]] = {
         _("买家用您自己的网址打开店铺，证书自动签发。"),
         "domains",
         "settings.edit",
+    ),
+    "legal": (
+        _("填写经营主体信息"),
+        _("主站核实后店铺才对买家开放。"),
+        "legal",
+        "settings.edit",
+    ),
+    "own_goods": (
+        _("上架一件自己的商品"),
+        _("套餐里包含自营名额，定价和库存由您决定。"),
+        "new_product",
+        "goods.edit",
     ),
     "branch": (_("开通第一个分站"), _("让别人帮您卖货。"), "sites", "sites.manage"),
     "first_sale": (_("卖出第一单"), _("把店铺网址发给客户。"), "overview", "overview.view"),

@@ -15,7 +15,8 @@ from kameng.console.navigation import build_links, list_pages
 from kameng.console.views.frame import ConsoleRequest, console_page
 from kameng.insight.numbers import find_carriers
 from kameng.insight.order_search import OrderSearch, search_orders
-from kameng.tenancy.selectors import SiteView, list_sites_newest
+from kameng.tenancy.selectors import SiteView
+from kameng.tenancy.site_lists import list_sites_newest
 
 TEXT_MAX = 60
 EACH = 5

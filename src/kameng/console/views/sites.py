@@ -21,7 +21,7 @@ from kameng.console.forms.children import UplineForm
 from kameng.console.forms.prepaid import WayForm
 from kameng.console.forms.sites import HostForm, OpeningForm, SiteForm, StateForm, TermForm
 from kameng.console.initial_password import make_initial_password
-from kameng.console.paging import read_number, read_page
+from kameng.console.paging import page_urls, read_site_page
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
@@ -33,14 +33,12 @@ from kameng.tenancy.children import move_child
 from kameng.tenancy.claiming import drop_host
 from kameng.tenancy.models import SettlementWay, Site, SiteState
 from kameng.tenancy.selectors import (
-    SiteFilter,
     SiteView,
     get_plan,
     get_site,
     list_children,
     list_domains,
     list_plans,
-    list_sites_filtered,
     primary_host,
     site_scope,
 )
@@ -50,6 +48,7 @@ from kameng.tenancy.services import (
     change_site,
     set_site_state,
 )
+from kameng.tenancy.site_lists import SiteFilter
 from kameng.tenancy.terms import list_terms, set_term_by_hand
 from kameng.web.forms import find_choice, read_choice
 
@@ -80,20 +79,20 @@ def sites(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         text=request.GET.get("q", "").replace("\x00", ""),
         view=find_choice(request, "view", choices=VIEWS, default="all"),
     )
-    offset = (read_number(request.GET) - 1) * PAGE_SIZE
-    rows, total = list_sites_filtered(wanted, offset=offset, limit=PAGE_SIZE)
-    owners = list_owners([row.id for row in rows])
-    hosts = list_letterheads([row.id for row in rows])
+    page = read_site_page(request, wanted, size=PAGE_SIZE)
+    owners = list_owners([row.id for row in page.rows])
+    hosts = list_letterheads([row.id for row in page.rows])
     now = clock.now()
     context = {
         "rows": [
             (row, hosts[row.id].url, owners.get(row.id, ""), term_tone(row, now=now))
-            for row in rows
+            for row in page.rows
         ],
         "wanted": wanted,
         "views": VIEWS,
         "children_allowed": site.settings.child_sites_allowed,
-        "page": read_page(request.GET, size=PAGE_SIZE, total_count=total),
+        "page": page,
+        **page_urls(request, page),
     }
     return show(request, "console/sites/list.html", context)
 
@@ -202,7 +201,9 @@ def _show_site(
 
 
 def _upline_form(shown: Site, data: QueryDict | None = None) -> UplineForm:
-    upline = get_site(shown.upline_id).slug if shown.upline_id else ""
+    upline = ""
+    if shown.upline_id:
+        upline = primary_host(shown.upline_id) or str(shown.upline_id)
     initial = {"upline": upline, "plan_id": shown.plan_id}
     return UplineForm(data, plans=list_plans(), initial=initial)
 
@@ -286,6 +287,9 @@ def set_state(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResp
 
     if run_form(form, act) is None:
         return _show_site(request, shown, {"state_form": form}, status=status_of(form))
+    if shown.state == SiteState.CLOSING:
+        text = _("已记下：取消关店后是停用，不会恢复营业。")
+        return done(request, text, to=_site_url(site, site_id))
     return done(request, _("已停用，买家现在看到停用原因。"), to=_site_url(site, site_id))
 
 

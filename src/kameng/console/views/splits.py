@@ -12,6 +12,7 @@ from kameng.console.errors import PermissionMissing
 from kameng.console.exports_settlement import export_splits
 from kameng.console.forms.orders import EmptyForm
 from kameng.console.forms.settlement import RowForm, TermsForm, terms_values
+from kameng.console.paging import page_urls, read_site_page
 from kameng.console.settlement_words import SPLIT_VIEWS, split_reason
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.exports import send_export
@@ -22,7 +23,8 @@ from kameng.settlement.models import Terms
 from kameng.settlement.selectors import list_all_splits, list_terms, name_sites
 from kameng.settlement.services.reserving import give_up_split, retry_split
 from kameng.settlement.services.terms import change_terms, drop_terms
-from kameng.tenancy.selectors import SiteView, list_branch_ids
+from kameng.tenancy.selectors import SiteView, get_site
+from kameng.tenancy.site_lists import SiteFilter
 from kameng.web.forms import find_choice, read_choice
 from kameng.web.pagination import paginate
 
@@ -86,18 +88,17 @@ def splits_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
 
 @console_page("sites.manage")
 def settlement_terms(request: ConsoleRequest, site: SiteView) -> HttpResponse:
-    """List the terms: those of all, and sub-sites that have their own."""
+    """Show the terms of all, and by page and search which sub-sites have their own."""
     if not site.is_main:
         raise PermissionMissing
-    stored = list_terms()
-    names = name_sites([site.site_id, *list_branch_ids(site.site_id)])
+    wanted = SiteFilter(text=request.GET.get("q", "").replace("\x00", ""))
+    page = read_site_page(request, wanted, size=PAGE_SIZE)
+    stored = list_terms([row.id for row in page.rows])
     context = {
         "own": stored.get(site.site_id) or Terms(site_id=site.site_id),
-        "rows": [
-            (site_id, name, stored.get(site_id))
-            for site_id, name in names.items()
-            if site_id != site.site_id
-        ],
+        "rows": [(row.id, row.name, stored.get(row.id)) for row in page.rows if not row.is_main],
+        "wanted": wanted,
+        **page_urls(request, page),
     }
     return show(request, "console/settlement/terms.html", context)
 
@@ -106,10 +107,10 @@ def settlement_terms(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 @confirmed
 def edit_terms(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResponse:
     """Change the terms of all sub-sites (the main site's own id), or of one."""
-    names = name_sites([site.site_id, *list_branch_ids(site.site_id)]) if site.is_main else {}
-    if site_id not in names:
+    shown = get_site(site_id)
+    if not site.is_main or shown.main_id != site.site_id:
         raise NotFound
-    stored = list_terms()
+    stored = list_terms([site_id])
     terms = stored.get(site_id) or stored.get(site.site_id) or Terms(site_id=site_id)
     data = request.POST if request.method == "POST" else None
     form = TermsForm(data, initial=terms_values(terms))
@@ -120,7 +121,7 @@ def edit_terms(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpRes
     context = {
         "form": form,
         "is_all": site_id == site.site_id,
-        "name": names[site_id],
+        "name": shown.name,
         "has_own": site_id in stored and site_id != site.site_id,
     }
     return show(request, "console/settlement/terms_edit.html", context, status=status_of(form))

@@ -1,4 +1,7 @@
-"""Money that paid for nothing goes back: to its source, else to the wallet, else staff decide."""
+"""Money that paid for nothing goes back: to its source, else to the wallet, else staff decide.
+
+A shop that closed for good has no wallets any more: there staff decide at once.
+"""
 
 from kameng.ledger.accounts import AccountKind, Code, Reference, account_id, wallet_of
 from kameng.ledger.services import Posting, post_transfers
@@ -6,6 +9,7 @@ from kameng.orders.models import Note, Order
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.models import Payment
 from kameng.payments.services.refunding import leave_to_staff, mark_returned, request_refund
+from kameng.tenancy.closing import are_books_closed
 
 
 def give_back(*, order: Order, payment: Payment, why: str, reason: str) -> None:
@@ -19,7 +23,7 @@ def give_back(*, order: Order, payment: Payment, why: str, reason: str) -> None:
     try:
         request_refund(payment=payment, amount=amount, reason=reason)
     except RefundUnsupported:
-        if order.customer_id is None:
+        if order.customer_id is None or are_books_closed(order.site_id):
             leave_second(order, payment=payment)
             return
         post_transfers(

@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.html import escape
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from kameng.accounts.services.passes import redeem_pass
 from kameng.core import clock
 from kameng.pages.heading import get_heading
 from kameng.pages.looks import banner_colours
@@ -15,7 +16,7 @@ from kameng.pages.selectors import get_design
 from kameng.storefront.frame import answer_shared, keep_private, see_other
 from kameng.storefront.views.pages import answer_around, find_around
 from kameng.tenancy.models import LicenceKind
-from kameng.web.away import HANDOVER_SECONDS, PASS_COOKIE, PASS_SECONDS, make_pass, read_pass
+from kameng.web.away import PASS_COOKIE, PASS_SECONDS, is_inside, make_pass
 from kameng.web.cookies import choose_language, is_secure
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
@@ -60,13 +61,17 @@ def legal(request: KamengRequest) -> HttpResponse:
 
 
 @open_when_suspended
-@require_safe
+@require_GET
 def inside(request: KamengRequest, token: str) -> HttpResponse:
-    """Give a browser that comes from the back office the pass to a shop that is being prepared."""
+    """Give a browser that comes from the back office the pass to a shop that is being prepared.
+
+    Uses the link up; the browser that used it may follow it again.
+    """
     site_id = request.site.site_id
-    if read_pass(token, seconds=HANDOVER_SECONDS) != site_id:
-        raise Http404
     response = keep_private(see_other(reverse("storefront:home")))
+    if is_inside(request, request.site):
+        return response
+    redeem_pass(token)
     response.set_cookie(
         PASS_COOKIE,
         make_pass(site_id),
