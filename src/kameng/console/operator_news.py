@@ -35,6 +35,20 @@ NEWS: Final[dict[str, tuple[str, str, Text, str, str]]] = {
         "site.leave",
     ),
     "offer_withdrawn": ("circle-check", "ok", _("主站收回了给 %(to)s 的转让邀请。"), "", ""),
+    "goods_taken": (
+        "ban",
+        "bad",
+        _("主站下架了 %(count)s 件自营商品：%(titles)s"),
+        "goods",
+        "goods.view",
+    ),
+    "goods_allowed": (
+        "circle-check",
+        "ok",
+        _("主站允许 %(count)s 件自营商品重新上架：%(titles)s"),
+        "goods",
+        "goods.view",
+    ),
     "offer_declined": ("circle-check", "ok", _("%(to)s 没有接受转让，店铺仍归您。"), "", ""),
 }
 
