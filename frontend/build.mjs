@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -26,9 +26,11 @@ const ENTRIES = [
   ["console.css", "console/console.css"],
   ["console.js", "console/console.ts"],
   ["builder.css", "builder/builder.css"],
-  ["builder.js", "builder/builder.ts"],
   ["builder-frame.css", "builder/frame.css"],
 ];
+// Scripts in parts: what is not needed at the start is fetched when somebody comes to it.
+const IN_PARTS = [["builder", "builder/builder.ts"]];
+const EDITOR_LIMIT_BYTES = 40 * 1024; // of what the editor starts with
 const STOREFRONT_LIMIT_BYTES = 40 * 1024;
 
 /** Repeat the dark rules of tokens.css for "auto" on a dark system, so that they are written once. */
@@ -47,21 +49,45 @@ const autoDark = {
   },
 };
 
+const OPTIONS = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  write: false,
+  target: ["es2022", "chrome105", "safari15.4", "firefox110"],
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+  plugins: [autoDark],
+};
+
 async function bundle(source) {
-  const result = await build({
-    absWorkingDir: here,
-    entryPoints: [source],
-    bundle: true,
-    minify: true,
-    write: false,
-    format: "iife",
-    target: ["es2022", "chrome105", "safari15.4", "firefox110"],
-    charset: "utf8",
-    legalComments: "none",
-    logLevel: "warning",
-    plugins: [autoDark],
-  });
+  const result = await build({ ...OPTIONS, entryPoints: [source], format: "iife" });
   return Buffer.from(result.outputFiles[0].contents);
+}
+
+/** Return the parts of a script under their final names, and how many bytes it starts with. */
+async function bundleInParts(name, source) {
+  const { outputFiles, metafile } = await build({
+    ...OPTIONS,
+    entryPoints: { [name]: source },
+    format: "esm",
+    splitting: true,
+    metafile: true,
+    outdir: "out",
+    entryNames: "[name].[hash]",
+    chunkNames: `${name}-[name].[hash]`,
+  });
+  const sizes = new Map(outputFiles.map((file) => [basename(file.path), gzipSync(file.contents, { level: 9 }).length]));
+  const infos = new Map(Object.entries(metafile.outputs).map(([path, info]) => [basename(path), info]));
+  const entry = [...infos].find(([, info]) => info.entryPoint === source)[0];
+  const atStart = new Set([entry]);
+  for (const file of atStart) for (const each of infos.get(file).imports) if (each.kind === "import-statement") atStart.add(basename(each.path));
+  const parts = outputFiles.map((file) => {
+    const path = basename(file.path);
+    return [path === entry ? `${name}.js` : path, Buffer.from(file.contents), path];
+  });
+  return { parts, startBytes: [...atStart].reduce((sum, file) => sum + sizes.get(file), 0) };
 }
 
 async function drawSprite() {
@@ -87,6 +113,12 @@ function hashedName(name, content) {
 async function main() {
   await mkdir(outputFolder, { recursive: true });
   const outputs = await Promise.all(ENTRIES.map(async ([name, source]) => [name, await bundle(source)]));
+  for (const [name, source] of IN_PARTS) {
+    const { parts, startBytes } = await bundleInParts(name, source);
+    outputs.push(...parts);
+    console.log(`${name}.js starts with ${startBytes} bytes compressed`);
+    if (startBytes > EDITOR_LIMIT_BYTES) throw new Error(`${name}.js starts with ${startBytes} bytes, over ${EDITOR_LIMIT_BYTES}`);
+  }
   outputs.push(["icons.svg", await drawSprite()]);
   for (const file of (await readdir(designFolder)).filter((name) => name.endsWith(".webp"))) {
     outputs.push([`design-${file}`, await readFile(join(designFolder, file))]);
@@ -94,8 +126,8 @@ async function main() {
 
   const manifest = {};
   let storefrontBytes = 0;
-  for (const [name, content] of outputs) {
-    const file = hashedName(name, content);
+  for (const [name, content, path] of outputs) {
+    const file = path ?? hashedName(name, content); // parts name one another, so esbuild names them
     await writeFile(join(outputFolder, file), content);
     manifest[name] = `kameng/${file}`;
     if (name.startsWith("design-")) continue;

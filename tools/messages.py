@@ -272,7 +272,7 @@ def _sources(package: pathlib.Path, pattern: str) -> Iterator[pathlib.Path]:
 def _templates(package: pathlib.Path) -> Iterator[pathlib.Path]:
     for pattern in ("*.html", "*.txt", "*.xml"):
         for path in _sources(package, pattern):
-            if "templates" in path.parts:
+            if {"templates", "sections"} & set(path.parts):  # a section keeps its own beside it
                 yield path
 
 

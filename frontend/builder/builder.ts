@@ -2,27 +2,31 @@
 import { startOverlays, toast } from "../shared/overlay.ts";
 import { makeIcon } from "../shared/words.ts";
 import { isSignedOut, messageOf, post, renewToken } from "./calls.ts";
-import { settleClash } from "./conflicts.ts";
 import { duplicateSection, insertSection, makeSection, mergeContents, moveSection, patchSection, readPath, removeSection, writePath } from "./content.ts";
 import { ask, button, make, makeMenu, say, textButton } from "./dom.ts";
 import type { Drag } from "./dragging.ts";
 import { Frame, type SectionAct } from "./frame.ts";
-import { startGoods } from "./goods.ts";
+import { chooseGoods, startGoods } from "./goods.ts";
 import { History } from "./history.ts";
-import { keepDraft, readKept } from "./keeping.ts";
+import { keepDraft, keepShown, readKept, readShown } from "./keeping.ts";
 import { watchKeys } from "./keys.ts";
+import { sayMoment } from "./moments.ts";
+import { need } from "./needing.ts";
 import { makePalette, Outline } from "./outline.ts";
 import { makeFields, markFaults } from "./panel.ts";
 import { startPictures } from "./pictures.ts";
 import { Saver, type Clash, type SaveState } from "./saving.ts";
-import { openHelp, openSchedule, openShare, sayMoment } from "./sheets.ts";
 import type { Boot, Content, Fault, Field, Json, SectionType } from "./types.ts";
 
+const CATEGORY_PAGE = 3; // of PageKind
 const PHONE_WIDTH = 390;
 const DESKTOP_WIDTHS = [1280, 1024] as const; // of the page, as wide as there is room for
 const SMALL = matchMedia("(max-width: 899px)");
 type Device = "desktop" | "phone";
 type Side = "outline" | "add" | "root" | "panel" | "";
+
+const sheets = () => need(import("./sheets.ts"));
+const openHelp = () => void sheets().then((part) => part?.openHelp());
 
 class Builder {
   private readonly history: History;
@@ -68,6 +72,7 @@ class Builder {
       move: (id, to) => this.change(moveSection(this.content, id, to)),
       act: (id, act) => this.act(id, act),
       drag: (id) => this.dragSection(id),
+      builtIn: this.boot.built_in,
     });
     this.frame = this.makeFrame();
     this.lay();
@@ -106,7 +111,7 @@ class Builder {
 
   private makeFrame(): Frame {
     this.iframe.dataset["css"] = this.url("frameCss");
-    this.iframe.src = this.url("frameUrl");
+    this.iframe.src = this.frameUrl(readShown(this.boot.page.id));
     return new Frame(this.iframe, {
       isLook: this.boot.root_fields.length > 0,
       select: (id) => {
@@ -121,7 +126,19 @@ class Builder {
       valueOf: (id, path) => String(readPath(this.find(id)?.props ?? {}, path) ?? ""),
       drag: (id) => this.dragSection(id),
       nameOf: (id) => this.types.get(this.find(id)?.type ?? "")?.name ?? say("unknown"),
+      chooseShown: (now) => void this.chooseShown(now),
     });
+  }
+
+  private readonly frameUrl = (shown: number): string => this.url("frameUrl") + (shown ? `?shown=${shown}` : "");
+
+  /** Show the page of another category or product: the sections of the draft stay what they are. */
+  private async chooseShown(now: number): Promise<void> {
+    const chosen = await (this.boot.page.kind === CATEGORY_PAGE ? sheets().then((part) => part?.chooseCategory(this.boot.categories, now)) : chooseGoods([now], 1).then((ids) => ids?.[0]));
+    if (!chosen || chosen === now) return;
+    keepShown(this.boot.page.id, chosen);
+    await this.saver.flush();
+    this.frame.show(this.frameUrl(chosen));
   }
 
   private fieldAt(id: string, path: string): Field | undefined {
@@ -152,7 +169,7 @@ class Builder {
       tabs.append(tab);
     }
     this.stage.append(this.iframe);
-    this.root.append(bar, make("aside", { class: "builder-side", "aria-label": say("side") }, tabs, this.side), this.stage, this.panel);
+    this.root.append(bar, make("aside", { class: "builder-side", "aria-label": say("side") }, tabs, this.side), make("main", { class: "builder-middle" }, this.makeNotice(), this.stage), this.panel);
     this.showSide(SMALL.matches ? "" : this.boot.root_fields.length ? "root" : "outline");
     this.iframe.addEventListener("ready", () => {
       this.frame.sync(this.content);
@@ -164,6 +181,13 @@ class Builder {
     visualViewport?.addEventListener("resize", () => (this.root.style.height = `${visualViewport?.height ?? innerHeight}px`));
     this.tell("saved");
     this.refresh();
+  }
+
+  /** Say above the page that buyers do not see the shop, or soon will not, and what to do. */
+  private makeNotice(): HTMLElement | undefined {
+    const { standing } = this.boot;
+    if (!standing) return undefined;
+    return make("div", { class: `builder-notice${standing.is_shut ? " is-shut" : ""}`, role: "status" }, makeIcon(standing.is_shut ? "eye-off" : "clock", "icon-sm"), make("p", {}, standing.text), standing.url ? make("a", { class: "button button-sm", href: standing.url }, standing.name) : undefined);
   }
 
   private deviceButtons(): HTMLElement[] {
@@ -483,7 +507,8 @@ class Builder {
   private async meet(clash: Clash): Promise<void> {
     this.clash = clash;
     const meeting = { ...clash.meeting, mine: this.content };
-    const merged = await settleClash({ ...clash, meeting }, (section) => this.types.get(section.type));
+    const part = await need(import("./conflicts.ts"));
+    const merged = await part?.settleClash({ ...clash, meeting }, (section) => this.types.get(section.type));
     if (!merged) return;
     this.clash = undefined;
     this.history.push(merged);
@@ -521,7 +546,7 @@ class Builder {
 
   private async schedule(): Promise<void> {
     if (!(await this.saver.flush())) return toast(say("not_saved_yet"), true);
-    openSchedule({
+    (await sheets())?.openSchedule({
       publishAt: this.boot.publish_at,
       plan: async (at) => {
         const answer = await post(this.url("scheduleUrl"), { version: this.saver.version, publish_at: at.toISOString() });
@@ -540,7 +565,8 @@ class Builder {
     if (!(await this.saver.flush())) return toast(say("not_saved_yet"), true);
     const answer = await post(this.url("shareUrl"), {});
     if (answer.status !== 200) return toast(messageOf(answer) || say("no_line"), true);
-    openShare(String(answer.data["url"]), this.url("unshareUrl"));
+    const shown = readShown(this.boot.page.id);
+    (await sheets())?.openShare(`${String(answer.data["url"])}${shown ? `?shown=${shown}` : ""}`, this.url("unshareUrl"), this.boot.standing?.is_shut === true);
   }
 
   private async discard(): Promise<void> {
@@ -583,6 +609,11 @@ class Builder {
       leave: () => this.select(""),
       help: openHelp,
     });
+    if (this.boot.root_fields.length) {
+      this.showSide("root"); // on a phone too: nothing of the page itself can be chosen
+      const asked = location.hash.slice(1);
+      if (asked) this.side.querySelector(`[data-path="${CSS.escape(asked)}"]`)?.scrollIntoView({ block: "center" });
+    }
     addEventListener("beforeunload", (event) => !this.saver.isClean && event.preventDefault());
     addEventListener("online", () => this.state === "offline" && void this.saver.resume());
     // Back from the tab in which they signed in again: go on.

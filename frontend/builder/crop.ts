@@ -13,14 +13,6 @@ interface Box {
 type Corner = "nw" | "ne" | "sw" | "se";
 const CORNERS: readonly Corner[] = ["nw", "ne", "sw", "se"];
 const LEAST = 0.05;
-const BYTES_MOST = 15_000_000; // as the server has it
-const KINDS = ["image/jpeg", "image/png", "image/webp", "image/gif"];
-
-/** Say at once why a file cannot be a picture of the shop; undefined when the server shall judge. */
-export function refuse(file: File): string | undefined {
-  if (file.size > BYTES_MOST) return say("too_big");
-  return KINDS.includes(file.type) ? undefined : say("wrong_kind");
-}
 
 /** Show a file with a frame that can be moved and sized; upload what is inside. */
 export function crop(file: File, uploadUrl: string): Promise<Picture | undefined> {

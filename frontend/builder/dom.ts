@@ -54,11 +54,14 @@ export function makeMenu(label: string, entries: readonly (readonly [string, str
 export function openSheet(title: string, ...children: Child[]): HTMLDialogElement {
   const close = button("x", say("close"), () => sheet.close(), "dialog-close");
   const head = make("div", { class: "dialog-head" }, make("h2", { class: "dialog-title" }, title), close);
-  const sheet = make("dialog", { class: "dialog builder-sheet", "aria-label": title }, head, make("div", { class: "dialog-body stack stack-3" }, ...children));
+  const sheet = make("dialog", { class: "dialog builder-sheet", "aria-label": title, tabindex: "-1" }, head, make("div", { class: "dialog-body stack stack-3" }, ...children));
   document.body.append(sheet);
   sheet.addEventListener("close", () => sheet.remove());
   sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
   sheet.showModal();
+  // The first thing to do has the focus, not the way out; on a phone nothing that brings its keyboard up.
+  const first = matchMedia("(pointer: fine)").matches ? sheet.querySelector<HTMLElement>("[aria-current], .dialog-body :is(input:not([type=file]), select, textarea)") : sheet.querySelector<HTMLElement>("[aria-current]");
+  (first ?? sheet).focus();
   return sheet;
 }
 

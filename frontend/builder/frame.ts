@@ -5,7 +5,8 @@
 import { makeIcon } from "../shared/words.ts";
 import { draggable, type Drag } from "./dragging.ts";
 import { make, say } from "./dom.ts";
-import { editRich, type RichText } from "./rich.ts";
+import { need } from "./needing.ts";
+import type { RichText } from "./rich.ts";
 import type { Content } from "./types.ts";
 
 export type SectionAct = "up" | "down" | "duplicate" | "hide" | "remove" | "fields";
@@ -21,6 +22,8 @@ export interface FrameHooks {
   valueOf: (id: string, path: string) => string;
   drag: (id: string) => Drag | undefined;
   nameOf: (id: string) => string;
+  /** Choose of which category or product the built-in part is shown. */
+  chooseShown: (now: number) => void;
 }
 
 const EDGE = 60;
@@ -34,7 +37,7 @@ function following(element: Element): HTMLElement | null {
 export class Frame {
   private selected = "";
   private stale = new Map<string, string>();
-  private rich: { id: string; text: RichText; bar: HTMLElement } | undefined;
+  private rich: { id: string; element: HTMLElement; text: RichText | undefined; bar: HTMLElement } | undefined;
   private scale = 1;
   private readonly iframe: HTMLIFrameElement;
   private readonly hooks: FrameHooks;
@@ -57,7 +60,7 @@ export class Frame {
 
   /** What stands behind the last section. */
   private get end(): Element | null {
-    return this.hooks.isLook ? (this.page?.querySelector(".footer-line") ?? null) : null;
+    return this.hooks.isLook ? (this.page?.querySelector(".footer > .wrap > .footer-line") ?? null) : null;
   }
 
   /** Show the page at a width of the device, shrunk to what there is room for. */
@@ -68,6 +71,11 @@ export class Frame {
     this.iframe.style.transform = `scale(${this.scale})`;
     this.page?.documentElement?.style.setProperty("--unscale", String(1 / this.scale)); // tools keep their size
     this.iframe.style.marginLeft = `${Math.max(0, (room.width - width * this.scale) / 2)}px`;
+  }
+
+  /** Show the page of another category or product. */
+  show(url: string): void {
+    this.iframe.contentWindow?.location.replace(url);
   }
 
   reload(): void {
@@ -92,7 +100,7 @@ export class Frame {
       element.classList.toggle("is-hidden", content.sections.find((each) => each.id === id)?.hidden === true);
     }
     root.classList.toggle("is-empty", ids.length === 0);
-    root.dataset["empty"] = say("empty");
+    root.dataset["empty"] = say(this.page?.querySelector(".builtin") ? "empty_around" : "empty");
     this.select(this.selected);
   }
 
@@ -168,8 +176,9 @@ export class Frame {
   }
 
   private isTyping(element: HTMLElement): boolean {
-    const focused = element.ownerDocument.activeElement;
-    return focused instanceof element.ownerDocument.defaultView!.HTMLElement && element.contains(focused) && focused.isContentEditable;
+    // No `instanceof`: what the editor of rich text made is of the outer window.
+    const focused = element.ownerDocument.activeElement as HTMLElement | null;
+    return focused?.isContentEditable === true && element.contains(focused);
   }
 
   private attach(): void {
@@ -193,6 +202,8 @@ export class Frame {
   private click(event: MouseEvent): void {
     const target = event.target as Element | null;
     if (target?.closest(".frame-tools, .rich-bar")) return;
+    const choose = target?.closest<HTMLElement>("[data-choose-shown]");
+    if (choose) this.hooks.chooseShown(Number(choose.dataset["chooseShown"]));
     if (!target?.closest("summary")) event.preventDefault();
     const element = target?.closest<HTMLElement>("[data-section]");
     const id = (element && this.root?.contains(element) && element.dataset["section"]) || "";
@@ -206,7 +217,7 @@ export class Frame {
   private edit(id: string, text: HTMLElement): void {
     if (text.isContentEditable) return;
     const path = text.dataset["edit"] ?? "";
-    if (this.hooks.kindOf(id, path) === "rich") return this.editRich(id, path, text);
+    if (this.hooks.kindOf(id, path) === "rich") return void this.editRich(id, path, text);
     text.textContent = this.hooks.valueOf(id, path);
     text.setAttribute("contenteditable", "plaintext-only");
     if (!text.isContentEditable) text.setAttribute("contenteditable", "true");
@@ -220,13 +231,24 @@ export class Frame {
     window?.getSelection()?.addRange(range);
   }
 
-  private editRich(id: string, path: string, element: HTMLElement): void {
-    this.rich?.text.destroy();
-    const bar = element.ownerDocument.adoptNode(make("div", { class: "rich-bar", role: "toolbar" }));
+  private async editRich(id: string, path: string, element: HTMLElement): Promise<void> {
+    if (this.rich?.element === element) return; // it has the caret already
+    this.leaveRich();
+    const bar = element.ownerDocument.adoptNode(make("div", { class: "rich-bar", role: "toolbar", "aria-label": say("format") }));
+    const rich = { id, element, text: undefined as RichText | undefined, bar };
+    this.rich = rich;
+    const part = await need(import("./rich.ts"));
+    if (this.rich !== rich || !element.isConnected) return; // somebody went on while it was fetched
+    if (!part) return this.leaveRich();
     element.before(bar);
-    const text = editRich(element, this.hooks.valueOf(id, path), bar, (html) => this.hooks.type(id, path, html));
-    this.rich = { id, text, bar };
-    text.focus();
+    rich.text = part.editRich(element, this.hooks.valueOf(id, path), bar, (html) => this.hooks.type(id, path, html), this.hooks.nameOf(id));
+    rich.text.focus();
+  }
+
+  private leaveRich(): void {
+    this.rich?.text?.destroy();
+    this.rich?.bar.remove();
+    this.rich = undefined;
   }
 
   private input(event: Event): void {
@@ -243,11 +265,7 @@ export class Frame {
     if (!element || (next && element.contains(next))) return;
     (event.target as Element).closest("[data-edit]")?.removeAttribute("contenteditable");
     const id = element.dataset["section"] ?? "";
-    if (this.rich?.id === id) {
-      this.rich.text.destroy();
-      this.rich.bar.remove();
-      this.rich = undefined;
-    }
+    if (this.rich?.id === id) this.leaveRich();
     const html = this.stale.get(id);
     this.stale.delete(id);
     if (html !== undefined) queueMicrotask(() => this.draw({ [id]: html }));

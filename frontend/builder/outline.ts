@@ -10,6 +10,8 @@ export interface OutlineHooks {
   move: (id: string, to: number) => void;
   act: (id: string, act: "duplicate" | "hide" | "remove") => void;
   drag: (id: string) => Drag | undefined;
+  /** Where the built-in part of the page stands: before the sections, after them, or there is none. */
+  builtIn: "before" | "after" | "";
 }
 
 export class Outline {
@@ -23,7 +25,9 @@ export class Outline {
   draw(content: Content, selected: string, faults: readonly Fault[]): void {
     const focused = document.activeElement?.closest<HTMLElement>(".outline-item")?.dataset["id"];
     this.element.replaceChildren(...content.sections.map((section, index) => this.makeItem(section, index, section.id === selected, faults.some((fault) => fault.section_id === section.id))));
-    if (!content.sections.length) this.element.append(make("li", { class: "muted outline-empty" }, say("empty")));
+    if (!content.sections.length) this.element.append(make("li", { class: "muted outline-empty" }, say(this.hooks.builtIn ? "empty_around" : "empty")));
+    if (this.hooks.builtIn === "before") this.element.prepend(this.makeFixed());
+    else if (this.hooks.builtIn === "after") this.element.append(this.makeFixed());
     if (focused) this.element.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"] .outline-name`)?.focus();
   }
 
@@ -44,6 +48,10 @@ export class Outline {
       item.classList.toggle("is-before", at === index);
       item.classList.toggle("is-after", index === items.length && at === items.length - 1);
     });
+  }
+
+  private makeFixed(): HTMLElement {
+    return make("li", { class: "outline-fixed" }, makeIcon("lock", "icon-sm"), make("span", { class: "grow clip" }, say("built_in"), make("small", { class: "clip" }, say("built_in_hint"))));
   }
 
   private makeItem(section: Section, index: number, isSelected: boolean, isBad: boolean): HTMLElement {

@@ -3,8 +3,8 @@ import { makeIcon } from "../shared/words.ts";
 import { defaultProps } from "./content.ts";
 import { button, make, say, textButton } from "./dom.ts";
 import { chooseGoods, goodsLine } from "./goods.ts";
+import { need } from "./needing.ts";
 import { choosePicture, pictureLine } from "./pictures.ts";
-import { editRich } from "./rich.ts";
 import type { Boot, Fault, Field, Json, Props } from "./types.ts";
 
 export interface PanelHooks {
@@ -91,10 +91,11 @@ const lines: Control = (_field, value, { hooks, path, id }) => {
   return area;
 };
 
-const rich: Control = (_field, value, { hooks, path }) => {
-  const bar = make("div", { class: "rich-bar", role: "toolbar" });
+const rich: Control = (field, value, { hooks, path }) => {
+  const bar = make("div", { class: "rich-bar", role: "toolbar", "aria-label": say("format") });
   const area = make("div", { class: "rich-area prose" });
-  editRich(area, String(value ?? ""), bar, (html) => hooks.write(path, html, true));
+  // By far the heaviest part of the editor: fetched when somebody comes to a text of this kind.
+  void need(import("./rich.ts")).then((part) => part?.editRich(area, String(value ?? ""), bar, (html) => hooks.write(path, html, true), field.label));
   return make("div", { class: "rich-box" }, bar, area);
 };
 

@@ -1,10 +1,19 @@
 /** The library of pictures: choosing, uploading with a crop, and the point that must stay in view. */
 import { get } from "./calls.ts";
-import { crop, refuse } from "./crop.ts";
 import { toast } from "../shared/overlay.ts";
 import { makeIcon } from "../shared/words.ts";
 import { make, openSheet, say, textButton } from "./dom.ts";
+import { need } from "./needing.ts";
 import type { Boot, Picture, Props } from "./types.ts";
+
+const BYTES_MOST = 15_000_000; // as the server has it
+const KINDS = ["image/jpeg", "image/png", "image/webp", "image/gif"];
+
+/** Say at once why a file cannot be a picture of the shop; undefined when the server shall judge. */
+function refuse(file: File): string | undefined {
+  if (file.size > BYTES_MOST) return say("too_big");
+  return KINDS.includes(file.type) ? undefined : say("wrong_kind");
+}
 
 const known = new Map<number, Picture>();
 let urls = { list: "", upload: "" };
@@ -98,7 +107,7 @@ export function choosePicture(): Promise<Picture | undefined> {
       told.textContent = problem ?? "";
       if (problem) return;
       if (picked)
-        void crop(picked, urls.upload).then((picture) => {
+        void need(import("./crop.ts")).then((part) => part?.crop(picked, urls.upload)).then((picture) => {
           if (!picture) return;
           known.set(picture.id, picture);
           take(picture);

@@ -29,12 +29,13 @@ function toggleLink(editor: Editor): void {
 }
 
 /** Turn an element's markup into an editor; its tools stand in `bar`. */
-export function editRich(element: HTMLElement, html: string, bar: HTMLElement, changed: (html: string) => void): RichText {
+export function editRich(element: HTMLElement, html: string, bar: HTMLElement, changed: (html: string) => void, label: string): RichText {
   element.replaceChildren();
   const editor = new Editor({
     element,
     content: html,
     injectCSS: false,
+    editorProps: { attributes: { role: "textbox", "aria-multiline": "true", "aria-label": label } },
     extensions: [
       StarterKit.configure({
         heading: { levels: [3, 4] },

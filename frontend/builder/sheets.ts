@@ -2,6 +2,7 @@
 import { toast } from "../shared/overlay.ts";
 import { messageOf, post, type Answer } from "./calls.ts";
 import { make, openSheet, say, textButton } from "./dom.ts";
+import { sayMoment } from "./moments.ts";
 
 export interface Timing {
   publishAt: string | null;
@@ -13,10 +14,6 @@ export interface Timing {
 
 const pad = (part: number) => String(part).padStart(2, "0");
 const localValue = (at: Date) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
-
-export function sayMoment(iso: string): string {
-  return new Date(iso).toLocaleString(document.documentElement.lang || undefined, { month: "short", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit" });
-}
 
 /** The hours at which shops change: this evening, tomorrow morning and evening, Saturday morning. */
 function suggest(now: Date): Date[] {
@@ -54,7 +51,7 @@ export function openSchedule(timing: Timing): void {
   const sheet = openSheet(say("schedule"), planned, make("p", { class: "muted" }, say("schedule_hint")), chips, make("label", { class: "field" }, make("span", { class: "field-label" }, say("publish_time")), input, make("span", { class: "field-help" }, say("own_clock"))), problem, make("div", { class: "row" }, go));
 }
 
-export function openShare(url: string, unshareUrl: string): void {
+export function openShare(url: string, unshareUrl: string, isShut: boolean): void {
   const input = make("input", { class: "input mono", readonly: true, value: url, "aria-label": say("share") });
   const copy = textButton(say("copy"), () => {
     input.select();
@@ -68,7 +65,7 @@ export function openShare(url: string, unshareUrl: string): void {
       toast(say("unshared"));
       sheet.close();
     }), "button button-quiet button-danger");
-  const sheet = openSheet(say("share"), make("p", { class: "muted" }, say("share_hint")), input, make("div", { class: "row" }, copy, revoke));
+  const sheet = openSheet(say("share"), make("p", { class: "muted" }, say("share_hint")), isShut && make("p", { class: "banner-note banner-warn" }, say("share_shut")), input, make("div", { class: "row" }, copy, revoke));
 }
 
 const KEYS: [word: string, keys: string][] = [
@@ -93,4 +90,21 @@ export function openHelp(): void {
   ]);
   const tips = ["tip_type", "tip_drag", "tip_save", "tip_history"].map((word) => make("li", {}, say(word)));
   openSheet(say("help_title"), make("ul", { class: "help-tips" }, ...tips), make("dl", { class: "help-keys" }, ...rows)).classList.add("is-wide");
+}
+
+/** Let a person choose a category; undefined when they close the sheet. */
+export function chooseCategory(categories: readonly { id: number; name: string; count: number }[], now: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    let chosen: number | undefined;
+    const picks = categories.map((each) => {
+      const pick = make("button", { type: "button", class: "pick-line", "aria-current": each.id === now ? "true" : undefined }, make("span", { class: "grow clip" }, each.name), make("span", { class: "muted tiny" }, `${each.count} ${say("pieces")}`));
+      pick.addEventListener("click", () => {
+        chosen = each.id;
+        sheet.close();
+      });
+      return pick;
+    });
+    const sheet = openSheet(say("choose_category"), make("div", { class: "pick-lines" }, ...picks));
+    sheet.addEventListener("close", () => resolve(chosen));
+  });
 }

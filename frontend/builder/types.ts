@@ -56,7 +56,9 @@ export interface Boot {
   version: number;
   is_changed: boolean;
   is_published: boolean;
+  built_in: "before" | "after" | ""; // where the part stands that no section makes
   publish_at: string | null;
+  standing: { text: string; is_shut: boolean; url: string; name: string } | null; // when buyers do not see the shop, or soon will not
   faults: Fault[];
   notes: Fault[];
   sections_most: number;

@@ -4,8 +4,13 @@ import pytest
 import time_machine
 
 from kameng.accounts import errors, rules
-from kameng.accounts.models import Invitation, Role, SiteRole, User
+from kameng.accounts.models import CustomRole, Invitation, Role, SiteRole, User
 from kameng.accounts.selectors import find_invitation, list_invitations
+from kameng.accounts.services.custom_roles import (
+    RoleWish,
+    change_custom_role,
+    make_custom_role,
+)
 from kameng.accounts.services.joining import (
     InvitationWish,
     Invited,
@@ -15,9 +20,14 @@ from kameng.accounts.services.joining import (
     resend_invitation,
     withdraw_invitation,
 )
-from kameng.accounts.services.staff import grant_role
+from kameng.accounts.services.staff import (
+    grant_role,
+    revoke_role,
+    set_role_suspended,
+    set_user_active,
+)
 from kameng.core import clock
-from kameng.core.audit import Actor
+from kameng.core.audit import SYSTEM, Actor
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Plan, Site
 from kameng.tenancy.selectors import site_scope
@@ -28,9 +38,14 @@ LIN = Actor(kind="user", actor_id=1, name="Lin")
 OWNER = rules.ROLE_PERMISSIONS["owner"]
 
 
-def invite(role: str = "service", *, login: str = "", days: int = 7) -> Invited:
+def invite(
+    role: str = "service", *, login: str = "", days: int = 7, by: User | None = None
+) -> Invited:
+    """Invite as the owner of the site in force, or as somebody else."""
+    user = by or User.objects.get(login="lin")
     wish = InvitationWish(role=role, login=login, name="小周", days=days)
-    return make_invitation(wish, holder=OWNER, actor=LIN)
+    actor = Actor(kind="user", actor_id=user.id, name="Lin")
+    return make_invitation(wish, holder=OWNER, actor=actor)
 
 
 def join(token: str, *, login: str = "zhou") -> User:
@@ -103,7 +118,7 @@ def test_a_link_ends_with_its_time_and_when_it_is_withdrawn(site_a: Site, lin: S
 def test_a_link_sent_again_ends_the_old_one(site_a: Site, lin: Staff) -> None:
     with site_scope(site_a.id):
         first = invite(login="zhou@example.com")
-        again = resend_invitation(first.invitation.id, holder=OWNER, actor=LIN)
+        again = resend_invitation(first.invitation.id, holder=OWNER, actor=SYSTEM)
 
         assert find_invitation(first.token) is None
         join(again.token)
@@ -155,3 +170,85 @@ def test_a_bad_account_leaves_the_link_open(
                 invited.token, login_text=login, display_name="周", password=password, ip=""
             )
         assert find_invitation(invited.token) is not None
+
+
+def leave(sun: User, how: str) -> None:
+    """Take from Sun what she gave by her links."""
+    if how == "removed":
+        revoke_role(user_id=sun.id, actor=LIN)
+    elif how == "demoted":
+        grant_role(user_id=sun.id, role="viewer", actor=LIN)
+    elif how == "suspended":
+        set_role_suspended(user_id=sun.id, is_suspended=True, actor=LIN)
+    else:
+        set_user_active(sun.id, is_active=False, actor=LIN)
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted", "suspended", "switched off"])
+def test_who_may_invite_no_longer_does_not_come_back_by_a_link(
+    how: str, site_a: Site, lin: Staff
+) -> None:
+    sun = make_staff(login="sun")
+    make_role(sun, site_a, Role.OWNER)
+    with site_scope(site_a.id):
+        hers, his = invite("owner", by=sun), invite("viewer")
+
+        leave(sun, how)
+
+        with pytest.raises(errors.InvitationNotFound):
+            join(hers.token, login="sun-again")
+        assert not User.objects.filter(login="sun-again").exists()
+        if how != "switched off":  # that is everywhere; on each site the link just opens nothing
+            assert [row.id for row in list_invitations()] == [his.invitation.id]
+            assert find_invitation(hers.token) is None
+        join(his.token)
+
+
+def test_who_is_demoted_keeps_the_links_that_they_could_still_make(
+    site_a: Site, lin: Staff
+) -> None:
+    sun = make_staff(login="sun")
+    make_role(sun, site_a, Role.OWNER)
+    with site_scope(site_a.id):
+        wish = RoleWish(
+            name="店长", note="", permissions=rules.ROLE_PERMISSIONS["viewer"] | {"staff.manage"}
+        )
+        role = make_custom_role(wish, holder=OWNER, actor=LIN)
+        small, great = invite("viewer", by=sun), invite("finance", by=sun)
+
+        grant_role(user_id=sun.id, role="custom", custom_role_id=role.id, actor=LIN)
+
+        assert [row.id for row in list_invitations()] == [small.invitation.id]
+        with pytest.raises(errors.InvitationNotFound):
+            join(great.token)
+        join(small.token)
+
+
+def test_a_role_that_grew_beyond_who_invited_is_not_given(site_a: Site, lin: Staff) -> None:
+    sun = make_staff(login="sun")
+    with site_scope(site_a.id):
+        lead = make_custom_role(
+            RoleWish(name="组长", note="", permissions=frozenset({"staff.manage", "orders.view"})),
+            holder=OWNER,
+            actor=LIN,
+        )
+        clerk = make_custom_role(
+            RoleWish(name="夜班", note="", permissions=frozenset({"orders.view"})),
+            holder=OWNER,
+            actor=LIN,
+        )
+        grant_role(user_id=sun.id, role="custom", custom_role_id=lead.id, actor=LIN)
+        made = make_invitation(
+            InvitationWish(role="custom", custom_role_id=clerk.id),
+            holder=lead_permissions(lead),
+            actor=Actor(kind="user", actor_id=sun.id, name="Sun"),
+        )
+        grown = RoleWish(name="夜班", note="", permissions=frozenset({"orders.refund"}))
+        change_custom_role(clerk.id, wish=grown, holder=OWNER, actor=LIN)
+
+        with pytest.raises(errors.InvitationNotFound):
+            join(made.token)
+
+
+def lead_permissions(role: CustomRole) -> frozenset[str]:
+    return frozenset(role.permissions)

@@ -1,9 +1,11 @@
 """Who closes a shop and who orders there at the same moment; who takes a shop over first."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from kameng.accounts.errors import OfferGone
 from kameng.accounts.models import OfferState, SiteOffer, SiteRole, User
@@ -110,7 +112,7 @@ def take(site: Site, token: str, sun: User) -> str:
 
 
 def meet_before_the_end(monkeypatch: pytest.MonkeyPatch, *, is_atomic: bool) -> None:
-    """Let two who would end an offer meet when both have seen it stand."""
+    """Let two who would end an offer meet when both have seen it stand, with no lock between."""
     meeting, real = Meeting(2), handing_over._take
 
     def take_together(offer: SiteOffer, state: OfferState, **values: object) -> bool:
@@ -121,6 +123,7 @@ def meet_before_the_end(monkeypatch: pytest.MonkeyPatch, *, is_atomic: bool) -> 
         return True
 
     monkeypatch.setattr(handing_over, "_take", take_together)
+    monkeypatch.setattr(handing_over, "lock_roles", lambda _site_id: list(SiteRole.objects.all()))
 
 
 def test_a_shop_is_taken_over_once_by_two_clicks(
@@ -207,3 +210,47 @@ def test_an_offer_is_accepted_or_withdrawn_never_both(
 
     assert sorted(isinstance(each, OfferGone) for each in answers) == [False, True]
     assert owners_of(site_a) == ({"sun"} if answers[0] == "taken" else {"lin"})
+
+
+def take_beside_another_offer(
+    site: Site, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch, *, first: str
+) -> list[Any]:
+    """Let Sun accept while the shop is offered again; both meet when each holds its first lock."""
+    token, sun = offered(site)
+    meeting, real, acts = Meeting(2, patience=1.0), handing_over.lock_roles, threading.local()
+
+    def lock(site_id: int) -> list[SiteRole]:
+        if acts.what == "take" and first == "offer":
+            SiteOffer.objects.filter(receiver_login="sun").update(reason="seen")
+            meeting.arrive()
+            return real(site_id)
+        roles = real(site_id)
+        meeting.arrive()
+        return roles
+
+    def act(index: int) -> Any:
+        acts.what = "offer" if index else "take"
+        if index == 0:
+            return take(site, token, sun)
+        with site_scope(site.id):
+            return offer_site_to("zhou", reason="", is_by_platform=False, actor=SYSTEM)
+
+    monkeypatch.setattr(handing_over, "lock_roles", lock)
+    return run_parallel(2, act)
+
+
+def test_who_accepts_and_who_offers_again_lock_in_one_order(
+    site_a: Site, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = take_beside_another_offer(site_a, run_parallel, monkeypatch, first="roles")
+
+    assert not any(isinstance(each, OperationalError) for each in answers)
+    assert sum(each == "taken" or isinstance(each, OfferGone) for each in answers) == 1
+
+
+def test_control_with_the_offer_first_they_wait_for_each_other(
+    site_a: Site, run_parallel: Parallel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = take_beside_another_offer(site_a, run_parallel, monkeypatch, first="offer")
+
+    assert sum(isinstance(each, OperationalError) for each in answers) == 1

@@ -4,6 +4,7 @@ Each guard has its negative control: without it, the same race goes wrong.
 """
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from unittest import mock
 
 import pytest
 
+from kameng.orders.errors import FreeOnce
 from kameng.orders.models import PurchaseAct, SitePurchase
 from kameng.orders.rules import State
-from kameng.orders.services import opening
+from kameng.orders.services import buying_plans, opening
 from kameng.orders.services.buying_plans import order_shop
 from kameng.orders.services.opening import carry_out
 from kameng.orders.services.placing import PlacedOrder
@@ -24,6 +26,7 @@ from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.cutting import cut_everywhere
 from tests.concurrency.shop import Shop, connect_gateway, count, notify
+from tests.orders.test_free_plans import give, guest, open_free
 from tests.parallel import run_together
 from tests.plan_shop import (
     PlanShop,
@@ -91,6 +94,33 @@ def test_control_without_the_reservation_many_pay_for_one_address(
         done = [fulfil(plans, each) for each in paid]
     assert sum(each.done_at is not None for each in done) == 1
     assert {each.problem for each in done if each.done_at is None} == {"slug_taken"}
+
+
+def try_together(plans: PlanShop) -> list[Any]:
+    """Let one person order free shops under many addresses at the same moment."""
+    trial = give(plans, days=14)
+    contact = f"{next(_slugs)}@example.com"
+    checkouts = [guest(plans, trial, contact=contact) for _ in range(TOGETHER)]
+    slugs = [next(_slugs) for _ in range(TOGETHER)]
+    return run_together(TOGETHER, lambda index: open_free(plans, checkouts[index], slugs[index]))
+
+
+def test_one_person_opens_one_shop_for_nothing(committed_db: None, plans: PlanShop) -> None:
+    outcomes = try_together(plans)
+
+    assert [type(each) for each in outcomes].count(PlacedOrder) == 1
+    assert {type(each) for each in outcomes} == {PlacedOrder, FreeOnce}
+    assert count("select count(*) from orders_freeopening") == 1
+    assert count("select count(*) from orders_order where total_amount = 0") == 1
+
+
+def test_control_without_the_unique_key_one_person_opens_many(
+    committed_db: None, plans: PlanShop
+) -> None:
+    with mock.patch.object(buying_plans, "contact_digest", side_effect=lambda *_: os.urandom(16)):
+        outcomes = try_together(plans)
+
+    assert [type(each) for each in outcomes].count(PlacedOrder) > 1
 
 
 def test_one_order_opens_one_site_however_many_carry_it_out(

@@ -4,19 +4,21 @@ Each promise has its negative control: the same race with the guard taken out go
 """
 
 import datetime as dt
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
 import pytest
+from PIL import Image
 
 from kameng.core import clock
 from kameng.pages import errors
-from kameng.pages.models import Page, PageKind, Publication, PublicationState, Revision
+from kameng.pages.models import Page, PageKind, Picture, Publication, PublicationState, Revision
 from kameng.pages.selectors import get_page
-from kameng.pages.services import decorating, drafting, publishing
-from kameng.pages.services.drafting import open_page, overrule_draft, save_draft
+from kameng.pages.services import decorating, drafting, picturing, publishing
+from kameng.pages.services.drafting import NewPage, open_page, overrule_draft, save_draft
 from kameng.pages.services.publishing import publish_due, publish_page, schedule_publication
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import SiteView, get_site_view, site_scope
@@ -316,3 +318,65 @@ def test_two_who_decorate_at_once_leave_one_whole_design(
         for kind, design in wanted.items():
             ids = [section["id"] for section in design["sections"]]
             assert [section["id"] for section in shown[kind]["sections"]] == ids
+
+
+def noise(number: int) -> io.BytesIO:
+    """Return a small picture that is like no other."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), (number * 40, 80, 200 - number * 30)).save(file, "PNG")
+    file.seek(0)
+    return file
+
+
+def upload_together(view: SiteView, run_parallel: Run, meeting: Meeting) -> list[Any]:
+    """Let several upload at the last place of a library; each has counted before one stores."""
+    real = picturing._require_place
+
+    def count(digest: str) -> None:
+        real(digest)
+        meeting.arrive()
+
+    def upload(number: int) -> Picture:
+        with site_scope(view.site_id):
+            return picturing.add_picture(noise(number), name="x", crop=None, actor=LIN)
+
+    with (
+        mock.patch.object(picturing, "PICTURES_MOST", 1),
+        mock.patch.object(picturing, "_require_place", count),
+    ):
+        return run_parallel(3, upload)
+
+
+def test_uploads_at_one_moment_do_not_pass_the_limit_together(
+    view: SiteView, run_parallel: Run
+) -> None:
+    results = upload_together(view, run_parallel, Meeting(3, patience=0.3))
+
+    assert sum(isinstance(each, errors.LibraryFull) for each in results) == 2
+    with site_scope(view.site_id):
+        assert Picture.in_site().count() == 1
+
+
+def test_control_without_the_sites_lock_uploads_pass_the_limit(
+    view: SiteView, run_parallel: Run
+) -> None:
+    with mock.patch.object(picturing, "lock_site"):
+        results = upload_together(view, run_parallel, Meeting(3))
+
+    assert not any(isinstance(each, Exception) for each in results)
+    with site_scope(view.site_id):
+        assert Picture.in_site().count() == 3
+
+
+def test_pages_made_at_one_moment_do_not_pass_the_limit_together(
+    view: SiteView, run_parallel: Run
+) -> None:
+    def make(number: int) -> Page:
+        with site_scope(view.site_id):
+            new = NewPage(kind=PageKind.CUSTOM, slug=f"page-{number}", title="x")
+            return drafting.create_page(new, actor=LIN)
+
+    with mock.patch.object(drafting, "PAGES_MOST", 2):
+        results = run_parallel(5, make)
+
+    assert sum(isinstance(each, errors.TooManyPages) for each in results) == 3

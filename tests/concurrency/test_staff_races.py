@@ -13,7 +13,7 @@ from kameng.accounts import errors, rules
 from kameng.accounts.models import Invitation, RecoveryCode, Role, SiteRole, Totp
 from kameng.accounts.services import joining, second_factors, staff
 from kameng.core import clock
-from kameng.core.audit import Actor
+from kameng.core.audit import SYSTEM, Actor
 from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Plan, Site
 from kameng.tenancy.selectors import site_scope
@@ -132,7 +132,7 @@ def test_control_without_the_lock_nobody_owns(scope: Site, lin: Staff) -> None:
 
 def click_together() -> list[Any]:
     invited = joining.make_invitation(
-        joining.InvitationWish(role="viewer"), holder=OWNER, actor=LIN
+        joining.InvitationWish(role="viewer"), holder=OWNER, actor=SYSTEM
     )
     users = [make_staff() for _ in range(3)]
     return run_together(

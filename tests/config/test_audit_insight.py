@@ -25,6 +25,8 @@ DAMAGES = [
     ("I37", "update insight_salestotal set revenue_amount = 1 where grain = 1 and span = 1"),
     ("I37", "update insight_salestotal set refunded_amount = 1 where grain = 2 and span = 2"),
     ("I37", "update insight_salestotal set visitor_count = 9 where grain = 0 and span = 2"),
+    ("I37", "update insight_salestotal set below_amount = 1 where grain = 0 and span = 1"),
+    ("I37", "update insight_salestotal set below_amount = 1 where grain = 2 and span = 2"),
     ("I37", "delete from insight_salestotal where grain = 0 and span = 1"),
     ("I38", "update insight_goodstotal set piece_count = 0 where grain = 1 and span = 1"),
     ("I38", "delete from insight_goodstotal where grain = 1"),
@@ -32,7 +34,9 @@ DAMAGES = [
     ("I39", "update insight_buyerday set order_count = order_count + 1"),
     ("I39", "update insight_buyerday set prev_day = '2026-01-01'"),
     ("I39", "update insight_buyertotal set buyer_count = 7 where rank = 1 and span = 2"),
+    ("I39", "update insight_buyertotal set buyer_count = 7 where grain = 2 and prev_grain = 1"),
     ("I39", "delete from insight_buyertotal where rank = 2"),
+    ("I39", "delete from insight_buyertotal where prev_grain = 2"),
     ("I40", "update insight_visitor set steps = 1"),
     ("I40", "delete from insight_visitor"),
 ]

@@ -275,3 +275,35 @@ def test_who_runs_the_platform_reads_the_whole_chain(
 
     for step in (COST, "批发价在成本上加 10%", "上级站点在其供货价上加 10%", PRICE):
         assert step in shown
+
+
+def test_a_link_is_shown_once_listed_and_withdrawn(shop: Shop, desk: Desk) -> None:
+    allow_children(2)
+
+    made = desk.post("children/invitations/", note="小禾", days="3")
+
+    body = made.content.decode()
+    assert (made.status_code, made["Cache-Control"]) == (200, "no-store")
+    found = re.search(r"/open/invited/([^/\"]+)/", body)
+    assert found is not None
+    listed = desk.get("children/invitations/").content.decode()
+    assert "小禾" in listed
+    assert "等对方开店" in listed
+    assert found[1] not in listed
+    pulled = re.search(r"children/invitations/(\d+)/withdraw/", listed)
+    assert pulled is not None
+    assert desk.post(f"children/invitations/{pulled[1]}/withdraw/").status_code == 303
+    assert "小禾" not in text_of(desk.get("children/invitations/"))
+    main = Client(HTTP_HOST="main.localhost")
+    assert main.get(f"/open/invited/{found[1]}/").status_code == 404
+    assert desk.post(f"children/invitations/{pulled[1]}/withdraw/").status_code == 404
+
+
+def test_links_beyond_the_plan_are_refused_with_what_was_typed(shop: Shop, desk: Desk) -> None:
+    allow_children(1)
+    desk.post("children/invitations/", note="一", days="3")
+
+    refused = desk.post("children/invitations/", note="第二个人", days="3")
+
+    assert refused.status_code == 409
+    assert "第二个人" in refused.content.decode()

@@ -194,7 +194,7 @@ GRAVE = {
     "keys": ["card_key"],
     "files": [
         *("export_orders", "export_payments", "export_ledger", "export_customers", "export_wallet"),
-        *("export_refunds", "export_disputes", "export_top_ups"),
+        *("export_refunds", "export_disputes", "export_top_ups", "dashboard_file"),
     ],
     "sites": ["new_site", "site", "add_host", "remove_host", "set_state", "plan", "new_plan"],
 }

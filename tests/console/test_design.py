@@ -26,6 +26,12 @@ PAGE_VIEWS = ("edit_page", "page_frame", "page_history")
 SITE_VIEWS = ("design", "new_page", "templates", "pictures", "list_pictures", "skins")
 
 
+BOUNDLESS = (  # a section that is kept unread, with a number that no database holds
+    b'{"version": 0, "content": {"root": {}, "sections":'
+    b' [{"id": "sec00", "type": "later", "version": 1, "props": {"x": 1e999}}]}}'
+)
+
+
 @pytest.fixture
 def home(site_a: Site) -> Page:
     """The home page of site A."""
@@ -141,6 +147,7 @@ def test_a_call_without_the_pages_token_is_refused(
         {"version": 0, "content": {"root": {}, "sections": [{"id": "\u0000"}]}},
         {"version": 0, "content": {"root": {}, "sections": "no"}},
         {"version": 0, "content": [1]},
+        BOUNDLESS,
     ],
 )
 def test_what_is_no_draft_is_told_plainly_and_changes_nothing(
@@ -156,6 +163,62 @@ def test_what_is_no_draft_is_told_plainly_and_changes_nothing(
             assert answer(refused)["message"]
     with site_scope(site_a.id):
         assert get_page(home.id).draft is None
+
+
+def test_a_form_with_files_in_place_of_json_is_told_plainly(home: Page, desk: Desk) -> None:
+    for act in ("draft", "publish", "schedule"):
+        refused = desk.post(f"design/pages/{home.id}/{act}/", file=io.BytesIO(b"x"))
+
+        assert refused.status_code == 400
+
+
+def wrong(kind: str, **props: Any) -> dict[str, Any]:
+    """Return a content with one section whose props have a value of the wrong shape."""
+    section = {"id": "sec00", "type": kind, "version": 1, "props": props}
+    return {"root": {}, "sections": [section]}
+
+
+@pytest.mark.parametrize(
+    "content_sent",
+    [
+        wrong("hero", picture="x"),
+        wrong("hero", picture={"id": [], "x": {}, "y": 0, "alt": None}),
+        wrong("hero", link=[{}]),
+        wrong("hero", points="x"),
+        wrong("hero", points=[1, None]),
+        wrong("hero", title={"a": []}),
+        wrong("hero", tone=[[]]),
+        wrong("category_nav", categories={"by": [], "ids": []}),
+        wrong("category_nav", categories={"by": {}, "ids": 5}),
+        wrong("product_grid", source={"by": {}, "id": [], "tag": [], "ids": {}, "most": "x"}),
+        wrong("product_grid", source=[]),
+        wrong("countdown", until=5),
+        wrong("carousel", slides={"x": 1}),
+        wrong("compare", rows=[{"cells": []}], head=[]),
+        wrong("spacer", device=[], ground={}),
+    ],
+)
+def test_a_value_that_no_template_can_draw_is_refused_and_breaks_no_page(
+    site_a: Site, home: Page, desk: Desk, content_sent: dict[str, Any]
+) -> None:
+    refused = call(desk, home, "draft", {"version": 0, "content": content_sent, "draw": ["sec00"]})
+
+    assert refused.status_code == 400
+    assert answer(refused)["code"] == "page_content_invalid"
+    assert draft_of(site_a, home) is None
+    with site_scope(site_a.id):  # as a program that was less strict left it
+        Page.in_site().filter(id=home.id).update(draft=content_sent)
+    for part in ("", "frame/"):
+        assert desk.get(f"design/pages/{home.id}/{part}").status_code == 200
+
+
+@pytest.mark.parametrize("names", [[[]], [{}], {"a": 1}, "sec00", [None, 5, "sec00"]])
+def test_odd_names_of_sections_to_draw_are_passed_over(
+    home: Page, desk: Desk, names: object
+) -> None:
+    body = {"version": 0, "content": content("x"), "draw": names}
+
+    assert call(desk, home, "draft", body).status_code == 200
 
 
 def test_a_saved_draft_answers_markup_faults_and_what_was_tidied(
@@ -215,6 +278,7 @@ def test_publishing_what_is_wrong_names_section_and_field(home: Page, desk: Desk
         (fault,) = told["faults"]
         assert (fault["section"], fault["path"]) == ("公告条", "text")
         assert fault["message"].startswith("请填写“")
+        assert told["message"].startswith("公告条：请填写“")
         assert "1 处" in told["message"]
 
 

@@ -111,10 +111,11 @@ def test_a_manager_of_staff_gives_and_touches_no_more_than_they_have(
         client.post(address(site_a, "suspend_member", finance.user.id), {"action": "suspend"}),
         client.post(address(site_a, "renew_password", finance.user.id)),
         client.post(address(site_a, "reset_factor", finance.user.id)),
+        client.post(address(site_a, "end_member_sessions", finance.user.id)),
         client.post(address(site_a, "invitations"), {"role": "owner", "days": "7"}),
     ]
 
-    assert [each.status_code for each in answers] == [403, 400, 403, 403, 403, 403, 400]
+    assert [each.status_code for each in answers] == [403, 400, 403, 403, 403, 403, 403, 400]
     assert re.search(r'value="orders.refund"[^>]* disabled', page)
     assert client.get(address(site_a, "member", finance.user.id)).status_code == 200
     with site_scope(site_a.id):

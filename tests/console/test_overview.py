@@ -36,6 +36,9 @@ def test_new_shop_is_told_what_to_do_next(desk: Desk, site_a: Site) -> None:
     assert re.search(r">0 / \d+<", page)
     assert "都处理好了" in page
     assert "这段时间还没有卖出" in page
+    assert page.index("接下来做什么") < page.index("主要数字"), "nothing sold: first the steps"
+    assert "/design/open/1/#logo" in page
+    assert "/settings/#id_contact_text" in page
 
 
 def test_figures_are_those_of_the_site_alone(

@@ -8,12 +8,16 @@ from django.conf import LazySettings
 from django.test import Client
 
 from kameng.accounts.models import User
+from kameng.catalog.selectors import list_plan_offers
 from kameng.tenancy.models import Domain, Plan, Site, SiteState
-from kameng.tenancy.selectors import forget_hosts
+from kameng.tenancy.selectors import forget_hosts, site_scope
 from tests import people
+from tests.console.conftest import Desk
 from tests.console.pages import address, text_of
+from tests.people import Staff
 
 ClientFor = Callable[..., Client]
+DeskOf = Callable[..., Desk]
 
 
 PLAN = {
@@ -264,3 +268,17 @@ def test_a_proxy_that_is_not_named_is_no_matter_of_a_sub_site(
 
     assert page.status_code == 200
     assert "反向代理没有登记" not in text_of(page)
+
+
+@pytest.mark.parametrize(("typed", "status"), [("0", 303), ("0.001", 400), ("0.01", 303)])
+def test_a_plan_is_sold_for_nothing_or_for_a_fen_and_more(
+    desk_of: DeskOf, ada: Staff, main_site: Site, typed: str, status: int
+) -> None:
+    plan = Plan.objects.get(name="普及版")
+
+    answer = desk_of(ada, main_site).post(f"plans/{plan.id}/sell/", days="14", amount=typed)
+
+    assert answer.status_code == status
+    with site_scope(main_site.id):
+        offers = list_plan_offers()
+    assert len(offers) == (status == 303)

@@ -68,6 +68,14 @@ def test_messages_are_found_in_code_and_templates(package: pathlib.Path) -> None
     }
 
 
+def test_messages_of_sections_are_found_beside_their_code(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "pages" / "sections" / "video"
+    folder.mkdir(parents=True)
+    (folder / "template.html").write_text('{% translate "播放视频" %}', encoding="utf-8")
+
+    assert [entry.text for entry in messages.extract(tmp_path)] == ["播放视频"]
+
+
 def test_complete_catalogue_passes_and_is_read_by_gettext(package: pathlib.Path) -> None:
     translate(package, ENGLISH)
 

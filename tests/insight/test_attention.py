@@ -21,7 +21,7 @@ from kameng.orders.models import Note, Order, OrderRefund, OrderState
 from kameng.orders.services.refunding import refuse_source_refund
 from kameng.payments.conditions import IS_ODD
 from kameng.payments.models import GatewayRefund, Payment, PaymentState
-from kameng.tenancy.models import Site
+from kameng.tenancy.models import Plan, Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.shop import Shop, notify, open_shop, order, payment_of, refund
 from tests.factories import fund_wallet
@@ -129,6 +129,14 @@ def test_steps_are_done_by_doing(shop: Shop, main_site: Site, mei: Buyer) -> Non
 
     assert done[main_site.id] == {"goods", "keys", "gateway", "branch"}
     assert done[shop.site.id] == {"share", "first_sale"}
+
+
+def test_a_plan_without_domains_asks_for_none(shop: Shop) -> None:
+    with site_scope(shop.site.id) as view:
+        assert "domain" in {step.code for step in list_steps(view)}
+
+        Plan.objects.filter(id=view.plan_id).update(domains_most=0)
+        assert "domain" not in {step.code for step in list_steps(view)}
 
 
 def test_decisions_about_money_are_counted_by_one_statement(shop: Shop, site_b: Site) -> None:

@@ -1,6 +1,7 @@
 """Closing a site: nothing new while it winds down, complete only when nobody is owed anything."""
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
@@ -151,6 +152,48 @@ def test_giving_it_up_goes_back_to_how_it_was(main_site: Site, site_a: Site) -> 
             give_up_closing(actor=LIN)
     view = get_site_view(site_a.id)
     assert (view.state, view.suspended_reason) == (SiteState.SUSPENDED, "欠费")
+
+
+def test_who_closes_is_stopped_all_the_same(main_site: Site, site_a: Site) -> None:
+    """An operator who begins to close and gives it up does not slip past the platform."""
+    begin(site_a)
+    with platform_scope("suspend"):
+        set_site_state(site_id=site_a.id, state=SiteState.SUSPENDED, reason="欺诈", actor=SYSTEM)
+    assert state_of(site_a) == SiteState.CLOSING
+
+    with site_scope(site_a.id):
+        give_up_closing(actor=LIN)
+
+    view = get_site_view(site_a.id)
+    assert (view.state, view.suspended_reason) == (SiteState.SUSPENDED, "欺诈")
+
+
+def test_the_platform_takes_a_closing_over_and_its_operator_does_not_give_it_up(
+    main_site: Site, site_a: Site, lin: people.Staff, client_for: Callable[..., Client]
+) -> None:
+    first = begin(site_a)
+    with site_scope(site_a.id):
+        taken = announce_closing(reason="违规", is_by_platform=True, actor=SYSTEM)
+    assert (taken.id, taken.is_by_platform) == (first.id, True)
+
+    answer = client_for(site_a, lin).post(
+        "/console/site-a/closing-shop/act/", {"action": "give_up"}
+    )
+
+    assert answer.status_code == 403
+    assert state_of(site_a) == SiteState.CLOSING
+
+
+def test_beginning_again_and_again_writes_to_nobody_twice_a_day(site_a: Site) -> None:
+    make_customer(site_a, login="c1@example.com", nickname="C1")
+    for _ in range(3):
+        closing = begin(site_a)
+        with site_scope(site_a.id):
+            tell_customers(closing.id)
+            give_up_closing(actor=LIN)
+
+    with site_scope(site_a.id):
+        assert (Email.objects.count(), InboxMessage.objects.count()) == (1, 1)
 
 
 def test_the_main_site_never_closes(main_site: Site) -> None:

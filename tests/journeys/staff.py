@@ -29,3 +29,9 @@ def confirm(visitor: Visitor, button: str, *, reason: str = "") -> None:
         opened.get_by_label("原因").fill(reason)
     opened.get_by_role("button", name=button, exact=True).click()
     expect(opened).to_have_count(0)
+
+
+def read_english(visitor: Visitor) -> None:
+    """Choose English, as the footer of every page offers it."""
+    cookie = {"name": "kameng_language", "value": "en", "url": visitor.stack.url(host=visitor.host)}
+    visitor.context.add_cookies([cookie])  # type: ignore[list-item]

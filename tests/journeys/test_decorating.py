@@ -24,6 +24,7 @@ from tests.journeys.decorating import (
 from tests.journeys.visitor import Visitor
 
 Visit = Callable[..., Visitor]
+LOOK, HOME, CATEGORY, PRODUCT, ABOUT, HELP = 1, 2, 3, 4, 6, 7  # kinds of pages
 SCREENS = ("", "pages/new/", "templates/", "pictures/", "skins/")
 
 
@@ -146,6 +147,39 @@ def test_a_page_is_planned_changed_back_and_its_history_compared(lin: Visitor) -
     lin.page.get_by_role("button", name="恢复到第 1 版").click()
     expect(frame_of(lin).locator(".s-notice")).to_contain_text("第一版公告")
     expect(lin.page.locator(".builder-state")).to_contain_text("未发布")
+
+
+def test_the_built_in_part_of_a_page_is_seen_in_its_place_and_does_nothing(
+    lin: Visitor, visit: Visit, device: str
+) -> None:
+    frame = open_single(lin, PRODUCT)
+    add(lin, "notice")
+    tab(lin, "outline")
+    expect(lin.page.locator(".outline > li").first).to_have_class("outline-fixed")
+    if device == "phone":
+        lin.page.locator(".builder-tab.is-outline").click()
+    first = frame.locator(".goods-title").inner_text()
+    button = frame.locator("[data-buy-button]").bounding_box()
+    assert button is not None
+    lin.page.mouse.click(button["x"] + 20, button["y"] + 10)
+    frame.locator("[data-choose-shown]").click()
+    lin.page.locator(".goods-option").nth(1).click()
+    lin.page.locator("dialog").get_by_role("button", name="完成").click()
+    expect(frame.locator(".goods-title")).not_to_have_text(first)
+    expect(frame.locator(".builtin + .sections .s-notice")).to_be_visible()
+    lin.look("product")
+    menu(lin, "分享预览")
+    url = lin.page.locator("dialog input").input_value()
+    friend = visit(device=device)
+    friend.go(url)
+    expect(friend.page.locator(".goods-title")).to_have_text(
+        frame.locator(".goods-title").inner_text()
+    )
+    friend.look("preview")
+    lin.page.keyboard.press("Escape")
+    menu(lin, "放弃修改")
+    lin.page.locator("dialog").get_by_role("button", name="放弃修改").click()
+    expect(frame.locator(".s-notice")).to_have_count(0)
 
 
 def test_two_tabs_do_not_overwrite_each_other(lin: Visitor) -> None:
@@ -315,3 +349,17 @@ def test_every_screen_of_decoration_is_fit_for_everybody(
         lin.page.keyboard.press("?")
         expect(lin.page.locator("dialog")).to_contain_text("撤销")
         lin.look("help")
+
+
+def test_what_the_editor_frames_is_fit_for_everybody(visit: Visit, device: str) -> None:
+    """Every kind of page, light and in Chinese on a desktop, dark and in English on a phone."""
+    is_phone = device == "phone"
+    lin = visit(device=device, color_scheme="dark" if is_phone else "light")
+    staff.sign_in(lin, "lin")
+    if is_phone:
+        staff.read_english(lin)
+    for kind in (LOOK, HOME, CATEGORY, PRODUCT, ABOUT, HELP):
+        frame = open_single(lin, kind)
+        if kind in {HOME, ABOUT}:
+            frame.locator(".sections > [data-section]").first.click()
+        lin.look_inside(f"kind {kind}", lin.page.locator(".builder-frame"))

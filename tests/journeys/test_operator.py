@@ -226,6 +226,41 @@ def test_every_page_of_the_console_is_fit_to_be_seen(visit: Visit, device: str) 
         ada.look(path.strip("/").replace("/", "-") or "overview")
 
 
+OWN_PAGES = (  # of an operator, who has what the main site has not
+    "",
+    "my-plan/",
+    "domains/",
+    "staff/invitations/",
+    "staff/roles/",
+    "staff/roles/new/",
+    "account/passkeys/new/",
+    "account/app/",
+    "children/",
+    "children/new/",
+    "children/terms/",
+    "closing-shop/",
+    "hand-over/",
+    "archives/",
+    "legal/",
+    "prices/table/",
+)
+MAIN_PAGES = ("plans/new/", "all-domains/", "dashboard/sites/", "sites/new/", "own-goods/")
+
+
+def test_an_operators_own_pages_are_fit_on_a_phone_in_english_and_in_the_dark(
+    visit: Visit,
+) -> None:
+    lin = staff.sign_in(visit(device="phone", color_scheme="dark"), "lin")
+    ada = visit(device="phone", color_scheme="dark", host="main.localhost")
+    staff.sign_in(ada, "ada")
+    for person, slug, pages in ((lin, "star", OWN_PAGES), (ada, "main", MAIN_PAGES)):
+        staff.read_english(person)
+        for path in pages:
+            person.go(f"/console/{slug}/{path}")
+            expect(person.page.locator("h1").first).to_be_visible()
+            person.look(path.strip("/").replace("/", "-") or "overview")
+
+
 def test_the_console_reads_in_english_and_in_the_dark(visit: Visit) -> None:
     ada = staff.sign_in(visit(device="desktop", host="main.localhost", color_scheme="dark"), "ada")
     ada.go("/")

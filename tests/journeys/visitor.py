@@ -1,7 +1,8 @@
 """A person at a screen: a browser context of one size, language and theme, watched for faults.
 
 Whatever a page writes to the console as an error, every refused script or style, every answer of
-5xx fails the test that visited it. `look` keeps a picture and tells what axe and the ruler say.
+5xx fails the test that visited it. `look` keeps a picture and tells what axe and the ruler say,
+`look_inside` what axe says of a frame.
 
 Pages move on by themselves: a form was sent, a script follows an order. Whoever goes somewhere,
 reloads or measures at that moment is told by the browser that the page is gone. `go`, `reload`,
@@ -22,6 +23,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Error,
+    Frame,
     Locator,
     Page,
     Response,
@@ -44,7 +46,7 @@ PHONE = {
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 FADE_MS = 250  # what is new on a page has faded in by then
-GRAVE = ("serious", "critical")
+GRAVE = ("moderate", "serious", "critical")
 TRIES = 5
 MOVED_ON = re.compile(  # what Chromium and Playwright say of a page that left under one's hands
     "Not attached to an active page|interrupted by another navigation|net::ERR_ABORTED"
@@ -108,6 +110,12 @@ class Visitor:
         """Keep a picture of the page and check it: no grave finding of axe, nothing too wide."""
         self.seen += 1
         self._try(lambda: self._inspect(what))
+
+    def look_inside(self, what: str, frame: Locator) -> None:
+        """Check what a frame shows: no grave finding of axe in it."""
+        inside = frame.element_handle().content_frame()
+        assert inside is not None
+        self._try(lambda: self._check_access(what, inside))
 
     def _try(self, act: Callable[[], T]) -> T:
         for _ in range(TRIES - 1):
@@ -173,8 +181,9 @@ class Visitor:
     def _is_ours(self, url: str) -> bool:
         return not url.startswith(self.stack.simulator)
 
-    def _check_access(self, what: str) -> None:
-        found: list[dict[str, Any]] = _axe().run(self.page).response["violations"]
+    def _check_access(self, what: str, inside: Frame | None = None) -> None:
+        shown: Any = inside or self.page  # axe only evaluates, which both do
+        found: list[dict[str, Any]] = _axe().run(shown).response["violations"]
         for one in found:
             if one["impact"] in GRAVE:
                 where = [" ".join(map(str, node["target"])) for node in one["nodes"][:4]]

@@ -53,6 +53,7 @@ from tests.settlement.world import PLAIN
 
 CANARIES = ("CANARY-A", "canary-a@", "canarya")
 STAFF = Actor(kind="user", actor_id=1, name="CANARY-A-staff", ip="192.0.2.77")
+OFFERER = Actor(kind="system", name="CANARY-A-offerer")  # offers what only an owner may
 
 
 @dataclass(slots=True)
@@ -341,7 +342,7 @@ def _leaving_ids(world: World) -> dict[str, Any]:
         archive = ask_archive(with_contacts=True, actor=STAFF)
         write_archive(archive.id)
         offer_site(
-            receiver="canarya-receiver", reason="CANARY-A", is_by_platform=False, actor=STAFF
+            receiver="canarya-receiver", reason="CANARY-A", is_by_platform=False, actor=OFFERER
         )
     return {"licence_id": licence.id, "archive_id": archive.id}
 

@@ -269,3 +269,17 @@ def test_of_a_moving_picture_the_first_frame_is_taken(view: SiteView) -> None:
     with Image.open(io.BytesIO(size.data)) as stored:
         assert getattr(stored, "n_frames", 1) == 1
         assert stored.convert("RGB").getpixel((150, 100))[0] > 200  # type: ignore[index]
+
+
+def test_a_library_keeps_no_more_than_it_may_removed_ones_too(
+    view: SiteView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picturing, "PICTURES_KEPT_MOST", 2)
+    with site_scope(view.site_id):
+        first = add_picture(picture_file(300, 200), name="a", crop=None, actor=LIN)
+        remove_picture(first.id, actor=LIN)
+        add_picture(picture_file(200, 300), name="b", crop=None, actor=LIN)
+        with pytest.raises(errors.LibraryWorn):
+            add_picture(picture_file(250, 250), name="c", crop=None, actor=LIN)
+        again = add_picture(picture_file(300, 200), name="a", crop=None, actor=LIN)
+        assert again.id == first.id

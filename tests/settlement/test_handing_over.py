@@ -6,12 +6,20 @@ import pytest
 
 from kameng.accounts import errors
 from kameng.accounts.models import OfferState, Role, Session, SiteOffer, SiteRole
+from kameng.accounts.rules import permissions_of
+from kameng.accounts.services.custom_roles import RoleWish, make_custom_role
 from kameng.accounts.services.handing_over import (
     decline_offer,
     find_open_offer,
     list_offers,
     open_offer,
     withdraw_offer,
+)
+from kameng.accounts.services.staff import (
+    grant_role,
+    revoke_role,
+    set_role_suspended,
+    set_user_active,
 )
 from kameng.core import clock
 from kameng.core.audit import SYSTEM, Actor
@@ -169,3 +177,52 @@ def test_payout_accounts_stay_behind_and_open_withdrawals_hold_it_up(
     take(desk.site, token, new)
     with site_scope(desk.site.id):
         assert PayoutAccount.objects.filter(removed_at=None).count() == 0
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted", "suspended"])
+def test_an_offer_ends_with_the_ownership_of_who_made_it(
+    how: str, site_a: Site, lin: Staff
+) -> None:
+    second, helper = make_staff(login="second"), make_staff(login=NEW)
+    make_role(second, site_a, Role.OWNER)
+    with site_scope(site_a.id):
+        actor = Actor(kind="user", actor_id=second.id, name="Second")
+        token = offer_site_to(NEW, reason="", is_by_platform=False, actor=actor).token
+        if how == "removed":
+            revoke_role(user_id=second.id, actor=SYSTEM)
+        elif how == "demoted":
+            grant_role(user_id=second.id, role="manager", actor=SYSTEM)
+        else:
+            set_role_suspended(user_id=second.id, is_suspended=True, actor=SYSTEM)
+
+    with pytest.raises(errors.OfferGone):
+        take(site_a, token, helper)
+    assert roles(site_a)[lin.user.id] == "owner"
+    with site_scope(site_a.id):
+        assert find_open_offer() is None
+
+
+def test_an_offer_of_who_was_switched_off_is_worth_nothing(site_a: Site, lin: Staff) -> None:
+    second, helper = make_staff(login="second"), make_staff(login=NEW)
+    make_role(second, site_a, Role.OWNER)
+    with site_scope(site_a.id):
+        actor = Actor(kind="user", actor_id=second.id, name="Second")
+        token = offer_site_to(NEW, reason="", is_by_platform=False, actor=actor).token
+    set_user_active(second.id, is_active=False, actor=SYSTEM)
+
+    with pytest.raises(errors.OfferGone):
+        take(site_a, token, helper)
+
+
+def test_a_role_with_less_than_an_owner_has_offers_nothing(site_a: Site, lin: Staff) -> None:
+    clerk = make_staff(login="clerk")
+    with site_scope(site_a.id):
+        role = make_custom_role(
+            RoleWish(name="搬家", note="", permissions=frozenset({"site.leave"})),
+            holder=permissions_of("owner"),
+            actor=SYSTEM,
+        )
+        grant_role(user_id=clerk.id, role="custom", custom_role_id=role.id, actor=SYSTEM)
+        actor = Actor(kind="user", actor_id=clerk.id, name="Clerk")
+        with pytest.raises(errors.RoleBeyond):
+            offer_site_to(NEW, reason="", is_by_platform=False, actor=actor)

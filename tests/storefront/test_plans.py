@@ -14,12 +14,14 @@ from kameng.orders.rules import State
 from kameng.orders.services.opening import carry_out_due
 from kameng.payments.models import Payment
 from kameng.risk.services import forget_windows
+from kameng.storefront.views.prolonging import Choice, list_choices
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from kameng.tenancy.services import create_site
 from kameng.tenancy.settings import SiteSettings
 from tests.concurrency.shop import STAFF, Shop, connect_gateway, notify
 from tests.factories import fund_wallet, make_customer, make_staff
+from tests.orders.test_free_plans import give
 from tests.people import Buyer, Staff
 from tests.plan_shop import PASSWORD, YUAN, PlanShop, open_plan_shop
 
@@ -39,6 +41,12 @@ def rich(main_site: Site, client_for: ClientFor) -> Client:
     customer = make_customer(main_site, login="bei@example.com")
     fund_wallet(customer, 1000 * YUAN)
     return client_for(main_site, Buyer(customer=customer, login="bei@example.com"))
+
+
+def list_choices_of(plans: PlanShop, site: Site) -> list[Choice]:
+    """Return what a shop may buy."""
+    with site_scope(plans.main.id):
+        return list_choices(site)
 
 
 def form(plans: PlanShop, **changes: str) -> dict[str, str]:
@@ -106,6 +114,23 @@ def test_the_way_in_works_once(plans: PlanShop, rich: Client, client_for: Client
     assert browsers[1].get("/console/xiaobei/").status_code == 302
     with site_scope(plans.main.id):
         assert Session.objects.filter(user__isnull=False).count() == 1
+
+
+def test_the_way_in_is_closed_once_the_owner_has_signed_in_by_the_password(
+    plans: PlanShop, rich: Client, client_for: ClientFor
+) -> None:
+    path, _, query = rich.post("/open/start/", form(plans))["Location"].partition("?")
+    owner = {"login": "bei@example.com", "password": PASSWORD}
+    assert client_for(plans.main).post("/console/sign-in/", owner).status_code == 302
+
+    finder = client_for(plans.main)  # of the link of the order
+    led = finder.post(f"{path}enter/", {"t": query.removeprefix("t=")})
+
+    assert led["Location"] == "/console/xiaobei/"
+    assert settings.SESSION_COOKIE not in finder.cookies
+    assert finder.get("/console/xiaobei/").status_code == 302
+    with site_scope(plans.main.id):
+        assert SitePurchase.objects.get().entered_at is None
 
 
 def test_who_has_no_link_gets_nowhere(plans: PlanShop, rich: Client, client_for: ClientFor) -> None:
@@ -289,3 +314,38 @@ def test_plans_are_not_bought_at_the_ordinary_checkout(plans: PlanShop, rich: Cl
     assert rich.get(f"/p/{plans.month.product_id}/").status_code == 404
     found = rich.get("/search/?q=开分站").content.decode()
     assert f"/p/{plans.month.product_id}/" not in found
+
+
+def test_a_trial_is_shown_and_opened_without_paying(plans: PlanShop, client_for: ClientFor) -> None:
+    trial = give(plans, days=14)
+    visitor = client_for(plans.main)
+    shown = visitor.get("/open/").content.decode()
+    assert "试用 14 天" in shown
+    assert "免费" in shown
+    page = visitor.get(f"/open/start/?variant={trial.id}").content.decode()
+    assert 'name="pay"' not in page
+    sent = form(plans, variant=str(trial.id), shown_total="0.00", pay="")
+
+    led = visitor.post("/open/start/", sent)
+
+    assert led.status_code == 303
+    assert "“小北的店”开好了" in visitor.get(led["Location"]).content.decode()
+    again = client_for(plans.main).post(
+        "/open/start/", sent | {"slug": "second", "idempotency_key": "another-key"}
+    )
+    assert again.status_code == 409
+    assert "每人只有一次" in again.content.decode()
+    assert not Site.objects.filter(slug="second").exists()
+
+
+def test_free_plans_are_not_offered_to_shops_that_stand(
+    plans: PlanShop, rich: Client, client_for: ClientFor
+) -> None:
+    trial = give(plans, days=14)
+    rich.post("/open/start/", form(plans))
+    site = Site.objects.get(slug="xiaobei")
+
+    offered = [each.offer.variant_id for each in list_choices_of(plans, site)]
+
+    assert trial.id not in offered
+    assert plans.month.id in offered

@@ -22,7 +22,8 @@ from kameng.insight.services.visiting import (
 )
 from kameng.insight.sources import SourceWords, find_source
 from kameng.orders.models import Order
-from kameng.storefront.visits import COOKIE
+from kameng.storefront import visits
+from kameng.storefront.visits import COOKIE, crowd
 from kameng.tenancy.models import Site
 from kameng.tenancy.scoping import platform_scope
 from tests.concurrency.shop import Shop, open_shop, order
@@ -35,8 +36,10 @@ BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/130.0 Safari/537.36"
 @pytest.fixture(autouse=True)
 def _nothing_waits() -> Iterator[None]:
     forget_waiting()
+    crowd.forget()
     yield
     forget_waiting()
+    crowd.forget()
 
 
 @pytest.fixture
@@ -245,3 +248,32 @@ def test_sources_are_short_and_hold_no_signs() -> None:
     assert found is not None
     assert (len(found.host), found.campaign) == (80, "bc")
     assert 2 < found.key < 1 << 63
+
+
+def test_cookies_that_are_made_up_count_as_one_crowd(
+    shop: Shop, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One machine that calls itself a new visitor each time; another address counts as ever."""
+    monkeypatch.setattr(visits, "AN_HOUR", 5)
+    flood, other = client_for(shop.site), client_for(shop.site)
+    for number in range(12):
+        flood.cookies[COOKIE] = f"made-up-{number:04d}"
+        assert look(flood) == 200
+    flood.cookies[COOKIE] = "made-up-0000"  # one who was counted goes on
+    assert look(flood, f"/p/{shop.variant.product_id}/") == 200
+    assert other.get("/", headers={"User-Agent": BROWSER}, REMOTE_ADDR="192.0.2.99").content
+    flush_visits()
+
+    assert visitors(shop.site) == (6, 1, 0)
+
+
+def test_a_crowd_is_counted_anew_each_hour_and_forgotten_when_it_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visits, "AN_HOUR", 2)
+    monkeypatch.setattr(visits, "KEPT_MOST", 4)
+
+    assert [crowd.admit("a", f"v{n}", hour=1) for n in (1, 2, 3, 1)] == [True, True, False, True]
+    assert crowd.admit("a", "v3", hour=2)
+    assert [crowd.admit(name, "v", hour=2) for name in "bcde"] == [True] * 4
+    assert len(crowd._known) == 1

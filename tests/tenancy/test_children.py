@@ -1,11 +1,13 @@
 """Child sites: one level, as many as the plan says, stopped and moved by who may."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
@@ -21,7 +23,8 @@ from kameng.tenancy.children import (
     set_terms,
     suspend_child,
 )
-from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState
+from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState, SlugReservation
+from kameng.tenancy.rules import HELD_BACK, RESERVED
 from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
 from kameng.tenancy.services import (
     change_settings,
@@ -29,7 +32,7 @@ from kameng.tenancy.services import (
     set_site_state,
 )
 from kameng.tenancy.settings import SiteSettings
-from kameng.tenancy.terms import set_term_by_hand
+from kameng.tenancy.terms import hold_slug, release_slug, set_term_by_hand
 from tests.concurrency.guards import Meeting
 from tests.factories import make_child, make_plan, make_sub_site, next_number
 
@@ -44,12 +47,12 @@ def allow(most: int | None) -> None:
     Plan.objects.update(child_sites_most=most)
 
 
-def open_one(upline: Site) -> Site:
+def open_one(upline: Site, *, slug: str = "") -> Site:
     """Open a child below a sub-site as its operator does."""
     with platform_scope("a test opens a child"), transaction.atomic():
         return create_child(
             upline_id=upline.id,
-            slug=f"kid-{next_number()}",
+            slug=slug or f"kid-{next_number()}",
             name="下级",
             settings=SiteSettings(),
             actor=ACTOR,
@@ -288,3 +291,24 @@ def test_two_that_become_each_others_upline_are_one_at_most(
 
     assert outcomes.count(None) == 1
     assert Site.objects.filter(upline_id__isnull=False).count() == 1
+
+
+@pytest.mark.parametrize("slug", sorted(HELD_BACK | RESERVED))
+def test_no_operator_opens_a_child_under_a_name_of_the_platform(site_a: Site, slug: str) -> None:
+    allow(2)
+
+    with pytest.raises(errors.SlugInvalid):
+        open_one(site_a, slug=slug)
+
+
+def test_a_child_does_not_take_an_address_that_somebody_pays_for(site_a: Site) -> None:
+    allow(2)
+    until = clock.now() + dt.timedelta(minutes=10)
+    hold_slug("star-kid", holder="buyer", until=until)
+
+    with pytest.raises(errors.SlugTaken):
+        open_one(site_a, slug="star-kid")
+
+    release_slug("star-kid", holder="buyer")
+    assert open_one(site_a, slug="star-kid").slug == "star-kid"
+    assert not SlugReservation.objects.exists()

@@ -171,6 +171,44 @@ def test_a_dangling_name_is_not_taken_over(zone: NamesServer, site_a: Site, site
     assert not Domain.objects.filter(site=site_b, is_own=True).exists()
 
 
+def test_a_name_that_was_left_on_an_address_given_to_another_shop_is_not_taken_over(
+    zone: NamesServer, site_a: Site, site_b: Site
+) -> None:
+    """Lin's shop went, its address on the platform is Wei's, and the old record still names it."""
+    zone.set("www.left.com", "A", HERE)
+    zone.set("www.left.com", "CNAME", "a.localhost")
+    lived = look(claim(site_a, "www.left.com")[0])
+    assert lived.state == ClaimState.LIVE
+    with site_scope(site_a.id):
+        remove_claim(lived.id, actor=SYSTEM)
+    Domain.objects.filter(host="b.localhost").delete()
+    Domain.objects.filter(host="a.localhost").update(site_id=site_b.id)
+    selectors.forget_hosts()
+
+    left = claim(site_b, "www.left.com")[0]
+
+    assert problems(look(left)) == ["led_here_before"]
+    assert find_site_id("www.left.com") is None
+    zone.set("_kameng.www.left.com", "TXT", f"kameng-site={left.token}")
+    assert look(left).state == ClaimState.LIVE
+
+
+def test_a_rival_does_not_keep_a_shop_from_proving_by_its_own_address(
+    zone: NamesServer, site_a: Site, site_b: Site
+) -> None:
+    """The domain moves from Lin to Wei, while Lin's claim goes on looking at its records."""
+    zone.set("www.moved.com", "CNAME", "a.localhost")
+    held = look(claim(site_a, "www.moved.com")[0])
+    assert held.state == ClaimState.LIVE
+
+    zone.set("www.moved.com", "CNAME", "b.localhost")
+    wanted = claim(site_b, "www.moved.com")[0]
+    look(held)
+
+    assert look(wanted).state == ClaimState.LIVE
+    assert find_site_id("www.moved.com") == site_b.id
+
+
 def claim_more(site: Site, host: str) -> DomainClaim:
     """Claim beyond what the plan of the tests allows."""
     Plan.objects.update(domains_most=None)

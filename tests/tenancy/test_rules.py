@@ -96,3 +96,13 @@ def test_the_bounds_hold_the_defaults() -> None:
 
     assert all(low <= defaults[name] <= high for name, (low, high) in BOUNDS.items())
     assert defaults["palette"] in PALETTES
+
+
+def test_no_shop_is_named_like_an_address_of_the_back_office() -> None:
+    from kameng.console.urls import urlpatterns
+
+    firsts = {str(each.pattern).partition("/")[0] for each in urlpatterns} - {""}
+    fixed = {first for first in firsts if "<" not in first}
+
+    assert fixed >= {"sign-in", "join", "passkeys"}
+    assert not {name for name in fixed if is_slug(name)}

@@ -398,6 +398,13 @@ def list_platform_users() -> list[User]:
     return list(User.objects.filter(is_platform=True).order_by("id"))
 
 
+def find_owner_id() -> int | None:
+    """Return the user who has owned the site in force the longest, or None."""
+    rows = SiteRole.objects.filter(role="owner").order_by("id")
+    found: int | None = rows.values_list("user_id", flat=True).first()
+    return found
+
+
 def list_owners(site_ids: list[int]) -> dict[int, str]:
     """Return the name of the first owner of each site, for the platform's list of sites."""
     with platform_scope("name the owners of sites"):

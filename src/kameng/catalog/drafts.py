@@ -83,7 +83,8 @@ def check_variant(draft: VariantDraft) -> VariantDraft:
     """Return the draft with tidy texts; raise `FieldInvalid` or `PriceBelowCost`."""
     name = _line(draft.name, label=_("规格名称"), limit=40, required=True)
     _check_number(draft.position, label=_("排序"), low=-MAX_WEIGHT, high=MAX_WEIGHT)
-    _check_number(draft.list_amount, label=_("建议售价"), low=1, high=MAX_LIST_AMOUNT, money=True)
+    low = 1 if draft.plan_id is None else 0  # a plan may be free, or tried for nothing
+    _check_number(draft.list_amount, label=_("建议售价"), low=low, high=MAX_LIST_AMOUNT, money=True)
     _check_number(draft.cost_amount, label=_("成本价"), low=0, high=MAX_LIST_AMOUNT, money=True)
     if draft.face_amount is not None:
         _check_number(draft.face_amount, label=_("面值"), low=1, high=MAX_LIST_AMOUNT, money=True)

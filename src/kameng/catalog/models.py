@@ -120,7 +120,7 @@ class Variant(SharedDownModel):
             models.UniqueConstraint(fields=["product", "name"], name="catalog_one_variant_name"),
             models.CheckConstraint(
                 condition=Q(cost_amount__gte=0)
-                & Q(list_amount__gt=0)
+                & (Q(list_amount__gt=0) | Q(list_amount=0, plan__isnull=False))
                 & Q(list_amount__lte=10_000_000_000),
                 name="catalog_variant_amounts",
             ),

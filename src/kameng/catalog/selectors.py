@@ -168,6 +168,11 @@ class PlanOffer:
     days: int | None
     amount: Amount
 
+    @property
+    def is_free(self) -> bool:
+        """Tell whether it costs nothing: a trial where it ends, else free for good."""
+        return self.amount == 0
+
 
 def count_own_goods() -> int:
     """Return how many products the site in force has of its own."""

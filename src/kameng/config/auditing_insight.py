@@ -24,6 +24,13 @@ UNITS = """
          where e.kind in ('orders.paid', 'orders.delivered', 'orders.refund_asked',
                           'orders.refunded')
            and (e.xid, e.id) > (place.xid, place.id) and o.paid_at is not null
+        union
+        select o.upline_site_id, (o.paid_at at time zone k.zone)::date
+          from core_event e join orders_order o on o.id = e.subject_id
+          join insight_shopclock k on k.site_id = o.upline_site_id, place
+         where e.kind in ('orders.paid', 'orders.delivered', 'orders.refund_asked',
+                          'orders.refunded')
+           and (e.xid, e.id) > (place.xid, place.id) and o.paid_at is not null
         union select site_id, day from insight_dirtyday),
     drawn as (
         select site_id, day from (
@@ -75,10 +82,34 @@ SALES = f"""
             s.margin_amount)
 """  # noqa: S608 - a constant
 
+# What uplines got of their child sites' sales, by the upline's clock.
+BELOW = f"""
+    {UNITS},
+    refunds as (
+        select r.order_id, sum(r.upline_amount) part
+          from orders_orderrefund r where r.upline_site_id is not null group by r.order_id),
+    truth as (
+        select u.site_id, u.day, extract(hour from o.paid_at at time zone u.zone)::int as hour,
+               sum(case when o.fee_amount <= o.total_amount - o.upline_amount
+                        then o.upline_amount else greatest(o.total_amount - o.fee_amount, 0) end
+                   - coalesce(r.part, 0)) below
+          from units u join orders_order o
+            on o.upline_site_id = u.site_id and o.paid_at >= u.since and o.paid_at < u.until
+          left join refunds r on r.order_id = o.id and o.refunded_amount > 0
+         group by 1, 2, 3),
+    stored as (
+        select t.site_id, t.day, t.hour, t.below_amount below
+          from units u join insight_salestotal t
+            on t.site_id = u.site_id and t.day = u.day and t.span = 1 and t.grain = 0)
+    select site_id, day, hour, coalesce(t.below, 0), coalesce(s.below, 0)
+      from truth t full join stored s using (site_id, day, hour)
+     where coalesce(t.below, 0) <> coalesce(s.below, 0)
+"""  # noqa: S608 - a constant
+
 COUNTS = (
     *("order_count", "piece_count", "revenue_amount", "refunded_amount", "refund_count"),
-    *("delivered_count", "margin_amount", "income_amount", "placed_count", "visitor_count"),
-    *("product_count", "checkout_count"),
+    *("delivered_count", "margin_amount", "income_amount", "below_amount", "placed_count"),
+    *("visitor_count", "product_count", "checkout_count"),
 )
 _SUMS = ", ".join(f"sum({name}) {name}" for name in COUNTS)
 _ROW = ", ".join(f"coalesce({{0}}.{name}, 0)" for name in COUNTS)
@@ -165,19 +196,27 @@ CHAINS = """
                              else lag(day, 2) over w end, date '1900-01-01') earlier
           from insight_buyerday window w as (partition by site_id, buyer order by day)),
     entries as (
-        select g.site_id, g.span, e.rank, t.day, e.prev_day, t.is_guest, count(*) people
+        select g.site_id, g.span, e.rank, p.grain, p.prev_grain, p.day, p.prev_day, t.is_guest,
+               count(*) people
           from told t join insight_shopclock k on k.site_id = t.site_id,
                lateral (values (t.site_id, 1), (k.main_site_id, 2)) g(site_id, span),
                lateral (values (0, date '1900-01-01', true), (1, t.latest, true),
                                (2, t.earlier, true), (2, t.latest, t.n > 1))
-                       e(rank, prev_day, is_in)
-         where e.is_in group by 1, 2, 3, 4, 5, 6),
+                       e(rank, prev_day, is_in),
+               lateral (select d.grain, b.grain, d.day, b.day
+                          from (values (1, t.day), (2, date_trunc('month', t.day)::date))
+                               d(grain, day),
+                               (values (1, e.prev_day), (2, date_trunc('month', e.prev_day)::date))
+                               b(grain, day)) p(grain, prev_grain, day, prev_day)
+         where e.is_in group by 1, 2, 3, 4, 5, 6, 7, 8),
     stored as (select * from insight_buyertotal where buyer_count <> 0)
     select 'day', site_id::text, day::text from told
      where (latest, earlier) is distinct from (prev_day, second_day)
     union all
-    select 'sum', site_id::text, concat_ws(' ', span, rank, day, prev_day, is_guest)
-      from entries e full join stored s using (site_id, span, rank, day, prev_day, is_guest)
+    select 'sum', site_id::text,
+           concat_ws(' ', span, rank, grain, prev_grain, day, prev_day, is_guest)
+      from entries e
+      full join stored s using (site_id, span, rank, grain, prev_grain, day, prev_day, is_guest)
      where e.people is distinct from s.buyer_count
 """
 
@@ -206,6 +245,8 @@ def totals() -> Iterator[str]:
     for row in read_rows(SALES, (DRAWN,)):
         site, day, hour, truth, stored = row
         yield f"site {site}, {day} {hour}:00: rolled up {stored}, orders say {truth}"
+    for site, day, hour, truth, stored in read_rows(BELOW, (DRAWN,)):
+        yield f"site {site}, {day} {hour}:00: rolled up {stored} of child sites, orders say {truth}"
     for row in read_rows(FOLDED):
         site, span, grain, day, hour = row
         yield f"insight_salestotal {site}/{span}/{grain} {day} {hour}: not the sum of its parts"

@@ -20,7 +20,7 @@ from whitenoise import WhiteNoise  # type: ignore[import-untyped]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kameng.config.settings")
 
 STATIC_ROOT = Path(__file__).resolve().parent.parent / "web" / "static"
-HASHED = re.compile(r"\.[0-9a-f]{8,}\.(?:css|js|svg|woff2)$")
+HASHED = re.compile(r"\.(?:[0-9a-f]{8,}|[0-9A-Z]{8})\.(?:css|js|svg|woff2)$")
 STATIC_PREFIX = "/static/"
 OTHER_SECONDS = 3600
 

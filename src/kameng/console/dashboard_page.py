@@ -46,11 +46,12 @@ SMALL_TILES: Final = (
     "arpu_amount",
     "repeat_bps",
     "refunded_amount",
+    "below_amount",
 )
 BUYER_TILES: Final = ("new_count", "returning_count", "guest_count")
 SERIES: Final = {  # figures that are drawn: what of each hour, day or month
     "net_amount": "net_amount",
-    "kept_amount": "margin_amount",
+    "kept_amount": "earned_amount",
     "profit_amount": "income_amount",
     "order_count": "order_count",
     "visitor_count": "visitor_count",
@@ -119,6 +120,7 @@ class Screen:
     board: Dashboard
     sees_money: bool
     sees_orders: bool
+    sees_children: bool = False
 
     @property
     def is_all(self) -> bool:
@@ -159,6 +161,8 @@ def make_tile(screen: Screen, code: str) -> Tile | None:
         if not screen.sees_money:
             return None
         code = "profit_amount" if screen.site.is_main else "kept_amount"
+    if code == "below_amount" and not _shows_below(screen):
+        return None
     definition = DEFINITIONS[code]
     return Tile(
         code=code,
@@ -166,8 +170,23 @@ def make_tile(screen: Screen, code: str) -> Tile | None:
         value=getattr(screen.board.facts, code),
         changes=tuple(_changes(screen.board, definition)),
         spark=_spark(screen.board, code),
-        url=orders_url(screen, definition.orders),
+        url=_children_url(screen)
+        if code == "below_amount"
+        else orders_url(screen, definition.orders),
     )
+
+
+def _shows_below(screen: Screen) -> bool:
+    """Tell whether child sites brought the site anything, and the person may know."""
+    board = screen.board
+    brought = (board.facts.below_amount, board.before.below_amount)
+    return screen.sees_money and not screen.site.is_main and any(brought)
+
+
+def _children_url(screen: Screen) -> str:
+    if not screen.sees_children:
+        return ""
+    return reverse("console:children", args=[screen.site.slug])
 
 
 def _changes(board: Dashboard, definition: Definition) -> list[Change]:

@@ -229,6 +229,7 @@ NAV: tuple[Entry, ...] = (
         is_upline_only=True,
         children=(
             Entry(route="children", label=_("全部下级"), permission="children.manage"),
+            Entry(route="child_invitations", label=_("邀请开店"), permission="children.manage"),
             Entry(route="child_terms", label=_("供货条件"), permission="children.manage"),
         ),
     ),

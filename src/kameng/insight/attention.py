@@ -48,7 +48,7 @@ from kameng.settlement.selectors import list_pending
 from kameng.tenancy.claims import count_troubled
 from kameng.tenancy.licensing import count_waiting_licences
 from kameng.tenancy.models import SettlementWay, Site, SiteKind
-from kameng.tenancy.selectors import SiteView, list_domains
+from kameng.tenancy.selectors import SiteView, get_limits, list_domains
 
 LIMIT = 99
 LOW_STOCK_COUNT = 5
@@ -362,6 +362,8 @@ def list_steps(site: SiteView) -> list[Step]:
     own_goods = Step(
         code="own_goods", is_done=Product.objects.filter(site_id=site.site_id).exists()
     )
+    most = get_limits(site.site_id).domains_most
+    domain = Step(code="domain", is_done=any(each.is_own for each in list_domains(site.site_id)))
     return [
         *([legal] if settings.licence_required else []),
         Step(code="logo", is_done=bool(design.look["root"].get("logo"))),
@@ -370,7 +372,7 @@ def list_steps(site: SiteView) -> list[Step]:
         Step(code="prices", is_done=PriceRule.objects.exists()),
         *([own_goods] if makes_goods(site) else []),
         _payee_step(site),
-        Step(code="domain", is_done=any(each.is_own for each in list_domains(site.site_id))),
+        *([] if most == 0 and not domain.is_done else [domain]),
         Step(code="share", is_done=Customer.objects.exists() or Order.objects.exists()),
         sale,
     ]

@@ -19,7 +19,7 @@ from kameng.catalog.models import Variant
 from kameng.insight import store
 from kameng.insight.facts import Facts
 from kameng.insight.models import BuyerTotal, GoodsTotal, SalesTotal, Source, SourceTotal, Span
-from kameng.insight.periods import Days, Period, cover
+from kameng.insight.periods import GRAIN_DAY, GRAIN_MONTH, Days, Period, cover
 from kameng.insight.rules import Window, day_start
 from kameng.insight.sources import SOURCE_DIRECT, SOURCE_NONE, SOURCE_OTHER
 from kameng.insight.store import Stretch
@@ -232,16 +232,22 @@ def _sold(row: tuple[Any, ...]) -> Facts:
     return Facts(**dict(zip(store.SALES, map(int, row[2:]), strict=True)))
 
 
+def _pairs(days: Days) -> Q:
+    """Choose days within, with one before outside: both by whole months as far as they go."""
+    wanted, month = Q(), days.first.replace(day=1)
+    for grain, part in cover(days):
+        within = Q(grain=grain, day__gte=part.first, day__lte=part.last)
+        wanted |= within & Q(prev_grain=GRAIN_MONTH, prev_day__lt=month)
+        if month < days.first:
+            between = Q(prev_day__gte=month, prev_day__lt=days.first)
+            wanted |= within & Q(prev_grain=GRAIN_DAY) & between
+    return wanted
+
+
 def _read_buyers(reading: Reading, days: Days, tail: Stretch | None) -> Facts:
     """Return the different buyers of days: orders whose last one before lies before these days."""
     rows = (
-        BuyerTotal.objects.filter(
-            span=reading.span,
-            rank__in=(0, 1, 2),
-            day__gte=days.first,
-            day__lte=days.last,
-            prev_day__lt=days.first,
-        )
+        BuyerTotal.objects.filter(_pairs(days), span=reading.span, rank__in=(0, 1, 2))
         .values("rank", "is_guest")
         .annotate(people=Sum("buyer_count"), fresh=Sum("buyer_count", filter=Q(prev_day=NONE_DAY)))
         .values_list("rank", "is_guest", "people", "fresh")

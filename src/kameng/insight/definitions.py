@@ -32,7 +32,7 @@ class Definition:
 
 _MARGIN: Final = _(
     "分站卖价减去主站供货价和手续费，再减去退款里属于您的部分；自营商品再减去现在的成本价。"
-    "按付款时间计算，之后的退款会改变它。"
+    "有下级分站的，加上下级卖货时归您的差价。按付款时间计算，之后的退款会改变它。"
 )
 _PROFIT: Final = _(
     "主站自己卖货和供给分站的收入，减去手续费、退款和成本。成本按现在的成本价估算，"
@@ -49,6 +49,16 @@ DEFINITIONS: Final[Mapping[str, Definition]] = {
             unit="money",
         ),
         Definition(field="kept_amount", name=_("利润"), meaning=_MARGIN, unit="money"),
+        Definition(
+            field="below_amount",
+            name=_("下级差价"),
+            meaning=_(
+                "下级分站卖货时归您的差价，减去退款里退掉的部分，已经算在利润里。"
+                "按下级订单的付款时间计算。"
+            ),
+            unit="money",
+            orders="",
+        ),
         Definition(field="profit_amount", name=_("毛利"), meaning=_PROFIT, unit="money"),
         Definition(
             field="order_count",

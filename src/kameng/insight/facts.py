@@ -23,6 +23,7 @@ class Facts:
     delivered_count: int = 0
     margin_amount: int = 0
     income_amount: int = 0
+    below_amount: int = 0  # what a site got of its child sites' sales
     placed_count: int = 0
     visitor_count: int = 0
     product_count: int = 0
@@ -83,9 +84,14 @@ class Facts:
         return whole_fen(self.income_amount - self.cost_amount)
 
     @property
+    def earned_amount(self) -> int:
+        """Return what a sub-site earns before the cost of its own goods, child sites included."""
+        return self.margin_amount + self.below_amount
+
+    @property
     def kept_amount(self) -> int:
-        """Return what a sub-site keeps: its margin less the present cost of its own goods."""
-        return whole_fen(self.margin_amount - self.cost_amount)
+        """Return what a sub-site keeps: what it earns less the present cost of its own goods."""
+        return whole_fen(self.earned_amount - self.cost_amount)
 
 
 def rate_bps(part: int, whole: int) -> int | None:

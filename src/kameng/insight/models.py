@@ -75,7 +75,8 @@ class SalesTotal(TenantModel):
     """What was sold, visited and placed in an hour, a day or a month.
 
     `margin_amount` is what the selling site keeps, refunds taken off; `income_amount` what the main
-    site gets of it, before the cost of the goods. Orders count by their payment, `placed_count` by
+    site gets of it, before the cost of the goods; `below_amount` what this site got of the sales of
+    its child sites, counted on its own clock. Orders count by their payment, `placed_count` by
     the moment they were placed, visitors by the first page of their day.
     """
 
@@ -92,6 +93,7 @@ class SalesTotal(TenantModel):
     delivered_count = models.BigIntegerField(default=0, db_default=0)
     margin_amount = AmountField(default=0, db_default=0)
     income_amount = AmountField(default=0, db_default=0)
+    below_amount = AmountField(default=0, db_default=0)
     placed_count = models.BigIntegerField(default=0, db_default=0)
     visitor_count = models.BigIntegerField(default=0, db_default=0)
     product_count = models.BigIntegerField(default=0, db_default=0)
@@ -156,12 +158,17 @@ class BuyerTotal(TenantModel):
     rank 0: buyers of the day (`prev_day` is 1900-01-01). rank 1: by the day of the order before the
     first one of the day. rank 2: the same for the order before that one, first and second order of
     the day counted each. From these the different buyers of any period, and those who bought twice
-    in it, are exact sums (docs/adr/0042).
+    in it, are exact sums (docs/adr/0042). Either day is kept as a day and as the first of its month
+    (`grain`, `prev_grain`), so that long periods are sums of few rows.
     """
 
-    pk = models.CompositePrimaryKey("site", "span", "rank", "day", "prev_day", "is_guest")
+    pk = models.CompositePrimaryKey(
+        *("site", "span", "rank", "grain", "prev_grain", "day", "prev_day", "is_guest")
+    )
     span = models.SmallIntegerField()
     rank = models.SmallIntegerField()
+    grain = models.SmallIntegerField()
+    prev_grain = models.SmallIntegerField()
     day = models.DateField()
     prev_day = models.DateField()
     is_guest = models.BooleanField()
@@ -170,7 +177,8 @@ class BuyerTotal(TenantModel):
     class Meta(TenantModel.Meta):
         indexes: ClassVar = [
             models.Index(
-                fields=["site", "span", "rank", "prev_day", "day"], name="insight_buyers_by_prev"
+                fields=["site", "span", "rank", "grain", "prev_grain", "prev_day", "day"],
+                name="insight_buyers_by_prev",
             ),
         ]
 

@@ -147,10 +147,10 @@ def _tails(site: SiteView, period: Period, now: dt.datetime) -> dict[int, Facts]
     tail = reading.tail(period.days)
     if tail is None:
         return {}
-    return {
-        row[0]: Facts(**dict(zip(store.SALES, map(int, row[1:]), strict=True)))
-        for row in store.tail_by_site(tail)
-    }
+    found: dict[int, Facts] = defaultdict(Facts)
+    for row in store.tail_by_site(tail):
+        found[row[0]] += Facts(**dict(zip(store.SALES, map(int, row[1:]), strict=True)))
+    return found
 
 
 def _sparks(site_ids: list[int], *, last: dt.date) -> dict[int, list[int]]:

@@ -22,6 +22,7 @@ SALES = (
     "delivered_count",
     "margin_amount",
     "income_amount",
+    "below_amount",
 )
 
 

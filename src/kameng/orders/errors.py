@@ -93,6 +93,11 @@ class OpenedByItself(Conflict):
     message = _("开店套餐由系统自动开通，不能手工发货。请在订单里点“再试一次”，或退款。")
 
 
+class FreeOnce(Conflict):
+    code = "free_once"
+    message = _("免费开店和试用每人只有一次，您已经用过了。请选一个付费套餐。")
+
+
 class PlanLinkOver(NotFound):
     code = "plan_link_over"
     message = _("这个续费链接已失效，请回到店铺后台的“我的套餐”重新打开。")

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -31,6 +32,7 @@ class PaidBy(models.IntegerChoices):
     UNPAID = 0, _("未支付")
     WALLET = 1, _("余额")
     GATEWAY = 2, _("在线支付")
+    FREE = 3, _("免费")  # a plan that costs nothing
 
 
 class Order(TenantModel):
@@ -92,7 +94,10 @@ class Order(TenantModel):
             models.UniqueConstraint(fields=["site", "request_key"], name="orders_request_once"),
             models.CheckConstraint(
                 condition=Q(quantity__gte=1)
-                & Q(total_amount__gt=0)
+                & (
+                    Q(total_amount__gt=0) & ~Q(paid_by=3)
+                    | Q(total_amount=0, paid_by=3, delivery_kind=4)
+                )
                 & Q(wholesale_amount__gte=0)
                 & Q(wholesale_amount__lte=F("total_amount")),
                 name="orders_amounts",
@@ -112,9 +117,12 @@ class Order(TenantModel):
                 name="orders_refund_within",
             ),
             models.CheckConstraint(
-                condition=Q(wallet_amount__gte=0)
-                & Q(wallet_amount__lt=F("total_amount"))
-                & (Q(wallet_amount=0) | Q(customer_id__isnull=False)),
+                condition=Q(wallet_amount=0)
+                | Q(
+                    wallet_amount__gt=0,
+                    wallet_amount__lt=F("total_amount"),
+                    customer_id__isnull=False,
+                ),
                 name="orders_wallet_part",
             ),
             models.CheckConstraint(
@@ -178,6 +186,10 @@ class Order(TenantModel):
                 fields=["site", "paid_at", "id"],
                 name="orders_awaiting_prepaid",
                 condition=Q(awaits_prepaid=True, state=2),
+            ),
+            # Every shop's sales of a stretch of time; costs a write next to nothing.
+            BrinIndex(
+                fields=["paid_at"], name="orders_by_moment", autosummarize=True, pages_per_range=32
             ),
             models.Index(
                 fields=["upline_site_id", "paid_at"],
@@ -377,3 +389,20 @@ class SitePurchase(TenantModel):
             ),
             models.Index(fields=["target_id"], name="orders_purchase_of_site"),
         ]
+
+
+class FreeOpening(TenantModel):
+    """That a person opened a shop for nothing: once, by whatever name he may come again.
+
+    Of the main site. One row for each way in which the person is known: contact, customer, staff.
+    """
+
+    key_digest = models.BinaryField(max_length=32)
+    order_id = models.BigIntegerField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "key_digest"], name="orders_free_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["order_id"], name="orders_free_by_order")]

@@ -68,3 +68,9 @@ class Settlement(IntEnum):
 def redelivers(state: int) -> bool:
     """Tell whether goods of an order in this state may be shown or sent again."""
     return state == State.DELIVERED
+
+
+def plain_contact(contact: str) -> str:
+    """Return an address without what makes many of one mailbox: letter case, and +tags."""
+    local, at, host = contact.strip().lower().rpartition("@")
+    return f"{local.partition('+')[0]}{at}{host}" if local else host

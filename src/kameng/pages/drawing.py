@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from kameng.catalog.selectors import get_catalogue
 from kameng.catalog.snapshot import Catalogue
 from kameng.pages.content import Content
-from kameng.pages.fields import Field, Props
+from kameng.pages.fields import Field, Props, is_sound
 from kameng.pages.registry import PictureView, Section, World, find_section
 from kameng.pages.selectors import list_page_addresses, list_pictures, list_recent_sales
 from kameng.pages.shelf import make_cards
@@ -42,8 +42,8 @@ def draw_section(section: Props, world: World, *, is_first: bool = False) -> Saf
 
     Pictures of what `is_first` are fetched at once, others when they come near the screen.
     """
-    known = find_section(section["type"])
-    if known is None or section["version"] > known.version:
+    known = _find_drawable(section)
+    if known is None:
         return _frame(section, None, "") if world.is_editing else mark_safe("")
     if section.get("hidden") and not world.is_editing:
         return mark_safe("")
@@ -115,9 +115,20 @@ def cards_of(products: Iterable[Any], world: World) -> list[Any]:
 
 def _known(content: Content) -> Iterator[tuple[Props, Section]]:
     for section in content["sections"]:
-        known = find_section(section["type"])
-        if known is not None and section["version"] <= known.version:
+        known = _find_drawable(section)
+        if known is not None:
             yield section, known
+
+
+def _find_drawable(section: Props) -> Section | None:
+    """Return what draws a section; None for a newer version, or values of the wrong shape.
+
+    A type that an older program kept unread may hold anything once a newer one knows it.
+    """
+    known = find_section(section["type"])
+    if known is None or section["version"] > known.version:
+        return None
+    return known if is_sound(known.all_fields, section["props"]) else None
 
 
 def _values(content: Content, kind: str) -> Iterator[Any]:

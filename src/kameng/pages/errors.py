@@ -43,13 +43,13 @@ class ContentInvalid(Refusal):
 
 
 class NotPublishable(Refusal):
-    """`faults` names each section and field (`content.Fault`)."""
+    """`faults` names each section and field (`content.Fault`); `first` says the first of them."""
 
     code = "page_not_publishable"
-    message = _("还有 %(count)s 处需要修改才能发布。")
+    message = _("%(first)s 共 %(count)s 处改好才能发布。")
 
-    def __init__(self, *, faults: Sequence[object]) -> None:
-        super().__init__(count=len(faults))
+    def __init__(self, *, faults: Sequence[object], first: str) -> None:
+        super().__init__(count=len(faults), first=first)
         self.faults = faults
 
 
@@ -109,6 +109,11 @@ class PicturesBusy(Refusal):
 class LibraryFull(Refusal):
     code = "page_library_full"
     message = _("图片库已满（%(most)s 张），请先删除不用的图片。")
+
+
+class LibraryWorn(Refusal):
+    code = "page_library_worn"
+    message = _("这个店换过的图片已有 %(most)s 张，不能再传新的，请联系平台。")
 
 
 class SkinInvalid(Refusal):

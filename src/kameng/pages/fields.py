@@ -136,6 +136,11 @@ def check_props(
             yield from _check(field, props[field.name], path)
 
 
+def is_sound(fields: tuple[Field, ...], props: Mapping[str, Any]) -> bool:
+    """Tell whether every value of completed props has the shape that a template can draw."""
+    return not any(problem.is_fatal for problem in check_props(fields, props))
+
+
 def _check(field: Field, value: Any, path: str) -> Iterator[Problem]:
     if not _has_shape(field, value):
         yield Problem(path=path, message=_("内容格式不正确。"), is_fatal=True)
@@ -197,7 +202,7 @@ def _is_source(value: Mapping[str, Any]) -> bool:
 
 
 def _is_choice_of_categories(value: Mapping[str, Any]) -> bool:
-    return value.get("by") in {"all", "hand"} and _are_ids(value.get("ids")) and len(value) == 2
+    return value.get("by") in ("all", "hand") and _are_ids(value.get("ids")) and len(value) == 2
 
 
 def _is_id(value: object) -> bool:

@@ -6,7 +6,7 @@ refused with the name of the field, never guessed.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +17,12 @@ from django.utils.translation import gettext_lazy
 
 from kameng.catalog.errors import InputInvalid, InputMissing
 from kameng.catalog.inputs import InputField, InputKind, clean_answer
-from kameng.core.errors import Refusal
 from kameng.orders.errors import ContactInvalid
 from kameng.pricing.money import MoneyInvalid, parse_fen_yuan
 from kameng.storefront.errors import FormInvalid
-from kameng.storefront.patterns import for_browser
 from kameng.web.forms import parse_whole
+from kameng.web.slots import FIELD_PREFIX
 
-FIELD_PREFIX: Final = "field_"
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 ORDER_NO: Final = re.compile(r"[0-9]{6,32}")
 MAX_ID: Final = 10**18 - 1
@@ -34,37 +32,6 @@ TYPED_CHARS: Final = 400  # what is shown again after a refusal
 # Translated when somebody reads them: at each checkout that would be a twentieth of its Python.
 VARIANT_LABEL: Final = gettext_lazy("规格")
 QUANTITY_LABEL: Final = gettext_lazy("数量")
-PATTERNS: Final[Mapping[InputKind, tuple[str, str]]] = {
-    InputKind.NUMBER: ("numeric", "[0-9]{1,20}"),
-    InputKind.PHONE: ("tel", "1[3-9][0-9]{9}"),
-    InputKind.EMAIL: ("email", r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,24}"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One thing to fill in for a product, as a page shows it."""
-
-    field: InputField
-    name: str
-    value: str
-    error: str = ""
-
-    @property
-    def input_mode(self) -> str:
-        """The keyboard that a phone offers."""
-        return PATTERNS.get(self.field.kind, ("", ""))[0]
-
-    @property
-    def pattern(self) -> str:
-        """The pattern that the browser checks before the server does."""
-        told = PATTERNS.get(self.field.kind)
-        return told[1] if told else for_browser(self.field.pattern)
-
-    @property
-    def message(self) -> str:
-        """What the browser says when the pattern does not fit."""
-        return _("“%(label)s”填写不正确，请检查。") % {"label": self.field.label}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,20 +118,3 @@ def clean_contact(raw: str, *, is_required: bool) -> str:
         return clean_answer(InputField(name="contact", label="", kind=kind), text)
     except (InputInvalid, InputMissing):
         raise ContactInvalid from None
-
-
-def make_slots(
-    fields: Sequence[InputField], answers: Mapping[str, str], *, is_checked: bool
-) -> list[Slot]:
-    """Return the fields of a product with what was typed and, when checked, what is wrong."""
-    slots = []
-    for field in fields:
-        value = answers.get(field.name, "")
-        error = ""
-        if is_checked:
-            try:
-                clean_answer(field, value)
-            except Refusal as refusal:
-                error = refusal.text()
-        slots.append(Slot(field=field, name=FIELD_PREFIX + field.name, value=value, error=error))
-    return slots

@@ -13,6 +13,7 @@ from kameng.catalog.services.plan_goods import name_term
 from kameng.orders.links import contact_digest
 from kameng.orders.services.buying_plans import Checkout, get_offer
 from kameng.orders.services.placing import Buyer, Wish
+from kameng.payments.selectors import PayChoice
 from kameng.pricing.money import Amount, MoneyInvalid, parse_fen_yuan
 from kameng.risk.services import assess_checkout
 from kameng.storefront.errors import ConsentMissing, FormInvalid, KeyMissing
@@ -83,10 +84,10 @@ def plan_cards(offers: Sequence[PlanOffer] | None = None) -> list[PlanCard]:
 
 def _term(offer: PlanOffer) -> Term:
     month = None
-    if offer.days is not None and offer.days > MONTH_DAYS:
+    if offer.days is not None and offer.days > MONTH_DAYS and not offer.is_free:
         fen = 100
         month = Amount(offer.amount * MONTH_DAYS // offer.days // fen * fen)
-    return Term(offer=offer, length=name_term(offer.days), month_amount=month)
+    return Term(offer=offer, length=name_offer(offer), month_amount=month)
 
 
 def list_limits(plan: Plan) -> list[Limit]:
@@ -133,6 +134,8 @@ def _counted(most: int | None, free: str, some: str, none: str) -> str:
 def cash_desk(request: KamengRequest, offer: PlanOffer, *, key: str) -> dict[str, Any]:
     """Return what the pay part of a page shows for one offer."""
     total = int(offer.amount)
+    if offer.is_free:
+        return _free_desk(offer, key=key)
     data = request.POST
     purse = open_purse(request, total, is_ticked=data.get("use_wallet") == "1")
     part = purse.offer if purse is not None else None
@@ -140,7 +143,7 @@ def cash_desk(request: KamengRequest, offer: PlanOffer, *, key: str) -> dict[str
     options = list_pay_options(request, total, Offer(chosen=chosen, seed=key, purse=purse))
     return {
         "offer": offer,
-        "length": name_term(offer.days),
+        "length": name_offer(offer),
         "limits": list_limits(offer.plan),
         "total_amount": total,
         "pay_options": options,
@@ -148,6 +151,25 @@ def cash_desk(request: KamengRequest, offer: PlanOffer, *, key: str) -> dict[str
         "due_amount": due_of(options, part, total_amount=total),
         "idempotency_key": key,
     }
+
+
+def _free_desk(offer: PlanOffer, *, key: str) -> dict[str, Any]:
+    return {
+        "offer": offer,
+        "length": name_offer(offer),
+        "limits": list_limits(offer.plan),
+        "total_amount": 0,
+        "due_amount": 0,
+        "is_free": True,
+        "idempotency_key": key,
+    }
+
+
+def name_offer(offer: PlanOffer) -> str:
+    """Return for how long an offer is, as a trial where it costs nothing and ends."""
+    if offer.is_free and offer.days is not None:
+        return _("试用 %(length)s") % {"length": name_term(offer.days)}
+    return name_term(offer.days)
 
 
 def read_plan_checkout(
@@ -166,13 +188,7 @@ def read_plan_checkout(
     if not is_agreed:
         raise ConsentMissing
     offer = get_offer(read_number(request.POST, "variant", label=_("套餐")))
-    part = read_part(request, request.POST)
-    choice = read_pay_choice(
-        request,
-        read_text(request.POST, "pay", limit=20),
-        amount=max(int(offer.amount) - part, 0),
-        seed=key,
-    )
+    part, choice = _read_pay(request, offer, key=key)
     digest = contact_digest(view.site_id, contact)
     actor = f"guest:{digest.hex()}" if customer_id is None else f"customer:{customer_id}"
     checkout = Checkout(
@@ -196,6 +212,22 @@ def read_plan_checkout(
         clearance=assess_checkout(site_id=view.site_id, actor=actor, ip=request.client_ip),
     )
     return checkout, contact
+
+
+def _read_pay(
+    request: KamengRequest, offer: PlanOffer, *, key: str
+) -> tuple[int, PayChoice | None]:
+    """Return the wallet's part and how the rest is paid; nothing of either for what is free."""
+    if offer.is_free:
+        return 0, None
+    part = read_part(request, request.POST)
+    choice = read_pay_choice(
+        request,
+        read_text(request.POST, "pay", limit=20),
+        amount=max(int(offer.amount) - part, 0),
+        seed=key,
+    )
+    return part, choice
 
 
 def _shown(request: KamengRequest) -> int:

@@ -8,6 +8,7 @@ from kameng.core.errors import Refusal
 FIELDS: Final = {
     "slug_taken": "slug",
     "slug_invalid": "slug",
+    "host_taken": "slug",
     "nickname_invalid": "name",
     "staff_login_taken": "login",
     "staff_login_invalid": "login",

@@ -3,9 +3,12 @@
 Counted: pages of the shop that a browser was shown whole, by GET. Not counted: programs that name
 themselves (insight.rules.BOTS), pages fetched ahead, staff, and who asks not to be tracked (DNT,
 Sec-GPC): no cookie is set for them. The cookie is random, ends with the browser, and names nobody.
+Nor counted are more visitors from one address within an hour than a crowd behind it would be: who
+makes cookies up neither fills the tables nor moves the figures by more.
 """
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -22,6 +25,7 @@ from kameng.insight.services.visiting import (
     note_visit,
 )
 from kameng.insight.sources import BOTS, find_source, host_of
+from kameng.risk.services import network_of
 from kameng.web.requests import KamengRequest
 
 COOKIE: Final = "kameng_visit"
@@ -40,6 +44,43 @@ STEPS: Final = {
     "storefront:order": PAGE,
 }
 WITH_ORDER: Final = frozenset({"storefront:pay", "storefront:order"})
+AN_HOUR: Final = (
+    500  # visitors of one address, in each process: schools and phone networks share one
+)
+KEPT_MOST: Final = 100_000  # visitors of all addresses; then all are forgotten, some MB at most
+HOUR_SECONDS: Final = 3600
+
+
+class _Crowd:
+    """Who came from which address within this hour, in the memory of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._hour, self._count = 0, 0
+        self._known: dict[str, set[int]] = {}
+
+    def admit(self, address: str, visitor: str, *, hour: int) -> bool:
+        """Tell whether this visitor is one of those who count; a known one is."""
+        with self._lock:
+            if hour != self._hour or self._count >= KEPT_MOST:
+                self._hour, self._count, self._known = hour, 0, {}
+            known = self._known.setdefault(address, set())
+            number = hash(visitor)
+            if number in known:
+                return True
+            if len(known) >= AN_HOUR:
+                return False
+            known.add(number)
+            self._count += 1
+            return True
+
+    def forget(self) -> None:
+        """Empty it (tests)."""
+        with self._lock:
+            self._hour, self._count, self._known = 0, 0, {}
+
+
+crowd: Final = _Crowd()
 
 
 class VisitMiddleware:
@@ -81,6 +122,9 @@ def _note(request: KamengRequest, response: HttpResponseBase, step: int) -> None
         response.set_cookie(
             COOKIE, visitor, httponly=True, samesite="Lax", secure=request.is_secure()
         )
+    hour = int(clock.now().timestamp()) // HOUR_SECONDS
+    if not crowd.admit(network_of(request.client_ip), visitor, hour=hour):
+        return
     with_order = match is not None and match.view_name in WITH_ORDER
     note_visit(
         Seen(

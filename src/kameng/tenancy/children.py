@@ -9,10 +9,11 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
+from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.tenancy import errors
 from kameng.tenancy.models import Plan, SettlementWay, Site, SiteKind, SiteState
-from kameng.tenancy.rules import is_slug
+from kameng.tenancy.rules import may_be_taken
 from kameng.tenancy.selectors import (
     SiteView,
     find_child,
@@ -23,6 +24,7 @@ from kameng.tenancy.selectors import (
 )
 from kameng.tenancy.services import bump_catalogue_version, lock_site
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
+from kameng.tenancy.terms import hold_slug, release_slug
 
 # One sub-site with its children stays below the 25 people at which a tree must stop growing
 # (ADR 0043), whatever its plan says.
@@ -103,11 +105,14 @@ def create_child(
 ) -> Site:
     """Create a child site below a sub-site, within what its plan and the platform allow.
 
-    Call in a transaction. Locks the upline. Raises `SlugInvalid`, `SlugTaken`, `ChildOfChild`,
+    Call in a transaction. Locks the reservation of the address, then the upline. Raises
+    `SlugInvalid`, `SlugTaken` (also while somebody pays for it), `ChildOfChild`,
     `ChildrenForbidden`, `ChildrenFull`.
     """
-    if not is_slug(slug):
-        raise errors.SlugInvalid
+    if not may_be_taken(slug):
+        raise errors.SlugInvalid  # an operator opens it: no name that looks like the platform's
+    holder = f"upline:{upline_id}"
+    hold_slug(slug, holder=holder, until=clock.now())  # lost while somebody pays for it
     upline = lock_upline(upline_id)
     admit_child(upline_id)
     try:
@@ -123,6 +128,7 @@ def create_child(
             )
     except IntegrityError as fault:
         raise errors.SlugTaken from fault
+    release_slug(slug, holder=holder)
     detail = {"upline_id": upline_id}
     record("site.opened", actor=actor, site_id=site.id, subject=("site", site.id), detail=detail)
     return site

@@ -26,6 +26,7 @@ from kameng.tenancy.claims import (
     count_bases,
     list_platform_hosts,
     pack_findings,
+    read_findings,
 )
 from kameng.tenancy.events import CertificateFailed, DomainLost, DomainWentAway, DomainWentLive
 from kameng.tenancy.models import ClaimState, Domain, DomainClaim
@@ -254,7 +255,8 @@ def note_look(claim_id: int, found: Found, *, expected: Expected) -> DomainClaim
         claim = _own(claims, claim_id)
         if claim is None or claim.state not in ACTIVE or claim.token != expected.token:
             return None
-        verdict = judge(found, expected=expected, standing=_standing(claim, claims))
+        standing = _standing(claim, claims, site_host=expected.site_host)
+        verdict = judge(found, expected=expected, standing=standing)
         _keep(claim, pack_findings(found, verdict, expected=expected), verdict)
         if verdict.is_answered:
             _follow(claim, claims, verdict)
@@ -283,7 +285,7 @@ def _own(claims: Sequence[DomainClaim], claim_id: int) -> DomainClaim | None:
     return next((row for row in claims if row.id == claim_id), None)
 
 
-def _standing(claim: DomainClaim, claims: Sequence[DomainClaim]) -> Standing:
+def _standing(claim: DomainClaim, claims: Sequence[DomainClaim], *, site_host: str) -> Standing:
     held = Domain.objects.filter(host=claim.host).first()
     if claim.state in PROVED:  # who comes after does not make it prove anything again
         return Standing(was_elsewhere=True)
@@ -292,8 +294,20 @@ def _standing(claim: DomainClaim, claims: Sequence[DomainClaim]) -> Standing:
         is_held=held is not None and held.site_id != claim.site_id,
         is_platforms=held is not None and not held.is_own,
         has_rivals=any(row.state in ACTIVE or row.verified_at is not None for row in others),
+        is_left_behind=any(_named(row, site_host) for row in others),
         was_elsewhere=claim.was_elsewhere,
     )
+
+
+def _named(claim: DomainClaim, site_host: str) -> bool:
+    """Tell whether the records led another site's claim to a platform address that was its own.
+
+    One that is its own today, and that the records name by now, is no rival's to spoil.
+    """
+    findings = read_findings(claim)
+    if findings is None or findings.site_host != site_host:
+        return False
+    return site_host in findings.found.names
 
 
 def _keep(claim: DomainClaim, findings: dict[str, object], verdict: Verdict) -> None:

@@ -41,6 +41,7 @@ class Findings:
     problems: tuple[Problem, ...]
     is_answered: bool
     expected_addresses: tuple[str, ...]  # where the host had to lead
+    site_host: str  # the platform's address of the site at that moment; empty where not kept
 
 
 def pack_findings(found: Found, verdict: Verdict, *, expected: Expected) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def pack_findings(found: Found, verdict: Verdict, *, expected: Expected) -> dict
         "problems": [asdict(each) for each in verdict.problems],
         "answered": verdict.is_answered,
         "expected": sorted(expected.addresses),
+        "site_host": expected.site_host,
     }
 
 
@@ -69,6 +71,7 @@ def read_findings(claim: DomainClaim) -> Findings | None:
         ),
         is_answered=bool(kept["answered"]),
         expected_addresses=tuple(kept["expected"]),
+        site_host=str(kept.get("site_host", "")),
     )
 
 

@@ -19,7 +19,7 @@ from kameng.tenancy import errors, store
 from kameng.tenancy.claiming import end_claim
 from kameng.tenancy.events import StandingChanged
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
-from kameng.tenancy.selectors import SiteView, get_main_site, get_site_view
+from kameng.tenancy.selectors import SiteView, forget_hosts, get_main_site, get_site_view
 from kameng.tenancy.services import lock_site
 from kameng.tenancy.settings import parse_settings
 
@@ -78,8 +78,9 @@ def find_closing() -> Closing | None:
 def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing:
     """Wind the site in force down: nothing new from the next request on. Audited.
 
-    The same again gives the closing that stands. One that the main site begins, and what ends it,
-    is told to the owner (`StandingChanged`). Raises `MainSiteStays`. Locks the site.
+    The same again gives the closing that stands; the platform makes it its own, which the
+    operator cannot give up any more. One that the main site begins, and what ends it, is told to
+    the owner (`StandingChanged`). Raises `MainSiteStays`. Locks the site.
     """
     site_id = require_site_id()
     with transaction.atomic():
@@ -88,6 +89,11 @@ def begin_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Closing
             raise errors.MainSiteStays
         known = find_closing()
         if known is not None:
+            if is_by_platform and not known.is_by_platform and known.completed_at is None:
+                known.is_by_platform = True
+                known.save(update_fields=["is_by_platform"])
+                _record("site.closing.taken_over", site_id, actor, reason=reason)
+                _tell(site_id, "closing", reason=reason)
             return known
         closing: Closing = Closing.objects.create(
             site_id=site_id,
@@ -184,6 +190,7 @@ def release_address(*, host: str, actor: Actor) -> None:
             raise errors.HostUnknown
         end_claim(host)
         record("site.domain.removed", actor=actor, site_id=site_id, subject=("domain", host))
+    forget_hosts()
 
 
 def keep_days() -> int:

@@ -99,6 +99,11 @@ class ChildTermsInvalid(Refusal):
 CHILD_CLAIMS_ONLY = _("下级站点只支持记账提现，由主站统一收款")
 
 
+class ChildInvitationNotFound(NotFound):
+    code = "child_invitation_not_found"
+    message = _("这个开店链接无效，可能已被撤回、用过或过期。请让邀请您的人重新发一个。")
+
+
 class ChildStateMoved(Conflict):
     code = "child_state_moved"
     message = _("这个下级站点的状态已经变了：只能暂停营业中的，也只能恢复由您暂停的。")

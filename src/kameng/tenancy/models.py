@@ -336,6 +336,32 @@ class SlugReservation(models.Model):
     created_at = models.DateTimeField(db_default=TransactionNow())
 
 
+class ChildInvitation(TenantModel):
+    """A link of a sub-site with which one person opens a child site below it, once.
+
+    The link is not stored, only its digest. Which child it opened stays: the inviter counts.
+    """
+
+    token_digest = models.BinaryField(max_length=32, unique=True)
+    note = models.CharField(max_length=40, blank=True)  # whom it is for, as the inviter says
+    invited_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    expires_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    child = models.OneToOneField(Site, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(used_at__isnull=True, child__isnull=True)
+                | models.Q(used_at__isnull=False, child__isnull=False, withdrawn_at__isnull=True),
+                name="tenancy_child_invited_once",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["site", "-id"], name="tenancy_child_invitations")]
+
+
 class TermNotice(TenantModel):
     """That the operator was told how long the term still lasts: once for each end and distance."""
 

@@ -5,7 +5,8 @@ A TXT record with the claim's token, or a CNAME to the site's own platform addre
 itself: nobody but who keeps the domain's records could write it, and it names this site. An
 address of the platform names no site: it proves only while nobody else has anything to do with
 the name, and only if the name was seen elsewhere since it was claimed. A record left behind by
-somebody who went (a dangling name) or a wildcard therefore proves nothing.
+somebody who went (a dangling name) or a wildcard therefore proves nothing; nor does a CNAME to a
+platform address that it named already for the site that had that address before.
 """
 
 import ipaddress
@@ -49,6 +50,7 @@ class Standing:
     is_held: bool = False  # it leads to another site
     is_platforms: bool = False  # given by the platform to a site: no proof moves it
     has_rivals: bool = False  # another site claims it, or once proved it
+    is_left_behind: bool = False  # it named this platform address for the site that had it before
     was_elsewhere: bool = False  # it was seen leading elsewhere since this claim was made
 
 
@@ -83,6 +85,8 @@ def judge(found: Found, *, expected: Expected, standing: Standing) -> Verdict:
         doubt = (Problem(code="platforms"),)
     elif proof == Proof.ADDRESS and (reason := _why_address_is_not_enough(standing)):
         doubt = (Problem(code=reason),)
+    elif proof == Proof.OWN_NAME and standing.is_left_behind:
+        doubt = (Problem(code="led_here_before"),)
     others = _other_texts(found, expected)
     if others and (doubt or proof == Proof.NONE):
         doubt += (Problem(code="other_text", found=others),)

@@ -38,7 +38,10 @@ def is_openable(host: str) -> bool:
 
 # Addresses of the back office that stand where a site's name would.
 RESERVED = frozenset(
-    {"sign-in", "sign-out", "language", "console", "static", "admin", "api", "www", "take-over"}
+    {
+        *("sign-in", "sign-out", "language", "take-over", "join", "passkeys"),
+        *("console", "static", "admin", "api", "www"),
+    }
 )
 # Names that look like the platform's own: nobody takes them for a shop by himself.
 HELD_BACK = frozenset(

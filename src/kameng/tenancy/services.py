@@ -13,7 +13,15 @@ from kameng.core.audit import Actor, record
 from kameng.core.events import publish
 from kameng.tenancy import errors
 from kameng.tenancy.events import StandingChanged
-from kameng.tenancy.models import Domain, Plan, SettlementWay, Site, SiteKind, SiteState
+from kameng.tenancy.models import (
+    Closing,
+    Domain,
+    Plan,
+    SettlementWay,
+    Site,
+    SiteKind,
+    SiteState,
+)
 from kameng.tenancy.rules import DAY, clean_host, is_openable, is_slug
 from kameng.tenancy.selectors import forget_hosts
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
@@ -144,19 +152,18 @@ def set_settlement_way(*, site_id: int, way: SettlementWay, reason: str, actor: 
 def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor) -> None:
     """Open or suspend a site; the next request already sees it. Locks the site.
 
-    The same again changes nothing and tells nobody. Publishes `StandingChanged`. Raises
-    `SiteLeaving` for one that is closing or closed: `tenancy.closing` leads out of that.
+    The same again changes nothing and tells nobody. One that is closing goes on closing, and is
+    suspended once that is given up: or who closes could not be stopped, and would sell again by
+    giving up. Publishes `StandingChanged`. Raises `SiteLeaving` for a closed one, and for opening
+    one that closes: `tenancy.closing` leads out of that.
     """
     with transaction.atomic():
         site, reason = lock_site(site_id), reason[:200]
-        if site.state in {SiteState.CLOSING, SiteState.CLOSED}:
+        halts_closing = site.state == SiteState.CLOSING and state == SiteState.SUSPENDED
+        if site.state in {SiteState.CLOSING, SiteState.CLOSED} and not halts_closing:
             raise errors.SiteLeaving
-        before = (site.state, site.suspended_reason, site.halted_by_upline)
-        if before == (state, reason, False):
+        if not _stand(site, state, reason=reason, halts_closing=halts_closing):
             return
-        Site.objects.filter(id=site_id).update(
-            state=state, suspended_reason=reason, halted_by_upline=False
-        )
         what = "resumed" if state == SiteState.OPEN else "suspended"
         publish(StandingChanged(site_id=site_id, subject_id=site_id, what=what, reason=reason))
         record(
@@ -166,6 +173,20 @@ def set_site_state(*, site_id: int, state: SiteState, reason: str, actor: Actor)
             subject=("site", site_id),
             detail={"state": int(state), "reason": reason},
         )
+
+
+def _stand(site: Site, state: SiteState, *, reason: str, halts_closing: bool) -> bool:
+    """Write how a site stands, or will stand once its closing is given up; False: as before."""
+    if halts_closing:
+        closing = Closing.unscoped.filter(site_id=site.id, ended_at=None)
+        changed = closing.exclude(state_before=state, reason_before=reason)
+        return bool(changed.update(state_before=state, reason_before=reason))
+    if (site.state, site.suspended_reason, site.halted_by_upline) == (state, reason, False):
+        return False
+    Site.objects.filter(id=site.id).update(
+        state=state, suspended_reason=reason, halted_by_upline=False
+    )
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

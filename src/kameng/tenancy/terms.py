@@ -112,9 +112,19 @@ def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
     if (
         site.is_main
         or site.upline_id is not None
-        or (site.expires_at is None and (site.plan_id == plan_id or days is not None))
+        or (
+            site.expires_at is None
+            and (site.plan_id == plan_id or (days is not None and not _is_free(site)))
+        )
     ):
         raise errors.NothingToProlong
+
+
+def _is_free(site: Site) -> bool:
+    """Tell whether a site stands on a plan for good that cost nothing: it may buy another."""
+    with platform_scope("whether a site's term was free"):
+        rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
+        return rows.filter(ends_at__isnull=True, value_amount=0, order_id__isnull=False).exists()
 
 
 def set_term_by_hand(

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.http import HttpRequest
+from django.http.request import RawPostDataException
 
 from kameng.web.errors import BodyMalformed, ValueMalformed
 
@@ -83,9 +84,12 @@ def read_json(request: HttpRequest, *, limit: int = JSON_MAX) -> dict[str, Any]:
     """Return the JSON object in the body; raise `BodyMalformed` for anything else.
 
     Refuses more than `limit` bytes (64 KiB unless told otherwise), deep nesting, doubled names,
-    NaN, NUL and lone surrogates.
+    NaN, numbers beyond every bound (1e999), NUL and lone surrogates.
     """
-    body = request.body
+    try:
+        body = request.body
+    except RawPostDataException:  # it was sent as a form with files, and read as one
+        raise BodyMalformed from None
     if len(body) > limit:
         raise BodyMalformed
     try:
@@ -93,7 +97,7 @@ def read_json(request: HttpRequest, *, limit: int = JSON_MAX) -> dict[str, Any]:
         if "\\u0000" in text or "\x00" in text:
             raise BodyMalformed
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise BodyMalformed from None
     if not isinstance(value, dict) or _depth(value) > JSON_DEPTH:

@@ -15,6 +15,7 @@ from kameng.accounts.events import OfferMoved
 from kameng.accounts.models import OfferState, Role, Session, SiteOffer, SiteRole, User
 from kameng.accounts.rules import OFFER_DAYS, clean_staff_login
 from kameng.accounts.services.staff import lock_roles
+from kameng.accounts.services.standing import end_links_by, may_offer, standing_of
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.events import publish
@@ -38,7 +39,8 @@ def offer_site(*, receiver: str, reason: str, is_by_platform: bool, actor: Actor
     """Offer the site in force to a login, whether it has an account yet or not; audited.
 
     An offer that stands is withdrawn by the new one. Raises `MainSiteOffered`,
-    `StaffLoginInvalid`, `OfferToOwner`. Locks the roles of the site.
+    `StaffLoginInvalid`, `OfferToOwner`, `RoleBeyond` for who has not all that an owner has. Locks
+    the roles of the site.
     """
     site_id = require_site_id()
     login = clean_staff_login(receiver)
@@ -49,6 +51,8 @@ def offer_site(*, receiver: str, reason: str, is_by_platform: bool, actor: Actor
     token = new_token()
     with transaction.atomic():
         roles = lock_roles(site_id)
+        if not may_offer(standing_of(actor.actor_id or 0)):
+            raise errors.RoleBeyond  # a role that may only offer would make itself the owner
         owner_ids = {role.user_id for role in roles if role.role == Role.OWNER}
         if User.objects.filter(login=login, id__in=owner_ids).exists():
             raise errors.OfferToOwner
@@ -94,17 +98,19 @@ def accept_offer(
     """Make a user the only owner of the site in force; return the offer and who owned it before.
 
     Call inside the transaction of all that passes over. Who owned it becomes a manager or leaves,
-    and is signed out here in both cases. Raises `OfferGone`, `OfferForAnother`. One statement ends
-    the offer, and only then the roles are locked and moved.
+    and is signed out here in both cases. Raises `OfferGone`, also when who offered is no longer an
+    owner, and `OfferForAnother`. Locks the roles, then one statement ends the offer.
     """
     site_id = require_site_id()
     offer = open_offer(token)
     user = User.objects.filter(id=user_id, is_active=True).first()
     if user is None or user.login != offer.receiver_login:
         raise errors.OfferForAnother
+    owners = [role for role in lock_roles(site_id) if role.role == Role.OWNER]
+    if not may_offer(standing_of(offer.offered_by_id)):
+        raise errors.OfferGone
     if not _take(offer, OfferState.ACCEPTED, receiver_id=user_id, keeps_manager=keeps_manager):
         raise errors.OfferGone
-    owners = [role for role in lock_roles(site_id) if role.role == Role.OWNER]
     old_ids = [role.user_id for role in owners if role.user_id != user_id]
     rows = SiteRole.objects.filter(user_id__in=old_ids)
     if keeps_manager:
@@ -117,6 +123,7 @@ def accept_offer(
         defaults={"role": Role.OWNER, "custom_role": None, "suspended_at": None},
     )
     Session.objects.filter(user_id__in=old_ids).delete()
+    end_links_by(old_ids, actor=actor)
     detail = {"from": sorted(old_ids), "to": user_id, "keeps_manager": keeps_manager}
     _record("site.handed_over", offer, actor, detail=detail)
     return offer, list(User.objects.filter(id__in=old_ids).order_by("id"))

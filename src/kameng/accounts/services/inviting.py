@@ -13,11 +13,10 @@ from kameng.accounts.models import SiteRole, User
 from kameng.accounts.rules import may_give
 from kameng.accounts.services.staff import (
     create_user,
-    find_membership,
     grant_role,
-    membership_permissions,
     set_staff_password,
 )
+from kameng.accounts.services.standing import find_membership, membership_permissions
 from kameng.core.audit import Actor
 from kameng.core.scope import platform_scope, require_site_id
 

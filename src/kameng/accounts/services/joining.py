@@ -22,13 +22,13 @@ from kameng.accounts.rules import (
 from kameng.accounts.services.passwords import hash_new_password
 from kameng.accounts.services.staff import (
     NewUser,
-    find_membership,
     grant_role,
     insert_user,
     lock_roles,
     permissions_given,
     require_place,
 )
+from kameng.accounts.services.standing import find_membership, may_invite, standing_of
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.ids import new_token, token_digest
@@ -105,9 +105,19 @@ def resend_invitation(invitation_id: int, *, holder: frozenset[str], actor: Acto
             raise errors.RoleBeyond
         span = max(dt.timedelta(days=1), invitation.expires_at - invitation.created_at)
         invitation.token_digest = token_digest(token)
+        invitation.invited_by_id = actor.actor_id or 0  # who answers for it from now on
+        invitation.invited_by = actor.name[:64]
         invitation.created_at = now
         invitation.expires_at = now + min(span, dt.timedelta(days=max(INVITATION_DAYS)))
-        invitation.save(update_fields=["token_digest", "created_at", "expires_at"])
+        invitation.save(
+            update_fields=[
+                "token_digest",
+                "invited_by_id",
+                "invited_by",
+                "created_at",
+                "expires_at",
+            ]
+        )
         _record("staff.invitation.sent_again", invitation, actor=actor)
     return Invited(invitation=invitation, token=token)
 
@@ -123,11 +133,13 @@ def withdraw_invitation(invitation_id: int, *, actor: Actor) -> None:
 def accept_invitation(token: str, *, user_id: int, actor: Actor) -> Invitation:
     """Take the invitation's role for a user who exists.
 
-    Raises `InvitationNotFound`, `MemberExists`, `StaffFull`, `UserNotFound`; then the link stays.
+    Raises `InvitationNotFound`, also when who invited may no longer do so, `MemberExists`,
+    `StaffFull`, `UserNotFound`; then the link stays.
     """
     with transaction.atomic():
         lock_roles(require_site_id())  # before the link, as who sends one again does
         invitation = _take(token, user_id=user_id)
+        _require_inviter(invitation)
         if find_membership(user_id) is not None:
             raise errors.MemberExists
         grant_role(
@@ -190,6 +202,13 @@ def _take(token: str, *, user_id: int) -> Invitation:
         raise errors.InvitationNotFound
     invitation: Invitation = Invitation.objects.get(token_digest=digest)
     return invitation
+
+
+def _require_inviter(invitation: Invitation) -> None:
+    """Refuse what who invited could not give today: removed, demoted, switched off, outgrown."""
+    wanted = permissions_given(invitation.role, custom_role_id=invitation.custom_role_id)
+    if not may_invite(standing_of(invitation.invited_by_id), wanted=wanted):
+        raise errors.InvitationNotFound
 
 
 def _record(action: str, invitation: Invitation, *, actor: Actor) -> None:

@@ -15,6 +15,11 @@ from kameng.accounts.models import CustomRole, Role, Session, SiteRole, User
 from kameng.accounts.rules import clean_nickname, clean_staff_login, may_give, permissions_of
 from kameng.accounts.services.devices import distrust_devices
 from kameng.accounts.services.passwords import hash_new_password
+from kameng.accounts.services.standing import (
+    end_links_by,
+    find_membership,
+    membership_permissions,
+)
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.events import publish
@@ -121,6 +126,7 @@ def grant_role(
             user_id=user_id,
             defaults={"role": role, "custom_role_id": custom_role_id},
         )[0]
+        end_links_by([user_id], actor=actor)
         record(
             "staff.role.granted",
             actor=actor,
@@ -146,6 +152,7 @@ def revoke_role(*, user_id: int, actor: Actor, holder: frozenset[str] | None = N
         if not gone:
             raise errors.UserNotFound
         Session.objects.filter(user_id=user_id).delete()
+        end_links_by([user_id], actor=actor)
         record("staff.role.revoked", actor=actor, site_id=site_id, subject=("user", user_id))
 
 
@@ -175,20 +182,13 @@ def set_role_suspended(
             return  # it is so already: nothing to tell
         if is_suspended:
             Session.objects.filter(user_id=user_id).delete()
+            end_links_by([user_id], actor=actor)
         record(
             "staff.suspended" if is_suspended else "staff.resumed",
             actor=actor,
             site_id=site_id,
             subject=("user", user_id),
         )
-
-
-def find_membership(user_id: int) -> SiteRole | None:
-    """Return a user's role on the site in force with its custom role, or None."""
-    found: SiteRole | None = (
-        SiteRole.objects.select_related("custom_role").filter(user_id=user_id).first()
-    )
-    return found
 
 
 def permissions_given(role: str, *, custom_role_id: int | None) -> frozenset[str]:
@@ -225,14 +225,6 @@ def require_place(site_id: int, *, more: int = 0) -> None:
     most = get_limits(site_id).staff_most
     if most is not None and SiteRole.objects.count() + more > most:
         raise errors.StaffFull(most=most)
-
-
-def membership_permissions(row: SiteRole | None) -> frozenset[str]:
-    """Return what a member may do when the role is not suspended."""
-    if row is None:
-        return frozenset()
-    custom = row.custom_role.permissions if row.custom_role is not None else ()
-    return permissions_of(row.role, custom=frozenset(custom))
 
 
 def _require_within(user_id: int, *, holder: frozenset[str] | None) -> None:

@@ -3,7 +3,7 @@
 from kameng.config.demo.files import DemoFiles
 from kameng.config.launch.options import read_options
 
-ROLES = {"service": "客服"}
+ROLES = {"service": "客服", "finance": "财务"}
 
 
 def tell_welcome(files: DemoFiles) -> str:

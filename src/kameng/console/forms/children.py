@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kameng.accounts.services.opening import Opening
@@ -11,6 +12,7 @@ from kameng.console.forms.fields import LineField, PercentField, PickField, Yuan
 from kameng.console.forms.sites import PALETTE_NAMES
 from kameng.pricing.markups import WholesalePlan
 from kameng.pricing.money import Amount
+from kameng.tenancy.child_invitations import DAYS, NOTE_CHARS
 from kameng.tenancy.children import (
     MAX_LEAST_AMOUNT,
     MAX_MARKUP_BPS,
@@ -83,6 +85,23 @@ class ChildTermsForm(forms.Form):
         return WholesalePlan(
             markup_bps=terms.markup_bps, minimum_margin_amount=Amount(terms.minimum_amount)
         )
+
+
+class ChildInvitationForm(forms.Form):
+    """A link with which somebody opens a child site by himself."""
+
+    note = LineField(
+        label=_("给谁"),
+        max_length=NOTE_CHARS,
+        required=False,
+        help_text=_("方便您认出是谁，对方看不到，可以不填。"),
+    )
+    days = PickField(
+        [(str(days), format_lazy(_("{days} 天"), days=days)) for days in DAYS],
+        label=_("链接有效"),
+        initial="7",
+        as_segments=True,
+    )
 
 
 class HaltForm(forms.Form):

@@ -15,6 +15,7 @@ from kameng.console.forms.fields import (
     WholeField,
     YuanField,
 )
+from kameng.pricing.money import FEN, Amount
 from kameng.tenancy.models import Plan
 from kameng.tenancy.settings import SiteSettings
 
@@ -187,7 +188,16 @@ class OfferForm(forms.Form):
         required=False,
         help_text=_("30 为一个月，365 为一年，留空为永久。"),
     )
-    amount = YuanField(label=_("价格"), low=100)
+    amount = YuanField(
+        label=_("价格"), help_text=_("填 0 为免费；有天数就是试用。每人只能免费开一次。")
+    )
+
+    def clean_amount(self) -> Amount:
+        """Return the price: nothing, or a fen and more."""
+        amount: Amount = self.cleaned_data["amount"]
+        if 0 < amount < FEN:
+            raise forms.ValidationError(_("填 0，或至少 0.01 元。"))
+        return amount
 
 
 class TermForm(forms.Form):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from kameng.console.gateway_words import explain_said
 from kameng.console.settlement_words import SPLIT_TONES, TONES, say_reason
+from kameng.core.audit import SYSTEM
 from kameng.orders.models import Order, OrderRefund, OrderRefundState, OrderState
 from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundState
 from kameng.reconciliation.models import Bill, BillRow, BillState, Case, CaseState, LineState
@@ -185,6 +186,12 @@ def signed_tenths(tenths: int) -> str:
 def thousands(count: int) -> str:
     """Print a whole number with its thousands apart."""
     return f"{count:,}"
+
+
+@register.filter
+def by_whom(name: str) -> str:
+    """Return the name of who did it as a person reads it: what nobody did, the system did."""
+    return gettext("系统") if name == SYSTEM.name else name
 
 
 @register.filter

@@ -29,6 +29,7 @@ from kameng.pricing.markups import WholesalePlan
 from kameng.pricing.money import Amount
 from kameng.settlement.claims import day_and_month
 from kameng.tenancy.addresses import site_url
+from kameng.tenancy.child_invitations import open_child_invitations
 from kameng.tenancy.children import (
     read_room,
     reopen_child,
@@ -73,6 +74,7 @@ def children(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "rows": _rows(site, since=month),
         "room": read_room(site.site_id),
         "usual": _usual_terms(site),
+        "invitation_count": open_child_invitations().count(),
         "part_amount": sum(each.part_amount for each in sum_children(since=month).values()),
     }
     return show(request, "console/children/list.html", context)

@@ -24,6 +24,7 @@ from kameng.console.errors import PermissionMissing
 from kameng.console.exports_dashboard import EXPORTS
 from kameng.console.forms.days import FIRST_DAY
 from kameng.console.site_ranks import describe_ranks
+from kameng.console.views.confirming import confirmed
 from kameng.console.views.exports import EXPORT, send_export
 from kameng.console.views.frame import ConsoleRequest, console_page, show
 from kameng.core import clock
@@ -55,6 +56,7 @@ def read_screen(request: ConsoleRequest, site: SiteView, *, now: dt.datetime) ->
         board=read_dashboard(site, period=period, now=now, is_all=is_all),
         sees_money=can("money.view", site.site_id),
         sees_orders=can("orders.view", site.site_id),
+        sees_children=can("children.manage", site.site_id),
     )
 
 
@@ -152,6 +154,7 @@ def dashboard_live(request: ConsoleRequest, site: SiteView) -> HttpResponse:
 
 @require_POST
 @console_page(EXPORT)
+@confirmed
 def dashboard_file(request: ConsoleRequest, site: SiteView) -> FileResponse:
     """Give one table of the dashboard as a file."""
     if not request.person.can("overview.view", site.site_id):

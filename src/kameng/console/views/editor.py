@@ -4,14 +4,18 @@ A call that saves answers 200 with the new `version`, 400 with a `message` (and 
 with the `content` and `version` that stand, so that the editor can bring both together.
 """
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from kameng.catalog.selectors import get_catalogue
 from kameng.console.design_words import ICONS, builder_words, page_title, page_url
+from kameng.console.shop_standing import find_standing
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core import clock
 from kameng.pages.advice import list_notes
@@ -57,14 +61,25 @@ from kameng.pages.services.publishing import (
 from kameng.pages.shelf import category_names, cover_url
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
+from kameng.web.builtin import find_built_in
 from kameng.web.csp import allow_framing, allow_own_frames
-from kameng.web.forms import find_text, read_json
+from kameng.web.forms import find_text, find_whole, read_json
 from kameng.web.shop import draw_for_nobody
 
 DRAFT_BYTES: Final = 300_000
 FOUND_MOST: Final = 20
 NOTE_CHARS: Final = 120
 ID_DIGITS: Final = 19
+BUILT_IN: Final[dict[int, str]] = {
+    PageKind.CATEGORY: "after",
+    PageKind.PRODUCT: "before",
+    PageKind.HELP: "before",
+}
+"""Where the built-in part stands to the sections, as the templates of the storefront have it."""
+CHOOSE_TEXTS: Final[dict[int, Promise]] = {
+    PageKind.CATEGORY: gettext_lazy("换一个分类看"),
+    PageKind.PRODUCT: gettext_lazy("换一个商品看"),
+}
 
 
 @console_page("design.edit")
@@ -78,12 +93,17 @@ def editor(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpRespons
         {
             "page": page,
             "title": page_title(page),
-            "boot": _boot(page, site),
+            "boot": {**_boot(page, site), "standing": _standing(request, site)},
             "words": builder_words(),
         },
     )
     allow_own_frames(response)
     return response
+
+
+def _standing(request: ConsoleRequest, site: SiteView) -> dict[str, Any] | None:
+    found = find_standing(site, can=lambda name: request.person.can(name, site.site_id))
+    return None if found is None else asdict(found)
 
 
 def _boot(page: Page, site: SiteView) -> dict[str, Any]:
@@ -102,6 +122,7 @@ def _boot(page: Page, site: SiteView) -> dict[str, Any]:
         "version": page.draft_version,
         "is_changed": page.draft is not None,
         "is_published": page.revision_id is not None,
+        "built_in": BUILT_IN.get(page.kind, ""),
         "publish_at": waiting.publish_at.isoformat() if waiting else None,
         "faults": [_fault_json(fault) for fault in check_content(content, kind=page.kind)],
         "notes": [_fault_json(note) for note in list_notes(content, kind=page.kind)],
@@ -148,24 +169,48 @@ def _fault_json(fault: Fault) -> dict[str, str]:
 @console_page("design.edit")
 @require_safe
 def frame(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse:
-    """Show the draft as the editor frames it: the real page, its parts marked."""
+    """Show the draft as the editor frames it: the real page, its parts marked.
+
+    `shown` names the category or product that a page of many is shown of; `still` shows the page
+    to be looked at alone, beside a version of it.
+    """
     page = get_page(page_id)
     content = current_content(page, site=site)
-    response = HttpResponse(draw_page(page.kind, content, site, is_editing=True))
+    shown_id = find_whole(request, "shown") or 0
+    is_still = "still" in request.GET
+    html = draw_page(page.kind, content, site, shown_id=shown_id, is_editing=not is_still)
+    response = HttpResponse(html)
     allow_framing(response)
     return response
 
 
-def draw_page(kind: int, content: Content, site: SiteView, *, is_editing: bool = False) -> str:
-    """Return a page of the shop with this content in it; a look is shown around the home page."""
+def draw_page(
+    kind: int, content: Content, site: SiteView, *, shown_id: int = 0, is_editing: bool = False
+) -> str:
+    """Return a page of the shop with this content in it; a look is shown around the home page.
+
+    The built-in part stands where buyers see it and does nothing, nor does the rest of a page that
+    is not edited.
+    """
     shown, look = content, None
     if kind == PageKind.LOOK:
         shown, look = get_design(site).contents[PageKind.HOME, 0, ""], content
     is_marked = is_editing and kind != PageKind.LOOK
     sections = draw_content(shown, site=site, now=clock.now(), is_editing=is_marked)
-    context = {"sections": sections, "page_title": "", "is_framed": True, "tab": "home"}
+    built_in = find_built_in(site, kind, shown_id=shown_id)
+    context = {
+        "page_title": "",
+        "tab": "home",
+        **built_in.values,
+        "sections": sections,
+        "is_framed": True,
+        "is_editing": is_editing,
+        "is_still": not is_editing,
+        "shown_id": built_in.shown_id,
+        "choose_text": CHOOSE_TEXTS.get(kind) if built_in.shown_id else None,
+    }
     return draw_for_nobody(
-        site, "storefront/page.html", context, look=look, is_editing=is_editing and bool(look)
+        site, built_in.template, context, look=look, is_editing=is_editing and bool(look)
     )
 
 
@@ -204,7 +249,8 @@ def draft(request: ConsoleRequest, site: SiteView, page_id: int) -> HttpResponse
 
 
 def _draw(content: Content, named: object, site: SiteView) -> dict[str, str]:
-    wanted = set(named) if isinstance(named, list) else set()
+    names = named if isinstance(named, list) else ()
+    wanted = {name for name in names if isinstance(name, str)}
     shown = [section for section in content["sections"] if section["id"] in wanted]
     if not shown:
         return {}

@@ -7,11 +7,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from kameng.accounts.errors import MemberBeyond
 from kameng.accounts.models import Role
 from kameng.accounts.selectors import list_custom_roles, list_member_sessions, view_factors
 from kameng.accounts.services.inviting import list_site_ids, works_here_alone
 from kameng.accounts.services.sessions import close_member_session, close_member_sessions
-from kameng.accounts.services.staff import membership_permissions
+from kameng.accounts.services.standing import membership_permissions
 from kameng.console.answers import done
 from kameng.console.audit_words import describe_action, describe_subject
 from kameng.console.forms.staff import group_permissions, list_choices, role_value
@@ -57,7 +58,9 @@ def member(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpRespons
 @confirmed
 def end_member_sessions(request: ConsoleRequest, site: SiteView, user_id: int) -> HttpResponse:
     """Sign a member out in one browser, or everywhere that this site may speak for."""
-    require_here(user_id)
+    row = require_here(user_id)
+    if not membership_permissions(row) <= holder_of(request, site):
+        raise MemberBeyond
     site_ids = _reach(request, user_id)
     url = reverse("console:member", args=[site.slug, user_id])
     handle = request.POST.get("handle", "")[:64]

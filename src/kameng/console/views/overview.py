@@ -24,6 +24,7 @@ from kameng.core import clock
 from kameng.insight.attention import Matter, list_matters, list_steps
 from kameng.insight.order_search import list_last_sales
 from kameng.messaging.operator_notices import see_notice
+from kameng.pages.models import PageKind
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.selectors import SiteView
 from kameng.web.requests import is_behind_stranger
@@ -77,6 +78,7 @@ def overview(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         "hidden_steps": hidden,
         "shows_steps": bool(steps or hidden),
         "done_count": done_count,
+        "is_new": any(step.code == "first_sale" and not step.is_done for step in steps),
         "rows": make_rows(list_last_sales()) if screen.sees_orders else [],
         "public_url": site_url(site.site_id),
     }
@@ -466,7 +468,7 @@ def _steps(request: ConsoleRequest, site: SiteView) -> list[NextStep]:
     for step in list_steps(site):
         title, note, route, permission = STEPS[step.code]
         may = request.person.can(permission, site.site_id) and route != "overview"
-        url = reverse(f"console:{route}", args=[site.slug]) if may else ""
+        url = _step_url(step.code, route, site) if may else ""
         found.append(
             NextStep(
                 title=title,
@@ -478,3 +480,11 @@ def _steps(request: ConsoleRequest, site: SiteView) -> list[NextStep]:
             )
         )
     return found
+
+
+def _step_url(code: str, route: str, site: SiteView) -> str:
+    """Lead to the very thing: the editor of the look for a logo, the field for a contact."""
+    if code == "logo":
+        return reverse("console:open_page", args=[site.slug, int(PageKind.LOOK)]) + "#logo"
+    url = reverse(f"console:{route}", args=[site.slug])
+    return f"{url}#id_contact_text" if code == "contact" else url

@@ -287,6 +287,9 @@ def set_state(request: ConsoleRequest, site: SiteView, site_id: int) -> HttpResp
 
     if run_form(form, act) is None:
         return _show_site(request, shown, {"state_form": form}, status=status_of(form))
+    if shown.state == SiteState.CLOSING:
+        text = _("已记下：取消关店后是停用，不会恢复营业。")
+        return done(request, text, to=_site_url(site, site_id))
     return done(request, _("已停用，买家现在看到停用原因。"), to=_site_url(site, site_id))
 
 

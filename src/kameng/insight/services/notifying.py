@@ -39,7 +39,8 @@ def announce_closing(*, reason: str, is_by_platform: bool, actor: Actor) -> Clos
 def tell_customers(closing_id: int) -> int:
     """Write to every customer of the site in force; return how many were looked at.
 
-    Cut off and begun anew it writes to nobody twice: each message has the closing in its key.
+    Cut off and begun anew it writes to nobody twice: each message has the day of the closing in its
+    key, so that who begins and gives up many times a day writes to nobody more than once.
     """
     closing = Closing.objects.filter(id=closing_id, ended_at=None, told_at=None).first()
     if closing is None:
@@ -56,6 +57,7 @@ def tell_customers(closing_id: int) -> int:
 
 def _tell(page: list[Customer], closing: Closing) -> None:
     view = get_site_view(require_site_id())
+    day = f"{closing.created_at.astimezone(view.settings.zone):%Y-%m-%d}"
     values = {
         "site_name": view.name,
         "reason": closing.reason,
@@ -69,7 +71,7 @@ def _tell(page: list[Customer], closing: Closing) -> None:
             to=login_of(row),
             subject=text.subject,
             body=text.body,
-            dedupe_key=f"closing:{closing.id}:{row.id}",
+            dedupe_key=f"closing:{day}:{row.id}",
         )
         for row in page
         if row.login_kind == "email"
@@ -80,7 +82,7 @@ def _tell(page: list[Customer], closing: Closing) -> None:
             customer_id=row.id,
             title=text.subject,
             body=text.body,
-            dedupe_key=f"closing:{closing.id}",
+            dedupe_key=f"closing:{day}",
             link="/account/wallet/",
         )
         for row in page

@@ -58,8 +58,17 @@ returns void language sql as $$
                count(*) orders, sum(o.quantity) pieces, sum(o.total_amount) revenue,
                sum(o.refunded_amount) refunded, count(*) filter (where o.refunded_amount > 0) refunds,
                count(*) filter (where o.is_delivered) delivered, sum(o.margin_amount) margin,
-               sum(o.income_amount) income, 0::bigint placed
-          from units u, lateral (select * from orders_paid_rows(u.site_id, u.since, u.until)
+               sum(o.income_amount) income, 0::numeric below, 0::bigint placed
+          from units u, lateral (select * from orders_paid() p where p.site_id = u.site_id
+                                    and p.paid_at >= u.since and p.paid_at < u.until
+                                  offset 0) o
+         group by 1, 2, 3, 4),
+    below as (
+        select u.site_id, u.main_site_id, u.day,
+               extract(hour from o.paid_at at time zone u.zone)::smallint as hour,
+               sum(o.part_amount) below
+          from units u, lateral (select * from orders_below() p where p.upline_site_id = u.site_id
+                                    and p.paid_at >= u.since and p.paid_at < u.until
                                   offset 0) o
          group by 1, 2, 3, 4),
     -- Ranges of ids that overlap are walked once: a step has many days side by side.
@@ -89,26 +98,30 @@ returns void language sql as $$
     delta as (
         select * from paid
         union all
-        select site_id, main_site_id, day, hour, 0, 0, 0, 0, 0, 0, 0, 0, placed from placed
+        select site_id, main_site_id, day, hour, 0, 0, 0, 0, 0, 0, 0, 0, below, 0 from below
+        union all
+        select site_id, main_site_id, day, hour, 0, 0, 0, 0, 0, 0, 0, 0, 0, placed from placed
         union all
         select t.site_id, u.main_site_id, t.day, t.hour, -t.order_count, -t.piece_count,
                -t.revenue_amount, -t.refunded_amount, -t.refund_count, -t.delivered_count,
-               -t.margin_amount, -t.income_amount, -t.placed_count
+               -t.margin_amount, -t.income_amount, -t.below_amount, -t.placed_count
           from units u join insight_salestotal t
             on t.site_id = u.site_id and t.span = 1 and t.grain = 0 and t.day = u.day),
     changed as (
         select site_id, main_site_id, day, hour, sum(orders) orders, sum(pieces) pieces,
                sum(revenue) revenue, sum(refunded) refunded, sum(refunds) refunds,
-               sum(delivered) delivered, sum(margin) margin, sum(income) income, sum(placed) placed
+               sum(delivered) delivered, sum(margin) margin, sum(income) income, sum(below) below,
+               sum(placed) placed
           from delta group by 1, 2, 3, 4
         having (sum(orders), sum(pieces), sum(revenue), sum(refunded), sum(refunds), sum(delivered),
-                sum(margin), sum(income), sum(placed)) is distinct from
-               (0, 0, 0, 0, 0, 0, 0, 0, 0))
+                sum(margin), sum(income), sum(below), sum(placed)) is distinct from
+               (0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     insert into insight_salestotal as t (site_id, span, grain, day, hour, order_count, piece_count,
         revenue_amount, refunded_amount, refund_count, delivered_count, margin_amount, income_amount,
-        placed_count)
+        below_amount, placed_count)
     select g.site_id, g.span, g.grain, g.day, g.hour, sum(orders), sum(pieces), sum(revenue),
-           sum(refunded), sum(refunds), sum(delivered), sum(margin), sum(income), sum(placed)
+           sum(refunded), sum(refunds), sum(delivered), sum(margin), sum(income), sum(below),
+           sum(placed)
       from changed c, lateral (values
            (c.site_id, 1, 0, c.day, c.hour), (c.site_id, 1, 1, c.day, 0),
            (c.site_id, 1, 2, date_trunc('month', c.day)::date, 0),
@@ -125,6 +138,7 @@ returns void language sql as $$
         delivered_count = t.delivered_count + excluded.delivered_count,
         margin_amount = t.margin_amount + excluded.margin_amount,
         income_amount = t.income_amount + excluded.income_amount,
+        below_amount = t.below_amount + excluded.below_amount,
         placed_count = t.placed_count + excluded.placed_count;
 $$;
 
@@ -136,7 +150,8 @@ returns void language sql as $$
                count(*) orders, sum(o.quantity) pieces,
                coalesce(sum(o.quantity) filter (where o.is_kept), 0) kept,
                sum(o.total_amount) revenue, sum(o.refunded_amount) refunded
-          from units u, lateral (select * from orders_paid_rows(u.site_id, u.since, u.until)
+          from units u, lateral (select * from orders_paid() p where p.site_id = u.site_id
+                                    and p.paid_at >= u.since and p.paid_at < u.until
                                   offset 0) o
          group by 1, 2, 3, 4
         union all
@@ -175,7 +190,8 @@ returns void language sql as $$
         select u.site_id, u.main_site_id, u.day, coalesce(s.source_key, 0) source_key,
                count(*) orders, sum(o.total_amount) revenue, sum(o.refunded_amount) refunded
           from units u
-          cross join lateral (select * from orders_paid_rows(u.site_id, u.since, u.until) offset 0) o
+          cross join lateral (select * from orders_paid() p where p.site_id = u.site_id
+                                and p.paid_at >= u.since and p.paid_at < u.until offset 0) o
           left join insight_ordersource s on s.site_id = u.site_id and s.order_id = o.order_id
          group by 1, 2, 3, 4
         union all
@@ -202,6 +218,17 @@ returns void language sql as $$
         refunded_amount = t.refunded_amount + excluded.refunded_amount;
 $$;
 
+-- Two days as days and as the firsts of their months, in all four ways.
+create or replace function insight_pairs(p_day date, p_prev date)
+returns table (grain smallint, prev_grain smallint, day date, prev_day date)
+language sql immutable as $$
+    select g.grain, p.grain, g.day, p.day
+      from (values (1::smallint, p_day), (2::smallint, make_date(extract(year from p_day)::int,
+                   extract(month from p_day)::int, 1))) g(grain, day),
+           (values (1::smallint, p_prev), (2::smallint, make_date(extract(year from p_prev)::int,
+                   extract(month from p_prev)::int, 1))) p(grain, day)
+$$;
+
 -- Buyers of these days. When a buyer's orders of a day change, all the buyer's days are looked at
 -- again, because the days that follow point back at them.
 create or replace function insight_roll_buyers(p_site bigint[], p_day date[], p_until timestamptz)
@@ -209,8 +236,9 @@ returns void language sql as $$
     with units as materialized (select * from insight_units(p_site, p_day, p_until)),
     now_ as (
         select u.site_id, u.day, o.buyer, bool_and(o.is_guest) is_guest, count(*)::int n
-          from units u, lateral (select * from orders_paid_rows(u.site_id, u.since, u.until)
-                                  where buyer is not null offset 0) o
+          from units u, lateral (select * from orders_paid() p where p.site_id = u.site_id
+                                    and p.paid_at >= u.since and p.paid_at < u.until
+                                    and p.buyer is not null offset 0) o
          group by 1, 2, 3),
     old_ as (
         select b.site_id, b.day, b.buyer, b.is_guest, b.order_count n
@@ -260,13 +288,19 @@ returns void language sql as $$
                (1, old_prev, case when old_n > 0 then -1 else 0 end),
                (2, old_second, case when old_n > 0 then -1 else 0 end),
                (2, old_prev, case when old_n > 1 then -1 else 0 end)) e(rank, prev_day, weight)
-         where e.weight <> 0)
-    insert into insight_buyertotal as t (site_id, span, rank, day, prev_day, is_guest, buyer_count)
-    select g.site_id, g.span, e.rank, e.day, e.prev_day, e.is_guest, sum(e.weight)
-      from entries e join insight_shopclock k on k.site_id = e.site_id,
-           lateral (values (e.site_id, 1), (k.main_site_id, 2)) g(site_id, span)
-     group by 1, 2, 3, 4, 5, 6 having sum(e.weight) <> 0 order by 1, 2, 3, 4, 5, 6
-    on conflict (site_id, span, rank, day, prev_day, is_guest) do update set
+         where e.weight <> 0),
+    sums as (
+        select site_id, rank, day, prev_day, is_guest, sum(weight) weight
+          from entries group by 1, 2, 3, 4, 5 having sum(weight) <> 0)
+    insert into insight_buyertotal as t (site_id, span, rank, grain, prev_grain, day, prev_day,
+        is_guest, buyer_count)
+    select g.site_id, g.span, e.rank, p.grain, p.prev_grain, p.day, p.prev_day, e.is_guest,
+           sum(e.weight)
+      from sums e join insight_shopclock k on k.site_id = e.site_id,
+           lateral (values (e.site_id, 1), (k.main_site_id, 2)) g(site_id, span),
+           lateral insight_pairs(e.day, e.prev_day) p
+     group by 1, 2, 3, 4, 5, 6, 7, 8 having sum(e.weight) <> 0 order by 1, 2, 3, 4, 5, 6, 7, 8
+    on conflict (site_id, span, rank, grain, prev_grain, day, prev_day, is_guest) do update set
         buyer_count = t.buyer_count + excluded.buyer_count;
 $$;
 
@@ -275,8 +309,12 @@ create or replace function insight_days_between(p_since timestamptz, p_until tim
                                                 p_high bigint)
 returns table (site_id bigint, day date) language sql stable as $$
     select k.site_id, (o.paid_at at time zone k.zone)::date
-      from insight_shopclock k, lateral (select paid_at
-           from orders_paid_rows(k.site_id, p_since, p_until) offset 0) o
+      from orders_paid() o join insight_shopclock k on k.site_id = o.site_id
+     where o.paid_at >= p_since and o.paid_at < p_until
+    union
+    select k.site_id, (o.paid_at at time zone k.zone)::date
+      from orders_below() o join insight_shopclock k on k.site_id = o.upline_site_id
+     where o.paid_at >= p_since and o.paid_at < p_until
     union
     select k.site_id, (o.placed_at at time zone k.zone)::date
       from (select * from orders_placed_between(p_low, p_high) offset 0) o
@@ -382,7 +420,7 @@ begin
     delete from insight_dirtyday;
     update insight_salestotal set order_count = 0, piece_count = 0, revenue_amount = 0,
         refunded_amount = 0, refund_count = 0, delivered_count = 0, margin_amount = 0,
-        income_amount = 0, placed_count = 0;
+        income_amount = 0, below_amount = 0, placed_count = 0;
     delete from insight_salestotal where visitor_count = 0;
     update insight_sourcetotal set order_count = 0, revenue_amount = 0, refunded_amount = 0;
     delete from insight_sourcetotal where visitor_count = 0;

@@ -1,24 +1,62 @@
 -- What is not rolled up yet, read from the orders by their index: the last hour or so. The same
--- columns as the roll-ups, for one site (span 1) or for all shops together (span 2).
+-- columns as the roll-ups, for one site (span 1) or for all shops together (span 2). All shops are read
+-- by time alone: ten thousand walks down the index of a site would take longer than the sales.
 
-create or replace function insight_shops(p_site bigint, p_span int)
-returns table (site_id bigint, zone text) language sql stable as $$
-    select c.site_id, c.zone from tenancy_clocks() c where p_span = 2 or c.site_id = p_site
+-- Paid orders of a stretch, each with the time zone of its shop.
+create or replace function insight_paid(p_site bigint, p_span int, p_since timestamptz,
+                                        p_until timestamptz)
+returns table (zone text, site_id bigint, order_id bigint, paid_at timestamptz, variant_id bigint,
+               product_id bigint, quantity int, total_amount bigint, refunded_amount bigint,
+               is_delivered boolean, is_kept boolean, margin_amount bigint, income_amount bigint,
+               buyer bytea, is_guest boolean)
+language sql stable as $$
+    select c.zone, o.* from tenancy_clocks() c
+     cross join lateral (select * from orders_paid() p where p.site_id = p_site
+                            and p.paid_at >= p_since and p.paid_at < p_until offset 0) o
+     where p_span = 1 and c.site_id = p_site
+    union all
+    select c.zone, o.* from (select * from orders_paid() p
+                              where p.paid_at >= p_since and p.paid_at < p_until offset 0) o
+      join tenancy_clocks() c on c.site_id = o.site_id
+     where p_span = 2
+$$;
+
+-- What uplines got of a stretch, each with its time zone.
+create or replace function insight_below(p_site bigint, p_span int, p_since timestamptz,
+                                         p_until timestamptz)
+returns table (zone text, site_id bigint, paid_at timestamptz, part_amount bigint)
+language sql stable as $$
+    select c.zone, c.site_id, o.paid_at, o.part_amount from tenancy_clocks() c
+     cross join lateral (select * from orders_below() p where p.upline_site_id = p_site
+                            and p.paid_at >= p_since and p.paid_at < p_until offset 0) o
+     where p_span = 1 and c.site_id = p_site
+    union all
+    select c.zone, c.site_id, o.paid_at, o.part_amount
+      from (select * from orders_below() p
+             where p.paid_at >= p_since and p.paid_at < p_until offset 0) o
+      join tenancy_clocks() c on c.site_id = o.upline_site_id
+     where p_span = 2
 $$;
 
 create or replace function insight_tail_sales(p_site bigint, p_span int, p_since timestamptz,
                                               p_until timestamptz)
 returns table (day date, hour smallint, order_count bigint, piece_count bigint,
                revenue_amount numeric, refunded_amount numeric, refund_count bigint,
-               delivered_count bigint, margin_amount numeric, income_amount numeric)
+               delivered_count bigint, margin_amount numeric, income_amount numeric,
+               below_amount numeric)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select (o.paid_at at time zone s.zone)::date,
-           extract(hour from o.paid_at at time zone s.zone)::smallint, count(*), sum(o.quantity),
+    select (o.paid_at at time zone o.zone)::date,
+           extract(hour from o.paid_at at time zone o.zone)::smallint, count(*), sum(o.quantity),
            sum(o.total_amount), sum(o.refunded_amount),
            count(*) filter (where o.refunded_amount > 0), count(*) filter (where o.is_delivered),
-           sum(o.margin_amount), sum(o.income_amount)
-      from insight_shops(p_site, p_span) s,
-           lateral (select * from orders_paid_rows(s.site_id, p_since, p_until) offset 0) o
+           sum(o.margin_amount), sum(o.income_amount), 0
+      from insight_paid(p_site, p_span, p_since, p_until) o
+     group by 1, 2
+    union all
+    select (o.paid_at at time zone o.zone)::date,
+           extract(hour from o.paid_at at time zone o.zone)::smallint, 0, 0, 0, 0, 0, 0, 0, 0,
+           sum(o.part_amount)
+      from insight_below(p_site, p_span, p_since, p_until) o
      group by 1, 2
 $$;
 
@@ -26,29 +64,45 @@ create or replace function insight_tail_by_site(p_site bigint, p_span int, p_sin
                                                 p_until timestamptz)
 returns table (site_id bigint, order_count bigint, piece_count bigint, revenue_amount numeric,
                refunded_amount numeric, refund_count bigint, delivered_count bigint,
-               margin_amount numeric, income_amount numeric)
+               margin_amount numeric, income_amount numeric, below_amount numeric)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select s.site_id, count(*), sum(o.quantity), sum(o.total_amount), sum(o.refunded_amount),
+    select o.site_id, count(*), sum(o.quantity), sum(o.total_amount), sum(o.refunded_amount),
            count(*) filter (where o.refunded_amount > 0), count(*) filter (where o.is_delivered),
-           sum(o.margin_amount), sum(o.income_amount)
-      from insight_shops(p_site, p_span) s,
-           lateral (select * from orders_paid_rows(s.site_id, p_since, p_until) offset 0) o
+           sum(o.margin_amount), sum(o.income_amount), 0
+      from insight_paid(p_site, p_span, p_since, p_until) o
      group by 1
+    union all
+    select o.site_id, 0, 0, 0, 0, 0, 0, 0, 0, sum(o.part_amount)
+      from insight_below(p_site, p_span, p_since, p_until) o
+     group by 1
+$$;
+
+-- Placed orders of a range of ids, each with the time zone of its shop.
+create or replace function insight_placed(p_site bigint, p_span int, p_low bigint, p_high bigint)
+returns table (zone text, placed_at timestamptz)
+language sql stable as $$
+    select c.zone, o.placed_at from tenancy_clocks() c
+     cross join lateral (select * from orders_placed_rows(p_site, p_low, p_high) offset 0) o
+     where p_span = 1 and c.site_id = p_site
+    union all
+    select c.zone, o.placed_at
+      from (select * from orders_placed_between(p_low, p_high) offset 0) o
+      join tenancy_clocks() c on c.site_id = o.site_id
+     where p_span = 2
 $$;
 
 create or replace function insight_tail_placed(p_site bigint, p_span int, p_since timestamptz,
                                                p_until timestamptz)
 returns table (day date, hour smallint, placed_count bigint)
 language sql stable security definer set search_path = public, pg_temp as $$
-    select (o.placed_at at time zone s.zone)::date,
-           extract(hour from o.placed_at at time zone s.zone)::smallint, count(*)
-      from insight_shops(p_site, p_span) s,
-           lateral (select * from orders_placed_rows(s.site_id,
+    select (o.placed_at at time zone o.zone)::date,
+           extract(hour from o.placed_at at time zone o.zone)::smallint, count(*)
+      from insight_placed(p_site, p_span,
                coalesce((select f.order_id from insight_floor f where f.moment <= p_since
                           order by f.moment desc limit 1) - 10000, 0),
                coalesce((select f.order_id from insight_floor f where f.moment >= p_until
-                          order by f.moment limit 1) + 10000, 9223372036854775807),
-               p_since, p_until) offset 0) o
+                          order by f.moment limit 1) + 10000, 9223372036854775807)) o
+     where o.placed_at >= p_since and o.placed_at < p_until
      group by 1, 2
 $$;
 
@@ -60,8 +114,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select o.variant_id, max(o.product_id), count(*), sum(o.quantity),
            coalesce(sum(o.quantity) filter (where o.is_kept), 0), sum(o.total_amount),
            sum(o.refunded_amount)
-      from insight_shops(p_site, p_span) s,
-           lateral (select * from orders_paid_rows(s.site_id, p_since, p_until) offset 0) o
+      from insight_paid(p_site, p_span, p_since, p_until) o
      group by 1
 $$;
 
@@ -70,9 +123,8 @@ create or replace function insight_tail_sources(p_site bigint, p_span int, p_sin
 returns table (source_key bigint, order_count bigint, revenue_amount numeric, refunded_amount numeric)
 language sql stable security definer set search_path = public, pg_temp as $$
     select coalesce(r.source_key, 0), count(*), sum(o.total_amount), sum(o.refunded_amount)
-      from insight_shops(p_site, p_span) s
-     cross join lateral (select * from orders_paid_rows(s.site_id, p_since, p_until) offset 0) o
-      left join insight_ordersource r on r.site_id = s.site_id and r.order_id = o.order_id
+      from insight_paid(p_site, p_span, p_since, p_until) o
+      left join insight_ordersource r on r.site_id = o.site_id and r.order_id = o.order_id
      group by 1
 $$;
 
@@ -80,11 +132,10 @@ $$;
 -- beginning of what is shown.
 create or replace function insight_between_marks(p_site bigint, p_span int, p_since timestamptz)
 returns table (site_id bigint, buyer bytea) language sql stable as $$
-    select distinct s.site_id, o.buyer
-      from insight_shops(p_site, p_span) s, lateral (
-           select buyer from orders_paid_rows(s.site_id, coalesce(
-               (select rolled_until from insight_mark where id = 1),
-               timestamptz '2000-01-01 00:00+00'), p_since) where buyer is not null offset 0) o
+    select distinct o.site_id, o.buyer
+      from insight_paid(p_site, p_span, coalesce((select rolled_until from insight_mark where id = 1),
+                        timestamptz '2000-01-01 00:00+00'), p_since) o
+     where o.buyer is not null
 $$;
 
 -- Buyers of a stretch that is not rolled up, against what is since `p_first`: how many are not
@@ -96,11 +147,10 @@ returns table (is_guest boolean, buyer_count bigint, repeat_count bigint, new_co
                day_count bigint)
 language sql stable security definer set search_path = public, pg_temp as $$
     with fresh as (
-        select s.site_id, o.buyer, bool_and(o.is_guest) is_guest, count(*) n,
-               array_agg(distinct (o.paid_at at time zone s.zone)::date) days
-          from insight_shops(p_site, p_span) s,
-               lateral (select * from orders_paid_rows(s.site_id, p_since, p_until)
-                         where buyer is not null offset 0) o
+        select o.site_id, o.buyer, bool_and(o.is_guest) is_guest, count(*) n,
+               array_agg(distinct (o.paid_at at time zone o.zone)::date) days
+          from insight_paid(p_site, p_span, p_since, p_until) o
+         where o.buyer is not null
          group by 1, 2)
     select f.is_guest, count(*) filter (where b.n = 0),
            count(*) filter (where b.n < 2 and b.n + f.n >= 2),
@@ -124,11 +174,10 @@ create or replace function insight_count_buyers(p_site bigint, p_span int, p_sin
 returns table (is_guest boolean, buyer_count bigint, repeat_count bigint, new_count bigint)
 language sql stable security definer set search_path = public, pg_temp as $$
     with fresh as (
-        select s.site_id, o.buyer, bool_and(o.is_guest) is_guest, count(*) n,
-               min((o.paid_at at time zone s.zone)::date) as day
-          from insight_shops(p_site, p_span) s,
-               lateral (select * from orders_paid_rows(s.site_id, p_since, p_until)
-                         where buyer is not null offset 0) o
+        select o.site_id, o.buyer, bool_and(o.is_guest) is_guest, count(*) n,
+               min((o.paid_at at time zone o.zone)::date) as day
+          from insight_paid(p_site, p_span, p_since, p_until) o
+         where o.buyer is not null
          group by 1, 2)
     select f.is_guest, count(*), count(*) filter (where f.n >= 2),
            count(*) filter (where not exists (

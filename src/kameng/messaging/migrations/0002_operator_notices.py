@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('messaging', '0001_create'),
-        ('tenancy', '0008_site_lists'),
+        ('tenancy', '0009_site_lists'),
     ]
 
     operations = [

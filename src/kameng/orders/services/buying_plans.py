@@ -7,7 +7,7 @@ caller (`links.opens_site`). What is done once it is paid: `opening`.
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from kameng.accounts.services.opening import clean_shop_name
 from kameng.accounts.services.staff import prepare_user
@@ -16,7 +16,9 @@ from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.scope import require_site_id
 from kameng.orders import errors
-from kameng.orders.models import Order, OrderState, PurchaseAct, SitePurchase
+from kameng.orders.links import contact_digest
+from kameng.orders.models import FreeOpening, Order, OrderState, PurchaseAct, SitePurchase
+from kameng.orders.rules import plain_contact
 from kameng.orders.services.closing import cancel_order
 from kameng.orders.services.placing import (
     Buyer,
@@ -74,12 +76,17 @@ def order_shop(checkout: Checkout, *, shop: NewShop) -> PlacedOrder:
     """Order a shop. The address is held until the order's time is over; the same key replays.
 
     Raises `SlugInvalid`, `SlugTaken`, `NicknameInvalid`, `StaffLoginInvalid`, `StaffLoginTaken`, a
-    refusal of the password, `PlanNotSold`, and as `place_order`. Locks: reservation, then order.
+    refusal of the password, `PlanNotSold`, `FreeOnce`, and as `place_order`. Locks: reservation,
+    then order, then who opens for nothing.
     """
     known = _replay(checkout, act=PurchaseAct.OPEN, slug=shop.slug)
     if known is not None:
         return known
     offer = get_offer(checkout.wish.variant_id)
+    if offer.is_free:  # said before the login is found taken, by the person's first shop
+        keys = _free_keys(checkout, user_id=shop.user_id)
+        if FreeOpening.objects.filter(key_digest__in=keys).exists():
+            raise errors.FreeOnce
     purchase = SitePurchase(
         act=PurchaseAct.OPEN,
         slug=shop.slug,
@@ -103,6 +110,8 @@ def order_term(checkout: Checkout, *, site: Site, user_id: int) -> PlacedOrder:
     if known is not None:
         return known
     offer = get_offer(checkout.wish.variant_id)
+    if offer.is_free:
+        raise PlanNotSold  # for new shops only: after a trial one pays
     check_prolongable(site, plan_id=offer.plan.id, days=offer.days)
     act = PurchaseAct.PROLONG if offer.plan.id == site.plan_id else PurchaseAct.CHANGE
     purchase = SitePurchase(
@@ -136,7 +145,33 @@ def _place(checkout: Checkout, purchase: SitePurchase, *, offer: PlanOffer) -> P
         else:
             purchase.order_id = placed.order_id
             purchase.save(force_insert=True)
+            if offer.is_free:
+                _claim_free(checkout, purchase)
     return placed
+
+
+def _claim_free(checkout: Checkout, purchase: SitePurchase) -> None:
+    """Let a person open for nothing once: the unique keys decide, in one order for all."""
+    rows = [
+        FreeOpening(site_id=purchase.site_id, key_digest=each, order_id=purchase.order_id)
+        for each in _free_keys(checkout, user_id=purchase.user_id)
+    ]
+    try:
+        with transaction.atomic():
+            FreeOpening.objects.bulk_create(rows)
+    except IntegrityError as fault:
+        raise errors.FreeOnce from fault
+
+
+def _free_keys(checkout: Checkout, *, user_id: int | None) -> list[bytes]:
+    """Return by what a person is known who opens for nothing, ascending."""
+    buyer = checkout.buyer
+    names = {plain_contact(buyer.contact)} if buyer.contact else set()
+    if buyer.customer_id is not None:
+        names.add(f"customer:{buyer.customer_id}")
+    if user_id is not None:
+        names.add(f"user:{user_id}")
+    return sorted(contact_digest(checkout.view.site_id, name) for name in names)
 
 
 def _replay(checkout: Checkout, **wanted: object) -> PlacedOrder | None:

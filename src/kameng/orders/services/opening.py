@@ -179,8 +179,15 @@ def take_entrance(order_id: int) -> int | None:
     """Use the one way into the new shop's back office that its order opens, within a day.
 
     Returns the owner made by the order, once; None when it was used, is over, or the owner had an
-    account before. One compare-and-set.
+    account before or has signed in since: who has the link of an order passes by no password that
+    its owner uses, nor by a second factor. One compare-and-set.
     """
+    user_id: int | None = (
+        SitePurchase.objects.filter(order_id=order_id).values_list("user_id", flat=True).first()
+    )
+    user = find_staff_user(user_id) if user_id is not None else None
+    if user is None or user.last_signed_in_at is not None:
+        return None
     rows = SitePurchase.objects.filter(
         order_id=order_id,
         act=PurchaseAct.OPEN,
@@ -188,9 +195,4 @@ def take_entrance(order_id: int) -> int | None:
         done_at__gt=clock.now() - ENTRANCE,
         user_id__isnull=False,
     ).exclude(owner_login="")
-    if not rows.update(entered_at=clock.now()):
-        return None
-    found: int | None = (
-        SitePurchase.objects.filter(order_id=order_id).values_list("user_id", flat=True).first()
-    )
-    return found
+    return user.id if rows.update(entered_at=clock.now()) else None

@@ -161,8 +161,6 @@ def prepare_order(
     """
     if (clearance.site_id, clearance.actor) != (view.site_id, buyer.actor):
         raise PermissionError("the clearance was given to someone else")
-    if wish.choice is None and buyer.customer_id is None:
-        raise errors.SignInNeeded
     if not buyer.customer_id and not buyer.contact:
         raise errors.ContactInvalid
     quoted = quoted or quote_purchase(
@@ -170,6 +168,8 @@ def prepare_order(
     )
     answers = clean_answers(quoted.product.input_fields, wish.answers)
     total = quoted.quote.total_amount
+    if wish.choice is None and buyer.customer_id is None and total:
+        raise errors.SignInNeeded  # guests pay elsewhere; what costs nothing nobody pays
     if wish.shown_amount is not None and wish.shown_amount != total:
         raise errors.TotalMismatch(total=format_yuan(total))
     if wish.wallet_part:

@@ -122,7 +122,7 @@ begin
                        case when not p_by_wallet then 1 when p_kind[g] = 1 then 3 else 2 end,
                        case when not p_by_wallet then '{1}'::smallint[]
                             when p_kind[g] = 1 then '{1,2,3}' else '{1,2}' end,
-                       case when p_by_wallet then 1 else 0 end,
+                       case when not p_by_wallet then 0 when p_total[g] = 0 then 3 else 1 end,
                        p_request_key[g], p_request_digest[g], p_ip[g],
                        case when p_by_wallet then null else p_expires[g] end,
                        case when p_by_wallet then now() end,

@@ -13,7 +13,7 @@ from django.db.models import F, Max
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.scope import require_site_id
-from kameng.pages.content import Content, tidy
+from kameng.pages.content import Content, check_content, tidy
 from kameng.pages.errors import (
     ContentInvalid,
     DraftMoved,
@@ -34,6 +34,7 @@ from kameng.pages.models import (
 )
 from kameng.pages.selectors import current_content, get_revision
 from kameng.tenancy.selectors import SiteView
+from kameng.tenancy.services import lock_site
 
 PAGES_MOST: Final = 100  # landing and custom pages of one site
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])")
@@ -67,14 +68,18 @@ def open_page(kind: int, *, category_id: int = 0) -> Page:
 
 
 def create_page(new: NewPage, *, content: Content | None = None, actor: Actor) -> Page:
-    """Make a landing or custom page with a draft. Raises `SlugInvalid`, `SlugTaken`."""
+    """Make a landing or custom page with a draft. Locks the site.
+
+    Raises `SlugInvalid`, `SlugTaken`, `TooManyPages`.
+    """
     if new.kind not in MANY_KINDS or not SLUG.fullmatch(new.slug):
         raise SlugInvalid
     site_id = require_site_id()
-    if Page.in_site().filter(kind__in=MANY_KINDS).count() >= PAGES_MOST:
-        raise TooManyPages(most=PAGES_MOST)
     try:
         with transaction.atomic():
+            lock_site(site_id)  # or pages made at one moment would pass the limit together
+            if Page.in_site().filter(kind__in=MANY_KINDS).count() >= PAGES_MOST:
+                raise TooManyPages(most=PAGES_MOST)
             if Page.in_site().filter(kind__in=MANY_KINDS, slug=new.slug).exists():
                 raise SlugTaken
             page: Page = Page.objects.create(
@@ -147,9 +152,13 @@ def _tidied(page_id: int, content: Any) -> Content:
     if kind is None:
         raise PageNotFound
     try:
-        return tidy(content, kind=kind)
+        tidied = tidy(content, kind=kind)
     except ValueError as fault:
         raise ContentInvalid from fault
+    # What is incomplete may stand in a draft; what no template can draw may not.
+    if any(fault.is_fatal for fault in check_content(tidied, kind=kind)):
+        raise ContentInvalid
+    return tidied
 
 
 def replace_draft(page_id: int, *, content: Content | None, actor: Actor, site: SiteView) -> Page:

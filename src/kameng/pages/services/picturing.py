@@ -21,8 +21,15 @@ from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.scope import require_site_id
 from kameng.pages.codes import is_payment_code, read_codes
-from kameng.pages.errors import LibraryFull, PictureInvalid, PictureNotFound, PicturesBusy
+from kameng.pages.errors import (
+    LibraryFull,
+    LibraryWorn,
+    PictureInvalid,
+    PictureNotFound,
+    PicturesBusy,
+)
 from kameng.pages.models import Picture, PictureFile
+from kameng.tenancy.services import lock_site
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 BYTES_MOST: Final = 15_000_000
@@ -33,6 +40,7 @@ RATIO_MOST: Final = 20  # of the longer side to the shorter
 WIDTHS: Final = (480, 960, 1600)
 QUALITY: Final = 82
 PICTURES_MOST: Final = 500  # of one site
+PICTURES_KEPT_MOST: Final = 3000  # with those that were removed: pages go on showing them
 NAME_CHARS: Final = 80
 DECODED_AT_ONCE: Final = 2  # in one process
 PATIENCE_SECONDS: Final = 20
@@ -79,8 +87,9 @@ class Encoded:
 def add_picture(file: Readable, *, name: str, crop: Crop | None, actor: Actor) -> Picture:
     """Take a picture into the site's library.
 
-    Raises `PictureInvalid`, `LibraryFull`, `PicturesBusy`. A picture with a code that asks for
-    money is refused, one with another code is marked (`Picture.has_code`).
+    Raises `PictureInvalid`, `LibraryFull`, `LibraryWorn`, `PicturesBusy`. A picture with a code
+    that asks for money is refused, one with another code is marked (`Picture.has_code`). Locks the
+    site.
     """
     picture_read = read_picture(file, crop=crop)
     codes = read_codes(picture_read)
@@ -91,10 +100,9 @@ def add_picture(file: Readable, *, name: str, crop: Crop | None, actor: Actor) -
     widest = sizes[-1]
     digest = hashlib.sha256(widest.data).hexdigest()
     site_id = require_site_id()
-    shown = Picture.in_site().filter(removed_at__isnull=True).exclude(digest=digest)
-    if shown.count() >= PICTURES_MOST:
-        raise LibraryFull(most=PICTURES_MOST)
     with transaction.atomic():
+        lock_site(site_id)  # or uploads at one moment would pass the limit together
+        _require_place(digest)
         picture: Picture
         picture, is_new = Picture.objects.get_or_create(
             site_id=site_id,
@@ -117,6 +125,15 @@ def add_picture(file: Readable, *, name: str, crop: Crop | None, actor: Actor) -
             picture.removed_at = None
             picture.save(update_fields=["removed_at"])
     return picture
+
+
+def _require_place(digest: str) -> None:
+    """Refuse one picture more than a library shows, or keeps for the pages that show it."""
+    others = Picture.in_site().exclude(digest=digest)
+    if others.filter(removed_at__isnull=True).count() >= PICTURES_MOST:
+        raise LibraryFull(most=PICTURES_MOST)
+    if others.count() >= PICTURES_KEPT_MOST:
+        raise LibraryWorn(most=PICTURES_KEPT_MOST)
 
 
 def remove_picture(picture_id: int, *, actor: Actor) -> None:

@@ -157,7 +157,8 @@ def _publishable(page: Page, base_version: int, site: SiteView) -> Content:
         raise NothingToPublish
     faults = list_faults(page, site=site)
     if faults:
-        raise NotPublishable(faults=faults)
+        name, message = faults[0].section_name, faults[0].message
+        raise NotPublishable(faults=faults, first=f"{name}：{message}" if name else message)
     return current_content(page, site=site)
 
 

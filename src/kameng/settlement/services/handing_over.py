@@ -46,7 +46,7 @@ def take_site_over(wish: TakeOver, *, actor: Actor) -> None:
     """Make who was offered the site in force its owner: all of it in one transaction; audited.
 
     The caller has proved the person. Raises `OfferGone`, `OfferForAnother`, `WithdrawalsOpen`. Both
-    are told by e-mail. Locks: offer, roles, payee, gateways, site.
+    are told by e-mail. Locks: roles, offer, payee, gateways, site.
     """
     site_id = require_site_id()
     owner = Owner(kind=OwnerKind.SITE, owner_id=site_id)

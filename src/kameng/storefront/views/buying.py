@@ -46,11 +46,9 @@ from kameng.risk.services import Clearance, assess_checkout
 from kameng.storefront.addresses import next_address
 from kameng.storefront.errors import ConsentMissing, KeyMissing
 from kameng.storefront.forms import (
-    FIELD_PREFIX,
     CheckoutForm,
     clean_contact,
     is_key,
-    make_slots,
     read_checkout,
 )
 from kameng.storefront.frame import answer_personal, keep_private, see_other
@@ -67,6 +65,7 @@ from kameng.storefront.paychoices import (
 from kameng.tenancy.selectors import SiteView, forget_stamped_view
 from kameng.web.answers import wants_json
 from kameng.web.requests import KamengRequest
+from kameng.web.slots import FIELD_PREFIX, make_slots
 
 # Refusals that no newer view of the site would change: the database, or the risk rules, said so.
 CERTAIN: Final = (KeyReused, OutOfStock, TooManyOpenOrders, TooManyOrders)

@@ -18,8 +18,9 @@ from kameng.pages.selectors import current_content, find_picture_data, get_desig
 from kameng.pages.services.previewing import open_preview
 from kameng.storefront.frame import answer_personal, answer_shared, keep_private
 from kameng.tenancy.selectors import SiteView
+from kameng.web.builtin import find_built_in, offered_for
 from kameng.web.csp import allow_players
-from kameng.web.forms import find_text
+from kameng.web.forms import find_text, find_whole
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
 from kameng.web.shop import draw_for_nobody
@@ -103,17 +104,29 @@ def about(request: KamengRequest) -> HttpResponse:
 
 @require_safe
 def preview(request: KamengRequest, token: str) -> HttpResponse:
-    """Show a draft to whoever holds its link. Raises `PreviewInvalid`."""
+    """Show a draft to whoever holds its link, of the category or product named `shown`.
+
+    Raises `PreviewInvalid`.
+    """
     shown = open_preview(token[:TOKEN_CHARS])
     content, site = current_content(shown, site=request.site), request.site
     look = content if shown.kind == PageKind.LOOK else None
     sections = get_design(site).contents[PageKind.HOME, 0, ""] if look else content
+    built_in = find_built_in(site, shown.kind, shown_id=find_whole(request, "shown") or 0)
+    offered = offered_for(site, shown.kind)
     context = {
+        **built_in.values,
         "sections": draw_content(sections, site=site, now=clock.now()),
         "page_title": shown.title,
-        "is_preview": True,
+        "is_private": True,
+        "preview": {
+            "offered": offered,
+            "shown_id": built_in.shown_id,
+            "shown_name": built_in.shown_name,
+            "is_extra": built_in.shown_id not in {each for each, _name in offered},
+        },
     }
-    html = draw_for_nobody(site, "storefront/page.html", context, look=look)
+    html = draw_for_nobody(site, built_in.template, context, look=look)
     return keep_private(HttpResponse(html))
 
 

@@ -22,6 +22,7 @@ from kameng.storefront.frame import answer_personal
 from kameng.storefront.plan_checkout import cash_desk, plan_cards, read_plan_checkout
 from kameng.storefront.shop_words import say_problem
 from kameng.storefront.views.plans import lead_on, require_main
+from kameng.tenancy.errors import PlanNotSold
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site
 from kameng.tenancy.terms import check_prolongable, preview_term
@@ -103,6 +104,8 @@ def list_choices(site: Site) -> list[Choice]:
     """Return what may be bought for a site; nothing that would be refused."""
     found = []
     for offer in list_plan_offers():
+        if offer.is_free:
+            continue  # for new shops only
         try:
             check_prolongable(site, plan_id=offer.plan.id, days=offer.days)
         except Refusal:
@@ -128,6 +131,8 @@ def _desk(
     data = request.POST if request.method == "POST" else request.GET
     variant = parse_whole(data.get("variant", ""), low=1, high=2**62) or 0
     offer = get_offer(variant)
+    if offer.is_free:
+        raise PlanNotSold
     check_prolongable(wanted.site, plan_id=offer.plan.id, days=offer.days)
     key = read_text(request.POST, "idempotency_key", limit=TYPED_CHARS)
     if not key or isinstance(refusal, KeyReused):

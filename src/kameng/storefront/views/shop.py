@@ -1,9 +1,7 @@
 """Looking around: home, shelves, search, a product, its stock and its cover."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
@@ -12,45 +10,28 @@ from django.views.decorators.http import require_safe
 
 from kameng.catalog.errors import CategoryNotFound, ProductNotFound
 from kameng.catalog.selectors import get_catalogue
-from kameng.catalog.snapshot import Catalogue, ProductView, VariantView
+from kameng.catalog.snapshot import Catalogue, ProductView
 from kameng.pages.models import PageKind
 from kameng.pages.shelf import (
-    OUT,
-    Level,
     category_name_of,
     category_names,
     cover_url,
     cover_version,
     levels_of,
     make_cards,
-    promise_of,
-    was_amount,
 )
 from kameng.pricing.money import format_yuan
-from kameng.pricing.quote import OrderLine, quote_line
-from kameng.storefront.forms import make_slots
 from kameng.storefront.frame import answer_personal, answer_shared
 from kameng.storefront.views.pages import answer_around, answer_page, find_around
 from kameng.web.covers import draw_cover, split_label
 from kameng.web.forms import find_choice, find_text, find_whole
 from kameng.web.middleware.people import open_when_suspended
 from kameng.web.requests import KamengRequest
+from kameng.web.shelves import PAGE_SIZE, SORTS, list_values, product_values
 
-PAGE_SIZE: Final = 40
-RELATED: Final = 5
 QUERY_CHARS: Final = 60
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 FOR_NOW: Final = "public, max-age=300"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """A variant on its product's page."""
-
-    variant: VariantView
-    level: Level
-    most: int
-    was_amount: int | None
 
 
 @require_safe
@@ -59,50 +40,8 @@ def home(request: KamengRequest) -> HttpResponse:
     return answer_page(request, (PageKind.HOME, 0, ""), nav="home", tab="home")
 
 
-SORTS: Final[dict[str, Callable[[ProductView], int]]] = {
-    "sold": lambda product: -product.sold_count,
-    "cheap": lambda product: product.lowest_amount,
-    "new": lambda product: -product.id,
-}
-
-
-def _sort_links(base: str, chosen: str) -> list[dict[str, object]]:
-    names = {"": _("综合"), "sold": _("销量"), "cheap": _("价格从低到高"), "new": _("新上架")}
-    return [
-        {"name": name, "url": f"{base}?sort={key}" if key else base, "is_on": key == chosen}
-        for key, name in names.items()
-    ]
-
-
 def _read_sort(request: KamengRequest) -> str:
     return find_choice(request, "sort", choices=SORTS, default="")
-
-
-def _list_page(
-    catalogue: Catalogue, products: Sequence[ProductView], *, base: str, sort: str, page: int
-) -> dict[str, Any]:
-    if sort:
-        products = sorted(products, key=SORTS[sort])
-    start = (page - 1) * PAGE_SIZE
-    shown = products[start : start + PAGE_SIZE]
-
-    def url_of(number: int) -> str:
-        query = {**({"sort": sort} if sort else {}), **({"page": number} if number > 1 else {})}
-        return f"{base}?{urlencode(query)}" if query else base
-
-    return {
-        "cards": make_cards(catalogue, shown),
-        "found_count": len(products),
-        "total_count": len(catalogue.products),
-        "sorts": _sort_links(base, sort),
-        "newer_url": url_of(page - 1) if page > 1 else "",
-        "older_url": url_of(page + 1) if start + PAGE_SIZE < len(products) else "",
-        "empty_title": _("这里还没有商品"),
-        "empty_text": _("店铺正在上货，过一会儿再来看看。"),
-        "empty_url": reverse("storefront:home"),
-        "empty_action": _("回到首页"),
-        "tab": "list",
-    }
 
 
 @require_safe
@@ -124,7 +63,7 @@ def category(request: KamengRequest, category_id: int) -> HttpResponse:
         if is_front
         else None,
         build=lambda: {
-            **_list_page(catalogue, products, base=request.path, sort=sort, page=page),
+            **list_values(catalogue, products, base=request.path, sort=sort, page=page),
             "title": found.name,
             "nav": category_id,
         },
@@ -147,7 +86,7 @@ def search(request: KamengRequest) -> HttpResponse:
         "storefront/list.html",
         key=("all", sort, page),
         build=lambda: {
-            **_list_page(catalogue, catalogue.products, base=request.path, sort=sort, page=page),
+            **list_values(catalogue, catalogue.products, base=request.path, sort=sort, page=page),
             "title": _("全部商品"),
             "nav": "all",
         },
@@ -199,7 +138,9 @@ def product(request: KamengRequest, product_id: int) -> HttpResponse:
         "storefront/product.html",
         key=(product_id, levels, chosen),
         content=find_around(request.site, PageKind.PRODUCT),
-        build=lambda: _product(get_catalogue(request.site), found, levels=levels, chosen=chosen),
+        build=lambda: product_values(
+            get_catalogue(request.site), found, levels=levels, chosen=chosen
+        ),
     )
 
 
@@ -215,41 +156,6 @@ def _chosen_variant(request: KamengRequest, found: ProductView) -> int:
     named = request.GET.get("variant", "")
     ids = [str(variant.id) for variant in found.variants]
     return ids.index(named) if named in ids else -1
-
-
-def _product(
-    catalogue: Catalogue, found: ProductView, *, levels: Sequence[Level], chosen: int
-) -> dict[str, Any]:
-    options = [
-        Option(
-            variant=variant,
-            level=level,
-            most=found.max_quantity if level.most is None else min(found.max_quantity, level.most),
-            was_amount=was_amount(variant),
-        )
-        for variant, level in zip(found.variants, levels, strict=True)
-    ]
-    in_stock = [option for option in options if option.level.word != OUT]
-    wanted = options[chosen] if chosen >= 0 and options[chosen].level.word != OUT else None
-    first = wanted or (in_stock or options)[0]
-    line = quote_line(OrderLine(unit=first.variant.unit, quantity=found.min_quantity))
-    category_name = category_names(catalogue.categories).get(found.category_id, "")
-    others = [each for each in catalogue.by_category(found.category_id) if each.id != found.id]
-    return {
-        "product": found,
-        "category_name": category_name,
-        "cover_url": cover_url(found, category_name=category_name),
-        "options": options,
-        "chosen": first,
-        "is_sold_out": not in_stock,
-        "first_total": line.total_amount,
-        "slots": make_slots(found.input_fields, {}, is_checked=False),
-        "promise": promise_of(found.delivery_kind),
-        "cards": make_cards(catalogue, others[:RELATED]),
-        "description": found.summary,
-        "nav": found.category_id,
-        "tab": "list",
-    }
 
 
 @require_safe

@@ -3,8 +3,8 @@
 import pytest
 
 from kameng.catalog.inputs import InputField, is_safe_pattern
-from kameng.storefront.forms import Slot
-from kameng.storefront.patterns import for_browser
+from kameng.web.patterns import for_browser
+from kameng.web.slots import Slot
 
 TOLD = {
     "": "",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenancy', '0007_own_domains'),
+        ('tenancy', '0008_child_invitations'),
     ]
 
     operations = [
