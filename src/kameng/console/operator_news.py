@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kameng.messaging.models import OperatorNotice
 from kameng.messaging.operator_notices import list_notices
+from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -52,6 +53,12 @@ NEWS: Final[dict[str, tuple[str, str, Text, str, str]]] = {
     "offer_declined": ("circle-check", "ok", _("%(to)s 没有接受转让，店铺仍归您。"), "", ""),
 }
 
+BARS: Final = {
+    "suspended": SiteState.SUSPENDED,
+    "closing": SiteState.CLOSING,
+    "closed": SiteState.CLOSED,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
@@ -74,6 +81,8 @@ def list_news(site: SiteView, *, may: frozenset[str]) -> list[News]:
         return []
     found = []
     for notice in list_notices():
+        if BARS.get(notice.kind) == site.state:
+            continue  # the line above every page says it already
         icon, tone, text, route, permission = NEWS[notice.kind]
         url = reverse(f"console:{route}", args=[site.slug]) if route and permission in may else ""
         found.append(

@@ -6,8 +6,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0003_own_goods'),
-        ('tenancy', '0008_site_lists'),
+        ('catalog', '0004_free_plans'),
+        ('tenancy', '0009_site_lists'),
     ]
 
     operations = [
