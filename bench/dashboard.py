@@ -28,21 +28,24 @@ WARM = 7
 PAUSE_SECONDS = 0.05
 KEPT_SECONDS = 3.1
 PERIODS = (("today", 1), ("7", 7), ("30", 30), ("90", 90), ("365", 365), ("1095", 1095))
-# Ranks of goods and buyers by the square and the cube of an even draw: a few have the most.
+# Ranks of goods and buyers by the square and the cube of an even draw: a few have the most. Half of
+# the orders are the first site's, a quarter the second's and so on, in the order of time like ids.
 ORDERS = """
 insert into orders_order (site_id, main_site_id, order_no, customer_id, product_id, variant_id,
     title, delivery_kind, quantity, unit_amount, total_amount, wholesale_amount, fee_amount,
     refunded_amount, state, path, paid_by, request_key, request_digest, buyer_ip, placed_at,
     paid_at, delivered_at, staff_note)
-select %(site)s, %(main)s, 'D' || %(base)s + i, 1 + (power(d.r1, 3) * %(buyers)s)::bigint,
+select d.site, %(main)s, 'D' || %(base)s + i, 1 + (power(d.r1, 3) * %(buyers)s)::bigint,
        1 + (d.r2 * d.r2 * 200)::bigint, 1 + (d.r2 * d.r2 * 200)::bigint, 'bench', 1, 1,
        100000 + (d.r2 * 900000)::bigint, 100000 + (d.r2 * 900000)::bigint,
-       (case when %(site)s = %(main)s then 100000 + (d.r2 * 900000)::bigint
+       (case when d.site = %(main)s then 100000 + (d.r2 * 900000)::bigint
              else 90000 + (d.r2 * 810000)::bigint end), 600,
        case when i %% 40 = 0 then 100000 else 0 end, 3, '{1,2,3}', 2,
        decode(lpad(to_hex(%(base)s + i), 32, '0'), 'hex'), '\\x00', '', d.at, d.at, d.at, ''
   from generate_series(1, %(count)s) i,
        lateral (select random() r1, random() r2,
+                       (%(sites)s::bigint[])[1 + least(floor(-ln(1 - random()) / ln(2)),
+                           cardinality(%(sites)s::bigint[]) - 1)::int] site,
                        %(since)s::timestamptz + (i * 1.0 / %(count)s) * (%(until)s::timestamptz
                        - %(since)s::timestamptz) as at where i > 0) d
 """
@@ -71,21 +74,13 @@ def fill(count: int, *, sites: list[int], main: int, now: dt.datetime) -> float:
         cursor.execute("set app.platform = 'on'")
         cursor.execute("set synchronous_commit = off")
         for begin, end in steps:
-            for number, site in enumerate(sites):
-                part = count // len(steps) // 2 ** min(number + 1, len(sites) - 1)
-                cursor.execute(
-                    ORDERS,
-                    {
-                        "site": site,
-                        "main": main,
-                        "base": base,
-                        "count": part,
-                        "buyers": buyers,
-                        "since": first + length * begin,
-                        "until": first + length * end,
-                    },
-                )
-                base += part
+            part = count // len(steps)
+            values = {"sites": sites, "main": main, "base": base, "count": part, "buyers": buyers}
+            cursor.execute(
+                ORDERS,
+                values | {"since": first + length * begin, "until": first + length * end},
+            )
+            base += part
             say(f"  {base:,} orders")
         cursor.execute("vacuum analyze orders_order")
     connections["owner"].close()

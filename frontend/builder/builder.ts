@@ -16,7 +16,7 @@ import { makePalette, Outline } from "./outline.ts";
 import { makeFields, markFaults } from "./panel.ts";
 import { startPictures } from "./pictures.ts";
 import { Saver, type Clash, type SaveState } from "./saving.ts";
-import type { Boot, Content, Fault, Field, Json, SectionType } from "./types.ts";
+import type { Boot, Content, Fault, Field, Json, Props, SectionType } from "./types.ts";
 
 const CATEGORY_PAGE = 3; // of PageKind
 const PHONE_WIDTH = 390;
@@ -268,6 +268,7 @@ class Builder {
         this.reloadSoon();
       },
       redraw: () => this.side.dataset["shows"] === "root" && this.side.replaceChildren(this.rootFields()),
+      picture: () => null,
     };
     const own = this.faults.filter((fault) => fault.section_id === "");
     const box = make("div", { class: "stack stack-4 root-fields" }, ...makeFields(this.boot.root_fields, this.content.root, hooks, own));
@@ -427,6 +428,7 @@ class Builder {
       scope: section.id,
       write: (path: string, value: Json, isTyped: boolean) => this.write(section.id, path, value, isTyped),
       redraw: () => this.drawPanel(),
+      picture: () => (this.find(section.id)?.props["picture"] ?? null) as Props | null,
     };
     const own = this.faults.filter((fault) => fault.section_id === section.id);
     this.panel.replaceChildren(

@@ -103,7 +103,7 @@ export function makePalette(types: readonly SectionType[], groups: readonly [str
       ...groups.flatMap(([key, label]) => {
         const members = fits.filter((type) => type.group === key);
         if (!members.length) return [];
-        return [make("h3", { class: "palette-title" }, label), make("div", { class: "palette-grid" }, ...members.map((type) => makeCard(type, hooks)))];
+        return [make("h2", { class: "palette-title" }, label), make("div", { class: "palette-grid" }, ...members.map((type) => makeCard(type, hooks)))];
       }),
     );
     if (!list.childElementCount) list.append(make("p", { class: "muted" }, say("nothing")));

@@ -4,7 +4,7 @@ import { defaultProps } from "./content.ts";
 import { button, make, say, textButton } from "./dom.ts";
 import { chooseGoods, goodsLine } from "./goods.ts";
 import { need } from "./needing.ts";
-import { choosePicture, pictureLine } from "./pictures.ts";
+import { aimBox, choosePicture, pictureLine } from "./pictures.ts";
 import type { Boot, Fault, Field, Json, Props } from "./types.ts";
 
 export interface PanelHooks {
@@ -13,6 +13,8 @@ export interface PanelHooks {
   write: (path: string, value: Json, isTyped: boolean) => void;
   /** The shape of what is shown changed: draw the panel anew. */
   redraw: () => void;
+  /** The picture of what is shown, on which entries with a place are put by hand. */
+  picture: () => Props | null;
   /** What these fields belong to: entries of lists stay open by it. */
   scope: string;
 }
@@ -317,9 +319,21 @@ const items: Control = (field, value, place) => {
     const entry = make("details", { class: `item${isBad ? " is-bad" : ""}`, "data-item": `${path}.${index}`, open: OPEN.has(key) || isBad });
     entry.addEventListener("toggle", () => (entry.open ? OPEN.add(key) : OPEN.delete(key)));
     const name = make("span", { class: "clip grow" }, String(title) || `${field.label} ${index + 1}`);
+    const picture = hooks.picture();
+    const isPlaced = picture !== null && ["x", "y"].every((axis) => field.fields.some((each) => each.name === axis && each.kind === "number"));
+    const shown = isPlaced ? field.fields.filter((each) => each.name !== "x" && each.name !== "y") : field.fields;
+    let latest = props; // what was typed since this was drawn is not lost by a move of the point
+    const own = { ...hooks, write: (at: string, to: Json, isTyped: boolean) => {
+      latest = { ...latest, [at.slice(`${path}.${index}.`.length)]: to };
+      hooks.write(at, to, isTyped);
+    } };
+    const spot = isPlaced ? aimBox(picture, props, say("spot"), 1, (x, y) => {
+      latest = { ...latest, x, y };
+      hooks.write(`${path}.${index}`, latest, true);
+    }) : undefined;
     entry.append(
       make("summary", { class: "item-head" }, makeIcon("chevron-right", "icon-sm"), name),
-      make("div", { class: "item-body stack stack-3" }, ...makeFields(field.fields, props, hooks, faults, `${path}.${index}.`),
+      make("div", { class: "item-body stack stack-3" }, spot && make("div", { class: "field" }, make("span", { class: "field-label", "aria-hidden": "true" }, say("spot")), spot), ...makeFields(shown, props, isPlaced ? own : hooks, faults, `${path}.${index}.`),
         make("div", { class: "row item-acts" },
           button("chevron-up", say("up"), () => swap(index, index - 1)),
           button("chevron-down", say("down"), () => swap(index, index + 1)),

@@ -24,46 +24,59 @@ export function startPictures(list: string, upload: string): void {
 
 /** Show a chosen picture with its focal point and its words. */
 export function pictureLine(value: Props, _boot: Boot, changed: (next: Props) => void): HTMLElement {
-  const image = make("img", { class: "focal-image", alt: "" });
-  const point = make("span", { class: "focal-point", "aria-hidden": "true" });
   const current: Props = { ...value };
-  const place = () => {
-    point.style.left = `${Number(current["x"])}%`;
-    point.style.top = `${Number(current["y"])}%`;
-  };
-  void find(Number(value["id"])).then((picture) => {
-    if (picture) image.src = picture.thumb_url;
-  });
-  const box = make("button", { type: "button", class: "focal", title: say("focal"), "aria-label": say("focal") }, image, point);
-  const set = (x: number, y: number) => {
-    current["x"] = Math.max(0, Math.min(100, Math.round(x)));
-    current["y"] = Math.max(0, Math.min(100, Math.round(y)));
-    place();
+  const box = aimBox(value, value, say("focal"), 10, (x, y) => {
+    current["x"] = x;
+    current["y"] = y;
     changed({ ...current });
-  };
-  const aim = (event: PointerEvent) => {
-    const rect = image.getBoundingClientRect();
-    set(((event.clientX - rect.left) / rect.width) * 100, ((event.clientY - rect.top) / rect.height) * 100);
-  };
-  box.addEventListener("pointerdown", (event) => {
-    box.setPointerCapture(event.pointerId);
-    aim(event);
-  });
-  box.addEventListener("pointermove", (event) => box.hasPointerCapture(event.pointerId) && aim(event));
-  box.addEventListener("keydown", (event) => {
-    const steps: Record<string, [number, number]> = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, -10], ArrowDown: [0, 10] };
-    const step = steps[event.key];
-    if (!step) return;
-    event.preventDefault();
-    set(Number(current["x"]) + step[0], Number(current["y"]) + step[1]);
   });
   const alt = make("input", { class: "input", type: "text", maxlength: "120", placeholder: say("alt"), "aria-label": say("alt"), value: String(value["alt"] ?? "") });
   alt.addEventListener("input", () => {
     current["alt"] = alt.value;
     changed({ ...current });
   });
-  place();
   return make("div", { class: "stack stack-2" }, box, alt);
+}
+
+/** Show a whole picture with a point on it that a finger, a mouse or the arrow keys move; in percent. */
+export function aimBox(picture: Props, at: Props, label: string, step: number, moved: (x: number, y: number) => void): HTMLElement {
+  const image = make("img", { class: "focal-image", alt: "" });
+  const point = make("span", { class: "focal-point", "aria-hidden": "true" });
+  let [left, top] = [Number(at["x"]), Number(at["y"])];
+  const place = () => {
+    point.style.left = `${left}%`;
+    point.style.top = `${top}%`;
+  };
+  void find(Number(picture["id"])).then((found) => {
+    if (found) image.src = found.thumb_url;
+  });
+  const box = make("button", { type: "button", class: "focal", title: label, "aria-label": label }, image, point);
+  const set = (x: number, y: number) => {
+    left = Math.max(0, Math.min(100, Math.round(x)));
+    top = Math.max(0, Math.min(100, Math.round(y)));
+    place();
+    moved(left, top);
+  };
+  const aim = (event: MouseEvent) => {
+    const rect = image.getBoundingClientRect();
+    set(((event.clientX - rect.left) / rect.width) * 100, ((event.clientY - rect.top) / rect.height) * 100);
+  };
+  box.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch") return; // a finger that scrolls past must not move the point: it taps
+    box.setPointerCapture(event.pointerId);
+    aim(event);
+  });
+  box.addEventListener("click", (event) => event.detail > 0 && aim(event));
+  box.addEventListener("pointermove", (event) => box.hasPointerCapture(event.pointerId) && aim(event));
+  box.addEventListener("keydown", (event) => {
+    const steps: Record<string, [number, number]> = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const by = steps[event.key];
+    if (!by) return;
+    event.preventDefault();
+    set(left + by[0], top + by[1]);
+  });
+  place();
+  return box;
 }
 
 async function find(id: number): Promise<Picture | undefined> {

@@ -1,4 +1,4 @@
-/** Tables: pick rows, act on many, keep the count in sight. */
+/** Tables: pick rows, act on many, keep the count in sight; scroll wide ones by keys. */
 import { each, word } from "../shared/words.ts";
 
 function startBulk(root: HTMLElement): void {
@@ -44,6 +44,21 @@ function startBulk(root: HTMLElement): void {
   refresh();
 }
 
+/** A table wider than its card is scrolled by keys as well: it can be reached where nothing in it can. */
+function startScroll(box: HTMLElement): void {
+  const title = box.closest("section, .card, .table-card")?.querySelector("h2, h3")?.textContent?.trim() || document.querySelector("h1")?.textContent?.trim();
+  const tell = () => {
+    const isReached = box.scrollWidth > box.clientWidth + 1 && !box.querySelector("a[href], button, input, select, textarea");
+    if (isReached) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      if (title) box.setAttribute("aria-label", title);
+    } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+  };
+  new ResizeObserver(tell).observe(box);
+}
+
 export function startTables(): void {
   each<HTMLElement>("[data-bulk]", startBulk);
+  each<HTMLElement>(".table-scroll", startScroll);
 }

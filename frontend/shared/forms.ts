@@ -17,6 +17,7 @@ function describeFault(control: Control): string {
   if (control instanceof HTMLInputElement && control.type === "number") {
     return control.dataset["message"] ?? word("number", { min: control.min, max: control.max });
   }
+  if (validity.tooShort) return control.dataset["message"] ?? word("short", { min: String((control as HTMLInputElement).minLength) });
   return control.dataset["message"] ?? word("invalid");
 }
 

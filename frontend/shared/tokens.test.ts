@@ -82,3 +82,23 @@ for (const palette of PALETTES) {
     });
   }
 }
+
+test("words on the hues of categories stand out, fainter ones too", () => {
+  const components = readFileSync(new URL("./components.css", import.meta.url), "utf8");
+  const hues = [...components.matchAll(/\.hue-\d+ \{ --h: (\d+);(?: --hl: (\d+)%;)? \}/g)];
+  const hsl = (hue: number, saturation: number, lightness: number): Colour => {
+    const chroma = (1 - Math.abs((2 * lightness) / 100 - 1)) * (saturation / 100);
+    const channel = (at: number) => {
+      const share = (at + hue / 30) % 12;
+      return 255 * (lightness / 100 - (chroma / 2) * Math.max(-1, Math.min(share - 3, 9 - share, 1)));
+    };
+    return [channel(0), channel(8), channel(4)];
+  };
+  assert.equal(hues.length, 12);
+  for (const [, hue = "", lightness = "36"] of hues) {
+    for (const [ground, words] of [[hsl(+hue, 85, 95), hsl(+hue, 62, +lightness)], [hsl(+hue, 40, 17), hsl(+hue, 82, 78)]] as const) {
+      const reached = contrast(mix(words, ground, 0.92), ground); // as .nav-tile small has it
+      assert.ok(reached >= 4.5, `hue ${hue}: ${reached.toFixed(2)}`);
+    }
+  }
+});

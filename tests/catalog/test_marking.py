@@ -127,6 +127,8 @@ def test_a_preview_shows_exactly_what_saving_does(main_site: Site, site_a: Site,
     changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
     assert shown == changed
     assert preview.changed_count == len(changed)
+    lowered = [row for row in preview.rows if row.after_amount < row.before_amount]
+    assert preview.lowered_count == len(lowered)
     assert kind == "site" or before[other.id] == after[other.id]
     with site_scope(site_a.id):
         undone = preview_rule(target, terms=None)

@@ -25,8 +25,10 @@ from kameng.tenancy.errors import SlugTaken
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.concurrency.cutting import cut_everywhere
+from tests.concurrency.guards import Meeting
 from tests.concurrency.shop import Shop, connect_gateway, count, notify
 from tests.orders.test_free_plans import give, guest, open_free
+from tests.orders.test_plan_refunds import give_back
 from tests.parallel import run_together
 from tests.plan_shop import (
     PlanShop,
@@ -195,6 +197,59 @@ def test_control_without_the_sites_lock_renewals_are_lost(
         lost += (site.expires_at - first.starts_at).days < 5 * 30
 
     assert lost
+
+
+def renew_and_refund(plans: PlanShop) -> Site:
+    """Renew a site of two months and refund one of them at the same moment; return the site."""
+    _placed, site = buy_shop(plans)
+    second = place_term(plans, site)
+    fulfil(plans, second)
+    third = place_term(plans, site)
+    acts = [lambda: fulfil(plans, third), lambda: give_back(plans, second)]
+    outcomes = run_together(2, lambda index: acts[index]())
+    assert not any(isinstance(each, Exception) for each in outcomes), outcomes
+    site.refresh_from_db()
+    return site
+
+
+def test_a_renewal_and_a_refund_at_the_same_moment_both_count(
+    committed_db: None, plans: PlanShop
+) -> None:
+    for _round in range(ROUNDS):
+        site = renew_and_refund(plans)
+        first = terms_of(site)[0]
+        assert site.expires_at is not None
+        assert round((site.expires_at - first.starts_at).total_seconds() / 86_400, 2) == 60
+
+
+def test_control_without_the_sites_lock_a_renewal_or_a_refund_is_lost(
+    wrecked_db: None, plans: PlanShop
+) -> None:
+    from kameng.tenancy import taking_back
+    from kameng.tenancy import terms as module
+
+    meeting = Meeting(2)
+
+    def meet(site_id: int) -> Site:
+        site = Site.objects.get(id=site_id)
+        meeting.arrive()
+        return site
+
+    _placed, site = buy_shop(plans)
+    second = place_term(plans, site)
+    fulfil(plans, second)
+    third = place_term(plans, site)
+    acts = [lambda: fulfil(plans, third), lambda: give_back(plans, second)]
+    with (
+        mock.patch.object(module, "lock_site", meet),
+        mock.patch.object(taking_back, "lock_site", meet),
+    ):
+        run_together(2, lambda index: acts[index]())
+    site.refresh_from_db()
+
+    first = terms_of(site)[0]
+    assert site.expires_at is not None
+    assert round((site.expires_at - first.starts_at).total_seconds() / 86_400, 2) != 60
 
 
 def test_a_callback_that_comes_many_times_opens_one_site(

@@ -1,5 +1,7 @@
 """The audit finds damage to roles, invitations, second factors and devices, and none without."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
@@ -92,7 +94,7 @@ def staffed(db: None, main_site: Site, site_a: Site, site_b: Site) -> None:
             wish = InvitationWish(
                 role="custom", custom_role_id=role.id, login="", name=f"第{number}个", days=7
             )
-            made = make_invitation(wish, holder=OWNER, actor=LIN)
+            made = make_invitation(wish, holder=OWNER, actor=replace(LIN, actor_id=lin.user.id))
             if number == 0:
                 join_by_invitation(
                     made.token,

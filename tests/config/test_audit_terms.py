@@ -9,6 +9,7 @@ from kameng.core.scope import platform_scope
 from kameng.tenancy.models import Site
 from kameng.tenancy.terms import set_term_by_hand
 from tests.damage import as_owner
+from tests.orders.test_plan_refunds import give_back
 from tests.plan_shop import PlanShop, buy_shop, fulfil, open_plan_shop, place_shop, place_term
 from tests.plan_shop import new_shop as wished
 
@@ -21,6 +22,8 @@ OF_TERMS = [
     ("I30", "update tenancy_siteterm set order_id = order_id + 1000 where order_id is not null"),
     ("I30", f"update tenancy_siteterm set site_id = site_id + 1 where order_id = {FIRST}"),
     ("I30", f"delete from orders_sitepurchase where order_id = {FIRST}"),
+    ("I30", f"update tenancy_siteterm set refunded_at = now() where order_id = {FIRST}"),
+    ("I30", "update tenancy_siteterm set refunded_at = null where refunded_at is not null"),
     ("I31", "update tenancy_site set expires_at = expires_at - interval '1 day'"),
     ("I31", "update tenancy_site set lapses_at = lapses_at + interval '1 day'"),
     (
@@ -54,6 +57,8 @@ def plans(db: None, main_site: Site, site_a: Site) -> PlanShop:
             site_id=site_a.id, plan=plans.pro, ends_at=site.expires_at, reason="x", actor=SYSTEM
         )
     place_shop(plans, wished())
+    given, _back = buy_shop(plans)
+    give_back(plans, given)
     _placed, last = buy_shop(plans)
     fulfil(plans, place_term(plans, last))
     return plans

@@ -1,5 +1,6 @@
 """The audit log on a page: a site's own acts, all acts for the platform, each one whole."""
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -127,3 +128,18 @@ def test_every_kind_of_subject_has_a_word() -> None:
 
     assert len(kinds) > 10
     assert kinds <= set(audit_words.SUBJECTS)
+
+
+def test_every_act_that_is_recorded_has_a_name() -> None:
+    codes = {
+        text.value
+        for path in Path(audit_words.__file__).parents[1].rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "record" and call.args
+        for text in ast.walk(call.args[0])
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    }
+    whole = {code for code in codes if re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", code)}
+
+    assert len(whole) > 80
+    assert {code for code in whole if not code.endswith("_")} <= set(audit_words.ACTIONS)

@@ -206,3 +206,18 @@ def test_a_way_out_is_shown_to_who_may_go_it(
 
     assert boot_of(desk_of(lin, site_a), page)["standing"]["url"].endswith("/my-plan/")
     assert boot_of(desk_of(manager, site_a), page)["standing"]["url"] == ""
+
+
+def test_a_preview_plays_the_films_of_its_draft(
+    site_a: Site, desk: Desk, client_for: Callable[..., Client]
+) -> None:
+    page = page_of(site_a, PageKind.HELP)
+    film = {"url": "https://www.bilibili.com/video/BV1xx411c7mD/"}
+    sections = [{"id": "film01", "type": "video", "version": 1, "props": film}]
+    draft = {"version": 0, "content": {"root": {}, "sections": sections}}
+    assert call(desk, page, "draft", draft).status_code == 200
+    path = "/" + answer(call(desk, page, "share"))["url"].split("/", 3)[3]
+
+    shown = client_for(site_a).get(path)
+
+    assert "frame-src https://player.bilibili.com" in shown.headers["Content-Security-Policy"]

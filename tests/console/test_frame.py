@@ -79,6 +79,17 @@ def test_sign_in_goes_on_within_the_back_office_only(
     assert response["Location"] == "/console/"
 
 
+def test_sign_in_goes_back_to_opening_a_shop(
+    client_for: Callable[..., Client], site_a: Site, lin: Staff
+) -> None:
+    """Who has a shop already opens another with the same account."""
+    fields = {"login": "lin", "password": PASSWORD, "next": "/open/start/?variant=7"}
+
+    response = client_for(site_a).post("/console/sign-in/", fields)
+
+    assert response["Location"] == "/open/start/?variant=7"
+
+
 def test_operator_never_sees_another_site(
     desk_of: Callable[..., Desk], lin: Staff, site_a: Site, site_b: Site, main_site: Site
 ) -> None:

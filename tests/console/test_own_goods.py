@@ -348,3 +348,36 @@ def test_what_was_taken_down_leaves_the_shop_at_once(
         take_down_goods(variant.product_id, reason="违规", actor=SYSTEM)
 
     assert client_for(site_a).get(page).status_code == 404
+
+
+def test_many_are_taken_down_with_one_reason_and_taken_back(
+    plan: Plan, main_site: Site, site_a: Site, ada: Staff, desk_of: DeskOf
+) -> None:
+    one, two = (make_own_variant(site_a, title=title).product_id for title in ("月卡", "季卡"))
+    desk = desk_of(ada, main_site)
+
+    unnamed = desk.post("own-goods/judge/", id=[one], reason="")
+    assert unnamed.status_code == 400
+    assert re.search(rf'value="{one}"[^>]*checked', unnamed.content.decode())
+    nothing = desk.post("own-goods/judge/", reason="侵犯他人商标")
+    assert (nothing.status_code, "侵犯他人商标" in nothing.content.decode()) == (400, True)
+    done = desk.post("own-goods/judge/", id=[one, two], reason="侵犯他人商标")
+    assert done.status_code == 303
+    assert not any(each.is_listed for each in own_products(site_a))
+
+    page = desk.get("own-goods/?" + done["Location"].partition("?")[2])
+    assert "下架错了" in text_of(page)
+    token = re.search(r'name="undo" value="([^"]+)"', page.content.decode())
+    assert token is not None
+    assert desk.post("own-goods/judge/undo/", undo=token[1]).status_code == 303
+    assert all(each.is_listed for each in own_products(site_a))
+    assert desk.post("own-goods/judge/undo/", undo="forged").status_code == 303
+
+
+def test_a_sub_site_judges_nobody(plan: Plan, site_a: Site, lin: Staff, desk_of: DeskOf) -> None:
+    product_id = make_own_variant(site_a).product_id
+
+    answer = desk_of(lin, site_a).post("own-goods/judge/", id=[product_id], reason="侵犯商标")
+
+    assert answer.status_code in {403, 404}
+    assert own_products(site_a)[0].is_listed

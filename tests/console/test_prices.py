@@ -165,6 +165,7 @@ def test_a_change_is_undone_with_one_press(desk: Desk, shop: Shop) -> None:
     query = parse_qs(urlsplit(saved["Location"]).query)
     listed = desk.client.get(saved["Location"])
     assert "撤销刚才的改动" in text_of(listed)
+    assert "撤销刚才的改动" in text_of(desk.get("prices/")), "also after looking elsewhere"
     price = price_of(shop)
 
     back = desk.post("prices/undo/", undo=query["undo"][0])
@@ -173,6 +174,7 @@ def test_a_change_is_undone_with_one_press(desk: Desk, shop: Shop) -> None:
     assert price_of(shop) != price
     with site_scope(shop.site.id):
         assert not PriceRule.objects.exists()
+    assert "撤销刚才的改动" not in text_of(desk.get("prices/"))
     again = desk.client.get(desk.post("prices/undo/", undo=query["undo"][0])["Location"])
     assert "又改过了" in text_of(again)
 
@@ -189,4 +191,5 @@ def test_an_undo_of_another_site_does_nothing(
         assert other.post("prices/undo/", undo=token).status_code == 303
     with site_scope(site_b.id):
         assert PriceRule.objects.count() == 1
-    assert "撤销刚才的改动" not in text_of(other.get("prices/", undo=query["undo"][0]))
+    shown = other.get("prices/", undo=query["undo"][0]).content.decode()
+    assert query["undo"][0] not in shown, "its own change is offered, not another shop's"

@@ -132,4 +132,10 @@ def test_a_decorated_shop_is_led_to_its_pages(
 
     assert "去装修" not in before
     assert "去装修" in after
+    assert "去改外观" not in after
+    with site_scope(site_a.id) as view:
+        look = open_page(PageKind.LOOK)
+        version = save_draft(look.id, content=empty_content(), base_version=0, actor=SYSTEM)
+        publish_page(look.id, base_version=version, actor=SYSTEM, site=view)
+    assert "去改外观" in text_of(browser.get(address(site_a, "settings")))
     assert browser.post(address(site_a, "settings"), FORM).status_code == 303

@@ -2,14 +2,18 @@
 
 import datetime as dt
 import random
+from typing import Any
 
 import pytest
 from django.db import connection
 
+from kameng.config import auditing_insight
+from kameng.core.scope import platform_scope
+from kameng.insight import store
 from kameng.insight.dashboard import Reading, read_facts
-from kameng.insight.models import Span
+from kameng.insight.models import BuyerDay, BuyerTotal, Span
 from kameng.insight.periods import Days
-from kameng.insight.services.rolling import roll_up
+from kameng.insight.services.rolling import roll_up, roll_up_anew
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.damage import as_owner
@@ -72,6 +76,51 @@ def test_any_period_counts_each_buyer_once(main_site: Site, site_a: Site, seed: 
         for each in (reading, whole):
             facts = _read(each, days)
             assert facts == truth, (seed, days)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_days_that_change_late_come_to_the_same_as_counting_anew(
+    main_site: Site, site_a: Site, seed: int
+) -> None:
+    rng = random.Random(seed)
+    tell(site_a, rng)
+    roll_up(order_count=25)
+    for _ in range(4):
+        _disturb(rng)
+        roll_up()
+        kept = _stored()
+        roll_up_anew()
+        assert kept == _stored()
+    assert not list(auditing_insight.buyers())
+
+
+def _disturb(rng: random.Random) -> None:
+    """Take payments away, give some back, move some; say which days changed."""
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("select id, placed_at, paid_at from orders_order order by id")
+        for order_id, placed_at, paid_at in rng.sample(cursor.fetchall(), 25):
+            paid = None if paid_at and rng.random() < 0.5 else placed_at
+            if rng.random() < 0.3:
+                paid = placed_at + dt.timedelta(days=rng.randrange(3))
+            if paid_at:
+                store.mark_orders([order_id])
+            cursor.execute(
+                "update orders_order set paid_at = %s, delivered_at = %s where id = %s",
+                (paid, paid, order_id),
+            )
+            store.mark_orders([order_id])
+
+
+def _stored() -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
+    with platform_scope("test"):
+        days = BuyerDay.unscoped.values_list(
+            "site_id", "buyer", "day", "order_count", "prev_day", "second_day"
+        )
+        sums = BuyerTotal.unscoped.exclude(buyer_count=0).values_list(
+            *("site_id", "span", "rank", "grain", "prev_grain", "day", "prev_day", "is_guest"),
+            "buyer_count",
+        )
+        return {(row[0], bytes(row[1]), *row[2:]) for row in days}, set(sums)
 
 
 def _read(reading: Reading, days: Days) -> tuple[int, ...]:

@@ -414,6 +414,20 @@ def tell_last_ip() -> str:
         return str(AuditEntry.objects.exclude(ip="").order_by("-id").values_list("ip")[0][0])
 
 
+def allow_children(slug: str, most: str) -> bool:
+    """Let the platform offer child sites, and the plan of one sub-site hold so many."""
+    from kameng.core.audit import SYSTEM
+    from kameng.core.scope import platform_scope
+    from kameng.tenancy.models import Plan, Site
+    from kameng.tenancy.services import change_settings
+
+    with platform_scope("the journeys allow child sites"):
+        changes: dict[str, object] = {"child_sites_allowed": True}
+        change_settings(site_id=_main_site_id(), changes=changes, actor=SYSTEM)
+        plan_id = Site.objects.values_list("plan_id", flat=True).get(slug=slug)
+        return bool(Plan.objects.filter(id=plan_id).update(child_sites_most=int(most)))
+
+
 def forget_tries() -> int:
     """Forget who tried to sign in how often: the journeys are many people on one line."""
     from kameng.risk.models import Throttle
@@ -426,6 +440,7 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "make-due": make_due,
     "audit": audit,
     "forget-tries": forget_tries,
+    "allow-children": allow_children,
     "claim": claim,
     "release": release,
     "tell-domains": tell_domains,

@@ -114,12 +114,32 @@ def test_a_picture_is_cut_uploaded_and_shown_to_buyers(
     page.locator(".focal").click(position={"x": 20, "y": 20})
     wait_saved(lin)
     lin.look("placed")
+    _put_a_spot(lin)
     publish(lin)
 
     mei = visit(device=device)
     mei.go(path)
     size = mei.page.locator(".s-picture img").evaluate("i => [i.naturalWidth, i.naturalHeight]")
     assert size[0] == size[1] > 0
+
+
+def _put_a_spot(lin: Visitor) -> None:
+    """A point of a picture is put where it is tapped, and moved by the arrow keys."""
+    page, section = lin.page, add(lin, "hot_spots")
+    tab(lin, "panel")
+    page.locator(".image-box").get_by_role("button", name="选择图片").click()
+    page.locator("dialog .picture-pick").first.click()
+    page.locator("[data-path=spots] .button").last.click()
+    place = page.locator("[data-item='spots.0'] .focal")
+    box = place.bounding_box()
+    assert box is not None
+    place.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    page.locator("[data-path='spots.0.text'] input").fill("黄金会员")
+    place.press("ArrowRight")
+    page.locator("[data-path='spots.0.link'] select").select_option("all")
+    wait_saved(lin)
+    expect(section.locator(".spot-core")).to_have_attribute("cx", "260")
+    expect(section.locator(".spots-list")).to_have_text("黄金会员")
 
 
 def test_a_page_is_planned_changed_back_and_its_history_compared(lin: Visitor) -> None:

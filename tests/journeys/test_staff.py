@@ -1,6 +1,8 @@
 """Staff in a browser: a passkey is made, signs in alone, and is the second step."""
 
 from collections.abc import Callable
+from secrets import token_hex
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
@@ -49,3 +51,20 @@ def test_a_passkey_is_made_signs_in_alone_and_is_the_second_step(visit: Visit) -
     anran.look("security")
     page.get_by_role("button", name="移除").click()
     expect(page.get_by_text("通行密钥已移除")).to_be_visible()
+
+
+def test_who_is_invited_joins_from_a_phone(visit: Visit) -> None:
+    """In a browser, because only it decides what `Origin` a form of that page is sent with."""
+    wei = staff.sign_in(visit(device="desktop", host="lemon.localhost"), "wei")
+    wei.go("/console/lemon/staff/invitations/")
+    wei.page.get_by_label("称呼").fill("小陈")
+    wei.page.get_by_role("button", name="生成邀请链接").click()
+    link = wei.page.locator("[data-copy]").first.get_attribute("data-copy") or ""
+
+    chen = visit(device="phone", host="lemon.localhost")
+    chen.go(urlsplit(link).path)
+    chen.look("join")
+    chen.page.get_by_label("登录名").fill(f"chen-{token_hex(4)}")
+    chen.page.get_by_label("设置密码").fill("chen-joins-2026")
+    chen.page.get_by_role("button", name="建账号并加入").click()
+    expect(chen.page.locator(".app")).to_be_visible()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kameng.accounts.events import OfferMoved
-from kameng.accounts.models import Role
+from kameng.accounts.models import Role, User
 from kameng.accounts.services.handing_over import offer_site, withdraw_offer
 from kameng.console.operator_news import NEWS
 from kameng.core.audit import SYSTEM, Actor
@@ -24,6 +24,7 @@ from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import site_scope
 from kameng.tenancy.services import set_site_state
 from tests import people
+from tests.factories import make_staff
 
 ADA = Actor(kind="user", actor_id=1, name="Ada")
 
@@ -100,10 +101,13 @@ def test_a_closing_of_the_main_site_is_told_and_the_operators_own_is_not(
 
 
 def test_a_transfer_of_the_main_site_is_told_and_the_owners_own_is_not(site_a: Site) -> None:
+    ada = make_staff(login="ada", name="Ada", is_platform=True)
+    lin = User.objects.get(login="lin@shop.cn")
+    platform, owner = (Actor(kind="user", actor_id=each.id, name="x") for each in (ada, lin))
     with site_scope(site_a.id):
-        offer_site(receiver="bo@shop.cn", reason="欠款", is_by_platform=True, actor=ADA)
-        withdraw_offer(actor=ADA)
-        offer_site(receiver="bo@shop.cn", reason="", is_by_platform=False, actor=ADA)
+        offer_site(receiver="bo@shop.cn", reason="欠款", is_by_platform=True, actor=platform)
+        withdraw_offer(actor=platform)
+        offer_site(receiver="bo@shop.cn", reason="", is_by_platform=False, actor=owner)
     hear()
 
     assert standing(site_a) == [("offered", "欠款"), ("offer_withdrawn", "欠款")]

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -18,10 +19,17 @@ from kameng.core.scope import platform_scope
 from kameng.orders import errors
 from kameng.orders.models import Order, PurchaseAct, SitePurchase
 from kameng.orders.rules import State
+from kameng.orders.services import opening
 from kameng.orders.services.delivering import collect_goods, deliver_by_hand
 from kameng.orders.services.opening import carry_out_due, move_address
 from kameng.pages.models import Decoration
-from kameng.tenancy.errors import NothingToProlong, PlanNotSold, SlugInvalid, SlugTaken
+from kameng.tenancy.errors import (
+    NothingToProlong,
+    PlanNotSold,
+    SlugInvalid,
+    SlugTaken,
+    TermTooFar,
+)
 from kameng.tenancy.models import Plan, Site, SlugReservation, TermKind
 from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.tenancy.services import create_site
@@ -362,6 +370,36 @@ def test_an_upgrade_keeps_what_is_left_in_days_of_the_new_plan(
 def test_a_site_without_an_end_has_nothing_to_prolong(plans: PlanShop, site_a: Site) -> None:
     with pytest.raises(NothingToProlong):
         place_term(plans, site_a)
+
+
+def test_a_term_is_not_prolonged_beyond_every_calendar(plans: PlanShop) -> None:
+    _placed, site = buy_shop(plans)
+    far = clock.now() + dt.timedelta(days=36_480)
+    with platform_scope("a test prolongs a shop very often"):
+        Site.objects.filter(id=site.id).update(expires_at=far, lapses_at=far)
+
+    with pytest.raises(TermTooFar):
+        place_term(plans, site)
+
+
+def test_an_order_that_cannot_be_carried_out_keeps_no_other_waiting(plans: PlanShop) -> None:
+    broken, whole = place_shop(plans, new_shop("broken")), place_shop(plans, new_shop("whole"))
+    real = opening.carry_out
+
+    def fail_once(order_id: int) -> SitePurchase:
+        if order_id == broken.order_id:
+            raise OverflowError
+        return real(order_id)
+
+    with site_scope(plans.main.id):
+        SitePurchase.objects.update(problem="")
+        with mock.patch.object(opening, "carry_out", fail_once):
+            assert carry_out_due() == 2
+
+        assert SitePurchase.objects.get(order_id=whole.order_id).done_at is not None
+        assert SitePurchase.objects.get(order_id=broken.order_id).done_at is None
+        assert carry_out_due() == 1  # the next time it is tried again
+        assert SitePurchase.objects.get(order_id=broken.order_id).done_at is not None
 
 
 def test_a_plan_for_good_ends_never(plans: PlanShop) -> None:

@@ -4,11 +4,12 @@ Each text, rich text and link of each section is filled with what runs, pretends
 that buyers get is parsed and must hold none of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from kameng.core import clock
 from kameng.pages.content import check_content, tidy
@@ -16,6 +17,7 @@ from kameng.pages.drawing import draw_content
 from kameng.pages.fields import Field, Props, complete
 from kameng.pages.models import PageKind
 from kameng.pages.registry import Section, all_sections, preview_section
+from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import SiteView, site_scope
 
 MARK = "attacked"
@@ -191,3 +193,16 @@ def test_a_link_out_of_the_shop_leads_over_the_page_that_says_so(view: SiteView)
 
     links = [attributes["href"] for tag, attributes in tags if tag == "a"]
     assert links == ["/leaving/?to=https%3A%2F%2Fpay.example%2F%3Fa%3D1%26b%3D2", "/s/"]
+
+
+def test_the_page_before_leaving_shows_where_it_leads(
+    site_a: Site, client_for: Callable[..., Client]
+) -> None:
+    buyer = client_for(site_a)
+
+    shown = buyer.get("/leaving/", {"to": "https://аpple.com/pay"})
+    hidden = buyer.get("/leaving/", {"to": "https://apple.com@evil.example/"})
+
+    assert "https://xn--pple-43d.com/pay" in shown.content.decode()
+    assert "аpple" not in shown.content.decode()
+    assert hidden.status_code == 404

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from kameng.pages.fields import Field, check_props, complete, default_of, is_safe_url
+from kameng.pages.fields import (
+    Field,
+    check_props,
+    complete,
+    default_of,
+    find_plain_url,
+    is_safe_url,
+)
 
 
 def problems(field: Field, value: Any) -> list[tuple[str, bool]]:
@@ -128,9 +135,27 @@ def test_defaults_are_not_shared() -> None:
         ("https:example.com", False),
         ("https://exa\\mple.com", False),
         ("https://[", False),
+        ("https://a_b.example.com:8443/", True),
+        ("https://例子.中国/路", True),
+        ("https://weixin.qq.com@evil.example/", False),
+        ("https://weixin.qq.com\u2024@evil.example", False),
+        ("https://evil.example/\u202egpj.lap", False),
+        ("https://evil.example/\u200b", False),
+        ("https://evil.example:99999/", False),
+        ("https://evil.example:x/", False),
+        ("/pages/\u202ea/", False),
+        ("https://a..b.例子/", False),
         ("example.com", False),
         ("", False),
     ],
 )
 def test_a_link_leads_to_the_web_over_tls_or_into_the_shop(url: str, *, is_safe: bool) -> None:
     assert is_safe_url(url) is is_safe
+
+
+def test_an_address_is_shown_with_a_host_that_looks_like_no_other() -> None:
+    assert (
+        find_plain_url("https://аpple.com/a?b#c") == "https://xn--pple-43d.com/a?b#c"
+    )  # Cyrillic а
+    assert find_plain_url("https://apple.com:444") == "https://apple.com:444"
+    assert find_plain_url("/s/") is None

@@ -51,3 +51,23 @@ def test_a_skin_can_be_tried_before_it_is_planned(
     assert (shown.status_code, unknown.status_code) == (200, 400)
     assert 'data-skin="spring"' in shown.content.decode()
     assert "data-skin" not in browser.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"),
+    [
+        ("9999-12-01T00:00", "9999-12-31T23:59"),
+        ("0001-01-01T00:00", "9999-12-31T23:59"),
+        ("9999-12-31T23:59", "9999-12-31T23:59"),
+        ("2031-01-02T00:00", "2031-01-01T00:00"),
+    ],
+)
+def test_a_span_that_is_none_is_told_plainly(
+    db: None, lin: Staff, site_a: Site, client_for: Callable[..., Client], starts: str, ends: str
+) -> None:
+    form = {"kind": "spring", "starts_at": starts, "ends_at": ends}
+
+    answer = client_for(site_a, lin).post(f"/console/{site_a.slug}/design/skins/", form)
+
+    assert answer.status_code == 400
+    assert "Traceback" not in answer.content.decode()

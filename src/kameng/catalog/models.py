@@ -63,6 +63,8 @@ class Product(SharedDownModel):
     is_listed = models.BooleanField(default=True)
     # Why the platform took a sub-site's own goods off sale; empty: it did not.
     taken_down_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # The word for which a scan took it off sale; empty once a person of the platform decided.
+    scan_word = models.CharField(max_length=40, blank=True, default="", db_default="")
     sold_count = models.BigIntegerField(default=0)  # real sales, counted from events
     created_at = models.DateTimeField(db_default=TransactionNow())
     updated_at = models.DateTimeField(db_default=TransactionNow())
@@ -80,7 +82,23 @@ class Product(SharedDownModel):
                 condition=Q(taken_down_reason="") | Q(is_listed=False),
                 name="catalog_taken_down_is_unlisted",
             ),
+            models.CheckConstraint(
+                condition=Q(scan_word="") | ~Q(taken_down_reason=""),
+                name="catalog_scanned_is_taken_down",
+            ),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=~Q(scan_word=""), name="catalog_scanned"),
+        ]
+
+
+class WordScan(models.Model):
+    """That all own goods of sub-sites were looked through with one table of refused words."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # of the table
+    finished_at = models.DateTimeField()
+    looked_count = models.IntegerField()
+    taken_count = models.IntegerField()
 
 
 class Variant(SharedDownModel):

@@ -45,7 +45,7 @@ class OwnGoodsState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnGoodsFilter:
-    """What the platform asks for; `state` is all, listed, unlisted or taken_down."""
+    """What the platform asks for; `state` is all, listed, unlisted, taken_down or scanned."""
 
     text: str = ""
     site_id: int | None = None
@@ -130,6 +130,15 @@ def list_own_goods(filters: OwnGoodsFilter, *, offset: int, limit: int = 50) -> 
         return OwnGoodsPage(rows=_rows(page), total_count=rows.count())
 
 
+def count_scanned(*, limit: int) -> int:
+    """Count own goods that a scan took off sale and nobody of the platform has judged, to a limit.
+
+    Call as the main site.
+    """
+    with platform_scope("the platform counts what a scan found"):
+        return int(Product.unscoped.exclude(scan_word="")[:limit].count())
+
+
 def get_own_goods(product_id: int) -> OwnGoodsRow:
     """Return one sub-site's own product for the main site; raise `ProductNotFound`."""
     main_id = require_site_id()
@@ -155,6 +164,8 @@ def _filtered(filters: OwnGoodsFilter, *, main_id: int) -> "QuerySet[Product]":
         rows = rows.filter(is_listed=False, taken_down_reason="")
     elif filters.state == "taken_down":
         rows = rows.exclude(taken_down_reason="")
+    elif filters.state == "scanned":
+        rows = rows.exclude(scan_word="")
     return rows
 
 

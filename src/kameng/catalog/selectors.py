@@ -286,15 +286,21 @@ def get_category(category_id: int) -> Category:
 
 
 def list_categories() -> list[CategoryRow]:
-    """Return every shelf that the site in force owns or resells from, in the shop's order."""
+    """Return every shelf that the site in force owns or resells from, in the shop's order.
+
+    Another site's shelf of plans, which only that site sells, is not one of them.
+    """
     counted = _sellable().values_list("category_id").annotate(count=Count("id"))
     counts = dict(counted.order_by())
     site_id = require_site_id()
+    plans = Product.objects.filter(delivery_kind=DeliveryKind.SITE_PLAN).exclude(site_id=site_id)
+    closed = set(plans.values_list("category_id", flat=True)) - set(counts)
     return [
         CategoryRow(
             category=row, is_own=row.site_id == site_id, product_count=counts.get(row.id, 0)
         )
         for row in Category.objects.order_by("position", "id")
+        if row.id not in closed
     ]
 
 

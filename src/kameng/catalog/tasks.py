@@ -12,6 +12,7 @@ from kameng.catalog.services.importing import (
     run_product_import,
 )
 from kameng.catalog.services.jobs import sweep_imports
+from kameng.catalog.services.scanning import scan_if_words_changed, scan_own_goods
 from kameng.tenancy.selectors import site_scope
 
 # An import continues where it was: a database that restarts costs a wait, not the import.
@@ -32,6 +33,24 @@ def import_products(*, site_id: int, job_id: int) -> None:
     close_old_connections()  # a connection that an earlier failure broke
     with site_scope(site_id):
         run_product_import(job_id)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="catalog.scan_goods", queue=QUEUE, queueing_lock="scan_goods", lock="scan_goods")
+def scan_goods(timestamp: int) -> None:
+    """Look through the own goods of sub-sites for refused words."""
+    del timestamp
+    close_old_connections()
+    scan_own_goods()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="catalog.scan_new_words", queue=QUEUE, queueing_lock="scan_words", lock="scan_goods")
+def scan_new_words(timestamp: int) -> None:
+    """The same as soon as the table of words is another than at the last scan."""
+    del timestamp
+    close_old_connections()
+    scan_if_words_changed()
 
 
 @app.periodic(cron="17 4 * * *")

@@ -29,6 +29,13 @@ def purchases() -> Iterator[str]:
         """
     ):
         yield f"term {term_id}: names order {order_id}, which did not pay for it"
+    for term_id, order_no in read_rows(
+        """
+        select t.id, o.order_no from tenancy_siteterm t join orders_order o on o.id = t.order_id
+         where (t.refunded_at is not null) <> (o.state in (6, 7))
+        """
+    ):
+        yield f"term {term_id}: order {order_no} was refunded and its time was not, or the reverse"
     for (order_no,) in read_rows(
         """
         select o.order_no from orders_order o

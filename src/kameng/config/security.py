@@ -70,6 +70,7 @@ PLATFORM_TABLES = {
     "insight_mark",
     "insight_floor",
     "insight_daysalt",
+    "catalog_wordscan",
 }
 
 

@@ -75,6 +75,7 @@ BUILDER_WORDS: Final = {
     "fields": pgettext_lazy("of a section", "设置"),
     "focal": _("点一下图片上最重要的位置"),
     "format": _("文字格式"),
+    "spot": _("在图上点出位置，也可以用方向键"),
     "gone_goods": _("已下架的商品"),
     "goods_by": _("商品来源"),
     "heading": _("小标题"),

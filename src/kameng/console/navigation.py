@@ -184,8 +184,14 @@ NAV: tuple[Entry, ...] = (
             Entry(route="odd_payments", label=_("金额不符"), permission="orders.view"),
             Entry(route="approvals", label=_("待复核"), permission="orders.view"),
             Entry(route="sent_refunds", label=_("通道退款"), permission="orders.view"),
-            Entry(route="top_ups", label=_("充值"), permission="orders.view"),
-            Entry(route="disputes", label=_("争议"), permission="orders.view"),
+            Entry(
+                route="top_ups", label=pgettext_lazy("navigation", "充值"), permission="orders.view"
+            ),
+            Entry(
+                route="disputes",
+                label=pgettext_lazy("navigation", "争议"),
+                permission="orders.view",
+            ),
             Entry(
                 route="gateways",
                 label=pgettext_lazy("navigation", "支付通道"),

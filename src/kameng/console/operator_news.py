@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kameng.messaging.models import OperatorNotice
 from kameng.messaging.operator_notices import list_notices
+from kameng.tenancy.models import SiteState
 from kameng.tenancy.selectors import SiteView
 
 Text = str | Promise
@@ -35,7 +36,27 @@ NEWS: Final[dict[str, tuple[str, str, Text, str, str]]] = {
         "site.leave",
     ),
     "offer_withdrawn": ("circle-check", "ok", _("主站收回了给 %(to)s 的转让邀请。"), "", ""),
+    "goods_taken": (
+        "ban",
+        "bad",
+        _("主站下架了 %(count)s 件自营商品：%(titles)s"),
+        "goods",
+        "goods.view",
+    ),
+    "goods_allowed": (
+        "circle-check",
+        "ok",
+        _("主站允许 %(count)s 件自营商品重新上架：%(titles)s"),
+        "goods",
+        "goods.view",
+    ),
     "offer_declined": ("circle-check", "ok", _("%(to)s 没有接受转让，店铺仍归您。"), "", ""),
+}
+
+BARS: Final = {
+    "suspended": SiteState.SUSPENDED,
+    "closing": SiteState.CLOSING,
+    "closed": SiteState.CLOSED,
 }
 
 
@@ -60,6 +81,8 @@ def list_news(site: SiteView, *, may: frozenset[str]) -> list[News]:
         return []
     found = []
     for notice in list_notices():
+        if BARS.get(notice.kind) == site.state:
+            continue  # the line above every page says it already
         icon, tone, text, route, permission = NEWS[notice.kind]
         url = reverse(f"console:{route}", args=[site.slug]) if route and permission in may else ""
         found.append(

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core import signing
+from django.http import HttpRequest, HttpResponse
 
 from kameng.catalog.services.marking import RuleTarget, RuleTerms
 from kameng.pricing.markups import Ending, MarkupKind
 from kameng.pricing.money import Amount
+from kameng.web.cookies import is_secure
 
-SECONDS: Final = 3600  # as long as the page of the change is likely to be open
+SECONDS: Final = 3600  # long enough to look at the shop and come back
+COOKIE: Final = "kameng_undo"  # of the page of rules alone
 _SALT: Final = "kameng.console.rule_undo"
 
 
@@ -50,6 +53,24 @@ def unpack(token: str, *, site_id: int) -> RuleChange | None:
         )
     except (signing.BadSignature, KeyError, TypeError, ValueError):
         return None
+
+
+def keep_undo(request: HttpRequest, response: HttpResponse, token: str, *, path: str) -> None:
+    """Let the browser keep the token for the page of rules, as long as it counts."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=SECONDS,
+        path=path,
+        httponly=True,
+        samesite="Lax",
+        secure=is_secure(request),
+    )
+
+
+def kept_undo(request: HttpRequest) -> str:
+    """Return the token that the browser keeps, or an empty text."""
+    return request.COOKIES.get(COOKIE, "")
 
 
 def _listed(terms: RuleTerms | None) -> list[Any] | None:

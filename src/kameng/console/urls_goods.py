@@ -40,6 +40,8 @@ goods_urls: list[URLPattern | URLResolver] = [
         name="set_stock",
     ),
     path("own-goods/", own_goods.own_goods, name="own_goods"),
+    path("own-goods/judge/", own_goods.judge_many, name="judge_own_goods"),
+    path("own-goods/judge/undo/", own_goods.undo_judging, name="undo_judging"),
     path("own-goods/<int:product_id>/", own_goods.own_product, name="own_product"),
     path(
         "own-goods/<int:product_id>/judge/", own_goods.judge_own_product, name="judge_own_product"

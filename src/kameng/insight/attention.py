@@ -14,7 +14,7 @@ from django.db.models import Max, Q, QuerySet, Sum, Value
 from kameng.accounts.models import Approval, ApprovalState, Customer
 from kameng.accounts.selectors import list_waiting_approvals
 from kameng.catalog.models import DeliveryKind, PriceRule, Product, Variant
-from kameng.catalog.own_goods import makes_goods
+from kameng.catalog.own_goods import count_scanned, makes_goods
 from kameng.core import clock
 from kameng.core.scope import platform_scope
 from kameng.inventory.models import CardKey
@@ -300,9 +300,12 @@ def _low_stock(site: SiteView, now: dt.datetime) -> list[Matter]:
 
 
 def _taken_down(site: SiteView) -> list[Matter]:
-    """A sub-site's own goods that the platform took off sale: their operator is told why."""
+    """A sub-site's own goods that the platform took off sale: their operator is told why.
+
+    For the platform: those that a scan for refused words took off, until somebody has judged them.
+    """
     if site.is_main:
-        return []
+        return [Matter(code="own_goods_scanned", count=count_scanned(limit=LIMIT + 1))]
     rows = Product.objects.filter(site_id=site.site_id).exclude(taken_down_reason="")
     ids = list(rows.order_by("-updated_at").values_list("id", flat=True)[: LIMIT + 1])
     only = str(ids[0]) if len(ids) == 1 else ""

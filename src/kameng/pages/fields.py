@@ -18,12 +18,14 @@ items         list of {field name: value}
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
+import idna
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -312,16 +314,34 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def is_safe_url(text: str) -> bool:
-    """Tell whether a link may lead there: the web over TLS, or a path of this shop."""
-    if any(char <= " " for char in text):
+    """Tell whether a link may lead there: the web over TLS, or a path of this shop.
+
+    A name before an @ (https://a-bank@elsewhere) and signs that turn or hide others are refused:
+    who reads the address must see where it leads.
+    """
+    if "\\" in text or any(unicodedata.category(char)[0] in "CZ" for char in text):
         return False
     if text.startswith("/"):
-        return not text.startswith("//") and "\\" not in text
+        return not text.startswith("//")
+    return find_plain_url(text) is not None
+
+
+def find_plain_url(text: str) -> str | None:
+    """Return an address of the web with its host in ASCII (xn--…), so that none looks like another.
+
+    None for what is no such address.
+    """
     try:
         parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme == "https" and bool(parts.hostname) and "\\" not in text
+        port = "" if parts.port is None else f":{parts.port}"
+        host, place = parts.hostname or "", parts.netloc
+        if not place.isascii():
+            place = idna.encode(host, uts46=True).decode() + port
+    except (ValueError, UnicodeError):  # idna.IDNAError is one of the latter
+        return None
+    if parts.scheme != "https" or not host or "@" in parts.netloc:
+        return None
+    return urlunsplit(parts._replace(netloc=place))
 
 
 def field_json(field: Field) -> dict[str, Any]:

@@ -127,10 +127,9 @@ def find_page(kind: int, *, category_id: int = 0, slug: str = "") -> Page | None
     return found
 
 
-def is_decorated() -> bool:
-    """Tell whether the home page of the site was published: its settings draw it no longer."""
-    rows = Page.in_site().filter(kind=PageKind.HOME, revision__isnull=False)
-    return bool(rows.exists())
+def decorated_kinds() -> set[int]:
+    """Return the kinds of page that the site published: its settings draw them no longer."""
+    return set(Page.in_site().filter(revision__isnull=False).values_list("kind", flat=True))
 
 
 def get_page(page_id: int) -> Page:

@@ -55,6 +55,11 @@ class NothingToProlong(Conflict):
     message = _("这个店铺没有到期时间，不用续期。")
 
 
+class TermTooFar(Conflict):
+    code = "term_too_far"
+    message = _("这个店铺已经买到 %(until)s，不能再往后续了。")
+
+
 class SiteClosed(Conflict):
     code = "site_closed"
     message = _("这个店铺已经关闭，不能续期或换套餐。")

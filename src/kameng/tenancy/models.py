@@ -288,6 +288,7 @@ class TermKind(models.IntegerChoices):
     RENEWED = 2, _("续期")
     CHANGED = 3, _("换套餐")
     BY_HAND = 4, _("主站调整")
+    TAKEN_BACK = 5, _("退款收回")  # what is left once a refund took its time back
 
 
 class SiteTerm(TenantModel):
@@ -303,7 +304,9 @@ class SiteTerm(TenantModel):
     ends_at = models.DateTimeField(null=True)  # null: for good
     # What it is worth over its whole length: what was paid, and what an earlier plan left over.
     value_amount = AmountField(default=0)
-    replaced_at = models.DateTimeField(null=True)  # by a change of plan or by hand
+    carried_days = models.IntegerField(default=0, db_default=0)  # of it, by what was left over
+    replaced_at = models.DateTimeField(null=True)  # by a change of plan, by hand, by a refund
+    refunded_at = models.DateTimeField(null=True)  # its order was refunded whole: time taken back
     reason = models.CharField(max_length=200, blank=True)
     made_by = models.CharField(max_length=100)
     created_at = models.DateTimeField(db_default=TransactionNow())
@@ -312,15 +315,16 @@ class SiteTerm(TenantModel):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(ends_at__isnull=True)
-                | models.Q(ends_at__gt=models.F("starts_at")),
+                | models.Q(ends_at__gt=models.F("starts_at"))
+                | models.Q(kind=5, ends_at=models.F("starts_at")),
                 name="tenancy_term_order",
             ),
             models.CheckConstraint(
                 condition=models.Q(value_amount__gte=0), name="tenancy_term_value"
             ),
             models.CheckConstraint(
-                condition=models.Q(kind=4, order_id__isnull=True)
-                | (models.Q(order_id__isnull=False) & ~models.Q(kind=4)),
+                condition=models.Q(kind__in=(4, 5), order_id__isnull=True)
+                | (models.Q(order_id__isnull=False) & ~models.Q(kind__in=(4, 5))),
                 name="tenancy_term_bought",
             ),
         ]

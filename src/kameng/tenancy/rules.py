@@ -138,6 +138,46 @@ def change_over(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a site has after a refund took time back: until when, worth what."""
+
+    ends_at: dt.datetime
+    value_amount: int
+
+
+def take_back(
+    terms: list[Stretch], *, ends_at: dt.datetime, length: dt.timedelta, now: dt.datetime
+) -> Rest:
+    """Return what is left when so much time is taken from the end of what there is.
+
+    `terms` are those that were not refunded. The end never comes before now, nor after what it
+    was. Their worth shrinks with them: time that was used up on what went back is paid by them.
+    """
+    end = min(ends_at, max(now, ends_at - length))
+    left = max(end - now, dt.timedelta())
+    own = sum(
+        (
+            each.ends_at - max(now, each.starts_at)
+            for each in terms
+            if each.ends_at is not None and each.ends_at > now
+        ),
+        dt.timedelta(),
+    )
+    value = sum(rest_of(each, now=now) for each in terms)
+    if own > left:
+        value = value * int(left.total_seconds()) // int(own.total_seconds())
+    return Rest(ends_at=end, value_amount=value)
+
+
+def share_of(time: dt.timedelta, *, amount: int, of_amount: int) -> dt.timedelta:
+    """Return how much of a time that is worth `of_amount` an amount of it is, in whole seconds."""
+    if of_amount <= 0 or amount <= 0:
+        return dt.timedelta()
+    seconds = int(time.total_seconds())
+    return dt.timedelta(seconds=seconds * min(amount, of_amount) // of_amount)
+
+
 def due_notice(ends_at: dt.datetime, *, now: dt.datetime) -> int | None:
     """Return the nearest distance at which the operator should have been told by now, or None."""
     left = ends_at - now

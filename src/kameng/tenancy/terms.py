@@ -26,6 +26,7 @@ from kameng.tenancy.models import (
 )
 from kameng.tenancy.rules import (
     DAY,
+    MOST_DAYS,
     NewTerm,
     Stretch,
     change_over,
@@ -36,6 +37,7 @@ from kameng.tenancy.rules import (
 from kameng.tenancy.services import lock_site
 
 LONGEST = dt.timedelta(days=3660)
+FURTHEST = dt.timedelta(days=MOST_DAYS)  # ahead of now, however often a term is prolonged
 TERMS_MOST = 200
 
 
@@ -77,14 +79,14 @@ def begin_term(site_id: int, *, bought: Bought, actor: Actor) -> SiteTerm:
     now = clock.now()
     new = prolong(None, days=bought.days, paid_amount=bought.paid_amount, now=now)
     site = lock_site(site_id)
-    return _write(site, new, _Origin.of(bought, kind=TermKind.OPENED, actor=actor))
+    return write_term(site, new, Origin.of(bought, kind=TermKind.OPENED, actor=actor))
 
 
 def prolong_term(site_id: int, *, bought: Bought, actor: Actor) -> SiteTerm:
     """Add to the end of a site's term, or from now when it is over. Call inside the transaction.
 
     Another plan than the site's own replaces what is left: see `rules.change_over`. Raises
-    `NothingToProlong`, `SiteClosed`.
+    `NothingToProlong`, `SiteClosed`, `TermTooFar`.
     """
     now = clock.now()
     site = lock_site(site_id)
@@ -94,13 +96,13 @@ def prolong_term(site_id: int, *, bought: Bought, actor: Actor) -> SiteTerm:
         kind = TermKind.RENEWED
     else:
         new = change_over(
-            _replace_terms(site, now=now),
+            replace_terms(site, now=now),
             days=bought.days,
             paid_amount=bought.paid_amount,
             now=now,
         )
         kind = TermKind.CHANGED
-    return _write(site, new, _Origin.of(bought, kind=kind, actor=actor))
+    return write_term(site, new, Origin.of(bought, kind=kind, actor=actor))
 
 
 def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
@@ -118,6 +120,10 @@ def check_prolongable(site: Site, *, plan_id: int, days: int | None) -> None:
         )
     ):
         raise errors.NothingToProlong
+    if site.expires_at is None or site.plan_id != plan_id or days is None:
+        return
+    if site.expires_at - clock.now() > FURTHEST - dt.timedelta(days=days):
+        raise errors.TermTooFar(until=f"{site.expires_at:%Y-%m-%d}")
 
 
 def _is_free(site: Site) -> bool:
@@ -142,10 +148,10 @@ def set_term_by_hand(
         site = lock_site(site_id)
         if site.is_main or site.upline_id is not None:
             raise errors.NothingToProlong
-        left = change_over(_replace_terms(site, now=now), days=None, paid_amount=0, now=now)
+        left = change_over(replace_terms(site, now=now), days=None, paid_amount=0, now=now)
         new = NewTerm(starts_at=now, ends_at=ends_at, value_amount=left.value_amount)
-        origin = _Origin(plan_id=plan.id, kind=TermKind.BY_HAND, actor=actor, reason=reason)
-        return _write(site, new, origin)
+        origin = Origin(plan_id=plan.id, kind=TermKind.BY_HAND, actor=actor, reason=reason)
+        return write_term(site, new, origin)
 
 
 def list_terms(site_id: int) -> list[SiteTerm]:
@@ -161,7 +167,7 @@ def preview_term(site: Site, *, plan_id: int, days: int | None, paid_amount: int
     if site.plan_id == plan_id:
         return prolong(site.expires_at, days=days, paid_amount=paid_amount, now=now)
     with platform_scope("what is left of the terms of one site"):
-        left = _standing(site, now=now)
+        left = list_standing(site, now=now)
     return change_over(left, days=days, paid_amount=paid_amount, now=now)
 
 
@@ -195,7 +201,8 @@ def _is_untold(site: Site, nearest: dict[tuple[int, dt.datetime], int], now: dt.
     return due is not None and nearest.get((site.id, site.expires_at), due + 1) > due
 
 
-def _standing(site: Site, *, now: dt.datetime) -> list[Stretch]:
+def list_standing(site: Site, *, now: dt.datetime) -> list[Stretch]:
+    """Return what a site has left, in a platform scope."""
     rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
     rows = rows.filter(Q(ends_at__gt=now) | Q(ends_at__isnull=True))
     return [
@@ -204,15 +211,16 @@ def _standing(site: Site, *, now: dt.datetime) -> list[Stretch]:
     ]
 
 
-def _replace_terms(site: Site, *, now: dt.datetime) -> list[Stretch]:
-    left = _standing(site, now=now)
+def replace_terms(site: Site, *, now: dt.datetime) -> list[Stretch]:
+    """Mark what a locked site has left as replaced; return it."""
+    left = list_standing(site, now=now)
     rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
     rows.filter(Q(ends_at__gt=now) | Q(ends_at__isnull=True)).update(replaced_at=now)
     return left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Origin:
+class Origin:
     """Where a term comes from."""
 
     plan_id: int
@@ -222,11 +230,13 @@ class _Origin:
     reason: str = ""
 
     @classmethod
-    def of(cls, bought: Bought, *, kind: TermKind, actor: Actor) -> "_Origin":
+    def of(cls, bought: Bought, *, kind: TermKind, actor: Actor) -> "Origin":
+        """Return the origin of what an order bought."""
         return cls(plan_id=bought.plan_id, kind=kind, actor=actor, order_id=bought.order_id)
 
 
-def _write(site: Site, new: NewTerm, origin: _Origin) -> SiteTerm:
+def write_term(site: Site, new: NewTerm, origin: Origin) -> SiteTerm:
+    """Write a term of a locked site, and move its end, its grace and its version; audited."""
     term: SiteTerm = SiteTerm.unscoped.create(
         site_id=site.id,
         plan_id=origin.plan_id,
@@ -235,6 +245,7 @@ def _write(site: Site, new: NewTerm, origin: _Origin) -> SiteTerm:
         starts_at=new.starts_at,
         ends_at=new.ends_at,
         value_amount=new.value_amount,
+        carried_days=new.carried_days,
         reason=origin.reason[:200],
         made_by=origin.actor.name[:100],
     )

@@ -100,10 +100,14 @@ class PricePreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePreview:
-    """What a rule would do: how many variants it covers and changes, the most changed first."""
+    """What a rule would do: how many variants it covers and changes, the most changed first.
+
+    A first rule may lower prices: without one goods stand at the suggested price.
+    """
 
     covered_count: int
     changed_count: int
+    lowered_count: int
     at_floor_count: int
     rows: tuple[PricePreview, ...]
 
@@ -239,6 +243,7 @@ def preview_rule(target: RuleTarget, *, terms: RuleTerms | None) -> RulePreview:
     return RulePreview(
         covered_count=len(rows),
         changed_count=len(changed),
+        lowered_count=sum(row.after_amount < row.before_amount for row in changed),
         at_floor_count=sum(row.after_amount <= row.floor_amount for row in rows),
         rows=tuple((changed or rows)[:PREVIEW_LIMIT]),
     )

@@ -27,6 +27,7 @@ from kameng.catalog.errors import (
 )
 from kameng.catalog.models import Product, Variant
 from kameng.catalog.refused_words import find_refused_word
+from kameng.catalog.services.own_goods_notices import tell_operators
 from kameng.catalog.services.owning import lock_products
 from kameng.catalog.store import lock_own_goods
 from kameng.core.audit import Actor, record
@@ -155,10 +156,16 @@ def take_down_goods(product_id: int, *, reason: str, actor: Actor) -> Product:
     Its operator reads the reason and cannot list it again. Raises `NotOwner` outside the main site,
     `ProductNotFound`, `FieldInvalid` without a reason. Orders that stand go on.
     """
+    reason = clean_reason(reason)
+    return _judge(product_id, reason=reason, action="own_goods.taken_down", actor=actor)
+
+
+def clean_reason(reason: str) -> str:
+    """Return the reason of a take-down as operators read it. Raises `FieldInvalid`."""
     reason = " ".join(reason.split())
     if not 2 <= len(reason) <= MAX_REASON:
         raise FieldInvalid(label=_("原因"), reason=_("请写 2 到 200 个字，店主会看到。"))
-    return _judge(product_id, reason=reason, action="own_goods.taken_down", actor=actor)
+    return reason
 
 
 def allow_goods_again(product_id: int, *, actor: Actor) -> Product:
@@ -172,8 +179,12 @@ def _judge(product_id: int, *, reason: str, action: str, actor: Actor) -> Produc
         raise NotOwner
     with transaction.atomic(), platform_scope("the platform judges a sub-site's own goods"):
         product = lock_judged_product(product_id, main_id=main.site_id)
+        if product.taken_down_reason == reason and not product.scan_word:
+            return product  # the same again: nothing to tell
+        is_news = product.taken_down_reason != reason
         product.taken_down_reason = reason
-        names = ["taken_down_reason"]
+        product.scan_word = ""  # a person has decided
+        names = ["taken_down_reason", "scan_word"]
         if reason:
             product.is_listed = False
             names.append("is_listed")
@@ -189,6 +200,9 @@ def _judge(product_id: int, *, reason: str, action: str, actor: Actor) -> Produc
                 detail=detail,
             )
         bump_catalogue_version(product.site_id)
+        if is_news:
+            kind = "goods_taken" if reason else "goods_allowed"
+            tell_operators([product], kind=kind, reason=reason)
     return product
 
 

@@ -97,11 +97,14 @@ def _detail(request: ConsoleRequest, site: SiteView, claim_id: int) -> dict[str,
     guide, is_told = find_guide(request.GET.get("guide", ""), servers=servers)
     cards = [describe(each, with_tls=needs_certificate()) for each in pair]
     standing = [card for card in cards if card.claim.state != ClaimState.EXPIRED]
+    records = list_records(pair, site_host=site_host, target=get_target())
+    told = {record.host for record in records}
     return {
         "claim": claim,
         "cards": cards,
+        "untold": [shown_as(each.host) for each in pair if each.host not in told],
         "shown": shown_as(base_of(claim.host)),
-        "records": list_records(pair, site_host=site_host, target=get_target()),
+        "records": records,
         "guides": GUIDES,
         "guide": guide,
         "is_told": is_told,

@@ -143,5 +143,4 @@ def _show(
         }
     response = render(request, "console/join.html", values | context, status=status)
     response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
     return response

@@ -208,6 +208,12 @@ MATTERS: Final[Mapping[str, tuple[str, str, Text, Text]]] = {
         _("买家看不到它们。原因写在商品页上，改好后请联系平台。"),
         _("看原因"),
     ),
+    "own_goods_scanned": (
+        "shield-lock",
+        "warn",
+        _("扫描到不允许销售的词，已先下架，等您看过再定。"),
+        _("去复查"),
+    ),
     "domains": ("world", "warn", _("解析或证书有问题，买家可能打不开。"), _("去看看")),
     "mail_no_server": ("mail", "info", _("还没有设置邮件服务器，邮件在排队。"), _("看原因")),
     "mail_given_up": ("mail", "warn", _("多次发送失败，已停止重试。"), _("看原因")),
@@ -225,6 +231,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "licence_waiting": "sites.manage",
     "low_stock": "goods.view",
     "own_goods_taken": "goods.view",
+    "own_goods_scanned": "goods.oversee",
     "domains": "settings.edit",
     "mail_no_server": "settings.edit",
     "mail_given_up": "settings.edit",
@@ -312,6 +319,10 @@ def _counted(matter: Matter) -> str:
             text = ngettext(
                 "%(count)s 个商品被平台下架", "%(count)s 个商品被平台下架", matter.count
             )
+        case "own_goods_scanned":
+            text = ngettext(
+                "%(count)s 个自营商品待复查", "%(count)s 个自营商品待复查", matter.count
+            )
         case "domains":
             text = ngettext("%(count)s 个域名有问题", "%(count)s 个域名有问题", matter.count)
         case "mail_no_server" | "mail_given_up":
@@ -373,7 +384,7 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
             return reverse("console:rejected_callbacks", args=slug)
         case "gateway_frozen" | "gateway_resting":
             return reverse("console:gateways", args=slug)
-        case "low_stock" | "own_goods_taken":
+        case "low_stock" | "own_goods_taken" | "own_goods_scanned":
             return _goods_url(matter, site)
         case "mail_no_server" | "mail_given_up":
             return reverse("console:mails", args=slug)
@@ -382,6 +393,8 @@ def _matter_url(matter: Matter, site: SiteView) -> str:
 
 
 def _goods_url(matter: Matter, site: SiteView) -> str:
+    if matter.code == "own_goods_scanned":
+        return reverse("console:own_goods", args=[site.slug]) + "?state=scanned"
     if matter.code == "low_stock":
         return reverse("console:card_keys", args=[site.slug])
     if matter.subject:

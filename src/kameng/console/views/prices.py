@@ -33,7 +33,7 @@ from kameng.console.answers import done, run_form, status_of
 from kameng.console.forms.fields import read_id
 from kameng.console.forms.prices import RuleForm, rule_values
 from kameng.console.price_trace import PriceTrace, trace_steps
-from kameng.console.rule_undo import RuleChange, pack, unpack
+from kameng.console.rule_undo import RuleChange, keep_undo, kept_undo, pack, unpack
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
 from kameng.core.errors import Refusal
 from kameng.pricing.markups import MarkupRule, PriceBasis, RuleScope, form_price
@@ -71,7 +71,7 @@ def rule(request: ConsoleRequest, site: SiteView) -> HttpResponse:
         if saved is not None:
             change = RuleChange(target=target, before=_stored_terms(stored), after=form.terms())
             text = _("已保存，新价格马上生效，已下的单不受影响。")
-            return done(request, text, to=_list_url(site, change))
+            return _changed(request, site, change, text)
     terms = form.terms() if form.is_bound and form.is_valid() else _stored_terms(stored)
     context = {
         "form": form,
@@ -107,7 +107,7 @@ def remove_rule(request: ConsoleRequest, site: SiteView, rule_id: int) -> HttpRe
         category_id=gone.category_id, product_id=gone.product_id, variant_id=gone.variant_id
     )
     change = RuleChange(target=target, before=_stored_terms(gone), after=None)
-    return done(request, _("规则已删除，价格按上一级规则计算。"), to=_list_url(site, change))
+    return _changed(request, site, change, _("规则已删除，价格按上一级规则计算。"))
 
 
 @require_POST
@@ -125,17 +125,26 @@ def undo_change(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     return done(request, _("已撤销，价格恢复原样。"), to=back)
 
 
-def _list_url(site: SiteView, change: RuleChange) -> str:
+def _changed(
+    request: ConsoleRequest, site: SiteView, change: RuleChange, text: str
+) -> HttpResponse:
+    """Lead to the rules; the browser keeps the way back, for who looks at the shop first."""
     back = reverse("console:prices", args=[site.slug])
     if change.before == change.after:
-        return back
-    return f"{back}?{urlencode({'undo': pack(change, site_id=site.site_id)})}"
+        return done(request, text, to=back)
+    token = pack(change, site_id=site.site_id)
+    response = done(request, text, to=f"{back}?{urlencode({'undo': token})}")
+    keep_undo(request, response, token, path=back)
+    return response
 
 
 def _shown_undo(request: ConsoleRequest, site: SiteView) -> str:
-    """Return the token of the change that led here, while it can still be undone."""
-    token = request.GET.get("undo", "")[:2000]
-    return token if token and unpack(token, site_id=site.site_id) is not None else ""
+    """Return the token of the last change, while it can still be undone."""
+    for token in (request.GET.get("undo", ""), kept_undo(request)):
+        change = unpack(token[:2000], site_id=site.site_id) if token else None
+        if change is not None and _stored_terms(_find_stored(change.target)) == change.after:
+            return token[:2000]
+    return ""
 
 
 def read_target(query: QueryDict) -> RuleTarget:

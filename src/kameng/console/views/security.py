@@ -56,6 +56,7 @@ def totp(request: ConsoleRequest, site: SiteView) -> HttpResponseBase:
     context = {
         "qr": draw_qr(setup.uri, title=_("用验证器扫描的二维码")),
         "secret": setup.text,
+        "uri": setup.uri,  # on the phone itself nothing can be scanned: it opens the app
         "fault": fault,
         "next": _next(request, site),
     }

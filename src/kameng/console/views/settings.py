@@ -12,7 +12,8 @@ from kameng.console.forms.settings import SettingsForm, settings_values
 from kameng.console.forms.sites import PALETTE_NAMES
 from kameng.console.views.confirming import confirmed
 from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, show
-from kameng.pages.selectors import is_decorated
+from kameng.pages.models import PageKind
+from kameng.pages.selectors import decorated_kinds
 from kameng.pricing.money import Amount, format_yuan
 from kameng.tenancy.selectors import SiteView, list_domains
 from kameng.tenancy.services import change_settings, change_site
@@ -49,12 +50,14 @@ def _settings(request: ConsoleRequest, site: SiteView) -> HttpResponse:
     if form.is_bound and run_form(form, act) is not None:
         return done(request, _("已保存，店里马上生效。"), to=request.path)
     typed = {name: form[name].value() or "" for name in SHOWN}
+    kinds = decorated_kinds()
     context = {
         "form": form,
         "palettes": PALETTE_NAMES,
         "domains": list_domains(site.site_id),
         "typed": typed,
-        "is_decorated": is_decorated(),
+        "is_decorated": PageKind.HOME in kinds,
+        "has_look": PageKind.LOOK in kinds,
     }
     return show(request, "console/settings/settings.html", context, status=status_of(form))
 

@@ -128,7 +128,7 @@ def choose_language(request: ConsoleRequest) -> HttpResponse:
 
 
 def find_goal(request: ConsoleRequest) -> str:
-    """Return where to go on: an address of this face, else its first page."""
+    """Return where to go on: an address of this face or of opening a shop, else its first page."""
     home = reverse("console:enter")
     goal = safe_next(request, default=home)
-    return goal if goal.startswith(home) else home
+    return goal if goal.startswith((home, reverse("storefront:plans"))) else home

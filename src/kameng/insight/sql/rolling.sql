@@ -229,8 +229,8 @@ language sql immutable as $$
                    extract(month from p_prev)::int, 1))) p(grain, day)
 $$;
 
--- Buyers of these days. When a buyer's orders of a day change, all the buyer's days are looked at
--- again, because the days that follow point back at them.
+-- Buyers of these days. When a buyer's orders of a day change, the days around are looked at again,
+-- because the two that follow point back at them. A buyer with a thousand days costs as a new one.
 create or replace function insight_roll_buyers(p_site bigint[], p_day date[], p_until timestamptz)
 returns void language sql as $$
     with units as materialized (select * from insight_units(p_site, p_day, p_until)),
@@ -248,27 +248,39 @@ returns void language sql as $$
                coalesce(now_.n, 0) n
           from now_ full join old_ using (site_id, day, buyer)
          where now_.n is distinct from old_.n),
+    -- A day points back at two days at most: so far around what moved, and no farther, is read. Days
+    -- before the first that moved are there to be pointed at, and stay as they are.
+    around as (
+        select site_id, buyer, min(day) first_day, max(day) last_day from moved group by 1, 2),
     merged as (
-        select site_id, buyer, day, coalesce(m.is_guest, b.is_guest) is_guest,
+        select site_id, buyer, day, a.first_day, coalesce(m.is_guest, b.is_guest) is_guest,
                coalesce(m.n, b.order_count) n, b.order_count old_n, b.prev_day old_prev,
                b.second_day old_second
           from moved m full join (
-              select b.* from (select distinct site_id, buyer from moved) w,
-                     lateral (select * from insight_buyerday b
-                               where b.site_id = w.site_id and b.buyer = w.buyer offset 0) b) b
-         using (site_id, buyer, day)),
+              select b.* from around a cross join lateral (
+                  (select * from insight_buyerday b where b.site_id = a.site_id
+                      and b.buyer = a.buyer and b.day < a.first_day order by b.day desc limit 2)
+                  union all
+                  (select * from insight_buyerday b where b.site_id = a.site_id
+                      and b.buyer = a.buyer and b.day >= a.first_day and b.day <= a.last_day)
+                  union all
+                  (select * from insight_buyerday b where b.site_id = a.site_id
+                      and b.buyer = a.buyer and b.day > a.last_day order by b.day limit 2)) b) b
+         using (site_id, buyer, day)
+          join around a using (site_id, buyer)),
     told as (
-        select site_id, buyer, day, is_guest, n, old_n, old_prev, old_second,
+        select site_id, buyer, day, first_day, is_guest, n, old_n, old_prev, old_second,
                coalesce(lag(day) over w, insight_none_day()) latest,
                coalesce(case when lag(n) over w >= 2 then lag(day) over w else lag(day, 2) over w end,
                         insight_none_day()) earlier
           from merged where n > 0 window w as (partition by site_id, buyer order by day)
         union all
-        select site_id, buyer, day, is_guest, 0, old_n, old_prev, old_second, null, null
+        select site_id, buyer, day, first_day, is_guest, 0, old_n, old_prev, old_second, null, null
           from merged where n = 0),
     differing as materialized (
         select * from told
-         where (n, latest, earlier) is distinct from (old_n, old_prev, old_second)),
+         where day >= first_day
+           and (n, latest, earlier) is distinct from (old_n, old_prev, old_second)),
     gone as (
         delete from insight_buyerday b using differing d
          where d.n = 0 and b.site_id = d.site_id and b.buyer = d.buyer and b.day = d.day),

@@ -178,13 +178,22 @@ language sql stable security definer set search_path = public, pg_temp as $$
                min((o.paid_at at time zone o.zone)::date) as day
           from insight_paid(p_site, p_span, p_since, p_until) o
          where o.buyer is not null
-         group by 1, 2)
+         group by 1, 2),
+    -- Rows of a day lie side by side: read together, not one by one for each buyer.
+    known as materialized (
+        select b.site_id, b.day, b.buyer, b.prev_day
+          from (select distinct site_id, day from fresh) d
+         cross join lateral (select * from insight_buyerday b
+                              where b.site_id = d.site_id and b.day = d.day offset 0) b)
     select f.is_guest, count(*), count(*) filter (where f.n >= 2),
-           count(*) filter (where not exists (
-               select 1 from insight_buyerday x
-                where x.site_id = f.site_id and x.buyer = f.buyer and x.day < f.day)
-               and l.buyer is null)
+           count(*) filter (where l.buyer is null
+               and case when k.buyer is not null then k.prev_day = insight_none_day()
+                        else not exists (
+                            select 1 from insight_buyerday x
+                             where x.site_id = f.site_id and x.buyer = f.buyer and x.day < f.day)
+                   end)
       from fresh f
+      left join known k on k.site_id = f.site_id and k.day = f.day and k.buyer = f.buyer
       left join insight_between_marks(p_site, p_span, p_since) l
         on l.site_id = f.site_id and l.buyer = f.buyer
      group by 1

@@ -7,6 +7,7 @@ the purchase, and the order stays in the queue of those that wait for a person.
 
 import datetime as dt
 
+import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -31,10 +32,12 @@ from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import branch_host, get_plan, get_site, site_scope
 from kameng.tenancy.services import add_domain, create_site
 from kameng.tenancy.settings import SiteSettings
+from kameng.tenancy.taking_back import take_term_back
 from kameng.tenancy.terms import Bought, begin_term, hold_slug, prolong_term, release_slug
 
 LANGUAGE = "zh-hans"
 AT_ONCE = 200
+log = structlog.get_logger("kameng.orders")
 ENTRANCE = dt.timedelta(days=1)  # for how long the order leads into the back office
 
 
@@ -58,6 +61,21 @@ def carry_out(order_id: int) -> SitePurchase:
         except Refusal as refusal:
             _leave_to_people(order, purchase, refusal)
     return purchase
+
+
+def take_time_back(order: Order) -> None:
+    """Take back the time that an order gave whose refund makes it whole. Once.
+
+    Call in the transaction of the refund, in the main site's scope, with the order locked. What was
+    never carried out gave nothing. Locks the site.
+    """
+    purchase: SitePurchase | None = SitePurchase.objects.filter(
+        order_id=order.id, done_at__isnull=False
+    ).first()
+    if purchase is None or purchase.target_id is None:
+        return
+    with platform_scope("a refund takes back the time of a sub-site"):
+        take_term_back(purchase.target_id, bought=_bought(order, purchase), order_no=order.order_no)
 
 
 def move_address(*, order_id: int, slug: str) -> SitePurchase:
@@ -91,17 +109,15 @@ def carry_out_due() -> int:
     """Carry out what is due on the site in force; return how many were tried."""
     due = list_due()
     for order_id in due:
-        carry_out(order_id)
+        try:
+            carry_out(order_id)
+        except Exception:  # one order must not keep all others from their shops
+            log.exception("purchase.not_carried_out", order_id=order_id)
     return len(due)
 
 
 def _do(order: Order, purchase: SitePurchase) -> None:
-    bought = Bought(
-        order_id=order.id,
-        plan_id=purchase.plan_id,
-        days=purchase.term_days,
-        paid_amount=order.total_amount,
-    )
+    bought = _bought(order, purchase)
     if purchase.act == PurchaseAct.OPEN:
         site = _open_site(purchase, bought)
     else:
@@ -121,6 +137,15 @@ def _do(order: Order, purchase: SitePurchase) -> None:
             "owner_login",
             "user_id",
         ]
+    )
+
+
+def _bought(order: Order, purchase: SitePurchase) -> Bought:
+    return Bought(
+        order_id=order.id,
+        plan_id=purchase.plan_id,
+        days=purchase.term_days,
+        paid_amount=order.total_amount,
     )
 
 

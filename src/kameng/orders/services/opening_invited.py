@@ -10,7 +10,6 @@ from django.db import transaction
 from kameng.accounts.errors import PasswordTooShort, UserNotFound
 from kameng.accounts.selectors import find_owner_id, find_staff_user
 from kameng.accounts.services.opening import Opening, open_child_site
-from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.events import publish
 from kameng.core.scope import platform_scope
@@ -20,7 +19,6 @@ from kameng.tenancy.child_invitations import find_child_invitation, use_child_in
 from kameng.tenancy.errors import ChildInvitationNotFound, ChildrenForbidden
 from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import branch_host, get_site_view, site_scope
-from kameng.tenancy.terms import hold_slug, release_slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +43,10 @@ def open_invited(token: str, *, shop: NewShop, ip: str) -> InvitedShop:
     if upline.state != SiteState.OPEN or upline.is_lapsed:
         raise ChildrenForbidden
     actor = Actor(kind="guest", name=shop.name[:20], ip=ip)
-    holder = f"child_invitation:{invitation.id}"
     opening = _opening(shop)
     with platform_scope("an invitation opens a child site"), transaction.atomic():
-        hold_slug(shop.slug, holder=holder, until=clock.now())  # not what somebody is paying for
         site = open_child_site(opening, upline_id=invitation.site_id, actor=actor)
         use_child_invitation(invitation, child_id=site.id, actor=actor)
-        release_slug(shop.slug, holder=holder)
         with site_scope(site.id):
             publish(SiteOpened(site_id=site.id, subject_id=site.id, template=shop.template))
             owner_id = find_owner_id()

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
 
+from kameng.catalog.models import DeliveryKind
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.events import publish
@@ -33,6 +34,7 @@ from kameng.orders.models import (
     RefundTo,
 )
 from kameng.orders.rules import State
+from kameng.orders.services.opening import take_time_back
 from kameng.orders.services.paying import lock_order
 from kameng.payments.errors import RefundUnsupported
 from kameng.payments.selectors import get_payment
@@ -380,6 +382,8 @@ def _mark_refunding(order: Order, amount: int) -> None:
         changes["path"] = _append(State.REFUNDING)
         order.state = State.REFUNDING
         take_back(order_id=order.id, resell=order.revealed_at is None)
+        if order.delivery_kind == DeliveryKind.SITE_PLAN:
+            take_time_back(order)
     Order.objects.filter(id=order.id).update(**changes)
 
 

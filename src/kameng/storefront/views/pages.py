@@ -11,14 +11,14 @@ from kameng.core import clock
 from kameng.pages.content import Content
 from kameng.pages.drawing import draw_content
 from kameng.pages.errors import PageNotFound
-from kameng.pages.fields import is_safe_url
+from kameng.pages.fields import find_plain_url, is_safe_url
 from kameng.pages.looks import find_sheet
 from kameng.pages.models import MANY_KINDS, PageKind
 from kameng.pages.selectors import current_content, find_picture_data, get_design
 from kameng.pages.services.previewing import open_preview
 from kameng.storefront.frame import answer_personal, answer_shared, keep_private
 from kameng.tenancy.selectors import SiteView
-from kameng.web.builtin import find_built_in, offered_for
+from kameng.web.builtin import BuiltIn, find_built_in, offered_for
 from kameng.web.csp import allow_players
 from kameng.web.forms import find_text, find_whole
 from kameng.web.middleware.people import open_when_suspended
@@ -76,9 +76,14 @@ def answer_around(
         return {**build(), "sections": drawn}
 
     response = answer_shared(request, template, key=key, build=values)
-    if content and any(section["type"] == "video" for section in content["sections"]):
-        allow_players(response)
+    if content:
+        _allow_films(response, content)
     return response
+
+
+def _allow_films(response: HttpResponse, content: Content) -> None:
+    if any(section["type"] == "video" for section in content["sections"]):
+        allow_players(response)
 
 
 def _is_bare(site: SiteView, content: Content) -> bool:
@@ -113,30 +118,39 @@ def preview(request: KamengRequest, token: str) -> HttpResponse:
     look = content if shown.kind == PageKind.LOOK else None
     sections = get_design(site).contents[PageKind.HOME, 0, ""] if look else content
     built_in = find_built_in(site, shown.kind, shown_id=find_whole(request, "shown") or 0)
-    offered = offered_for(site, shown.kind)
     context = {
         **built_in.values,
         "sections": draw_content(sections, site=site, now=clock.now()),
         "page_title": shown.title,
         "is_private": True,
-        "preview": {
-            "offered": offered,
-            "shown_id": built_in.shown_id,
-            "shown_name": built_in.shown_name,
-            "is_extra": built_in.shown_id not in {each for each, _name in offered},
-        },
+        "preview": _choice_of(site, shown.kind, built_in),
     }
     html = draw_for_nobody(site, built_in.template, context, look=look)
-    return keep_private(HttpResponse(html))
+    response = keep_private(HttpResponse(html))
+    _allow_films(response, sections)
+    return response
+
+
+def _choice_of(site: SiteView, kind: int, built_in: BuiltIn) -> dict[str, Any]:
+    """Return what the line above a preview offers to be shown, with what is shown now."""
+    offered = offered_for(site, kind)
+    is_extra = built_in.shown_id not in {each for each, _name in offered}
+    return {
+        "offered": offered,
+        "shown_id": built_in.shown_id,
+        "shown_name": built_in.shown_name,
+        "is_extra": is_extra,
+    }
 
 
 @require_safe
 def leaving(request: KamengRequest) -> HttpResponse:
     """Warn before a link of an operator leads to another host."""
     target = find_text(request, "to", limit=URL_CHARS)
-    if not is_safe_url(target) or target.startswith("/"):
+    plain = find_plain_url(target) if is_safe_url(target) else None
+    if plain is None:
         raise Http404
-    return answer_personal(request, "storefront/leaving.html", {"target": target})
+    return answer_personal(request, "storefront/leaving.html", {"target": plain})
 
 
 @open_when_suspended
