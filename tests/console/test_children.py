@@ -9,6 +9,7 @@ from django.test import Client
 from kameng.accounts.models import Role
 from kameng.catalog.models import Variant
 from kameng.core.scope import platform_scope
+from kameng.insight.dashboard import forget_figures
 from kameng.tenancy.models import Plan, Site, SiteState
 from kameng.tenancy.selectors import forget_hosts, get_site_view
 from tests.concurrency.shop import Shop, make_buyers, open_shop, order
@@ -63,6 +64,24 @@ def test_a_child_is_opened_in_one_form_and_sells_at_once(shop: Shop, desk: Desk)
     assert visitor.get("/console/he/goods/").status_code == 200
     assert visitor.get("/console/site-a/").status_code in (403, 404)
     assert "小禾点卡" in text_of(desk.get("children/"))
+
+
+def test_what_a_child_brings_is_a_figure_of_its_uplines_day(
+    below: Shop, desk: Desk, desk_of: DeskOf, site_a: Site
+) -> None:
+    finance = desk_of(make_operator(site_a, login="fin", name="Fin", role=Role.FINANCE), site_a)
+
+    def tile(of: Desk) -> str:
+        forget_figures()
+        page = of.get("").content.decode()
+        return page.partition('data-figure="children_amount"')[2].partition("</div>")[0]
+
+    before = tile(desk)
+    order(below, customer=make_buyers(below.site, 1, amount=130_000)[0], by_wallet=True)
+
+    assert (before, "¥0.99" in tile(desk), "¥0.99" in tile(finance)) == ("", True, True)
+    assert "/console/site-a/children/" in tile(desk)
+    assert "/console/site-a/children/" not in tile(finance)
 
 
 @pytest.mark.parametrize(
