@@ -13,8 +13,10 @@ from django.urls import reverse
 from PIL import Image
 
 from kameng.accounts.models import Role
-from kameng.pages.models import Page, PageKind, Picture, Revision
+from kameng.pages.models import Page, PageKind, Picture, PreviewLink, Revision
+from kameng.pages.ready_made import all_designs
 from kameng.pages.selectors import current_content, get_page
+from kameng.pages.services import previewing
 from kameng.pages.services.drafting import open_page
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
@@ -306,6 +308,43 @@ def test_preview_links_open_for_anybody_until_they_are_revoked(
     assert answer(call(desk, home, "unshare")) == {"count": 1}
 
     assert guest.get(path).status_code == 404
+
+
+def test_designs_are_drawn_when_they_are_looked_at(desk: Desk) -> None:
+    """The frames are costly: a script fetches each as it comes into view; without one, all."""
+    page = desk.get("design/templates/").content.decode()
+    with_script = re.sub(r"<noscript>.*?</noscript>", "", page)
+
+    count = len(all_designs())
+    assert with_script.count("<iframe") == with_script.count(" data-src=") == count
+    assert page.count("<noscript><iframe") == count
+
+
+def test_a_page_has_so_many_preview_links_and_the_oldest_ends(
+    site_a: Site,
+    home: Page,
+    desk: Desk,
+    client_for: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(previewing, "LINKS_MOST", 3)
+    call(desk, home, "draft", {"version": 0, "content": content("只有草稿里有")})
+    guest = client_for(site_a)
+
+    def share() -> str:
+        return "/" + str(answer(call(desk, home, "share"))["url"]).split("/", 3)[3]
+
+    def opened(paths: list[str]) -> list[bool]:
+        return [guest.get(path).status_code == 200 for path in paths]
+
+    paths = [share() for _ in range(4)]
+    assert opened(paths) == [False, True, True, True]
+
+    call(desk, home, "unshare")
+    paths = [share() for _ in range(3)]  # what opens nothing takes no place, and is not kept
+    assert opened(paths) == [True, True, True]
+    with site_scope(site_a.id):
+        assert PreviewLink.objects.count() == 3
 
 
 def test_every_section_of_the_palette_is_shown_and_a_wrong_one_is_not(desk: Desk) -> None:

@@ -23,6 +23,7 @@ from kameng.tenancy.children import (
     set_terms,
     suspend_child,
 )
+from kameng.tenancy.closing import begin_closing, give_up_closing
 from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState, SlugReservation
 from kameng.tenancy.rules import HELD_BACK, RESERVED
 from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
@@ -189,6 +190,52 @@ def test_an_upline_resumes_only_what_it_paused(site_a: Site, site_b: Site) -> No
     with site_scope(site_b.id), pytest.raises(errors.SiteNotFound):
         suspend_child(site_id=child.id, upline_id=site_b.id, reason="别人的", actor=ACTOR)
     assert get_site_view(child.id).closed_reason == "违规"
+
+
+def test_an_upline_stops_a_child_that_is_closing_all_the_same(site_a: Site) -> None:
+    """Its closing goes on; giving that up does not slip past the upline."""
+    child = make_child(site_a)
+    with site_scope(child.id):
+        begin_closing(reason="不做了", is_by_platform=False, actor=ACTOR)
+    with site_scope(site_a.id):
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="欠款", actor=ACTOR)
+        with pytest.raises(errors.ChildStateMoved):
+            suspend_child(site_id=child.id, upline_id=site_a.id, reason="再", actor=ACTOR)
+    assert get_site_view(child.id).state == SiteState.CLOSING
+
+    with site_scope(child.id):
+        give_up_closing(actor=ACTOR)
+    view = get_site_view(child.id)
+    assert (view.state, view.suspended_reason) == (SiteState.SUSPENDED, "欠款")
+
+    with site_scope(site_a.id):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+    assert get_site_view(child.id).state == SiteState.OPEN
+
+
+def test_an_upline_takes_its_stop_of_a_closing_child_back_but_not_the_main_sites(
+    site_a: Site,
+) -> None:
+    child = make_child(site_a)
+    with site_scope(child.id):
+        begin_closing(reason="不做了", is_by_platform=False, actor=ACTOR)
+    with site_scope(site_a.id):
+        with pytest.raises(errors.ChildStateMoved):
+            reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="欠款", actor=ACTOR)
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="欠款", actor=ACTOR)
+    with platform_scope("the main site suspends"):
+        set_site_state(site_id=child.id, state=SiteState.SUSPENDED, reason="欠款", actor=ACTOR)
+    with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+
+    with site_scope(child.id):
+        give_up_closing(actor=ACTOR)
+
+    assert get_site_view(child.id).state == SiteState.SUSPENDED
+    with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
 
 
 def test_a_child_settles_by_claims_only(site_a: Site, site_b: Site) -> None:
