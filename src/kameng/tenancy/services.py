@@ -180,7 +180,10 @@ def _stand(site: Site, state: SiteState, *, reason: str, halts_closing: bool) ->
     if halts_closing:
         closing = Closing.unscoped.filter(site_id=site.id, ended_at=None)
         changed = closing.exclude(state_before=state, reason_before=reason)
-        return bool(changed.update(state_before=state, reason_before=reason))
+        is_changed = changed.update(state_before=state, reason_before=reason) > 0
+        # Stopped by its upline before: from now on only the main site lets it sell again.
+        halted = Site.objects.filter(id=site.id, halted_by_upline=True)
+        return halted.update(halted_by_upline=False) > 0 or is_changed
     if (site.state, site.suspended_reason, site.halted_by_upline) == (state, reason, False):
         return False
     Site.objects.filter(id=site.id).update(
