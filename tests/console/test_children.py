@@ -8,7 +8,9 @@ from django.test import Client
 
 from kameng.accounts.models import Role
 from kameng.catalog.models import Variant
+from kameng.core.audit import SYSTEM
 from kameng.core.scope import platform_scope
+from kameng.tenancy.children import move_child
 from kameng.tenancy.models import Plan, Site, SiteState
 from kameng.tenancy.selectors import forget_hosts, get_site_view
 from tests.concurrency.shop import Shop, make_buyers, open_shop, order
@@ -183,6 +185,14 @@ def test_both_legs_of_a_childs_sale_name_it_on_the_uplines_statement(
     assert shown.count(placed.order_no) == 2
     assert shown.count(f"/children/{below.site.id}/") == 2
     assert f"/orders/{placed.order_no}/" not in shown
+
+    with platform_scope("the main site moves the child away"):
+        plan_id = Site.objects.get(id=upline_id).plan_id
+        move_child(site_id=below.site.id, upline_id=None, plan_id=plan_id, actor=SYSTEM)
+
+    after = desk.get(f"ledger/accounts/50/{upline_id}/").content.decode()
+    assert after.count(placed.order_no) == 2  # what was sold stays named; the page is not his now
+    assert f"/children/{below.site.id}/" not in after
 
 
 def test_a_child_sees_what_it_pays_and_nothing_above(below: Shop, desk_of: DeskOf) -> None:
