@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
-from kameng.accounts.models import Role
+from kameng.accounts.models import Role, User
 from kameng.accounts.permits import SignInPermit
 from kameng.accounts.rules import ROLE_PERMISSIONS
 from kameng.accounts.services import second_factors
@@ -17,7 +17,7 @@ from kameng.accounts.services.joining import (
     make_invitation,
     withdraw_invitation,
 )
-from kameng.accounts.services.staff import grant_role, revoke_role
+from kameng.accounts.services.staff import grant_role, revoke_role, set_user_active
 from kameng.config import audit
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
@@ -116,6 +116,12 @@ def staffed(db: None, main_site: Site, site_a: Site, site_b: Site) -> None:
 
 
 def test_sites_whose_staff_changed_as_it_may_have_no_breach(staffed: None) -> None:
+    assert audit.find_breaches() == []
+
+
+def test_an_owner_whom_the_platform_switches_off_is_no_breach(staffed: None) -> None:
+    set_user_active(User.objects.get(login="lin").id, is_active=False, actor=LIN)
+
     assert audit.find_breaches() == []
 
 

@@ -14,7 +14,7 @@ from kameng.config.audit_rows import read_rows
 
 def roles() -> Iterator[str]:
     """I44: a role gives what a site may give and is of the site where it is held; each sub-site
-    that has staff and is not closed has an owner who can sign in and act.
+    that has staff and is not closed has an owner who can act, or whom the platform switched off.
     """
     for row in read_rows(
         """
@@ -44,10 +44,15 @@ def roles() -> Iterator[str]:
            and not exists (select 1 from accounts_siterole r
                              join accounts_user u on u.id = r.user_id
                             where r.site_id = s.id and r.role = 'owner'
-                              and r.suspended_at is null and u.is_active)
+                              and r.suspended_at is null
+                              and (u.is_active
+                                   or exists (select 1 from core_auditentry e
+                                               where e.subject_kind = 'user'
+                                                 and e.subject_id = u.id::text
+                                                 and e.action = 'staff.deactivated')))
         """
     ):
-        yield f"site {row[0]}: no owner of it can sign in and act"
+        yield f"site {row[0]}: no owner of it can act, and the platform switched none off"
 
 
 def invitations() -> Iterator[str]:
