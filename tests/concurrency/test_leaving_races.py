@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import OperationalError
@@ -17,6 +18,7 @@ from kameng.insight.errors import HindrancesLeft
 from kameng.insight.services.leaving import complete_closing
 from kameng.orders.services.placing import PlacedOrder
 from kameng.settlement.services.handing_over import TakeOver, offer_site_to, take_site_over
+from kameng.tenancy import children
 from kameng.tenancy.closing import begin_closing
 from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import get_site_view, site_scope
@@ -24,6 +26,7 @@ from tests.concurrency.guards import Meeting, meetings, without_guard
 from tests.concurrency.shop import Shop, count, make_buyers, order
 from tests.factories import make_staff
 from tests.people import make_lin
+from tests.tenancy.test_children import allow, open_one
 
 Parallel = Callable[[int, Callable[[int], Any]], list[Any]]
 GUARD = ("    perform tenancy_share_selling(p_site);\n", "")
@@ -93,6 +96,54 @@ def test_twenty_orders_beside_a_closing_leave_nothing_open(
     is_closed = get_site_view(shop.site.id).state == SiteState.CLOSED
     assert is_closed == (count(OPEN_ORDERS) == 0)
     assert is_closed or isinstance(answers[0], HindrancesLeft)
+
+
+def open_beside_a_closing(
+    site: Site, run_parallel: Parallel, guard: Callable[[int], None]
+) -> list[Any]:
+    """Let one thread open a child, and another close the shop once the first has looked at it."""
+    allow(3)
+    begun, closed = threading.Event(), threading.Event()
+
+    def look(upline_id: int) -> None:
+        guard(upline_id)
+        begun.set()
+        closed.wait(1)
+
+    def act(index: int) -> Any:
+        if index == 0:
+            return open_one(site)
+        begun.wait(10)
+        with site_scope(site.id):
+            begin_closing(reason="x", is_by_platform=False, actor=SYSTEM)
+            try:
+                return complete_closing(actor=SYSTEM)
+            finally:
+                closed.set()
+
+    with mock.patch.object(children, "require_open_upline", look):
+        return run_parallel(2, act)
+
+
+def test_a_child_that_is_being_opened_keeps_its_upline_from_closing(
+    shop: Shop, run_parallel: Parallel
+) -> None:
+    child, closing = open_beside_a_closing(
+        shop.site, run_parallel, guard=children.require_open_upline
+    )
+
+    assert isinstance(child, Site)
+    assert isinstance(closing, HindrancesLeft)
+    assert get_site_view(shop.site.id).state == SiteState.CLOSING
+
+
+def test_control_without_the_share_a_child_opens_below_a_closed_shop(
+    shop: Shop, run_parallel: Parallel
+) -> None:
+    child, _closing = open_beside_a_closing(shop.site, run_parallel, guard=lambda _id: None)
+
+    assert isinstance(child, Site)
+    assert get_site_view(shop.site.id).state == SiteState.CLOSED
 
 
 def offered(site: Site) -> tuple[str, User]:

@@ -9,8 +9,10 @@ from django.urls import reverse
 
 from kameng.accounts.models import Role
 from kameng.catalog.models import Variant
+from kameng.core.audit import SYSTEM
 from kameng.core.scope import platform_scope
 from kameng.insight.dashboard import forget_figures
+from kameng.tenancy.children import move_child
 from kameng.tenancy.closing import begin_closing, give_up_closing
 from kameng.tenancy.models import Plan, Site, SiteState
 from kameng.tenancy.selectors import forget_hosts, get_site_view, site_scope
@@ -204,6 +206,14 @@ def test_both_legs_of_a_childs_sale_name_it_on_the_uplines_statement(
     assert shown.count(placed.order_no) == 2
     assert shown.count(f"/children/{below.site.id}/") == 2
     assert f"/orders/{placed.order_no}/" not in shown
+
+    with platform_scope("the main site moves the child away"):
+        plan_id = Site.objects.get(id=upline_id).plan_id
+        move_child(site_id=below.site.id, upline_id=None, plan_id=plan_id, actor=SYSTEM)
+
+    after = desk.get(f"ledger/accounts/50/{upline_id}/").content.decode()
+    assert after.count(placed.order_no) == 2  # what was sold stays named; the page is not his now
+    assert f"/children/{below.site.id}/" not in after
 
 
 def test_a_child_sees_what_it_pays_and_nothing_above(below: Shop, desk_of: DeskOf) -> None:

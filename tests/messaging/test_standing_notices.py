@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from django.db import transaction
 
 from kameng.accounts.events import OfferMoved
 from kameng.accounts.models import Role, User
-from kameng.accounts.services.handing_over import offer_site, withdraw_offer
-from kameng.console.operator_news import NEWS
+from kameng.accounts.services.handing_over import accept_offer, offer_site, withdraw_offer
+from kameng.console.operator_news import NEWS, list_news
 from kameng.core.audit import SYSTEM, Actor
 from kameng.core.database import fetch
 from kameng.core.events import LoggedEvent
@@ -21,7 +22,7 @@ from kameng.messaging.standing_notices import send_standing_news
 from kameng.tenancy.closing import begin_closing, give_up_closing
 from kameng.tenancy.events import StandingChanged
 from kameng.tenancy.models import Site, SiteState
-from kameng.tenancy.selectors import site_scope
+from kameng.tenancy.selectors import get_site_view, site_scope
 from kameng.tenancy.services import set_site_state
 from tests import people
 from tests.factories import make_staff
@@ -111,6 +112,22 @@ def test_a_transfer_of_the_main_site_is_told_and_the_owners_own_is_not(site_a: S
     hear()
 
     assert standing(site_a) == [("offered", "欠款"), ("offer_withdrawn", "欠款")]
+
+
+def test_an_offer_is_news_while_it_stands_and_not_to_whom_it_made_the_owner(site_a: Site) -> None:
+    ada = make_staff(login="ada", name="Ada", is_platform=True)
+    bo = make_staff(login="bo@shop.cn", name="Bo")
+    platform = Actor(kind="user", actor_id=ada.id, name="Ada")
+    view = get_site_view(site_a.id)
+    with site_scope(site_a.id):
+        made = offer_site(receiver="bo@shop.cn", reason="", is_by_platform=True, actor=platform)
+    hear()
+
+    with site_scope(site_a.id):
+        assert [news.notice.kind for news in list_news(view, may=frozenset())] == ["offered"]
+        with transaction.atomic():
+            accept_offer(made.token, user_id=bo.id, keeps_manager=False, actor=SYSTEM)
+        assert list_news(view, may=frozenset()) == []
 
 
 @pytest.mark.parametrize(

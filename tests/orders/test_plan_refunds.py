@@ -2,9 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from kameng.config import audit
 from kameng.core import clock
@@ -231,3 +233,29 @@ def test_a_renewal_after_it_begins_where_what_is_left_ends(plans: PlanShop) -> N
 
     assert days_left(site) == 30
     assert audit.find_breaches() == []
+
+
+def test_what_was_refunded_before_refunds_took_time_is_noted_and_nothing_taken(
+    plans: PlanShop,
+) -> None:
+    placed, site = buy_shop(plans)
+    _other, untouched = buy_shop(plans)
+    give_back(plans, placed)
+    with platform_scope("a test makes what an earlier version left"):
+        SiteTerm.unscoped.filter(site_id=site.id, kind=TermKind.TAKEN_BACK).delete()
+        rows = SiteTerm.unscoped.filter(site_id=site.id)
+        rows.update(refunded_at=None, replaced_at=None)
+        ends_at = rows.get().ends_at
+        lapses_at = ends_at + plans.basic.grace_days * DAY if ends_at is not None else None
+        Site.objects.filter(id=site.id).update(expires_at=ends_at, lapses_at=lapses_at)
+    assert [line[:3] for line in audit.find_breaches()] == ["I30"]
+
+    migration = import_module("kameng.orders.migrations.0011_note_earlier_refunds")
+    with connection.cursor() as cursor:
+        for _again in range(2):
+            cursor.execute(migration.NOTE)
+
+    assert audit.find_breaches() == []
+    assert days_left(site) == 30
+    assert terms_of(site)[0].refunded_at is not None
+    assert terms_of(untouched)[0].refunded_at is None

@@ -23,6 +23,7 @@ from kameng.accounts.services.staff import (
 )
 from kameng.core import clock
 from kameng.core.audit import SYSTEM, Actor
+from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 from kameng.messaging.models import Email
 from kameng.settlement import errors as settlement_errors
@@ -30,12 +31,15 @@ from kameng.settlement.claims import site_owner
 from kameng.settlement.models import PayoutAccount
 from kameng.settlement.services.handing_over import TakeOver, offer_site_to, take_site_over
 from kameng.settlement.services.requesting import take_back_withdrawal
+from kameng.tenancy.child_invitations import find_child_invitation
 from kameng.tenancy.licensing import submit_licence, verify_licence
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.factories import make_role, make_staff
+from tests.orders.test_children import allow_children
 from tests.people import Staff
 from tests.settlement.world import Desk
+from tests.tenancy.test_child_invitations import invite
 from tests.tenancy.test_licensing import details
 
 NEW = "new@example.com"
@@ -99,6 +103,21 @@ def test_the_former_owner_may_stay_as_manager(site_a: Site, lin: Staff) -> None:
     take(site_a, offer(site_a, lin), new, keeps=True)
 
     assert roles(site_a) == {new.id: "owner", lin.user.id: "manager"}
+
+
+def test_links_for_child_sites_of_the_former_owner_open_none(
+    site_a: Site, site_b: Site, lin: Staff
+) -> None:
+    allow_children(3)
+    made, other = invite(site_a), invite(site_b)
+
+    take(site_a, offer(site_a, lin), make_staff(login=NEW, name="New"))
+
+    assert find_child_invitation(made.token) is None
+    assert find_child_invitation(other.token) is not None
+    with platform_scope("a test reads the audit log"):
+        rows = AuditEntry.objects.filter(action="child.invitation.withdrawn")
+        assert list(rows.values_list("site_id", flat=True)) == [site_a.id]
 
 
 def test_a_link_works_once_for_one_login(site_a: Site, site_b: Site, lin: Staff) -> None:

@@ -9,7 +9,11 @@ from kameng.accounts.models import SiteRole, User
 from kameng.core.scope import platform_scope
 from kameng.ledger.models import Transfer
 from kameng.orders.models import Order
+from kameng.orders.services.buying_plans import NewShop
+from kameng.orders.services.opening_invited import InvitedShop
 from kameng.risk.services import forget_windows
+from kameng.storefront.views import invited
+from kameng.tenancy.errors import SlugTaken
 from kameng.tenancy.models import ChildInvitation, Site, SiteState
 from kameng.tenancy.selectors import forget_hosts, site_scope
 from kameng.tenancy.services import set_site_state
@@ -95,6 +99,30 @@ def test_the_same_form_twice_opens_one_and_shows_it(
     assert count_children(site_a) == 1
 
 
+def test_pressed_twice_at_once_the_second_too_comes_to_the_shop(
+    main_site: Site,
+    site_a: Site,
+    link: str,
+    client_for: ClientFor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = client_for(main_site), client_for(main_site)
+    real = invited.open_invited
+
+    def open_late(token: str, *, shop: NewShop, ip: str) -> InvitedShop:
+        monkeypatch.setattr(invited, "open_invited", real)
+        assert first.post(link, form()).status_code == 303
+        raise SlugTaken  # what the second meets: its address, by now the first one's
+
+    monkeypatch.setattr(invited, "open_invited", open_late)
+
+    led = second.post(link, form())
+
+    assert (led.status_code, led["Location"]) == (303, link)
+    assert "“小禾点卡”开好了" in second.get(link).content.decode()
+    assert count_children(site_a) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
@@ -173,7 +201,10 @@ def test_a_suspended_upline_opens_no_children(
     with platform_scope("a test stops a site"):
         set_site_state(site_id=site_a.id, state=SiteState.SUSPENDED, reason="x", actor=STAFF)
 
-    assert client_for(main_site).post(link, form()).status_code == 409
+    looked, sent = client_for(main_site).get(link), client_for(main_site).post(link, form())
+
+    assert [looked.status_code, sent.status_code] == [409, 409]
+    assert "现在没有营业" in looked.content.decode()  # before somebody fills the form in
     assert count_children(site_a) == 0
 
 

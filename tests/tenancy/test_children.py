@@ -2,16 +2,20 @@
 
 import datetime as dt
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from kameng.config import auditing_terms
 from kameng.core import clock
 from kameng.core.audit import Actor
 from kameng.core.models import AuditEntry
 from kameng.core.scope import platform_scope
 from kameng.tenancy import children, errors
+from kameng.tenancy.child_invitations import invite_child
 from kameng.tenancy.children import (
     MOST_CHILDREN,
     ChildTerms,
@@ -23,8 +27,20 @@ from kameng.tenancy.children import (
     set_terms,
     suspend_child,
 )
-from kameng.tenancy.closing import begin_closing, give_up_closing
-from kameng.tenancy.models import Plan, SettlementWay, Site, SiteState, SlugReservation
+from kameng.tenancy.closing import (
+    begin_closing,
+    finish_closing,
+    give_up_closing,
+    reopen_site,
+)
+from kameng.tenancy.models import (
+    Plan,
+    SettlementWay,
+    Site,
+    SiteState,
+    SiteTerm,
+    SlugReservation,
+)
 from kameng.tenancy.rules import HELD_BACK, RESERVED
 from kameng.tenancy.selectors import get_limits, get_site_view, site_scope
 from kameng.tenancy.services import (
@@ -236,6 +252,140 @@ def test_an_upline_takes_its_stop_of_a_closing_child_back_but_not_the_main_sites
     assert get_site_view(child.id).state == SiteState.SUSPENDED
     with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
         reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["other reason", "same reason"])
+def test_what_the_main_site_stops_while_it_closes_no_upline_resumes(
+    site_a: Site, *, is_told: bool
+) -> None:
+    child = make_child(site_a)
+    with site_scope(site_a.id):
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="盘点", actor=ACTOR)
+    with site_scope(child.id):
+        begin_closing(reason="不做了", is_by_platform=False, actor=ACTOR)
+    reason = "盘点" if is_told else "违规"
+    with platform_scope("the main site suspends"):
+        set_site_state(site_id=child.id, state=SiteState.SUSPENDED, reason=reason, actor=ACTOR)
+    with site_scope(child.id):
+        give_up_closing(actor=ACTOR)
+
+    with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+
+    assert get_site_view(child.id).state == SiteState.SUSPENDED
+
+
+def stop(site: Site, how: str) -> None:
+    """Let a site sell no more: stopped, winding down, or its time over."""
+    with platform_scope("a test stops a site"):
+        if how == "suspended":
+            set_site_state(site_id=site.id, state=SiteState.SUSPENDED, reason="x", actor=ACTOR)
+        elif how == "lapsed":
+            past = clock.now() - dt.timedelta(days=1)
+            Site.objects.filter(id=site.id).update(expires_at=past, lapses_at=past)
+    if how == "closing":
+        with site_scope(site.id):
+            begin_closing(reason="x", is_by_platform=False, actor=ACTOR)
+
+
+@pytest.mark.parametrize("how", ["suspended", "lapsed", "closing"])
+def test_a_shop_that_does_not_sell_gets_no_child_and_makes_no_link(site_a: Site, how: str) -> None:
+    allow(3)
+    stop(site_a, how)
+
+    with pytest.raises(errors.UplineNotOpen):
+        open_one(site_a)
+    with site_scope(site_a.id), pytest.raises(errors.UplineNotOpen):
+        invite_child(note="", days=7, actor=ACTOR)
+
+    assert read_room(site_a.id).count == 0
+
+
+def test_a_child_that_closed_leaves_its_place_and_comes_back_only_to_a_free_one(
+    site_a: Site,
+) -> None:
+    allow(1)
+    child = open_one(site_a)
+    with site_scope(child.id), transaction.atomic():
+        begin_closing(reason="x", is_by_platform=False, actor=ACTOR)
+        finish_closing(actor=ACTOR)
+
+    assert read_room(site_a.id).count == 0
+    other = open_one(site_a)
+
+    with site_scope(child.id), pytest.raises(errors.ChildrenFull):
+        reopen_site(actor=ACTOR)
+    assert get_site_view(child.id).state == SiteState.CLOSED
+    with site_scope(other.id), transaction.atomic():
+        begin_closing(reason="x", is_by_platform=False, actor=ACTOR)
+        finish_closing(actor=ACTOR)
+    with site_scope(child.id):
+        reopen_site(actor=ACTOR)
+    assert get_site_view(child.id).state == SiteState.OPEN
+
+
+def test_nothing_moves_below_a_shop_that_winds_down(site_a: Site, site_b: Site) -> None:
+    allow(3)
+    stop(site_a, "closing")
+
+    with platform_scope("a test moves"), pytest.raises(errors.SiteLeaving):
+        move_child(site_id=site_b.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
+
+    assert Site.objects.get(id=site_b.id).upline_id is None
+
+
+@pytest.mark.parametrize("days", [30, -30], ids=["runs", "is over"])
+def test_below_an_upline_a_sites_own_time_ends_nothing(
+    site_a: Site, site_b: Site, days: int
+) -> None:
+    allow(3)
+    plan = make_plan("其他版")
+    with platform_scope("a test gives a term"):
+        ends_at = clock.now() + dt.timedelta(days=30)
+        term = set_term_by_hand(
+            site_id=site_b.id, plan=plan, ends_at=ends_at, reason="手工", actor=ACTOR
+        )
+        if days < 0:
+            past = clock.now() + dt.timedelta(days=days)
+            grace = dt.timedelta(days=plan.grace_days)
+            rows = SiteTerm.unscoped.filter(id=term.id)
+            rows.update(starts_at=past - grace, ends_at=past)
+            Site.objects.filter(id=site_b.id).update(expires_at=past, lapses_at=past + grace)
+
+        move_child(site_id=site_b.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
+
+        moved = Site.objects.get(id=site_b.id)
+        assert (moved.upline_id, moved.expires_at, moved.lapses_at) == (site_a.id, None, None)
+        assert SiteTerm.unscoped.get(id=term.id).replaced_at is not None
+        assert get_site_view(site_b.id).state == SiteState.OPEN
+        assert list(auditing_terms.terms()) == []
+
+        move_child(site_id=site_b.id, upline_id=None, plan_id=plan.id, actor=ACTOR)
+        assert list(auditing_terms.terms()) == []
+
+
+def test_what_moved_below_an_upline_with_its_time_earlier_loses_its_end(
+    site_a: Site, site_b: Site
+) -> None:
+    plan, ends_at = make_plan("其他版"), clock.now() + dt.timedelta(days=30)
+    allow(3)
+    with platform_scope("a test makes what an earlier version left"):
+        for site in (site_a, site_b):
+            set_term_by_hand(
+                site_id=site.id, plan=plan, ends_at=ends_at, reason="手工", actor=ACTOR
+            )
+        with mock.patch.object(children, "end_terms"):
+            move_child(site_id=site_b.id, upline_id=site_a.id, plan_id=None, actor=ACTOR)
+
+        migration = import_module("kameng.tenancy.migrations.0011_time_below_an_upline")
+        with connection.cursor() as cursor:
+            for _again in range(2):
+                cursor.execute(migration.END)
+            cursor.execute("set local app.platform = 'on'")
+
+        ends = dict(Site.objects.values_list("id", "expires_at"))
+        assert (ends[site_a.id], ends[site_b.id]) == (ends_at, None)
+        assert list(auditing_terms.terms()) == []
 
 
 def test_a_child_settles_by_claims_only(site_a: Site, site_b: Site) -> None:

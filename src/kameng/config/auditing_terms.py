@@ -6,7 +6,7 @@ from kameng.config.audit_rows import read_rows
 
 
 def purchases() -> Iterator[str]:
-    """I29: a delivered order of a plan made one term and is done; no other term names an order."""
+    """I30: a delivered order of a plan made one term and is done; no other term names an order."""
     for order_no, terms, done in read_rows(
         """
         select o.order_no, count(t.id), count(p.done_at) from orders_order o
@@ -47,7 +47,7 @@ def purchases() -> Iterator[str]:
 
 
 def terms() -> Iterator[str]:
-    """I30: a site ends where its last standing term does, and sells on for its plan's grace."""
+    """I31: a site ends where its last standing term does, and sells on for its plan's grace."""
     for slug, stored, told in read_rows(
         """
         with standing as (
@@ -81,7 +81,7 @@ def terms() -> Iterator[str]:
 
 
 def earnings() -> Iterator[str]:
-    """I31: what is paid for plans is the main site's alone: no margin, no commission, no share."""
+    """I32: what is paid for plans is the main site's alone: no margin, no commission, no share."""
     for (order_no,) in read_rows(
         """
         select o.order_no from orders_order o

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from kameng.accounts.services.handing_over import find_open_offer
 from kameng.messaging.models import OperatorNotice
 from kameng.messaging.operator_notices import list_notices
 from kameng.tenancy.models import SiteState
@@ -83,6 +84,8 @@ def list_news(site: SiteView, *, may: frozenset[str]) -> list[News]:
     for notice in list_notices():
         if BARS.get(notice.kind) == site.state:
             continue  # the line above every page says it already
+        if notice.kind == "offered" and not _still_offered(notice):
+            continue
         icon, tone, text, route, permission = NEWS[notice.kind]
         url = reverse(f"console:{route}", args=[site.slug]) if route and permission in may else ""
         found.append(
@@ -96,3 +99,9 @@ def list_news(site: SiteView, *, may: frozenset[str]) -> list[News]:
             )
         )
     return found
+
+
+def _still_offered(notice: OperatorNotice) -> bool:
+    """Tell whether the offer stands: not once it is over, nor to the owner whom it made."""
+    offer = find_open_offer()
+    return offer is not None and offer.receiver_login == notice.values.get("to")

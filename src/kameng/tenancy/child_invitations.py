@@ -18,8 +18,9 @@ from kameng.core.audit import Actor, record
 from kameng.core.ids import new_token, token_digest
 from kameng.core.scope import platform_scope, require_site_id
 from kameng.tenancy import errors
-from kameng.tenancy.children import lock_upline, read_room
+from kameng.tenancy.children import lock_upline, read_room, require_open_upline
 from kameng.tenancy.models import ChildInvitation
+from kameng.tenancy.services import lock_site
 
 DAYS: Final = (1, 3, 7, 14)
 NOTE_CHARS: Final = 40
@@ -38,12 +39,13 @@ class InvitedChild:
 def invite_child(*, note: str, days: int, actor: Actor) -> InvitedChild:
     """Make a link with which somebody opens a child of the site in force, within `days`.
 
-    Raises `ChildOfChild`, `ChildrenForbidden`, and `ChildrenFull` when children and open links fill
-    the plan already. Locks the site.
+    Raises `UplineNotOpen`, `ChildOfChild`, `ChildrenForbidden`, and `ChildrenFull` when children
+    and open links fill the plan already. Shares the site's selling, then locks the site.
     """
     site_id = require_site_id()
     token, span = new_token(), days if days in DAYS else max(DAYS)
     with transaction.atomic():
+        require_open_upline(site_id)
         lock_upline(site_id)
         room = read_room(site_id)
         if not room.is_allowed or not room.most:
@@ -74,6 +76,19 @@ def withdraw_child_invitation(invitation_id: int, *, actor: Actor) -> None:
             raise errors.ChildInvitationNotFound
         invitation = ChildInvitation.objects.get(id=invitation_id)
         _record("child.invitation.withdrawn", invitation, actor=actor)
+
+
+def end_child_invitations(*, actor: Actor) -> None:
+    """Withdraw every link of the site in force that opens: its former owner made them.
+
+    Call inside the transaction in which the site changes hands. Locks the site, then the links, as
+    who opens a child by one does.
+    """
+    lock_site(require_site_id())
+    for row in open_child_invitations().order_by("id"):
+        rows = ChildInvitation.objects.filter(id=row.id, used_at__isnull=True)
+        if rows.filter(withdrawn_at__isnull=True).update(withdrawn_at=clock.now()):
+            _record("child.invitation.withdrawn", row, actor=actor)
 
 
 def open_child_invitations() -> QuerySet[ChildInvitation]:

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from kameng.core import clock
 from kameng.core.audit import Actor, record
 from kameng.core.scope import platform_scope
-from kameng.tenancy import errors
+from kameng.tenancy import errors, store
 from kameng.tenancy.models import Closing, Plan, SettlementWay, Site, SiteKind, SiteState
 from kameng.tenancy.rules import may_be_taken
 from kameng.tenancy.selectors import (
@@ -25,13 +25,14 @@ from kameng.tenancy.selectors import (
 )
 from kameng.tenancy.services import bump_catalogue_version, lock_site
 from kameng.tenancy.settings import SiteSettings, parse_settings, settings_json
-from kameng.tenancy.terms import hold_slug, release_slug
+from kameng.tenancy.terms import end_terms, hold_slug, release_slug
 
 # One sub-site with its children stays below the 25 people at which a tree must stop growing
 # (ADR 0043), whatever its plan says.
 MOST_CHILDREN: Final = 24
 MAX_MARKUP_BPS: Final = 100_000
 MAX_LEAST_AMOUNT: Final = 10_000_000_000
+LEAVING: Final = (SiteState.CLOSING, SiteState.CLOSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class ChildTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildRoom:
-    """How many children a sub-site has and may have."""
+    """How many children a sub-site has, those that closed for good left out, and may have."""
 
     count: int
     most: int
@@ -70,7 +71,7 @@ def read_room(upline_id: int) -> ChildRoom:
     most = get_limits(upline_id).child_sites_most
     is_child = Site.objects.filter(id=upline_id, upline_id__isnull=False).exists()
     return ChildRoom(
-        count=len(list_children(upline_id)),
+        count=sum(child.state != SiteState.CLOSED for child in list_children(upline_id)),
         most=0 if is_child else MOST_CHILDREN if most is None else min(most, MOST_CHILDREN),
         is_allowed=parse_settings(get_main_site().settings).child_sites_allowed,
     )
@@ -106,12 +107,13 @@ def create_child(
 ) -> Site:
     """Create a child site below a sub-site, within what its plan and the platform allow.
 
-    Call in a transaction. Locks the reservation of the address, then the upline. Raises
-    `SlugInvalid`, `SlugTaken` (also while somebody pays for it), `ChildOfChild`,
-    `ChildrenForbidden`, `ChildrenFull`.
+    Call in a transaction. Shares the upline's selling, then locks the reservation of the address,
+    then the upline. Raises `SlugInvalid`, `SlugTaken` (also while somebody pays for it),
+    `UplineNotOpen`, `ChildOfChild`, `ChildrenForbidden`, `ChildrenFull`.
     """
     if not may_be_taken(slug):
         raise errors.SlugInvalid  # an operator opens it: no name that looks like the platform's
+    require_open_upline(upline_id)
     holder = f"upline:{upline_id}"
     hold_slug(slug, holder=holder, until=clock.now())  # lost while somebody pays for it
     upline = lock_upline(upline_id)
@@ -141,6 +143,16 @@ def lock_upline(upline_id: int) -> Site:
     if upline.is_main or upline.upline_id is not None:
         raise errors.ChildOfChild
     return upline
+
+
+def require_open_upline(upline_id: int) -> None:
+    """Refuse unless a sub-site that is to get a child sells itself; holds for the transaction.
+
+    Shares its selling: the completion of its closing, which counts its children, waits or was
+    first. Raises `UplineNotOpen`.
+    """
+    if store.hold_state(upline_id) != SiteState.OPEN:
+        raise errors.UplineNotOpen
 
 
 def admit_child(upline_id: int) -> None:
@@ -183,11 +195,15 @@ def set_terms(*, site_id: int, terms: ChildTerms | None, actor: Actor) -> None:
 def move_child(*, site_id: int, upline_id: int | None, plan_id: int | None, actor: Actor) -> None:
     """Let a sub-site buy through another one, or (None) from the main site with a plan of its own.
 
-    The main site's act. Its own terms go with the old upline. Orders that stand keep theirs. Locks
-    the sites concerned, ascending, then their children. Raises `ChildOfChild`, `ChildrenFull`,
-    `ChildrenForbidden`, `PlanNotFound`.
+    The main site's act. Its own terms go with the old upline. Below an upline it sells for as long
+    as that one does: its own time ends, since nobody could prolong it there. Orders that stand keep
+    theirs. Shares the new upline's selling, then locks the sites concerned, ascending, then their
+    children. Raises `ChildOfChild`, `ChildrenFull`, `ChildrenForbidden`, `PlanNotFound`, and
+    `SiteLeaving` where the upline winds down or has.
     """
     with transaction.atomic():
+        if upline_id is not None and store.hold_state(upline_id) in LEAVING:
+            raise errors.SiteLeaving
         for each in sorted({site_id, upline_id} - {None}):  # type: ignore[type-var]
             lock_site(each)  # type: ignore[arg-type]
         site = Site.objects.get(id=site_id)
@@ -202,6 +218,7 @@ def move_child(*, site_id: int, upline_id: int | None, plan_id: int | None, acto
             lock_upline(upline_id)
             admit_child(upline_id)
             plan = Site.objects.get(id=upline_id).plan
+            end_terms(site)
         Site.objects.filter(id=site_id).update(
             upline_id=upline_id, plan=plan, child_markup_bps=None, child_minimum_amount=None
         )

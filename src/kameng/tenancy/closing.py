@@ -16,6 +16,7 @@ from kameng.core.errors import Refusal
 from kameng.core.events import publish
 from kameng.core.scope import require_site_id
 from kameng.tenancy import errors, store
+from kameng.tenancy.children import admit_child, lock_upline
 from kameng.tenancy.claiming import end_claim
 from kameng.tenancy.events import StandingChanged
 from kameng.tenancy.models import Closing, Domain, Site, SiteState
@@ -154,18 +155,25 @@ def finish_closing(*, actor: Actor) -> Closing:
 
 
 def reopen_site(*, actor: Actor) -> None:
-    """Undo a completed closing: the site sells again. Locks the site.
+    """Undo a completed closing: the site sells again. Locks the upline of a child, then the site.
 
-    Raises `ClosingStateWrong`, `TooLateToReopen` after the main site's `closed_keep_days`.
+    Raises `ClosingStateWrong`, `TooLateToReopen` after the main site's `closed_keep_days`, and for
+    a child whose place another one has by now what `admit_child` raises.
     """
     site_id = require_site_id()
+    upline_id = get_site_view(site_id).upline_id
     with transaction.atomic():
-        lock_site(site_id)
+        if upline_id is not None:
+            lock_upline(upline_id)
+        if lock_site(site_id).upline_id != upline_id:
+            raise errors.ClosingStateWrong  # moved meanwhile: the page is shown anew
         closing = find_closing()
         if closing is None or closing.completed_at is None:
             raise errors.ClosingStateWrong
         if kept_until(closing) < clock.now():
             raise errors.TooLateToReopen(days=keep_days())
+        if upline_id is not None:
+            admit_child(upline_id)
         _end(closing, actor)
         _set_state(site_id, state=SiteState.OPEN, reason="")
         Site.objects.filter(id=site_id).update(halted_by_upline=False)  # of before it closed

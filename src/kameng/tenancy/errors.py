@@ -86,6 +86,11 @@ class ChildrenForbidden(Conflict):
     message = _("平台没有开放下级站点。")
 
 
+class UplineNotOpen(Conflict):
+    code = "upline_not_open"
+    message = _("上级店铺现在没有营业，恢复营业后才能开下级站点。")
+
+
 class ChildrenFull(Conflict):
     code = "children_full"
     message = _("下级站点已达上限（%(most)s 个），请升级套餐或联系主站。")

@@ -219,6 +219,16 @@ def replace_terms(site: Site, *, now: dt.datetime) -> list[Stretch]:
     return left
 
 
+def end_terms(site: Site) -> None:
+    """Let a locked site's own time end without one of its own after it: it has no end any more.
+
+    Its history stays, marked as replaced. Call inside the transaction, in a platform scope.
+    """
+    rows = SiteTerm.unscoped.filter(site_id=site.id, replaced_at__isnull=True)
+    rows.update(replaced_at=clock.now())  # one that is over too: it would be the last that stands
+    Site.objects.filter(id=site.id).update(expires_at=None, lapses_at=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a term comes from."""

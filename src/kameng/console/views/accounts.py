@@ -1,6 +1,6 @@
 """The ledger's accounts: what each holds, its statement with what stands behind each line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.db import transaction
@@ -18,7 +18,7 @@ from kameng.core.audit import record
 from kameng.insight.accounts import LedgerAccount, find_account, list_accounts
 from kameng.ledger.accounts import ACCOUNT_NAMES, AccountKind, Reference, wallet_of
 from kameng.risk.services import admit_export
-from kameng.tenancy.selectors import SiteView
+from kameng.tenancy.selectors import SiteView, list_children
 from kameng.web.forms import read_choice
 from kameng.web.pagination import paginate
 from kameng.web.statements import (
@@ -103,13 +103,15 @@ def _statement_page(
         ),
         size=PAGE_SIZE,
     )
+    children = _children_behind(page.rows, request, site)
     context = {
         "title": title,
         "span": span,
         "sums": read_sums(number, period=span.period),
         "page": page,
         "rows": [
-            (line, _behind_url(line, site) or _child_url(line, request, site)) for line in page.rows
+            (line, _behind_url(line, site) or _child_url(line, children, site))
+            for line in page.rows
         ],
         "export_query": f"from={span.day_from}&until={span.day_until}",
         **urls,
@@ -131,12 +133,23 @@ def _behind_url(line: StatementLine, site: SiteView) -> str:
     return ""
 
 
-def _child_url(line: StatementLine, request: ConsoleRequest, site: SiteView) -> str:
+def _children_behind(
+    lines: Sequence[StatementLine], request: ConsoleRequest, site: SiteView
+) -> frozenset[int]:
+    """Return the children whose pages lines may lead to: below the site today, for who sees them.
+
+    One that has moved to another upline since is nobody's here any more.
+    """
+    sold = {line.behind.site_id for line in lines if line.behind is not None} - {site.site_id}
+    if not sold or site.is_main or not request.person.can("children.manage", site.site_id):
+        return frozenset()
+    return frozenset(child.id for child in list_children(site.site_id)) & sold
+
+
+def _child_url(line: StatementLine, children: frozenset[int], site: SiteView) -> str:
     """Return the page of the child that sold, for its upline: orders and buyers are the child's."""
     behind = line.behind
-    if behind is None or behind.kind != Reference.ORDER or behind.site_id == site.site_id:
-        return ""
-    if site.is_main or not request.person.can("children.manage", site.site_id):
+    if behind is None or behind.kind != Reference.ORDER or behind.site_id not in children:
         return ""
     return reverse("console:child", args=[site.slug, behind.site_id])
 

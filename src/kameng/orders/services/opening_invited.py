@@ -16,9 +16,9 @@ from kameng.core.scope import platform_scope
 from kameng.orders.events import SiteOpened
 from kameng.orders.services.buying_plans import NewShop
 from kameng.tenancy.child_invitations import find_child_invitation, use_child_invitation
-from kameng.tenancy.errors import ChildInvitationNotFound, ChildrenForbidden
-from kameng.tenancy.models import Site, SiteState
-from kameng.tenancy.selectors import branch_host, get_site_view, site_scope
+from kameng.tenancy.errors import ChildInvitationNotFound
+from kameng.tenancy.models import Site
+from kameng.tenancy.selectors import branch_host, site_scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +32,14 @@ class InvitedShop:
 def open_invited(token: str, *, shop: NewShop, ip: str) -> InvitedShop:
     """Open a child site below who made the link, for a new owner or a user who is signed in.
 
-    A refused try leaves the link as it was. Raises `ChildInvitationNotFound`, `ChildrenForbidden`,
-    `ChildrenFull`, `SlugInvalid`, `SlugTaken`, `HostTaken`, and the refusals of a name, a login, a
-    password. Publishes `SiteOpened`. Locks: reservation, upline, invitation.
+    A refused try leaves the link as it was. Raises `ChildInvitationNotFound`, `UplineNotOpen`,
+    `ChildrenForbidden`, `ChildrenFull`, `SlugInvalid`, `SlugTaken`, `HostTaken`, and the refusals
+    of a name, a login, a password. Publishes `SiteOpened`. Shares the upline's selling, then locks:
+    reservation, upline, invitation.
     """
     invitation = find_child_invitation(token)
     if invitation is None or invitation.used_at is not None:
         raise ChildInvitationNotFound
-    upline = get_site_view(invitation.site_id)
-    if upline.state != SiteState.OPEN or upline.is_lapsed:
-        raise ChildrenForbidden
     actor = Actor(kind="guest", name=shop.name[:20], ip=ip)
     opening = _opening(shop)
     with platform_scope("an invitation opens a child site"), transaction.atomic():

@@ -2,7 +2,8 @@
 
 Claims, prepaid balances and customers' balances stay with the site. Payout accounts and receivers
 of shares are the former owner's and go; merchant accounts are switched off until the new owner
-enters his own; verified details of who runs the shop are taken down.
+enters his own; verified details of who runs the shop are taken down; links that open child sites
+below it open none any more.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from kameng.settlement.services.accounts import remove_payout_account
 from kameng.settlement.services.payees import lock_payee
 from kameng.settlement.services.receivers import close_split_receiver
 from kameng.tenancy.addresses import site_url
+from kameng.tenancy.child_invitations import end_child_invitations
 from kameng.tenancy.licensing import take_down_licence
 from kameng.tenancy.selectors import get_site_view
 
@@ -47,7 +49,7 @@ def take_site_over(wish: TakeOver, *, actor: Actor) -> None:
     """Make who was offered the site in force its owner: all of it in one transaction; audited.
 
     The caller has proved the person. Raises `OfferGone`, `OfferForAnother`, `WithdrawalsOpen`. Both
-    are told by e-mail. Locks: roles, offer, payee, gateways, site.
+    are told by e-mail. Locks: roles, offer, payee, gateways, site, links for child sites.
     """
     site_id = require_site_id()
     owner = Owner(kind=OwnerKind.SITE, owner_id=site_id)
@@ -66,6 +68,7 @@ def take_site_over(wish: TakeOver, *, actor: Actor) -> None:
             if gateway.site_id == site_id and gateway.is_enabled:
                 switch_gateway(gateway_id=gateway.id, is_enabled=False, actor=actor)
         take_down_licence(actor=actor)
+        end_child_invitations(actor=actor)
         _tell(former, wish, offer_id=offer.id)
 
 

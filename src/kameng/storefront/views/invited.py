@@ -24,9 +24,9 @@ from kameng.storefront.shop_words import say_problem
 from kameng.storefront.views.plans import ShopForm, read_shop, require_main
 from kameng.tenancy.addresses import site_url
 from kameng.tenancy.child_invitations import find_child_invitation
-from kameng.tenancy.errors import ChildInvitationNotFound
-from kameng.tenancy.models import ChildInvitation, Site
-from kameng.tenancy.selectors import branch_host, find_address
+from kameng.tenancy.errors import ChildInvitationNotFound, UplineNotOpen
+from kameng.tenancy.models import ChildInvitation, Site, SiteState
+from kameng.tenancy.selectors import branch_host, find_address, get_site_view
 from kameng.web.cookies import give_session, session_token
 from kameng.web.csp import allow_own_frames
 from kameng.web.qr import draw_qr
@@ -45,7 +45,8 @@ def invited(request: KamengRequest, token: str) -> HttpResponse:
         # Also what a form sent twice gets: the shop that the first one opened.
         return _opened(request, invitation, invitation.child)
     if request.method != "POST":
-        return _form(request, invitation, ShopForm())
+        rests = get_site_view(invitation.site_id).state != SiteState.OPEN
+        return _form(request, invitation, ShopForm(), refusal=UplineNotOpen() if rests else None)
     form = read_shop(request)
     try:
         admit_join(ip=request.client_ip)
@@ -53,6 +54,10 @@ def invited(request: KamengRequest, token: str) -> HttpResponse:
     except ChildInvitationNotFound:
         return keep_private(see_other(request.path))  # used meanwhile: the page says by whom
     except Refusal as refusal:
+        now = find_child_invitation(token)
+        if now is not None and now.child is not None:
+            # Pressed twice: what refuses the second is the shop that the first one opened.
+            return keep_private(see_other(request.path))
         return _form(request, invitation, form, refusal=refusal)
     return _enter(request, opened, login=form.login)
 
