@@ -22,6 +22,8 @@ from kameng.core.audit import Actor, record
 from kameng.insight.services.archiving import ask_archive, write_archive
 from kameng.ledger.accounts import AccountKind
 from kameng.ledger.selectors import site_account_amount
+from kameng.messaging.models import OperatorNotice
+from kameng.messaging.operator_notices import NoticeDraft, post_notices
 from kameng.messaging.services import EmailDraft, InboxDraft, send_email, send_inbox
 from kameng.orders.models import RefundTo
 from kameng.orders.services.delivering import write_note
@@ -176,6 +178,7 @@ def _ids(
         "secret": "x" * 24,
         **_pages(world),
         **_staff(world),
+        "notice_id": _notice(world),
         "act": "resend",
         "version": "x",
     }
@@ -191,6 +194,15 @@ def _staff(world: World) -> dict[str, int]:
         wish = InvitationWish(role=Role.VIEWER, login="canary-a@staff.example.com")
         invited = make_invitation(wish, holder=permissions_of("owner"), actor=STAFF)
     return {"role_id": role.id, "invitation_id": invited.invitation.id, "passkey_id": 1}
+
+
+def _notice(world: World) -> int:
+    """Let the main site have told the operator of site A something that nobody has seen."""
+    values = {"to": "CANARY-A-heir", "reason": "CANARY-A-reason"}
+    key, site_id = "world", world.site_a.id
+    post_notices([NoticeDraft(site_id=site_id, kind="offered", dedupe_key=key, values=values)])
+    with site_scope(site_id):
+        return int(OperatorNotice.objects.get().id)
 
 
 def _domain(world: World) -> int:

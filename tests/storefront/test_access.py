@@ -38,6 +38,7 @@ OPEN = {  # route → what anybody gets
     "open/address/": 404,
     "open/design/<slug:key>/": 404,
     "open/more/": 404,
+    "open/invited/<str:token>/": 404,  # no such link
     "pages/<slug:slug>/": 404,  # no such page
     "about/": 200,
     "about/legal/": 200,
