@@ -3,7 +3,8 @@
 Chromium visits the shops and the back office as the demo's own people, buys one card key from a
 wallet, and keeps a PNG of each screen in docs/pictures, small enough for a README. With `--designs`
 it keeps a WebP of every ready-made design in frontend/designs, drawn with the demo's goods by the
-renderer that buyers meet; the opening page and docs/designs.md show them.
+renderer that buyers meet; the opening page and docs/designs.md show them. So it does with the mail
+of a delivered order in each design, and with pages on paper, in docs/pictures.
 """
 
 import argparse
@@ -30,6 +31,10 @@ DESIGN_SCREENS = {  # name: (width and height of the screen, width of the pictur
     "": (1280, 1600, 480),
     "-phone": (390, 844, 240),
 }
+MAIL_SCREEN = (560, 640, 300)  # as of the screens of designs, for each half of a picture
+MAIL_HALVES = (("light", "zh-hans"), ("dark", "en"))
+PAPER = (793, 1122, 420)  # A4 at 96 pixels an inch, and the width of its picture
+MARGIN = (49, 53)  # beside and above: the margins of @page in frontend/shared/print.css
 # A list as shop owners keep it: made up, looked through by the import, never stored.
 ODD_KEYS = """\
 卡号----密码
@@ -116,6 +121,73 @@ def take_designs(studio: Studio) -> None:
                 print(f"{path.stat().st_size // 1000:4d} kB  {path.relative_to(ROOT)}")
 
 
+def take_mails(studio: Studio) -> None:
+    """The mail of a delivered order in every design: light in Chinese beside dark in English."""
+    branch = SITES["sites"][1]
+    host = branch["hosts"][0]
+    base = studio.address(host, f"/console/{branch['slug']}/design/")
+    width, height, shown = MAIL_SCREEN
+    with studio.visitor(DESKTOP, host=host) as page:
+        sign_in(studio, page, site=branch)
+        page.goto(f"{base}templates/")
+        frames = page.locator("iframe.design-frame").evaluate_all("all => all.map(a => a.src)")
+        page.set_viewport_size({"width": width, "height": height})
+        for key in (str(frame).split("/")[-3] for frame in frames):
+            both = Image.new("RGB", (2 * shown, height * shown // width))
+            for number, (theme, language) in enumerate(MAIL_HALVES):
+                ask = f"design={key}&theme={theme}&lang={language}"
+                page.goto(f"{base}mails/order_delivered/frame/?{ask}")
+                with Image.open(io.BytesIO(page.screenshot())) as image:
+                    small = image.convert("RGB").resize(
+                        (shown, both.height), Image.Resampling.LANCZOS
+                    )
+                both.paste(small, (number * shown, 0))
+            save_small(both, f"mail-{key}")
+
+
+def take_prints(studio: Studio) -> None:
+    """A paid order on paper, from a light and a dark screen, in both languages; a dashboard."""
+    branch = SITES["sites"][1]
+    host = branch["hosts"][0]
+    for theme, language in MAIL_HALVES:
+        with studio.visitor(DESKTOP, host=host) as page:
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            page.goto(studio.address(host, "/sign-in/"))
+            page.locator("input[name=login]").fill(SITES["buyer"]["login"])
+            page.locator("input[type=password]").fill(SITES["password"])
+            page.locator("main form button[type=submit], main form button").last.click()
+            page.wait_for_load_state("load")
+            buy_card_key(studio, page, host=host)
+            page.context.add_cookies(
+                [{"name": "kameng_language", "value": language, "url": studio.address(host, "/")}]
+            )
+            page.reload()
+            keep_print(page, f"print-order-{'zh' if language != 'en' else 'en'}")
+    with studio.visitor(DESKTOP, host=host) as page:
+        sign_in(studio, page, site=branch)
+        keep_print(page, "print-dashboard")
+
+
+def keep_print(page: Page, name: str) -> None:
+    """Keep the first sheet of paper of a page, drawn by its rules for print."""
+    width, height, shown = PAPER
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": width - 2 * MARGIN[0], "height": height - 2 * MARGIN[1]})
+    page.wait_for_timeout(500)
+    sheet = Image.new("RGB", (width, height), "white")
+    with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as image:
+        sheet.paste(image.convert("RGB"), MARGIN)
+    small = sheet.resize((shown, height * shown // width), Image.Resampling.LANCZOS)
+    save_small(small, name)
+
+
+def save_small(picture: Image.Image, name: str) -> None:
+    """Keep a picture of the documents as WebP."""
+    path = FOLDER / f"{name}.webp"
+    picture.save(path, "WEBP", quality=78, method=6)
+    print(f"{path.stat().st_size // 1000:4d} kB  {path.relative_to(ROOT)}")
+
+
 def take_shop(studio: Studio) -> None:
     """The shop: home on a desk and on a phone, a product, a paid order with its key."""
     host = SITES["sites"][1]["hosts"][0]
@@ -192,7 +264,7 @@ def sign_in(studio: Studio, page: Page, *, site: dict[str, Any]) -> None:
     page.goto(studio.address(host, "/console/"))
     page.locator("input[type=text], input:not([type])").first.fill(str(site["owner"]["login"]))
     page.locator("input[type=password]").fill(SITES["password"])
-    page.get_by_role("button", name="登录").click()
+    page.get_by_role("button", name="登录", exact=True).click()
     page.locator(".app").wait_for()
 
 
@@ -200,7 +272,9 @@ def main() -> int:
     """Take every picture."""
     parser = argparse.ArgumentParser(description="Take the pictures of the README.")
     parser.add_argument("--port", type=int, default=8000, help="port of the running demo")
-    parser.add_argument("--designs", action="store_true", help="take the ready-made designs")
+    parser.add_argument(
+        "--designs", action="store_true", help="take the designs, their mails, and paper"
+    )
     wanted = parser.parse_args()
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
@@ -213,6 +287,8 @@ def main() -> int:
         studio = Studio(browser=browser, port=wanted.port)
         if wanted.designs:
             take_designs(studio)
+            take_mails(studio)
+            take_prints(studio)
         else:
             take_shop(studio)
             take_console(studio)

@@ -14,6 +14,7 @@ from kameng.accounts.services.staff import (
     create_user,
     grant_role,
     revoke_role,
+    set_role_suspended,
     set_staff_password,
     set_user_active,
 )
@@ -104,6 +105,19 @@ def test_a_site_keeps_its_last_owner(site_a: Site, lin: Staff) -> None:
             revoke_role(user_id=lin.user.id, actor=ADA)
         with pytest.raises(errors.LastOwner):
             grant_role(user_id=lin.user.id, role=Role.VIEWER, actor=ADA)
+        make_role(make_staff(), site_a)
+        revoke_role(user_id=lin.user.id, actor=ADA)
+        assert SiteRole.objects.count() == 1
+
+
+def test_an_owner_whom_the_platform_keeps_out_stays_the_owner(site_a: Site, lin: Staff) -> None:
+    set_user_active(lin.user.id, is_active=False, actor=ADA)
+
+    with site_scope(site_a.id):
+        with pytest.raises(errors.LastOwner):
+            revoke_role(user_id=lin.user.id, actor=ADA)
+        with pytest.raises(errors.LastOwner):
+            set_role_suspended(user_id=lin.user.id, is_suspended=True, actor=ADA)
         make_role(make_staff(), site_a)
         revoke_role(user_id=lin.user.id, actor=ADA)
         assert SiteRole.objects.count() == 1

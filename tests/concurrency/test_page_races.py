@@ -15,9 +15,17 @@ from PIL import Image
 
 from kameng.core import clock
 from kameng.pages import errors
-from kameng.pages.models import Page, PageKind, Picture, Publication, PublicationState, Revision
+from kameng.pages.models import (
+    Page,
+    PageKind,
+    Picture,
+    PreviewLink,
+    Publication,
+    PublicationState,
+    Revision,
+)
 from kameng.pages.selectors import get_page
-from kameng.pages.services import decorating, drafting, picturing, publishing
+from kameng.pages.services import decorating, drafting, picturing, previewing, publishing
 from kameng.pages.services.drafting import NewPage, open_page, overrule_draft, save_draft
 from kameng.pages.services.publishing import publish_due, publish_page, schedule_publication
 from kameng.tenancy.models import Site
@@ -380,3 +388,38 @@ def test_pages_made_at_one_moment_do_not_pass_the_limit_together(
         results = run_parallel(5, make)
 
     assert sum(isinstance(each, errors.TooManyPages) for each in results) == 3
+
+
+def share_together(view: SiteView, home: Page, run_parallel: Run, meeting: Meeting) -> int:
+    """Let three share a page that may have one link; return how many it has then."""
+    real = previewing._clear_away
+
+    def clear_away(page_id: int) -> None:
+        real(page_id)
+        meeting.arrive()  # each has counted its own link alone, if it can
+
+    def share(_number: int) -> str:
+        with site_scope(view.site_id):
+            return previewing.make_preview_link(home.id, actor=LIN)
+
+    with (
+        mock.patch.object(previewing, "LINKS_MOST", 1),
+        mock.patch.object(previewing, "_clear_away", clear_away),
+    ):
+        results = run_parallel(3, share)
+    assert not any(isinstance(each, Exception) for each in results)
+    with site_scope(view.site_id):
+        return int(PreviewLink.in_site().count())
+
+
+def test_links_made_at_one_moment_do_not_pass_the_limit_together(
+    view: SiteView, home: Page, run_parallel: Run
+) -> None:
+    assert share_together(view, home, run_parallel, Meeting(3, patience=0.3)) == 1
+
+
+def test_control_without_the_lock_links_pass_the_limit(
+    view: SiteView, home: Page, run_parallel: Run
+) -> None:
+    with mock.patch.object(previewing, "lock_page", get_page):
+        assert share_together(view, home, run_parallel, Meeting(3)) == 3

@@ -119,10 +119,17 @@ def test_sites_whose_staff_changed_as_it_may_have_no_breach(staffed: None) -> No
     assert audit.find_breaches() == []
 
 
-def test_an_owner_whom_the_platform_switches_off_is_no_breach(staffed: None) -> None:
-    set_user_active(User.objects.get(login="lin").id, is_active=False, actor=LIN)
+def test_owner_whom_the_platform_switches_off_is_no_breach(staffed: None) -> None:
+    lin = User.objects.get(login="lin")
+    set_user_active(lin.id, is_active=False, actor=LIN)
 
     assert audit.find_breaches() == []
+
+    set_user_active(lin.id, is_active=True, actor=LIN)
+    with as_owner(), connection.cursor() as cursor:  # off again, but by nobody
+        cursor.execute("update accounts_user set is_active = false where login = 'lin'")
+
+    assert {line.partition(":")[0] for line in audit.find_breaches()} == {"I44"}
 
 
 @pytest.mark.parametrize(("name", "damage"), BREAKS)

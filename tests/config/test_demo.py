@@ -13,7 +13,7 @@ from kameng.accounts.models import Approval, Customer, SiteRole, User
 from kameng.accounts.services.passwords import hash_new_password
 from kameng.catalog.inputs import clean_answers
 from kameng.catalog.models import Category, DeliveryKind, ImportJob, ImportState, Product, Variant
-from kameng.catalog.selectors import get_catalogue
+from kameng.catalog.selectors import get_catalogue, list_plan_offers
 from kameng.config.audit import find_breaches
 from kameng.config.demo import crowd, gateways, is_empty, load, rhythm, shelves, shops, wiping
 from kameng.config.demo.files import DemoFiles, read_files
@@ -290,6 +290,9 @@ def _check_shops(files: DemoFiles) -> None:
         own = [row for site in files.shops["sites"] for row in site.get("gateways", ())]
         assert gateways.count() == len(files.shops["gateways"]) + len(own)
         assert all(row.is_enabled and row.checked_at is not None for row in gateways)
+    with site_scope(sites["main"].id):
+        (trial,) = [each for each in list_plan_offers() if each.is_free]
+        assert trial.days is not None  # nobody has the demo's shops for nothing for ever
 
 
 def _check_goods_and_keys(files: DemoFiles) -> None:

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home, claim, find_supervisor, prepare_home
 from kameng.config.launch.logs import rotate, tail
 from kameng.config.launch.options import SUPERVISED, read_options
+from kameng.config.launch.ports import find_port_fault
 from kameng.config.launch.postgres import find_server
 from kameng.config.launch.processes import (
     end_processes,
@@ -32,7 +34,7 @@ from kameng.config.launch.processes import (
 from kameng.config.launch.report import recorded
 from kameng.config.launch.signals import Signals
 from kameng.config.launch.supervisor import Child, Supervisor, describe_code
-from kameng.config.launch.up import find_port_fault, read_processes
+from kameng.config.launch.up import read_processes
 from tests.ports import free_port
 
 WEB = """
@@ -51,6 +53,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 time.sleep(600)
 """
+LATE = "import time; time.sleep(600)"  # has not tried to listen yet
 BROKEN = "raise SystemExit('the reason of it all')"
 
 DRIVER = """
@@ -107,10 +110,11 @@ Run = Callable[..., subprocess.Popen[str]]
 def supervise(home: Home) -> Iterator[Run]:
     """Start a supervisor of small programs in a process of its own."""
     started: list[subprocess.Popen[str]] = []
-    port = free_port()
+    free = free_port()
 
     def start(
         *,
+        port: int = free,
         web: str = WEB,
         worker: str = IDLE,
         with_server: bool = False,
@@ -288,9 +292,45 @@ def test_port_in_use_is_named_with_the_setting() -> None:
         fault = find_port_fault("127.0.0.1", port)
 
     assert fault is not None
-    assert f"Port {port} is in use" in str(fault)
+    assert f"Port {port} is in use by" in str(fault)
+    assert f"(process {os.getpid()})" in str(fault)
     assert "KAMENG_PORT" in str(fault)
     assert find_port_fault("127.0.0.1", port) is None
+
+
+def test_port_that_another_shop_answers_at_is_refused_and_not_welcomed(supervise: Run) -> None:
+    """It answers well, so that asking alone would take it for our own."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", WEB, str(port)]) as other:
+        try:
+            assert wait_until(lambda: find_port_fault("127.0.0.1", port) is not None, seconds=30)
+            output = supervise(port=port, web=LATE).communicate(timeout=60)[0]
+        finally:
+            other.kill()
+
+    assert "ready" not in output.split()
+    assert f"end: Port {port} is in use by " in output
+    assert f"(process {other.pid})" in output
+    assert "KAMENG_PORT" in output
+
+
+def test_port_taken_by_what_does_not_answer_ends_the_start(supervise: Run) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as other:
+        other.listen()
+        threading.Thread(target=hang_up, args=(other,), daemon=True).start()
+        output = supervise(port=port).communicate(timeout=60)[0]
+        other.shutdown(socket.SHUT_RDWR)
+
+    assert f"end: Port {port} is in use by " in output
+    assert f"(process {os.getpid()})" in output
+
+
+def hang_up(server: socket.socket) -> None:
+    """Take every call and say nothing."""
+    with suppress(OSError):  # it is shut when the test ends
+        while True:
+            server.accept()[0].close()
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])

@@ -5,15 +5,18 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from kameng.accounts.models import Role
 from kameng.catalog.models import Variant
 from kameng.core.audit import SYSTEM
 from kameng.core.scope import platform_scope
+from kameng.insight.dashboard import forget_figures
 from kameng.tenancy.children import move_child
+from kameng.tenancy.closing import begin_closing, give_up_closing
 from kameng.tenancy.models import Plan, Site, SiteState
-from kameng.tenancy.selectors import forget_hosts, get_site_view
-from tests.concurrency.shop import Shop, make_buyers, open_shop, order
+from kameng.tenancy.selectors import forget_hosts, get_site_view, site_scope
+from tests.concurrency.shop import STAFF, Shop, make_buyers, open_shop, order
 from tests.console.conftest import Desk
 from tests.console.pages import address, text_of
 from tests.factories import make_child
@@ -65,6 +68,24 @@ def test_a_child_is_opened_in_one_form_and_sells_at_once(shop: Shop, desk: Desk)
     assert visitor.get("/console/he/goods/").status_code == 200
     assert visitor.get("/console/site-a/").status_code in (403, 404)
     assert "小禾点卡" in text_of(desk.get("children/"))
+
+
+def test_what_a_child_brings_is_a_figure_of_its_uplines_day(
+    below: Shop, desk: Desk, desk_of: DeskOf, site_a: Site
+) -> None:
+    finance = desk_of(make_operator(site_a, login="fin", name="Fin", role=Role.FINANCE), site_a)
+
+    def tile(of: Desk) -> str:
+        forget_figures()
+        page = of.get("").content.decode()
+        return page.partition('data-figure="children_amount"')[2].partition("</div>")[0]
+
+    before = tile(desk)
+    order(below, customer=make_buyers(below.site, 1, amount=130_000)[0], by_wallet=True)
+
+    assert (before, "¥0.99" in tile(desk), "¥0.99" in tile(finance)) == ("", True, True)
+    assert "/console/site-a/children/" in tile(desk)
+    assert "/console/site-a/children/" not in tile(finance)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +257,36 @@ def test_a_paused_child_shows_why_and_comes_back(below: Shop, desk: Desk) -> Non
     assert "盘点一天" in shut.content.decode()
     assert desk.post(f"children/{kid}/resume/").status_code == 303
     assert visitor.get("/").status_code == 200
+
+
+def test_a_child_that_is_closing_is_paused_and_let_go_again(below: Shop, desk: Desk) -> None:
+    kid = below.site.id
+    with site_scope(kid):
+        begin_closing(reason="不做了", is_by_platform=False, actor=STAFF)
+    assert "它正在关店" in text_of(desk.get(f"children/{kid}/"))
+
+    assert desk.post(f"children/{kid}/halt/", reason="欠款").status_code == 303
+
+    page = text_of(desk.get(f"children/{kid}/"))
+    assert all(words in page for words in ("关店中", "由您暂停", "取消暂停"))
+    assert "只有主站能恢复" not in page
+    assert desk.post(f"children/{kid}/halt/", reason="再").status_code == 409
+    assert desk.post(f"children/{kid}/resume/").status_code == 303
+    assert desk.post(f"children/{kid}/resume/").status_code == 409
+    with site_scope(kid):
+        give_up_closing(actor=STAFF)
+    assert Client(HTTP_HOST="child.localhost").get("/").status_code == 200
+
+
+@pytest.mark.parametrize(("most", "is_led"), [(0, True), (1, True), (5, False)])
+def test_where_the_plan_has_no_room_the_page_leads_to_the_plans(
+    below: Shop, desk: Desk, most: int, *, is_led: bool
+) -> None:
+    allow_children(most)
+    plan = f'<p><a href="{reverse("console:my_plan", args=["site-a"])}">'
+
+    for path in ("children/", "children/new/", "children/invitations/"):
+        assert (plan in desk.get(path).content.decode()) == is_led, path
 
 
 def test_a_suspended_upline_closes_the_childs_shop(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ from django.urls import reverse
 from PIL import Image
 
 from kameng.accounts.models import Role
-from kameng.pages.models import Page, PageKind, Picture, Revision
+from kameng.pages.models import Page, PageKind, Picture, PreviewLink, Revision
+from kameng.pages.ready_made import all_designs
 from kameng.pages.selectors import current_content, get_page
+from kameng.pages.services import previewing
 from kameng.pages.services.drafting import open_page
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import get_site_view, site_scope
@@ -23,7 +26,7 @@ from tests.pages.conftest import content, texts
 
 PAGE_CALLS = ("draft", "publish", "schedule", "unschedule", "discard", "share", "unshare")
 PAGE_VIEWS = ("edit_page", "page_frame", "page_history")
-SITE_VIEWS = ("design", "new_page", "templates", "pictures", "list_pictures", "skins")
+SITE_VIEWS = ("design", "new_page", "templates", "pictures", "list_pictures", "skins", "mail_looks")
 
 
 BOUNDLESS = (  # a section that is kept unread, with a number that no database holds
@@ -307,6 +310,43 @@ def test_preview_links_open_for_anybody_until_they_are_revoked(
     assert guest.get(path).status_code == 404
 
 
+def test_designs_are_drawn_when_they_are_looked_at(desk: Desk) -> None:
+    """The frames are costly: a script fetches each as it comes into view; without one, all."""
+    page = desk.get("design/templates/").content.decode()
+    with_script = re.sub(r"<noscript>.*?</noscript>", "", page)
+
+    count = len(all_designs())
+    assert with_script.count("<iframe") == with_script.count(" data-src=") == count
+    assert page.count("<noscript><iframe") == count
+
+
+def test_a_page_has_so_many_preview_links_and_the_oldest_ends(
+    site_a: Site,
+    home: Page,
+    desk: Desk,
+    client_for: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(previewing, "LINKS_MOST", 3)
+    call(desk, home, "draft", {"version": 0, "content": content("只有草稿里有")})
+    guest = client_for(site_a)
+
+    def share() -> str:
+        return "/" + str(answer(call(desk, home, "share"))["url"]).split("/", 3)[3]
+
+    def opened(paths: list[str]) -> list[bool]:
+        return [guest.get(path).status_code == 200 for path in paths]
+
+    paths = [share() for _ in range(4)]
+    assert opened(paths) == [False, True, True, True]
+
+    call(desk, home, "unshare")
+    paths = [share() for _ in range(3)]  # what opens nothing takes no place, and is not kept
+    assert opened(paths) == [True, True, True]
+    with site_scope(site_a.id):
+        assert PreviewLink.objects.count() == 3
+
+
 def test_every_section_of_the_palette_is_shown_and_a_wrong_one_is_not(desk: Desk) -> None:
     boot = desk.get("design/open/2/")
     page = desk.client.get(boot.headers["Location"]).content.decode()
@@ -382,3 +422,41 @@ def test_a_number_that_is_none_is_no_fault(home: Page, desk: Desk, wrong: str) -
     assert desk.get(f"design/pages/{home.id}/history/", number=wrong).status_code == 200
     assert answer(desk.get("design/goods/", ids=f"{wrong},5", q=wrong[:60])) == {"items": []}
     assert desk.get("design/pictures/list/", id=wrong, before=wrong).status_code == 200
+
+
+def test_the_operator_sees_the_mails_of_the_shop_in_a_closed_frame(
+    lin: people.Staff, site_a: Site, desk_of: Callable[..., Desk]
+) -> None:
+    desk = desk_of(lin, site_a)
+
+    page = desk.get("design/mails/?kind=one_time_code&lang=en").content.decode()
+    frames = re.findall(r'<iframe[^>]* sandbox="" src="([^"]*)"', page)
+
+    assert [frame.rpartition("?")[2] for frame in frames] == [
+        "lang=en&amp;theme=light",
+        "lang=en&amp;theme=dark",
+    ]
+    mail = desk.client.get(frames[1].replace("&amp;", "&"))
+    assert mail.status_code == 200
+    assert "Your code is" in mail.content.decode()
+    policy = mail.headers["Content-Security-Policy"]
+    for part in ("default-src 'none'", " sandbox;", "img-src data:", "frame-ancestors 'self'"):
+        assert part in policy
+    assert "script" not in policy
+    assert mail.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("design/mails/?kind=none&lang=xx", 200),
+        ("design/mails/none/frame/", 404),
+        ("design/mails/order_delivered/frame/?lang=xx&theme=xx", 200),
+        ("design/mails/order_delivered/frame/?design=pixel", 200),
+        ("design/mails/order_delivered/frame/?design=none", 404),
+    ],
+)
+def test_an_odd_mail_is_the_first_one_or_none(
+    lin: people.Staff, site_a: Site, desk_of: Callable[..., Desk], path: str, status: int
+) -> None:
+    assert desk_of(lin, site_a).get(path).status_code == status

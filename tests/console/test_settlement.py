@@ -146,6 +146,16 @@ def test_a_new_account_asks_for_the_password_of_an_old_session(
     assert "6222020200011112222" not in page
 
 
+def test_a_bank_is_of_bank_cards_alone(lin_desk: Desk, money: Money) -> None:
+    """What was typed before another kind was chosen is not seen any more, and not kept."""
+    fields = {"kind": "alipay", "account": "lin@example.com", "name": "林小满", "bank_name": "工行"}
+
+    assert lin_desk.post("settlement/accounts/new/", **fields).status_code == 303
+
+    with platform_scope("a test looks"):
+        assert PayoutAccount.unscoped.get().bank_name == ""
+
+
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.SERVICE, Role.GOODS, Role.MANAGER])
 def test_only_who_may_asks_for_money(
     money: Money, desk_of: Callable[..., Desk], site_a: Site, lin: people.Staff, role: Role

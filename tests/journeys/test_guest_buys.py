@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.journeys import buying
+from tests.journeys.printing import read_sheets
 from tests.journeys.visitor import Visitor
 
 Visit = Callable[..., Visitor]
@@ -40,9 +41,47 @@ def test_a_guest_finds_pays_and_holds_the_keys(visit: Visit, device: str) -> Non
     assert len(set(keys)) == 2
     guest.look("paid")
     assert order_no in guest.page.url
+    if device == "desktop":
+        _print(guest, keys, order_no)
     if device == "desktop":  # the first tab follows by itself
         waiting.wait_for_url(f"**/o/{order_no}/**")
     _use(guest, keys)
+
+
+def _print(guest: Visitor, keys: list[str], order_no: str) -> None:
+    """On paper: the shop, the order, each key whole on one sheet, nothing to press; in the dark."""
+    page = guest.page
+    page.emulate_media(color_scheme="dark", media="print")
+    black_on_white = page.evaluate(
+        """() => [document.body, document.querySelector("article.key")].map(each =>
+            [getComputedStyle(each).backgroundColor, getComputedStyle(each).color])"""
+    )
+    assert [ground for ground, _ in black_on_white] == ["rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"]
+    assert {ink for _, ink in black_on_white} == {"rgb(0, 0, 0)"}
+    long_keys = page.evaluate(
+        """() => {  // as many as four sheets hold, each of three lines
+            const list = document.querySelector("#keys");
+            return [...Array(20).keys()].map(number => {
+                const key = list.firstElementChild.cloneNode(true);
+                const value = key.querySelector(".key-value");
+                value.textContent = `LONG${number}-`.repeat(16) + "END";
+                list.append(key);
+                return value.textContent;
+            });
+        }"""
+    )
+
+    sheets = read_sheets(page.pdf(prefer_css_page_size=True))
+
+    assert len(sheets) > 2
+    for key in (*keys, *long_keys):
+        assert sum(key in sheet for sheet in sheets) == 1, key
+    assert order_no in sheets[0]
+    assert page.locator("header .header-brand").inner_text().split()[-1] in sheets[0]
+    for word in ("复制", "保存为文本", "继续逛", "搜索", "我的订单", "标记用过"):
+        assert word not in "".join(sheets)
+    page.emulate_media(color_scheme="null", media="null")
+    page.reload()
 
 
 def _use(guest: Visitor, keys: list[str]) -> None:

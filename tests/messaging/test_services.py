@@ -1,28 +1,35 @@
 """Inbox and e-mail: once by key, encrypted at rest, sent with patience, given up in the open."""
 
 import contextlib
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import LazySettings
+from django.conf import settings as django_settings
 from django.db import transaction
 from django.template import Context, Template
 from psycopg.errors import InsufficientPrivilege
 
+from kameng.config import tasks as calendar
 from kameng.core import clock, keyring
 from kameng.core.audit import SYSTEM
 from kameng.core.database import fetch, fetch_one
 from kameng.core.scope import platform_scope
 from kameng.messaging import errors, rendering, selectors, services
-from kameng.messaging.models import Email, EmailState, InboxMessage
+from kameng.messaging.dressing import Dress
+from kameng.messaging.models import Audience, Email, EmailState, InboxMessage
 from kameng.messaging.rendering import mail_form, render_mail
 from kameng.messaging.rules import MAX_ATTEMPTS, wait_seconds
 from kameng.messaging.services import EmailDraft, InboxDraft, deliver_due_emails
 from kameng.messaging.tasks import deliver_emails
+from kameng.pages.letterheads import dress_mail
 from kameng.tenancy.models import Site
 from kameng.tenancy.selectors import site_scope
 from tests.people import Buyer
@@ -277,6 +284,89 @@ def test_e_mails_are_encrypted_anew_with_a_new_key(
 
     assert bytes(state_of().to_cipher)[0] == version != before[0]
     assert deliver_due_emails() == 1
+
+
+def read(mail: Envelope) -> EmailMessage:
+    """Return a mail that the server got, as who gets it reads it."""
+    made = message_from_bytes(bytes(mail.content or b""), policy=policy.default)
+    assert isinstance(made, EmailMessage)
+    return made
+
+
+def html_of(mail: Envelope) -> str:
+    part = read(mail).get_body(preferencelist=("html",))
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content())
+
+
+def test_a_mail_wears_the_look_of_its_shop_and_one_to_staff_that_of_the_main_site(
+    site_a: Site, site_b: Site, main_site: Site, sink: Sink
+) -> None:
+    staff = dataclasses.replace(draft(site_a, key="staff"), audience=Audience.STAFF)
+    code = dataclasses.replace(draft(site_b, key="code"), language="en")
+    with platform_scope("a consumer of events"):
+        services.send_email([draft(site_a), staff, code])
+
+    assert deliver_emails(dress_mail) == 3
+
+    names = {read(mail)["Message-ID"]: html_of(mail) for mail in sink.mails}
+    pages = [
+        names[f"<kameng.{state_of(key).id}@{domain()}>"] for key in ("order:1", "staff", "code")
+    ]
+    assert ["“甲站”" in page for page in pages] == [True, True, False]
+    assert [f">{main_site.name}</span>" in page for page in pages] == [False, True, False]
+    assert [">甲站</span>" in page for page in pages] == [True, False, False]
+    assert ['lang="en"' in page for page in pages] == [False, False, True]
+    assert "You get this mail because" in pages[2]
+    assert "http://main.localhost" in pages[1]
+
+
+def domain() -> str:
+    return django_settings.MAIL_FROM.rpartition("@")[2]
+
+
+def test_a_mail_that_is_sent_again_is_the_same_mail(site_a: Site, sink: Sink) -> None:
+    with site_scope(site_a.id):
+        services.send_email([draft(site_a)])
+    with platform_scope("a worker that dies after sending"):
+        services._deliver(services.store.claim_emails(limit=10, lease_seconds=1), dress_mail)
+        Email.unscoped.update(next_attempt_at=clock.now() - dt.timedelta(seconds=1))
+
+    assert deliver_emails(dress_mail) == 1
+
+    first, second = (read(mail) for mail in sink.mails)
+    assert first["Message-ID"] == second["Message-ID"] == f"<kameng.{state_of().id}@{domain()}>"
+    for made in (first, second):
+        text = made.get_body(preferencelist=("plain",))
+        assert isinstance(text, EmailMessage)
+        assert text.get_content() == "链接：…\n"
+    assert html_of(sink.mails[0]) == html_of(sink.mails[1])
+
+
+def test_a_look_that_cannot_be_drawn_holds_no_mail_back(
+    site_a: Site, site_b: Site, sink: Sink
+) -> None:
+    def dresser(site_id: int, *, audience: int, language: str) -> Dress:
+        if site_id == site_a.id:
+            raise KeyError("brand")
+        return dress_mail(site_id, audience=audience, language=language)
+
+    with platform_scope("a consumer of events"):
+        services.send_email([draft(site_a), draft(site_b)])
+
+    assert deliver_emails(dresser) == 2
+
+    kinds = sorted(read(mail).get_content_type() for mail in sink.mails)
+    assert kinds == ["multipart/alternative", "text/plain"]
+
+
+def test_the_worker_dresses_what_it_sends(site_a: Site, sink: Sink) -> None:
+    with site_scope(site_a.id):
+        services.send_email([draft(site_a)])
+
+    calendar.deliver_emails.func(timestamp=0)
+
+    assert read(sink.mails[0]).get_content_type() == "multipart/alternative"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import pytest
 
+from kameng.catalog.models import Variant
 from kameng.config.audit import find_breaches
+from kameng.core.scope import platform_scope
 from kameng.insight.services.leaving import complete_closing
 from kameng.insight.services.notifying import announce_closing
 from kameng.ledger.accounts import AccountKind
@@ -14,6 +16,7 @@ from kameng.payments.models import GatewayRefund, Payment, PaymentState, RefundS
 from kameng.payments.providers.port import RefundStatus
 from kameng.payments.selectors import list_mismatched
 from kameng.payments.services import confirming
+from kameng.tenancy.children import move_child
 from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import get_site_view, site_scope
 from tests.concurrency.shop import (
@@ -24,9 +27,11 @@ from tests.concurrency.shop import (
     fresh,
     make_due,
     notify,
+    open_shop,
     order,
     payment_of,
 )
+from tests.factories import make_child
 from tests.payments.filling import YUAN, Purse, RefundDesk, ask_gateways, balance
 
 
@@ -125,6 +130,58 @@ def test_without_the_guard_a_closed_shop_would_be_owed_its_part(
     notify(shop, payment)
 
     assert balance(AccountKind.SITE_MARGIN, shop.site.id) > 0
+
+
+def sold_through_one_that_closed(main: Site, upline: Site) -> tuple[Shop, PlacedOrder, Payment]:
+    """A child's order that is over; its upline closes once the child is below the main site."""
+    child = make_child(upline, slug="child-a", host="child.localhost", terms=(1000, 0))
+    shop = open_shop(main, child)
+    with platform_scope("a test leaves room for the upline's part"):
+        Variant.unscoped.filter(id=shop.variant.id).update(list_amount=2_000_000)
+    placed = order(shop)
+    cancel(shop, placed)
+    payment = payment_of(shop, placed)
+    give_up(shop, payment)
+    with platform_scope("the main site takes the child over"):
+        move_child(site_id=child.id, upline_id=None, plan_id=upline.plan_id, actor=STAFF)
+    close(upline)
+    assert get_site_view(child.id).state == SiteState.OPEN
+    return shop, placed, payment
+
+
+def test_what_is_paid_after_the_upline_closed_goes_back(
+    any_db: None, main_site: Site, site_a: Site, desk: RefundDesk
+) -> None:
+    shop, placed, payment = sold_through_one_that_closed(main_site, site_a)
+
+    said = notify(shop, payment)
+    again = notify(shop, payment)
+
+    assert said.accepted
+    assert (again.accepted, again.body) == (said.accepted, said.body)
+    ask_gateways(shop)
+    found = fresh(shop, placed)
+    assert found.upline_site_id == site_a.id
+    assert refunds(shop) == [(found.total_amount, RefundState.DONE)]
+    assert (found.state, found.paid_at) == (State.CANCELLED, None)
+    assert set(owed(shop).values()) == {0}
+    assert balance(AccountKind.SITE_MARGIN, site_a.id) == 0
+    assert find_breaches() == []
+
+
+def test_without_the_guard_a_closed_upline_would_be_owed_its_part(
+    any_db: None,
+    main_site: Site,
+    site_a: Site,
+    desk: RefundDesk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handlers, "_is_too_late", lambda order_id: False)
+    shop, _placed, payment = sold_through_one_that_closed(main_site, site_a)
+
+    notify(shop, payment)
+
+    assert balance(AccountKind.SITE_MARGIN, site_a.id) > 0
 
 
 @pytest.mark.parametrize("is_of_a_customer", [True, False])

@@ -208,6 +208,52 @@ def test_an_upline_resumes_only_what_it_paused(site_a: Site, site_b: Site) -> No
     assert get_site_view(child.id).closed_reason == "违规"
 
 
+def test_an_upline_stops_a_child_that_is_closing_all_the_same(site_a: Site) -> None:
+    """Its closing goes on; giving that up does not slip past the upline."""
+    child = make_child(site_a)
+    with site_scope(child.id):
+        begin_closing(reason="不做了", is_by_platform=False, actor=ACTOR)
+    with site_scope(site_a.id):
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="欠款", actor=ACTOR)
+        with pytest.raises(errors.ChildStateMoved):
+            suspend_child(site_id=child.id, upline_id=site_a.id, reason="再", actor=ACTOR)
+    assert get_site_view(child.id).state == SiteState.CLOSING
+
+    with site_scope(child.id):
+        give_up_closing(actor=ACTOR)
+    view = get_site_view(child.id)
+    assert (view.state, view.suspended_reason) == (SiteState.SUSPENDED, "欠款")
+
+    with site_scope(site_a.id):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+    assert get_site_view(child.id).state == SiteState.OPEN
+
+
+def test_an_upline_takes_its_stop_of_a_closing_child_back_but_not_the_main_sites(
+    site_a: Site,
+) -> None:
+    child = make_child(site_a)
+    with site_scope(child.id):
+        begin_closing(reason="不做了", is_by_platform=False, actor=ACTOR)
+    with site_scope(site_a.id):
+        with pytest.raises(errors.ChildStateMoved):
+            reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="欠款", actor=ACTOR)
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+        suspend_child(site_id=child.id, upline_id=site_a.id, reason="欠款", actor=ACTOR)
+    with platform_scope("the main site suspends"):
+        set_site_state(site_id=child.id, state=SiteState.SUSPENDED, reason="欠款", actor=ACTOR)
+    with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+
+    with site_scope(child.id):
+        give_up_closing(actor=ACTOR)
+
+    assert get_site_view(child.id).state == SiteState.SUSPENDED
+    with site_scope(site_a.id), pytest.raises(errors.ChildStateMoved):
+        reopen_child(site_id=child.id, upline_id=site_a.id, actor=ACTOR)
+
+
 @pytest.mark.parametrize("is_told", [False, True], ids=["other reason", "same reason"])
 def test_what_the_main_site_stops_while_it_closes_no_upline_resumes(
     site_a: Site, *, is_told: bool

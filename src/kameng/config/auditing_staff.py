@@ -14,7 +14,7 @@ from kameng.config.audit_rows import read_rows
 
 def roles() -> Iterator[str]:
     """I44: a role gives what a site may give and is of the site where it is held; each sub-site
-    that has staff and is not closed has an owner who can act, or whom the platform switched off.
+    that has staff and is not closed has an owner who can act, or whom the platform keeps out.
     """
     for row in read_rows(
         """
@@ -37,6 +37,7 @@ def roles() -> Iterator[str]:
         ):
             yield f"site {row[0]}: {table} {row[1]} holds role {row[2]!r} of site {row[3]}"
     for row in read_rows(
+        # Whom the platform has switched off stays the owner: its log says so, or it was not done.
         """
         select s.slug from tenancy_site s
          where s.parent_id is not null and s.state <> 3
@@ -46,13 +47,13 @@ def roles() -> Iterator[str]:
                             where r.site_id = s.id and r.role = 'owner'
                               and r.suspended_at is null
                               and (u.is_active
-                                   or exists (select 1 from core_auditentry e
-                                               where e.subject_kind = 'user'
-                                                 and e.subject_id = u.id::text
-                                                 and e.action = 'staff.deactivated')))
+                                   or (select e.action from core_auditentry e
+                                        where e.subject_kind = 'user' and e.subject_id = u.id::text
+                                          and e.action in ('staff.activated', 'staff.deactivated')
+                                        order by e.id desc limit 1) = 'staff.deactivated'))
         """
     ):
-        yield f"site {row[0]}: no owner of it can act, and the platform switched none off"
+        yield f"site {row[0]}: it has no owner who can act, or whom the platform switched off"
 
 
 def invitations() -> Iterator[str]:

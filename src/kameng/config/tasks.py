@@ -5,6 +5,7 @@ from procrastinate.contrib.django import app
 from kameng.accounts import tasks as accounts
 from kameng.messaging import tasks as messaging
 from kameng.pages import tasks as pages
+from kameng.pages.letterheads import dress_mail
 from kameng.payments import tasks as payments
 from kameng.risk import tasks as risk
 from kameng.tenancy import tasks as tenancy
@@ -13,8 +14,8 @@ from kameng.tenancy import tasks as tenancy
 @app.periodic(cron="* * * * * */5")
 @app.task(queue="mail", queueing_lock="deliver_emails")
 def deliver_emails(timestamp: int) -> None:
-    """Send the e-mails that are due."""
-    messaging.deliver_emails()
+    """Send the e-mails that are due, each in the look of its shop."""
+    messaging.deliver_emails(dress_mail)
 
 
 @app.periodic(cron="* * * * * */5")

@@ -46,7 +46,7 @@ SMALL_TILES: Final = (
     "arpu_amount",
     "repeat_bps",
     "refunded_amount",
-    "below_amount",
+    "children_amount",
 )
 BUYER_TILES: Final = ("new_count", "returning_count", "guest_count")
 SERIES: Final = {  # figures that are drawn: what of each hour, day or month
@@ -161,7 +161,7 @@ def make_tile(screen: Screen, code: str) -> Tile | None:
         if not screen.sees_money:
             return None
         code = "profit_amount" if screen.site.is_main else "kept_amount"
-    if code == "below_amount" and not _shows_below(screen):
+    if code == "children_amount" and not _shows_below(screen):
         return None
     definition = DEFINITIONS[code]
     return Tile(
@@ -171,7 +171,7 @@ def make_tile(screen: Screen, code: str) -> Tile | None:
         changes=tuple(_changes(screen.board, definition)),
         spark=_spark(screen.board, code),
         url=_children_url(screen)
-        if code == "below_amount"
+        if code == "children_amount"
         else orders_url(screen, definition.orders),
     )
 
@@ -179,7 +179,7 @@ def make_tile(screen: Screen, code: str) -> Tile | None:
 def _shows_below(screen: Screen) -> bool:
     """Tell whether child sites brought the site anything, and the person may know."""
     board = screen.board
-    brought = (board.facts.below_amount, board.before.below_amount)
+    brought = (board.facts.children_amount, board.before.children_amount)
     return screen.sees_money and not screen.site.is_main and any(brought)
 
 

@@ -112,6 +112,7 @@ NAV: tuple[Entry, ...] = (
             Entry(route="templates", label=_("一键装修"), permission="design.edit"),
             Entry(route="pictures", label=_("图片库"), permission="design.edit"),
             Entry(route="skins", label=_("节日皮肤"), permission="design.edit"),
+            Entry(route="mail_looks", label=_("邮件样式"), permission="design.edit"),
         ),
     ),
     Entry(

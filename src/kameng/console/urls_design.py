@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from kameng.console.views import design, editor, histories, pictures, skins, templates
+from kameng.console.views import design, editor, histories, mail_looks, pictures, skins, templates
 
 PAGE = "pages/<int:page_id>/"
 
@@ -34,6 +34,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pictures/list/", pictures.list_pictures, name="list_pictures"),
     path("pictures/upload/", pictures.upload, name="upload_picture"),
     path("pictures/<int:picture_id>/remove/", pictures.remove, name="remove_picture"),
+    path("mails/", mail_looks.mail_looks, name="mail_looks"),
+    path("mails/<slug:kind>/frame/", mail_looks.mail_frame, name="mail_frame"),
     path("skins/", skins.skins, name="skins"),
     path("skins/<slug:key>/frame/", skins.skin_frame, name="skin_frame"),
     path("skins/<int:skin_id>/remove/", skins.remove, name="remove_skin"),

@@ -50,7 +50,7 @@ DEFINITIONS: Final[Mapping[str, Definition]] = {
         ),
         Definition(field="kept_amount", name=_("利润"), meaning=_MARGIN, unit="money"),
         Definition(
-            field="below_amount",
+            field="children_amount",
             name=_("下级差价"),
             meaning=_(
                 "下级分站卖货时归您的差价，减去退款里退掉的部分，已经算在利润里。"

@@ -84,6 +84,11 @@ class Facts:
         return whole_fen(self.income_amount - self.cost_amount)
 
     @property
+    def children_amount(self) -> int:
+        """Return what child sites brought."""
+        return whole_fen(self.below_amount)
+
+    @property
     def earned_amount(self) -> int:
         """Return what a sub-site earns before the cost of its own goods, child sites included."""
         return self.margin_amount + self.below_amount

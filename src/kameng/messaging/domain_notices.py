@@ -7,6 +7,7 @@ from django.utils.translation import override
 
 from kameng.accounts.selectors import list_owner_logins, list_platform_logins
 from kameng.core.events import LoggedEvent
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.tenancy.addresses import host_url
@@ -69,4 +70,6 @@ def _write(event: LoggedEvent, *, to: Sequence[str], slug: str, name: str) -> It
             subject=text.subject,
             body=text.body,
             dedupe_key=f"domain:{event.event_id}:{hashlib.sha256(login.encode()).hexdigest()[:16]}",
+            audience=Audience.STAFF,
+            language=LANGUAGE,
         )

@@ -67,12 +67,21 @@ class EmailState(models.IntegerChoices):
     FAILED = 3, _("发送失败")  # gave up; shown to the operator
 
 
+class Audience(models.IntegerChoices):
+    """Whom an e-mail is for: it wears the look of the shop, to staff that of the main site."""
+
+    BUYER = 1, _("买家")
+    STAFF = 2, _("员工")
+
+
 class Email(TenantModel):
     """An e-mail to send. Address and text are encrypted; the worker decrypts to send."""
 
     to_cipher = models.BinaryField()
     subject = models.CharField(max_length=120)
     body_cipher = models.BinaryField()
+    audience = models.SmallIntegerField(choices=Audience, db_default=Audience.BUYER)
+    language = models.CharField(max_length=12, db_default="zh-hans")  # its words' own
     state = models.SmallIntegerField(choices=EmailState, default=EmailState.WAITING)
     attempts = models.SmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(db_default=TransactionNow())

@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from kameng.accounts.selectors import list_staff_logins
 from kameng.core.events import LoggedEvent
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.tenancy.addresses import Letterhead, list_letterheads
@@ -62,4 +63,6 @@ def _write(
             subject=text.subject,
             body=text.body,
             dedupe_key=f"security:{event.event_id}",
+            audience=Audience.STAFF,
+            language=LANGUAGE,
         )

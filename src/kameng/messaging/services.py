@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import get_language
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
@@ -26,9 +27,11 @@ from kameng.core.crypto import (
 from kameng.core.scope import current_scope, platform_scope
 from kameng.messaging import store
 from kameng.messaging.channels.email.channel import MailChannel, is_configured, open_channel
+from kameng.messaging.channels.email.markup import draw_mail
 from kameng.messaging.channels.email.wire import OutgoingMail
+from kameng.messaging.dressing import Dress, Dresser
 from kameng.messaging.errors import EmailNotFound, SendFailed
-from kameng.messaging.models import Email, EmailState, InboxMessage
+from kameng.messaging.models import Audience, Email, EmailState, InboxMessage
 from kameng.messaging.rules import (
     CLAIM_LIMIT,
     KEEP_SENT_DAYS,
@@ -65,6 +68,8 @@ class EmailDraft:
     subject: str = field(repr=False)
     body: str = field(repr=False)
     dedupe_key: str  # at most 64 characters
+    audience: int = Audience.BUYER
+    language: str = ""  # of the words; empty: the language in force
 
 
 def send_inbox(drafts: Sequence[InboxDraft]) -> None:
@@ -98,6 +103,8 @@ def send_email(drafts: Sequence[EmailDraft]) -> None:
                     _aad(draft.site_id, "email_body", draft.dedupe_key),
                 ),
                 draft.dedupe_key,
+                int(draft.audience),
+                draft.language or get_language() or settings.LANGUAGE_CODE,
             )
             for draft in drafts
         ]
@@ -145,9 +152,10 @@ def retry_email(email_id: int, *, actor: Actor) -> None:
         )
 
 
-def deliver_due_emails() -> int:
+def deliver_due_emails(dresser: Dresser | None = None) -> int:
     """Send what is due, over one connection; return how many were sent.
 
+    `dresser` gives each mail the look of its shop beside its text; without one the text goes alone.
     Claims by one statement, sends outside any transaction, writes the outcomes by one statement.
     A worker killed between sending and writing sends again after the lease. Without a mail server
     nothing is claimed: e-mails wait, and `selectors.find_mail_trouble` says why.
@@ -158,7 +166,7 @@ def deliver_due_emails() -> int:
         claimed = store.claim_emails(limit=CLAIM_LIMIT, lease_seconds=LEASE_SECONDS)
         if not claimed:
             return 0
-        outcomes = _deliver(claimed)
+        outcomes = _deliver(claimed, dresser)
         store.finish_emails(outcomes)
     return sum(outcome[1] == EmailState.SENT for outcome in outcomes)
 
@@ -205,28 +213,52 @@ def _encrypt_anew(row: Email) -> None:
             setattr(row, column, encrypt_text(decrypt_text(value, aad), aad))
 
 
-def _deliver(claimed: Sequence[tuple[Any, ...]]) -> list[tuple[int, int, int, str]]:
+def _deliver(
+    claimed: Sequence[tuple[Any, ...]], dresser: Dresser | None
+) -> list[tuple[int, int, int, str]]:
+    dresses = _find_dresses({(row[1], row[7], row[8]) for row in claimed}, dresser)
     try:
         with open_channel() as channel:
             sites = {site_id: get_site_view(site_id) for site_id in {row[1] for row in claimed}}
-            return [_deliver_one(row, channel, sites[row[1]]) for row in claimed]
+            return [
+                _deliver_one(row, channel, sites[row[1]], dresses.get((row[1], row[7], row[8])))
+                for row in claimed
+            ]
     except SendFailed as fault:
         log.warning("mail_server_away", code=fault.code)
         return [_outcome(row, fault) for row in claimed]
 
 
+def _find_dresses(
+    wanted: set[tuple[int, int, str]], dresser: Dresser | None
+) -> dict[tuple[int, int, str], Dress]:
+    """Return the dress of each (site, audience, language)."""
+    found: dict[tuple[int, int, str], Dress] = {}
+    for site_id, audience, language in wanted if dresser else ():
+        try:
+            found[site_id, audience, language] = dresser(  # type: ignore[misc]
+                site_id, audience=audience, language=language
+            )
+        except Exception as fault:  # a look that cannot be drawn must not hold the words back
+            log.exception("mail_undressed", site_id=site_id, fault=type(fault).__name__)
+    return found
+
+
 def _deliver_one(
-    row: tuple[Any, ...], channel: MailChannel, site: SiteView
+    row: tuple[Any, ...], channel: MailChannel, site: SiteView, dress: Dress | None
 ) -> tuple[int, int, int, str]:
-    email_id, site_id, to_cipher, subject, body_cipher, key, _attempts = row
+    email_id, site_id, to_cipher, subject, body_cipher, key = row[:6]
     try:
+        body = decrypt_text(body_cipher, _aad(site_id, "email_body", key))
         mail = OutgoingMail(
             to=decrypt_text(to_cipher, _aad(site_id, "email_to", key)),
             sender=site.settings.mail_from or settings.MAIL_FROM,
             sender_name=site.name,
             subject=subject,
-            body=decrypt_text(body_cipher, _aad(site_id, "email_body", key)),
+            body=body,
             reference=f"kameng.{email_id}",
+            html=draw_mail(subject, body, dress) if dress else "",
+            logo=dress.logo.data if dress and dress.logo else b"",
         )
         channel.send(mail)
     except CipherBroken:

@@ -10,6 +10,7 @@ from django.utils.translation import override
 
 from kameng.accounts.selectors import list_owner_logins
 from kameng.core.events import LoggedEvent
+from kameng.messaging.models import Audience
 from kameng.messaging.operator_notices import NoticeDraft, post_notices
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
@@ -69,4 +70,6 @@ def _write(event: LoggedEvent, site: Site, to: Sequence[str]) -> Iterator[EmailD
             subject=text.subject,
             body=text.body,
             dedupe_key=f"standing:{event.event_id}:{digest}",
+            audience=Audience.STAFF,
+            language=LANGUAGE,
         )

@@ -9,15 +9,16 @@ from typing import Any
 from kameng.core.database import fetch
 
 
-def queue_emails(rows: Sequence[tuple[int, bytes, str, bytes, str]]) -> None:
-    """Queue (site, to cipher, subject, body cipher, dedupe key), each once by its key.
+def queue_emails(rows: Sequence[tuple[int, bytes, str, bytes, str, int, str]]) -> None:
+    """Queue (site, to cipher, subject, body cipher, dedupe key, audience, language), once by key.
 
     One statement for any number, which may be repeated; unique index messaging_email_once.
     """
     if rows:
         fetch(
             "select messaging_queue_emails("
-            "%b::bigint[], %b::bytea[], %b::text[], %b::bytea[], %b::text[])",
+            "%b::bigint[], %b::bytea[], %b::text[], %b::bytea[], %b::text[],"
+            " %b::smallint[], %b::text[])",
             [list(column) for column in zip(*rows, strict=True)],
         )
 
@@ -36,7 +37,9 @@ def put_inbox(rows: Sequence[tuple[int, int, str, str, str, str]]) -> None:
 
 
 def claim_emails(*, limit: int, lease_seconds: int) -> list[tuple[Any, ...]]:
-    """Take due e-mails: (id, site, to cipher, subject, body cipher, dedupe key, attempts).
+    """Take due e-mails.
+
+    (id, site, to cipher, subject, body cipher, dedupe key, attempts, audience, language).
 
     One statement; partial index messaging_email_waiting; rows of other workers are skipped.
     """

@@ -88,6 +88,7 @@ def _write_mails(news: Sequence[tuple[LoggedEvent, OrderBrief]]) -> Iterator[Ema
             subject=mail.subject,
             body=mail.body,
             dedupe_key=_mail_key(event, order, contact),
+            language=LANGUAGE,
         )
 
 

@@ -148,6 +148,12 @@ def sheet_of(look: Mapping[str, Any]) -> Sheet:
     return _sheet(tuple(str(look[name]).removeprefix("#") for name in SHEET_TOKENS))
 
 
+def shades_of(look: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the colours of a look by token, light and dark: for a mail, which reads no sheet."""
+    brand, accent = parse(look["brand"]), parse(look["accent"])
+    return _light(brand, accent, look["neutral"]), _dark(brand, accent, look["neutral"])
+
+
 def banner_colours(look: Mapping[str, Any]) -> tuple[str, str]:
     """Return both ends of the banner's gradient: for an icon, which reads no style sheet."""
     drawn = _banner(parse(look["brand"]), parse(look["accent"]))

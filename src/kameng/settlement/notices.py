@@ -7,6 +7,7 @@ from django.utils.translation import override
 
 from kameng.accounts.selectors import list_staff_logins
 from kameng.core.events import LoggedEvent
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.pricing.money import Amount, format_yuan
@@ -60,6 +61,8 @@ def _write(
             subject=text.subject,
             body=text.body,
             dedupe_key=f"withdrawal:{row.id}:{row.state}",
+            audience=Audience.STAFF,
+            language=LANGUAGE,
         )
 
 
@@ -96,6 +99,8 @@ def send_receive_link(row: Withdrawal, *, until: dt.datetime) -> None:
                 subject=text.subject,
                 body=text.body,
                 dedupe_key=f"withdrawal:{row.id}:receive",
+                audience=Audience.STAFF,
+                language=LANGUAGE,
             )
         ]
     )

@@ -11,8 +11,9 @@ from django.db import IntegrityError, transaction
 
 from kameng.core import clock
 from kameng.core.audit import Actor, record
+from kameng.core.scope import platform_scope
 from kameng.tenancy import errors, store
-from kameng.tenancy.models import Plan, SettlementWay, Site, SiteKind, SiteState
+from kameng.tenancy.models import Closing, Plan, SettlementWay, Site, SiteKind, SiteState
 from kameng.tenancy.rules import may_be_taken
 from kameng.tenancy.selectors import (
     SiteView,
@@ -241,7 +242,8 @@ def _check_move(site: Site, upline_id: int | None) -> None:
 def suspend_child(*, site_id: int, upline_id: int, reason: str, actor: Actor) -> None:
     """Stop an open child of this sub-site from selling: buyers read the reason at once.
 
-    Raises `SiteNotFound` for another's, `ChildStateMoved` when it is not open.
+    One that is closing goes on closing, and is stopped once that is given up. Locks the child.
+    Raises `SiteNotFound` for another's, `ChildStateMoved` when it is stopped already, or closed.
     """
     _turn(site_id, SiteState.SUSPENDED, upline_id=upline_id, reason=reason, actor=actor)
 
@@ -249,22 +251,17 @@ def suspend_child(*, site_id: int, upline_id: int, reason: str, actor: Actor) ->
 def reopen_child(*, site_id: int, upline_id: int, actor: Actor) -> None:
     """Let a child sell again that this sub-site has suspended; what the main site did stays.
 
-    Raises `SiteNotFound` for another's, `ChildStateMoved` when it was not suspended from here.
+    One that is closing then sells again once that is given up. Locks the child. Raises
+    `SiteNotFound` for another's, `ChildStateMoved` when it was not suspended from here.
     """
     _turn(site_id, SiteState.OPEN, upline_id=upline_id, reason="", actor=actor)
 
 
 def _turn(site_id: int, state: SiteState, *, upline_id: int, reason: str, actor: Actor) -> None:
     find_child(site_id, upline_id=upline_id)
-    halts = state == SiteState.SUSPENDED
-    mine = Site.objects.filter(id=site_id, upline_id=upline_id)
-    if halts:
-        mine = mine.filter(state=SiteState.OPEN)
-    else:
-        mine = mine.filter(state=SiteState.SUSPENDED, halted_by_upline=True)
-    with transaction.atomic():
-        moved = mine.update(state=state, suspended_reason=reason[:200], halted_by_upline=halts)
-        if not moved:
+    with platform_scope("an upline stops a child, or lets it sell again"), transaction.atomic():
+        site = lock_site(site_id)
+        if site.upline_id != upline_id or not _stand(site, state, reason=reason[:200]):
             raise errors.ChildStateMoved
         record(
             "site.state.changed",
@@ -273,3 +270,25 @@ def _turn(site_id: int, state: SiteState, *, upline_id: int, reason: str, actor:
             subject=("site", site_id),
             detail={"state": int(state), "reason": reason},
         )
+
+
+def _stand(site: Site, state: SiteState, *, reason: str) -> bool:
+    """Write how a child stands, or will stand once its closing is given up; False: not from here.
+
+    With the child locked.
+    """
+    halts = state == SiteState.SUSPENDED
+    before = SiteState.OPEN if halts else SiteState.SUSPENDED
+    if not halts and not site.halted_by_upline:
+        return False  # the main site did it
+    mine = Site.objects.filter(id=site.id)
+    if site.state == SiteState.CLOSING:
+        closing = Closing.unscoped.filter(site_id=site.id, ended_at=None, state_before=before)
+        if not closing.update(state_before=state, reason_before=reason):
+            return False
+        return bool(mine.update(halted_by_upline=halts))
+    return bool(
+        mine.filter(state=before).update(
+            state=state, suspended_reason=reason, halted_by_upline=halts
+        )
+    )

@@ -176,6 +176,7 @@ def reopen_site(*, actor: Actor) -> None:
             admit_child(upline_id)
         _end(closing, actor)
         _set_state(site_id, state=SiteState.OPEN, reason="")
+        Site.objects.filter(id=site_id).update(halted_by_upline=False)  # of before it closed
         _record("site.reopened", site_id, actor)
         _tell(site_id, "reopened")
 

@@ -179,11 +179,10 @@ def _stand(site: Site, state: SiteState, *, reason: str, halts_closing: bool) ->
     """Write how a site stands, or will stand once its closing is given up; False: as before."""
     if halts_closing:
         closing = Closing.unscoped.filter(site_id=site.id, ended_at=None)
-        changed = closing.exclude(state_before=state, reason_before=reason)
-        is_changed = changed.update(state_before=state, reason_before=reason) > 0
-        # Stopped by its upline before: from now on only the main site lets it sell again.
-        halted = Site.objects.filter(id=site.id, halted_by_upline=True)
-        return halted.update(halted_by_upline=False) > 0 or is_changed
+        if not site.halted_by_upline:
+            closing = closing.exclude(state_before=state, reason_before=reason)
+        Site.objects.filter(id=site.id).update(halted_by_upline=False)
+        return bool(closing.update(state_before=state, reason_before=reason))
     if (site.state, site.suspended_reason, site.halted_by_upline) == (state, reason, False):
         return False
     Site.objects.filter(id=site.id).update(

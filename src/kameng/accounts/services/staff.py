@@ -295,12 +295,10 @@ def lock_platform_users() -> list[int]:
 
 
 def _keep_an_owner(roles: list[SiteRole], *, without_user_id: int) -> None:
-    owners = {
-        role.user_id
-        for role in roles
-        if role.role == Role.OWNER and role.suspended_at is None and role.user.is_active
-    }
-    if owners == {without_user_id}:
+    """Refuse to take the last owner who can act, or the last whom the platform keeps out."""
+    owners = [each for each in roles if each.role == Role.OWNER and each.suspended_at is None]
+    acting = {each.user_id for each in owners if each.user.is_active}
+    if {without_user_id} in ({each.user_id for each in owners}, acting):
         raise errors.LastOwner
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from kameng.accounts.selectors import list_owner_logins
 from kameng.catalog.models import Product
 from kameng.core.ids import new_token
+from kameng.messaging.models import Audience
 from kameng.messaging.operator_notices import NoticeDraft, post_notices
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
@@ -54,6 +55,8 @@ def tell_operators(products: Sequence[Product], *, kind: str, reason: str = "") 
                     subject=text.subject,
                     body=text.body,
                     dedupe_key=f"goods:{act}:{hashlib.sha256(login.encode()).hexdigest()[:16]}",
+                    audience=Audience.STAFF,
+                    language=LANGUAGE,
                 )
                 for login in owners.get(site.id, ())
                 if "@" in login

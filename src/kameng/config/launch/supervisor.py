@@ -19,6 +19,7 @@ from kameng.config.launch.failure import LaunchFailed
 from kameng.config.launch.home import Home, write_whole
 from kameng.config.launch.logs import open_log, rotate, tail
 from kameng.config.launch.options import Options
+from kameng.config.launch.ports import find_holders, find_port_fault, port_taken
 from kameng.config.launch.postgres import Server, ensure_server
 from kameng.config.launch.processes import die_with_parent
 from kameng.config.launch.report import Report
@@ -65,7 +66,10 @@ class Supervisor:
     server_again_at: float = 0.0
 
     def start(self) -> None:
-        """Start every child, and return when the web server answers."""
+        """Start every child, and return when the web server answers.
+
+        Raises `LaunchFailed` when a child cannot live, or when somebody else answers at its port.
+        """
         for child in self.children:
             self._start(child)
         end = time.monotonic() + READY_SECONDS
@@ -80,8 +84,24 @@ class Supervisor:
                     remedy=f"The reason should stand in {self.home.log('web')}.",
                 )
             self.signals.pause(0.1)
+        self._require_own_port()
+
+    def _require_own_port(self) -> None:
+        """Refuse when a stranger gave the answer: our own server would be restarted for ever."""
+        groups = {child.process.pid for child in self.children if child.process}
+        holders = list(find_holders(self.options.port))
+        if holders and not groups & {each.group for each in holders}:
+            raise port_taken(self.options.port)
 
     def _give_up(self, child: Child) -> None:
+        ports = {
+            "web": [self.options.port],
+            "simulator": [self.options.simulator_port, self.options.mail_port],
+        }
+        for port in ports.get(child.name, []):
+            fault = find_port_fault(self.options.host, port)
+            if fault is not None:
+                raise fault
         raise LaunchFailed(
             f"The {child.name} process ends as soon as it is started.",
             remedy=f"Its last words stand above, the rest in {self.home.log(child.name)}.",

@@ -4,11 +4,9 @@ Steps: claim the home, end what a killed supervisor left, check the ports, make 
 database, migrate, load the demo, serve. Each step says what it does.
 """
 
-import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from kameng.config.launch.failure import LaunchFailed, StopRequested
 from kameng.config.launch.home import Home, claim, prepare_home
 from kameng.config.launch.options import SUPERVISED, Options, find_strange, read_options
+from kameng.config.launch.ports import find_port_fault
 from kameng.config.launch.postgres import app_dsn, ensure_server
 from kameng.config.launch.processes import die_with_parent, end_processes, list_marked
 from kameng.config.launch.report import Report, recorded
@@ -78,6 +77,7 @@ class _Launch:
             supervisor.environment = self._environment(supervisor, with_demo=with_demo)
             if with_demo:
                 self._run_step("load-demo", say="Looking after the demo's data.")
+            self._check_ports(with_demo=with_demo)  # again: the steps before take a minute
             self.report("Starting the web server and the worker.")
             supervisor.start()
             self._welcome(with_demo=with_demo)
@@ -183,38 +183,6 @@ class _Launch:
             for line in note.read_text(encoding="utf-8").splitlines():
                 self.report(line)
         self.report(f"Logs and data: {self.home.path}")
-
-
-def find_port_fault(host: str, port: int) -> LaunchFailed | None:
-    """Return why the address cannot be listened at, None when it can."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror:
-        return LaunchFailed(
-            f"KAMENG_HOST is {host!r}, which is no address.", remedy="Set it to 127.0.0.1."
-        )
-    except OSError as fault:
-        if fault.errno == errno.EADDRINUSE:
-            return LaunchFailed(
-                f"Port {port} is in use by another program.",
-                remedy="Stop that one, or set KAMENG_PORT to another port"
-                " (Kameng also uses the two ports after it for the demo).",
-            )
-        if fault.errno == errno.EACCES:
-            return LaunchFailed(
-                f"Port {port} may only be used by root.",
-                remedy="Set KAMENG_PORT to a port above 1023.",
-            )
-        return LaunchFailed(
-            f"This machine has no address {host} to listen at ({fault.strerror}).",
-            remedy="Set KAMENG_HOST to 127.0.0.1, or to 0.0.0.0 for all addresses.",
-        )
-    return None
 
 
 def read_processes(home: Home) -> dict[str, int]:

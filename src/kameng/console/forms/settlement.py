@@ -88,7 +88,7 @@ class AccountForm(forms.Form):
         label=_("开户银行"),
         max_length=60,
         required=False,
-        help_text=_("银行卡必填，写到支行最好。"),
+        help_text=_("写到支行最好。"),
     )
 
     def wish(self) -> AccountWish:
@@ -98,7 +98,7 @@ class AccountForm(forms.Form):
             kind=AccountKind(data["kind"]),
             account=data["account"],
             name=data["name"],
-            bank_name=data["bank_name"],
+            bank_name=data["bank_name"] if data["kind"] == AccountKind.BANK else "",
         )
 
 

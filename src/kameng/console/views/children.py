@@ -36,7 +36,7 @@ from kameng.tenancy.children import (
     set_terms,
     suspend_child,
 )
-from kameng.tenancy.models import Site
+from kameng.tenancy.models import Site, SiteState
 from kameng.tenancy.selectors import (
     SiteView,
     branch_host,
@@ -258,7 +258,9 @@ def halt_child(request: ConsoleRequest, site: SiteView, child_id: int) -> HttpRe
 
     if run_form(form, act) is None:
         return _show_child(request, site, shown, {"halt_form": form}, status=status_of(form))
-    return done(request, _("已暂停，买家现在看到暂停原因。"), to=_child_url(site, shown.id))
+    is_closing = shown.state == SiteState.CLOSING
+    text = _("已暂停：不关店了也不能营业。") if is_closing else _("已暂停，买家现在看到暂停原因。")
+    return done(request, text, to=_child_url(site, shown.id))
 
 
 @require_POST
@@ -270,7 +272,8 @@ def resume_child(request: ConsoleRequest, site: SiteView, child_id: int) -> Http
         reopen_child(site_id=shown.id, upline_id=site.site_id, actor=actor_of(request))
     except Refusal as refusal:
         return _show_child(request, site, shown, {"problem": refusal.text()}, status=refusal.status)
-    return done(request, _("已恢复营业。"), to=_child_url(site, shown.id))
+    text = _("已取消暂停。") if shown.state == SiteState.CLOSING else _("已恢复营业。")
+    return done(request, text, to=_child_url(site, shown.id))
 
 
 def _child_url(site: SiteView, child_id: int) -> str:

@@ -24,6 +24,7 @@ from kameng.console.views.frame import ConsoleRequest, actor_of, console_page, s
 from kameng.console.views.staff import holder_of, list_givable
 from kameng.core import clock
 from kameng.core.errors import Refusal
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.tenancy.addresses import site_url
@@ -132,5 +133,7 @@ def _mail(site: SiteView, row: Invitation, *, link: str) -> None:
         subject=text.subject,
         body=text.body,
         dedupe_key=f"staff_invitation:{row.id}:{digest}",
+        audience=Audience.STAFF,
+        language=LANGUAGE,
     )
     send_email([draft])

@@ -72,6 +72,7 @@ def _tell(page: list[Customer], closing: Closing) -> None:
             subject=text.subject,
             body=text.body,
             dedupe_key=f"closing:{day}:{row.id}",
+            language=LANGUAGE,
         )
         for row in page
         if row.login_kind == "email"

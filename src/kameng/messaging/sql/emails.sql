@@ -1,13 +1,15 @@
 -- Queue a batch of e-mails in one insert; one whose key is there already is left alone. Rows of equal
 -- keys are taken in the order of the unique index, so that two senders cannot wait in a circle.
 create or replace function messaging_queue_emails(
-    p_site bigint[], p_to bytea[], p_subject text[], p_body bytea[], p_key text[])
+    p_site bigint[], p_to bytea[], p_subject text[], p_body bytea[], p_key text[],
+    p_audience smallint[], p_language text[])
 returns void language sql as $$
     insert into messaging_email
-        (site_id, to_cipher, subject, body_cipher, dedupe_key, state, attempts, last_error)
-    select site_id, to_cipher, subject, body_cipher, dedupe_key, 1, 0, ''
-      from unnest(p_site, p_to, p_subject, p_body, p_key)
-           as t(site_id, to_cipher, subject, body_cipher, dedupe_key)
+        (site_id, to_cipher, subject, body_cipher, dedupe_key, audience, language,
+         state, attempts, last_error)
+    select site_id, to_cipher, subject, body_cipher, dedupe_key, audience, language, 1, 0, ''
+      from unnest(p_site, p_to, p_subject, p_body, p_key, p_audience, p_language)
+           as t(site_id, to_cipher, subject, body_cipher, dedupe_key, audience, language)
      order by site_id, dedupe_key
     on conflict (site_id, dedupe_key) do nothing;
 $$;
@@ -16,7 +18,7 @@ $$;
 -- gives its e-mails back by itself. Index messaging_email_waiting; other workers' rows are skipped.
 create or replace function messaging_claim_emails(p_limit int, p_lease_seconds int)
 returns table (id bigint, site_id bigint, to_cipher bytea, subject text, body_cipher bytea,
-               dedupe_key text, attempts smallint)
+               dedupe_key text, attempts smallint, audience smallint, language text)
 language sql as $$
     with due as (
         select e.id from messaging_email e
@@ -25,7 +27,8 @@ language sql as $$
     update messaging_email m
        set attempts = m.attempts + 1, next_attempt_at = now() + make_interval(secs => p_lease_seconds)
       from due where m.id = due.id
-    returning m.id, m.site_id, m.to_cipher, m.subject, m.body_cipher, m.dedupe_key, m.attempts;
+    returning m.id, m.site_id, m.to_cipher, m.subject, m.body_cipher, m.dedupe_key, m.attempts,
+              m.audience, m.language;
 $$;
 
 -- Write what became of claimed e-mails. The text of one that was sent is not kept.

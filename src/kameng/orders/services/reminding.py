@@ -10,6 +10,7 @@ from django.db import transaction
 
 from kameng.accounts.selectors import list_owner_emails
 from kameng.core import clock
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.tenancy.addresses import site_url
@@ -59,6 +60,8 @@ def _remind(site: Site) -> int:
                     subject=mail.subject,
                     body=mail.body,
                     dedupe_key=f"term:{site.id}:{int(ends_at.timestamp())}:{days}:{number}",
+                    audience=Audience.STAFF,
+                    language=LANGUAGE,
                 )
                 for number, email in enumerate(list_owner_emails())
             ]

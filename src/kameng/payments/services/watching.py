@@ -6,6 +6,7 @@ from kameng.accounts.selectors import list_owner_emails
 from kameng.core import clock
 from kameng.core.scope import platform_scope
 from kameng.ledger.selectors import prepaid_balances
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.payments.models import PrepaidWatch
@@ -65,6 +66,8 @@ def _note(view: SiteView, *, is_low: bool, usable: int) -> int:
                     subject=mail.subject,
                     body=mail.body,
                     dedupe_key=f"prepaid_low:{view.site_id}:{moment}:{number}",
+                    audience=Audience.STAFF,
+                    language=LANGUAGE,
                 )
                 for number, email in enumerate(list_owner_emails())
             ]

@@ -15,6 +15,7 @@ from kameng.accounts.models import User
 from kameng.accounts.services.handing_over import Offered, accept_offer, offer_site
 from kameng.core.audit import Actor
 from kameng.core.scope import require_site_id
+from kameng.messaging.models import Audience
 from kameng.messaging.rendering import render_mail
 from kameng.messaging.services import EmailDraft, send_email
 from kameng.payments.selectors import list_gateways
@@ -126,6 +127,12 @@ def _tell(former: list[User], wish: TakeOver, *, offer_id: int) -> None:
 def _send(to: str, name: str, values: Mapping[str, object], *, key: str) -> None:
     text = render_mail(name, values, language=LANGUAGE)
     draft = EmailDraft(
-        site_id=require_site_id(), to=to, subject=text.subject, body=text.body, dedupe_key=key
+        site_id=require_site_id(),
+        to=to,
+        subject=text.subject,
+        body=text.body,
+        dedupe_key=key,
+        audience=Audience.STAFF,
+        language=LANGUAGE,
     )
     send_email([draft])

@@ -6,12 +6,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
 from kameng.core import clock
+from kameng.messaging.channels.email.markup import LOGO_CID
 from kameng.messaging.rules import clean_body, clean_header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMail:
-    """One plain-text e-mail. `repr` shows neither address nor text."""
+    """One e-mail. `repr` shows neither address nor text."""
 
     to: str = field(repr=False)
     sender: str
@@ -19,6 +20,8 @@ class OutgoingMail:
     subject: str = field(repr=False)
     body: str = field(repr=False)
     reference: str = ""  # the same for every attempt, so that a doubled one can be told
+    html: str = field(default="", repr=False)  # the same words in the look of the shop
+    logo: bytes = field(default=b"", repr=False)  # a PNG that the HTML names by `LOGO_CID`
 
 
 def build_message(mail: OutgoingMail) -> EmailMessage:
@@ -34,4 +37,16 @@ def build_message(mail: OutgoingMail) -> EmailMessage:
     )
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(clean_body(mail.body), cte="base64")
+    if mail.html:
+        message.add_alternative(clean_body(mail.html), subtype="html", cte="base64")
+    if mail.html and mail.logo:
+        _text, html = message.iter_parts()
+        html.add_related(
+            mail.logo,
+            "image",
+            "png",
+            cid=f"<{LOGO_CID}>",
+            disposition="inline",
+            filename="logo.png",
+        )
     return message
