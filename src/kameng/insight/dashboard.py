@@ -3,7 +3,7 @@
 Reads the roll-ups for what has ended and the orders themselves, by their index, for the last hour.
 The mark between both is read before and after: when a roll-up moved it meanwhile, all is read
 again, so that no hour is counted twice or left out. Kept in the process for two seconds while the
-period runs, for a minute once it is over.
+period runs, for a minute once it is over; so are the days that today is compared with.
 """
 
 import datetime as dt
@@ -180,8 +180,8 @@ def _read(reading: Reading, period: Period) -> Dashboard:
     facts = read_facts(reading, period.days, tail=tail)
     last_week = None
     if period.is_today:
-        before = read_cut(reading, back_days=1)
-        last_week = read_cut(reading, back_days=7)
+        before = _keep_cut(reading, back_days=1)
+        last_week = _keep_cut(reading, back_days=7)
     else:
         pieces, _goods = _read_goods(reading, period.before)
         cost = _cost_of(pieces, site=reading.site)
@@ -278,6 +278,14 @@ def _read_buyers(reading: Reading, days: Days, tail: Stretch | None) -> Facts:
                 buyer_day_count=by_day,
             )
     return facts
+
+
+def _keep_cut(reading: Reading, *, back_days: int) -> Facts:
+    """Return an earlier day up to the present minute: days that are over are read once a minute."""
+    cut = replace(reading, now=reading.now.replace(second=0, microsecond=0))
+    site = (cut.site.site_id, cut.site.settings.timezone, cut.span)
+    key = ("cut", *site, back_days, cut.now, cut.rolled_until)
+    return keep(key, OVER_SECONDS, lambda: read_cut(cut, back_days=back_days))
 
 
 def read_cut(reading: Reading, *, back_days: int) -> Facts:
