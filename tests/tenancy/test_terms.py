@@ -16,6 +16,7 @@ from kameng.core.scope import platform_scope
 from kameng.messaging.models import Email
 from kameng.orders.services.reminding import remind_owners
 from kameng.tenancy import errors, rules
+from kameng.tenancy.closing import begin_closing, give_up_closing
 from kameng.tenancy.models import Plan, Site, SiteState, SiteTerm, TermKind, TermNotice
 from kameng.tenancy.rules import Stretch, change_over, due_notice, prolong, rest_of
 from kameng.tenancy.selectors import (
@@ -341,3 +342,14 @@ def test_another_end_is_told_of_anew(site_a: Site) -> None:
     for days in (2, 2.5):
         give(site_a, ends_at=clock.now() + days * DAY)
         assert remind_owners() == 1
+
+
+def test_who_closes_is_told_only_when_that_is_given_up(site_a: Site) -> None:
+    make_operator(site_a, login="lin@example.com", name="Lin")
+    give(site_a, ends_at=clock.now() + 2 * DAY)
+    with site_scope(site_a.id):
+        begin_closing(reason="不做了", is_by_platform=False, actor=SYSTEM)
+        assert remind_owners() == 0
+        give_up_closing(actor=SYSTEM)
+
+    assert remind_owners() == 1

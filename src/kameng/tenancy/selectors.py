@@ -259,10 +259,14 @@ def list_sites_settled(way: SettlementWay) -> list[Site]:
 
 
 def list_sites_ending(*, after: dt.datetime, now: dt.datetime) -> list[Site]:
-    """Return the sites whose term ends within two weeks, or ended since; by tenancy_by_end."""
+    """Return the sites whose term ends within two weeks, or ended since; by tenancy_by_end.
+
+    Without those that wind down: who closes need not renew, and is told if that is given up.
+    """
     until = now + NOTICE_DAYS[0] * DAY
     rows = Site.objects.filter(expires_at__gt=after, expires_at__lte=until)
-    rows = rows.exclude(state=SiteState.CLOSED).select_related("plan")
+    leaving = (SiteState.CLOSING, SiteState.CLOSED)
+    rows = rows.exclude(state__in=leaving).select_related("plan")
     return list(rows.order_by("expires_at", "id"))
 
 
